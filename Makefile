@@ -1,0 +1,62 @@
+# All there is to do here. A fresh machine needs make and Python 3.11 or later with venv and pip, nothing else.
+#   make serve ARGS="--port 9000"      make test PYTHON=python3.13 VENV=.venv313      make lock ARGS=--upgrade
+
+PYTHON ?= python3
+VENV   ?= .venv
+UV     ?= uv
+IMAGE  ?= cdnserve
+ENGINE ?= $(notdir $(shell command -v docker || command -v podman || command -v buildah || echo docker))
+ARGS   ?=
+
+BIN     := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
+# Wheels only: nothing is compiled, and no build step fetches anything. (One of the tests' is plain Python, but has no wheel.)
+HASHED  := $(INSTALL) --require-hashes --only-binary :all:
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+PROVEN  := cdnserve/rules/*,cdnserve/origin/*
+
+.DELETE_ON_ERROR:
+.PHONY: serve test check bench image lock
+
+serve: $(VENV)/serve.stamp ## build and serve public/
+	$(BIN)/cdnserve serve public $(ARGS)
+
+test: $(VENV)/test.stamp ## run every test; all branches of the protocol rules, 90 % of the rest
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+	$(BIN)/coverage report --include '$(PROVEN)' --fail-under 100
+	$(BIN)/coverage report --omit '$(PROVEN)' --fail-under 90
+
+check: $(VENV)/test.stamp ## lint, format, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+	$(BIN)/python -m pytest --quiet tests/test_layers.py
+
+bench: $(VENV)/serve.stamp ## measure build and start, then what a request costs beside other servers
+	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m bench.serve $(ARGS)
+
+image: ## build a container image
+	$(ENGINE) build --tag $(IMAGE) $(ARGS) .
+
+lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)
+	$(COMPILE) $(ARGS) --output-file requirements/serve.txt pyproject.toml >/dev/null
+	$(COMPILE) $(ARGS) --output-file requirements/build.txt --constraint requirements/serve.txt --group build >/dev/null
+	$(COMPILE) $(ARGS) --output-file requirements/test.txt --constraint requirements/serve.txt --constraint requirements/build.txt \
+	  --group test pyproject.toml >/dev/null
+
+# A stamp is written by the last line of its recipe, so an install that was interrupted starts again.
+$(VENV)/serve.stamp: pyproject.toml requirements/build.txt requirements/serve.txt
+	@echo "installing into $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cdnserve needs Python 3.11 or later: make PYTHON=...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(HASHED) -r requirements/build.txt
+	@$(HASHED) -r requirements/serve.txt
+	@$(INSTALL) --no-index --no-deps --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/serve.stamp requirements/test.txt
+	@echo "installing what the tests need into $(VENV)"
+	@$(HASHED) --no-binary sniffpy -r requirements/test.txt
+	@touch $@

@@ -1,0 +1,190 @@
+"""Keys: every key that a manifest may have, its kind, meaning and default; the reader and the schema follow it.
+
+Never says which values make sense: only their shape is told here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import get_args
+
+from cdnserve.manifest.values import Documents
+
+SCHEMA = 1
+"""The only value of `schema` that this version reads."""
+LONGEST_AGE = 2**31 - 1
+"""Seconds: RFC 9111 §1.2.2 lets a cache treat all that is longer as this; browsers cut preflights to a day or less."""
+
+
+class Kind(Enum):
+    """The shape of a value, as messages name it."""
+
+    STRING = "a string"
+    BOOLEAN = "true or false"
+    INTEGER = "a whole number"
+    STRINGS = "a list of strings"
+    GLOBS = "a string or a list of strings"
+    TABLE = "a table"
+    TABLES = "an array of tables"
+    LIBRARY = "a version in quotes or a table"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a table; `default` is what holds where it isn't written, `most` the largest number it takes."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: str | bool | int | tuple[str, ...] | None = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    most: int | None = None
+    may_be_empty: bool = False
+    ignores_case: bool = False
+    hint: str = ""
+
+
+Keys = tuple[Key, ...]
+
+TOP: Keys = (
+    Key(
+        "schema",
+        Kind.INTEGER,
+        "The version of this format.",
+        required=True,
+        hint=f"begin the manifest with: schema = {SCHEMA}",
+    ),
+    Key("site", Kind.TABLE, "Who publishes.", hint="write it as a table: [site]"),
+    Key(
+        "publish",
+        Kind.TABLES,
+        "The rules, in order: the first one that matches a path decides. What none matches is not public.",
+        hint="each rule begins with [[publish]], in two pairs of brackets",
+    ),
+    Key("cors", Kind.TABLE, "CORS policies by name.", hint="each policy is a table of its own: [cors.NAME]"),
+    Key("cache", Kind.TABLE, "Cache policies by name.", hint="each policy is a table of its own: [cache.NAME]"),
+    Key(
+        "libraries",
+        Kind.TABLE,
+        "The npm packages kept under npm/NAME@VERSION/, each with its exact version.",
+        hint="write it as a table: [libraries]",
+    ),
+)
+
+SITE: Keys = (
+    Key("name", Kind.STRING, "The name of the site, for people.", ""),
+    Key(
+        "url",
+        Kind.STRING,
+        "The public base URL, http or https; tags, pages and absolute links use it.",
+        "",
+    ),
+)
+
+PUBLISH: Keys = (
+    Key(
+        "path",
+        Kind.GLOBS,
+        "A glob or several, relative to the root, of the files that the rule publishes; ** crosses folders.",
+        required=True,
+        hint='say which files the rule publishes: path = "npm/**"',
+    ),
+    Key(
+        "except",
+        Kind.GLOBS,
+        "Globs of what this rule leaves to later rules.",
+        (),
+        may_be_empty=True,
+        hint='write a glob in quotes: except = "**/*.map"',
+    ),
+    Key("cors", Kind.STRING, 'Which origins may read: "any", "none", or the name of a [cors.*] policy.', "none"),
+    Key(
+        "cache",
+        Kind.STRING,
+        'How long an answer is fresh: "immutable", "revalidate", or the name of a [cache.*] policy.',
+        "revalidate",
+    ),
+    Key(
+        "documents",
+        Kind.STRING,
+        'Whether HTML, SVG and XML are inert ("sandbox") or pages of this host ("live").',
+        "sandbox",
+        choices=get_args(Documents),
+    ),
+)
+
+CORS: Keys = (
+    Key(
+        "allow-origins",
+        Kind.STRINGS,
+        "The origins whose pages may read; the left-most label of a host or the port may be *.",
+        (),
+        may_be_empty=True,
+    ),
+    Key("allow-credentials", Kind.BOOLEAN, "Whether requests with cookies or client certificates may read.", False),
+    Key(
+        "allow-methods",
+        Kind.STRINGS,
+        "The methods that a CORS-preflight request may ask for; the server itself answers GET, HEAD and OPTIONS.",
+        ("GET", "HEAD"),
+        may_be_empty=True,
+    ),
+    Key(
+        "allow-headers",
+        Kind.STRINGS,
+        "The request headers that a CORS-preflight request may ask for; * is all but Authorization.",
+        (),
+        may_be_empty=True,
+        ignores_case=True,
+    ),
+    Key(
+        "expose-headers",
+        Kind.STRINGS,
+        "The response headers that a script may read; * is all, without credentials.",
+        (),
+        may_be_empty=True,
+        ignores_case=True,
+    ),
+    Key(
+        "max-age",
+        Kind.INTEGER,
+        "For how many seconds a browser may keep the answer to a CORS-preflight request.",
+        most=LONGEST_AGE,
+    ),
+    Key("allow-null-origin", Kind.BOOLEAN, 'Whether the origin "null" may read, as sandboxed frames send it.', False),
+    Key(
+        "allow-private-network", Kind.BOOLEAN, "Whether pages of the public network may read from a private one.", False
+    ),
+    Key("tolerate-insecure-origins", Kind.BOOLEAN, "Lets http:// origins be listed that are not loopback.", False),
+    Key(
+        "tolerate-public-suffixes", Kind.BOOLEAN, "Lets wildcards cover a public suffix, as https://*.github.io.", False
+    ),
+)
+
+CACHE: Keys = (
+    Key(
+        "max-age",
+        Kind.INTEGER,
+        "For how many seconds an answer is fresh; without it, caches revalidate before each use.",
+        most=LONGEST_AGE,
+    ),
+    Key(
+        "shared-max-age",
+        Kind.INTEGER,
+        "For how many seconds it is fresh in a shared cache, such as a CDN edge.",
+        most=LONGEST_AGE,
+    ),
+    Key(
+        "stale-while-revalidate",
+        Kind.INTEGER,
+        "For how many more seconds a cache may answer while it revalidates.",
+        most=LONGEST_AGE,
+    ),
+)
+
+LIBRARY: Keys = (
+    Key("version", Kind.STRING, "The exact version.", required=True, hint='pin one version: version = "1.2.3"'),
+    Key("files", Kind.STRINGS, "Globs of the files to keep, relative to the package; all without it.", ()),
+)

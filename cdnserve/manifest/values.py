@@ -1,0 +1,52 @@
+"""The manifest as frozen values: what is public, and which origins may read it.
+
+Never holds anything unvalidated: `read_manifest` makes these, or says every problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cdnserve.rules.caching import Cache
+from cdnserve.rules.cors import Policy
+
+Documents = Literal["sandbox", "live"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Who we are; `url` is the public base URL without a trailing slash, `""` when unknown."""
+
+    name: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `[[publish]]` table; `line` is where it begins in `manifest.toml`."""
+
+    paths: tuple[str, ...]
+    excepts: tuple[str, ...]
+    cors: Policy
+    cache: Cache
+    documents: Documents
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """One pinned npm package; `files` are the globs of what is kept, empty for all."""
+
+    name: str
+    version: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All of `manifest.toml`, valid; rules in the order in which they decide."""
+
+    site: Site
+    rules: tuple[Rule, ...]
+    libraries: tuple[Library, ...]

@@ -1,0 +1,43 @@
+"""Caching (RFC 9111, RFC 8246, RFC 5861): the Cache-Control of each class of response.
+
+Never looks at a request: how long an answer stays fresh depends on its class alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """How long a resource stays fresh; ages in seconds, `None` leaves a directive out.
+
+    >>> Cache("weekly", max_age=604800, shared_max_age=86400).control
+    'public, max-age=604800, s-maxage=86400'
+    """
+
+    name: str
+    max_age: int | None = None
+    shared_max_age: int | None = None
+    stale_while_revalidate: int | None = None
+    immutable: bool = False
+
+    @property
+    def control(self) -> str:
+        """Give the value of Cache-Control."""
+        ages = {
+            "max-age": self.max_age,
+            "s-maxage": self.shared_max_age,
+            "stale-while-revalidate": self.stale_while_revalidate,
+        }
+        # "no-cache" without a max-age: stored, but validated before each use (RFC 9111 §5.2.2.4).
+        directives = ["public"] + (["no-cache"] if self.max_age is None else [])
+        directives += [f"{name}={age}" for name, age in ages.items() if age is not None]
+        # no-transform (RFC 9111 §5.2.2.6): an edge that recompresses would break entity tags and digests.
+        return ", ".join(directives + (["immutable", "no-transform"] if self.immutable else []))
+
+
+IMMUTABLE = Cache("immutable", max_age=31_536_000, immutable=True)
+REVALIDATE = Cache("revalidate")
+NOT_FOUND = Cache("not-found", max_age=60)
+NO_STORE = "no-store"

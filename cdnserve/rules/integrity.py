@@ -1,0 +1,79 @@
+"""Subresource Integrity (W3C SRI 2): hash expressions, the strongest set, matching.
+
+Never computes a digest of a file: the release did that in its one read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# Weakest first. Written in lower case always: user agents compare the name with lower-case ones, and
+# treat what they don't know as no metadata at all, which means unchecked.
+ALGORITHMS = ("sha256", "sha384", "sha512")
+DEFAULT_ALGORITHM = "sha384"
+
+# SRI §3.6.2: hash-with-options = hash-expression *("?" option-expression); hash-algo "-" base64-value.
+_EXPRESSION = re.compile(r"(sha256|sha384|sha512)-([A-Za-z0-9+/_-]+={0,2})(?:\?[\x21-\x7e]*)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class HashExpression:
+    """One `sha384-…`: the algorithm's name and the digest's octets."""
+
+    algorithm: str
+    digest: bytes
+
+    def __str__(self) -> str:
+        """Give the expression as SRI writes it."""
+        return hash_expression(self.algorithm, self.digest)
+
+
+def hash_expression(algorithm: str, digest: bytes) -> str:
+    """Write a digest as SRI does, in standard base64.
+
+    >>> hash_expression("sha256", bytes(32))
+    'sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='
+    """
+    return f"{algorithm}-{base64.b64encode(digest).decode('ascii')}"
+
+
+def parse_metadata(text: str) -> tuple[HashExpression, ...]:
+    """Read integrity metadata, leaving out what a user agent would ignore (SRI §3.3.3).
+
+    >>> [str(e) for e in parse_metadata("SHA384-AAAA sha256-BBBB junk")]
+    ['sha256-BBBB']
+    """
+    expressions = (_parse_expression(token) for token in re.split(r"[ \t\n\f\r]+", text))
+    return tuple(expression for expression in expressions if expression)
+
+
+def _parse_expression(token: str) -> HashExpression | None:
+    match = _EXPRESSION.fullmatch(token)
+    if not match:
+        return None
+    algorithm, value = match.groups()
+    try:
+        digest = base64.b64decode(value.translate(str.maketrans("-_", "+/")), validate=True)
+    except binascii.Error:
+        # The user agent knows the algorithm, so it demands a match that there can't be.
+        digest = b""
+    return HashExpression(algorithm, digest)
+
+
+def strongest(expressions: Iterable[HashExpression]) -> tuple[HashExpression, ...]:
+    """Keep the expressions of the strongest algorithm: the only ones a user agent looks at (SRI §3.3.4)."""
+    listed = tuple(expressions)
+    best = max((ALGORITHMS.index(expression.algorithm) for expression in listed), default=None)
+    return tuple(e for e in listed if ALGORITHMS.index(e.algorithm) == best)
+
+
+def matches(metadata: str, digests: Mapping[str, bytes]) -> bool:
+    """Tell whether bytes with these digests (by algorithm) satisfy the metadata (SRI §3.3.5).
+
+    Unlike a user agent, metadata that names no known hash matches nothing: a typing error must not pass.
+    """
+    return any(digests.get(e.algorithm) == e.digest for e in strongest(parse_metadata(metadata)))

@@ -1,0 +1,19 @@
+"""What every test stands on: the same examples each time, and no setting of the person who runs them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# `pytest --hypothesis-profile=explore` looks for examples that nobody has seen yet.
+settings.register_profile("repeat", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=2000)
+settings.load_profile("repeat")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget where this person's own server has its files and listens."""
+    for name in ("CDNSERVE_ROOT", "CDNSERVE_STATE", "CDNSERVE_HOST", "CDNSERVE_PORT"):
+        os.environ.pop(name, None)

@@ -1,0 +1,251 @@
+"""Edits of the manifest's `[libraries]`."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdnserve.errors import ConfigurationError
+from cdnserve.manifest.edit import remove_library, set_library
+from cdnserve.manifest.values import Library
+
+JQUERY = Library("jquery", "4.0.0")
+INTER = Library("@fontsource/inter", "5.1.0", ("*.css", "files/*.woff2"))
+INTER_LINE = '"@fontsource/inter" = { version = "5.1.0", files = ["*.css", "files/*.woff2"] }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "library", "expected"),
+    [
+        pytest.param("", JQUERY, '[libraries]\njquery = "4.0.0"\n', id="an empty text"),
+        pytest.param(
+            "schema = 1\n", JQUERY, 'schema = 1\n\n[libraries]\njquery = "4.0.0"\n', id="the table is made at the end"
+        ),
+        pytest.param("schema = 1", INTER, f"schema = 1\n\n[libraries]\n{INTER_LINE}", id="no line end at the end"),
+        pytest.param("[libraries]", JQUERY, '[libraries]\njquery = "4.0.0"\n', id="an empty table without a line end"),
+        pytest.param(
+            "[libraries]  # ours\n\n# rules\n[[publish]]\npath = 'a'\n",
+            JQUERY,
+            "[libraries]  # ours\njquery = \"4.0.0\"\n\n# rules\n[[publish]]\npath = 'a'\n",
+            id="an empty table in the middle",
+        ),
+        pytest.param(
+            '[libraries]\n# old\nvue = "3.5.0"  # new\n\n# rules\n[[publish]]\npath = "a"\n',
+            INTER,
+            f'[libraries]\n# old\nvue = "3.5.0"  # new\n{INTER_LINE}\n# rules\n[[publish]]\npath = "a"\n',
+            id="behind the last entry, before what leads on",
+        ),
+        pytest.param(
+            '[libraries]\n  jquery   =   "3.7.1"   # why\nvue = "3.5.0"\n',
+            JQUERY,
+            '[libraries]\n  jquery   =   "4.0.0"   # why\nvue = "3.5.0"\n',
+            id="a version in its place",
+        ),
+        pytest.param(
+            "[libraries]\n\"jquery\" = '3.7.1'\n", JQUERY, '[libraries]\n"jquery" = "4.0.0"\n', id="a quoted entry"
+        ),
+        pytest.param(
+            '[libraries]\njquery = { files = ["a"], version = "3.7.1" } # why\n',
+            Library("jquery", "4.0.0", ("a",)),
+            '[libraries]\njquery = { files = ["a"], version = "4.0.0" } # why\n',
+            id="a version in an inline table",
+        ),
+        pytest.param(
+            '[libraries]\njquery = { version = "3.7.1", files = [\n  "a", # one\n  "b",\n] }\n',
+            Library("jquery", "4.0.0", ("a", "b")),
+            '[libraries]\njquery = { version = "4.0.0", files = [\n  "a", # one\n  "b",\n] }\n',
+            id="files that stay keep their lines and comments",
+        ),
+        pytest.param(
+            '[libraries]\njquery = { version = "3.7.1", files = ["a"] }\n',
+            Library("jquery", "3.7.1", ("b",)),
+            '[libraries]\njquery = { version = "3.7.1", files = ["b"] }\n',
+            id="other files",
+        ),
+        pytest.param(
+            '[libraries]\njquery = { version = "3.7.1", files = ["a"] }\n',
+            Library("jquery", "3.7.1"),
+            '[libraries]\njquery = { version = "3.7.1"  }\n',
+            id="no files any more",
+        ),
+        pytest.param(
+            '[libraries]\njquery = "3.7.1" # why\n',
+            Library("jquery", "3.7.1", ("a",)),
+            '[libraries]\njquery = { version = "3.7.1", files = ["a"] } # why\n',
+            id="a version becomes a table",
+        ),
+        pytest.param(
+            '[libraries.jquery]\n# why\nversion = "3.7.1"\nfiles = ["a"]\n\n[site]\nname = "x"\n',
+            Library("jquery", "4.0.0", ("a",)),
+            '[libraries.jquery]\n# why\nversion = "4.0.0"\nfiles = ["a"]\n\n[site]\nname = "x"\n',
+            id="a table of its own",
+        ),
+        pytest.param(
+            '[libraries.vue]\nversion = "3.5.0"\n',
+            JQUERY,
+            '[libraries.vue]\nversion = "3.5.0"\n\n[libraries]\njquery = "4.0.0"\n',
+            id="beside a table of its own",
+        ),
+        pytest.param(
+            '[libraries]\n\n[libraries.vue]\nversion = "3.5.0"\n',
+            JQUERY,
+            '[libraries]\njquery = "4.0.0"\n\n[libraries.vue]\nversion = "3.5.0"\n',
+            id="before a table of its own",
+        ),
+        pytest.param(
+            '[libraries]\nvue = "3.5.0"\n\n[site]\nname = "x"\n\n[libraries.d3]\nversion = "7.0.0"\n',
+            JQUERY,
+            '[libraries]\nvue = "3.5.0"\njquery = "4.0.0"\n\n[site]\nname = "x"\n\n[libraries.d3]\nversion = "7.0.0"\n',
+            id="a table in two places",
+        ),
+        pytest.param(
+            'libraries = { vue = "3.5.0" } # why\n',
+            JQUERY,
+            'libraries = { vue = "3.5.0", jquery = "4.0.0"} # why\n',
+            id="an inline table",
+        ),
+        pytest.param(
+            'libraries.vue = "3.5.0" # why\n\n[site]\nname = "x"\n',
+            INTER,
+            f'libraries.vue = "3.5.0" # why\nlibraries.{INTER_LINE}\n[site]\nname = "x"\n',
+            id="dotted keys",
+        ),
+        pytest.param(
+            '[libraries]\r\nvue = "3.5.0"\r\n\r\n[site]\r\nname = "x"\r\n',
+            JQUERY,
+            '[libraries]\r\nvue = "3.5.0"\r\njquery = "4.0.0"\r\n\r\n[site]\r\nname = "x"\r\n',
+            id="line ends of another system",
+        ),
+        pytest.param(
+            '[libraries]\njquery = "4.0.0" # why\n', JQUERY, '[libraries]\njquery = "4.0.0" # why\n', id="nothing to do"
+        ),
+    ],
+)
+def test_set_library(text: str, library: Library, expected: str) -> None:
+    assert expected == set_library(text, library)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            '[libraries]\n# all\njquery = "3.7.1" # why\nvue = "3.5.0"\n',
+            '[libraries]\n# all\nvue = "3.5.0"\n',
+            id="the entry goes with its comment",
+        ),
+        pytest.param('[libraries]\njquery = "3.7.1"\n', "[libraries]\n", id="the last entry leaves the table"),
+        pytest.param(
+            '[libraries]\njquery = "3.7.1"\n\n[site]\nname = "x"\n',
+            '[libraries]\n\n[site]\nname = "x"\n',
+            id="what follows stays",
+        ),
+        pytest.param(
+            '[libraries.jquery]\nversion = "3.7.1"\n\n[site]\nname = "x"\n',
+            '[site]\nname = "x"\n',
+            id="a table of its own",
+        ),
+        pytest.param(
+            'libraries.jquery = "3.7.1"\nlibraries.vue = "3.5.0"\n', 'libraries.vue = "3.5.0"\n', id="a dotted key"
+        ),
+        pytest.param('[libraries]\nvue = "3.5.0"\n', '[libraries]\nvue = "3.5.0"\n', id="it is not there"),
+        pytest.param("schema = 1\n", "schema = 1\n", id="no table"),
+    ],
+)
+def test_remove_library(text: str, expected: str) -> None:
+    assert expected == remove_library(text, "jquery")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[libraries\n", id="no TOML"),
+        pytest.param('libraries = "jquery"\n', id="no table"),
+        pytest.param("[[libraries]]\n", id="a list of tables"),
+        pytest.param("libraries = []\n", id="a list"),
+    ],
+)
+def test_what_cannot_be_edited_is_a_problem_with_the_line_to_write(text: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        set_library(text, INTER)
+    (problem,) = raised.value.problems
+    assert "manifest-edit" == problem.reference
+    assert INTER_LINE.strip() in problem.hint
+
+
+def test_what_cannot_be_removed_is_a_problem() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        remove_library("[libraries\n", "jquery")
+    (problem,) = raised.value.problems
+    assert ("manifest-edit", "remove it by hand") == (problem.reference, problem.hint)
+
+
+NAMES = st.sampled_from(["jquery", "vue", "@s/x", "htmx.org", "JSONStream", "a_b"])
+GLOBS = st.lists(st.sampled_from(["*.css", "files/*", 'q"uote', "back\\slash"]), max_size=2).map(tuple)
+LIBRARIES = st.builds(Library, NAMES, st.sampled_from(["1.0.0", "2.0.0-rc.1"]), GLOBS)
+LINES = [
+    "",
+    "# a comment",
+    "   ",
+    '[site]\nname = "[libraries]"',
+    '[[publish]]\npath = "npm/**" # all',
+    '[cors.x]\na = """\n[libraries]\n"""',
+]
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> str:
+    """Write manifests with a table of libraries somewhere between other things."""
+    before, after = (draw(st.permutations(LINES)) for _ in range(2))
+    cut = draw(st.integers(0, len(LINES)))
+    entries = draw(st.dictionaries(NAMES, st.sampled_from(['"1.0.0"', '{ version = "1.0.0" }', "'1.0.0' # x"])))
+    table = [f'"{name}" = {value}' for name, value in entries.items()]
+    gaps = draw(st.lists(st.sampled_from(["", "# between"]), max_size=2))
+    lines = ["schema = 1", *before[:cut], "[libraries] # here", *table, *gaps]
+    lines += [line for line in after if line not in before[:cut]]
+    return draw(st.sampled_from(["\n", "\r\n"])).join(lines) + draw(st.sampled_from(["", "\n"]))
+
+
+@given(manifests(), LIBRARIES)
+def test_an_edit_says_what_was_asked_and_keeps_all_else(text: str, library: Library) -> None:
+    edited = set_library(text, library)
+    before, after = tomllib.loads(text), tomllib.loads(edited)
+    entry = after["libraries"].pop(library.name)
+    before["libraries"].pop(library.name, None)
+    assert before == after
+    assert (library.version, list(library.files)) == (
+        (entry, []) if isinstance(entry, str) else (entry["version"], entry.get("files", []))
+    )
+    # But for one line every line of the old text is there, in its order; the new text has one more at the most.
+    old, new = text.split("\n"), edited.removesuffix("\n").split("\n")
+    changed = [line for line in old if line.rstrip("\r") not in [other.rstrip("\r") for other in new]]
+    assert 1 >= len(changed)
+    assert 1 >= len(new) - len(text.removesuffix("\n").split("\n"))
+
+
+@given(manifests(), LIBRARIES)
+def test_an_edit_twice_is_an_edit_once(text: str, library: Library) -> None:
+    once = set_library(text, library)
+    assert once == set_library(once, library)
+
+
+@given(manifests(), LIBRARIES)
+def test_what_was_set_can_be_removed_again(text: str, library: Library) -> None:
+    was_there = library.name in tomllib.loads(text)["libraries"]
+    removed = remove_library(set_library(text, library), library.name)
+    assert library.name not in tomllib.loads(removed)["libraries"]
+    assert was_there or text.rstrip() == removed.rstrip()
+
+
+@given(
+    st.text(max_size=60)
+    | st.lists(st.sampled_from(["[libraries]", "libraries", ".", "=", '"1"', "\n", "{", "}"])).map("".join)
+)
+def test_any_text_is_edited_or_refused(text: str) -> None:
+    try:
+        edited = set_library(text, JQUERY)
+    except ConfigurationError:
+        return
+    assert "4.0.0" in str(tomllib.loads(edited)["libraries"]["jquery"])
