@@ -1,0 +1,10 @@
+"""The origin: (request facts, catalog) → reply; the only place that decides a response.
+
+Never does I/O.
+"""
+
+from cdnserve.origin.compiled import Origin
+from cdnserve.origin.message import Reply, Request, Stored
+from cdnserve.origin.respond import failure, respond
+
+__all__ = ["Origin", "Reply", "Request", "Stored", "failure", "respond"]

@@ -1,0 +1,263 @@
+"""The one door (RFC 9110, Fetch): every request gets one reply, with the right status, never an exception."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdnserve.origin import Reply, Request, Stored, failure, respond
+from tests.origin import catalogs
+from tests.origin.catalogs import APP, HOST, ORIGIN, STRANGER, ask, get, header, members, names
+
+POLICIES = pytest.mark.parametrize(
+    ("folder", "allowed", "vary"),
+    [
+        pytest.param("any", "*", set(), id="any"),
+        pytest.param("partners", APP, {"origin"}, id="an allow-list"),
+        pytest.param("accounts", APP, {"origin"}, id="an allow-list with credentials"),
+        pytest.param("none", None, set(), id="none"),
+    ],
+)
+
+
+def text(reply: Reply) -> str:
+    """Give a reply's line of text; it must be described as one."""
+    assert isinstance(reply.body, bytes)
+    assert header(reply, "content-length") == str(len(reply.body))
+    assert header(reply, "content-type") == "text/plain; charset=utf-8"
+    assert header(reply, "x-content-type-options") == "nosniff"
+    assert reply.body.endswith(b"\n")
+    return reply.body.decode()
+
+
+@POLICIES
+@pytest.mark.parametrize(
+    ("story", "status", "cache_control"),
+    [
+        pytest.param({"method": "GET", "name": "absent.js"}, 404, "public, max-age=60", id="not found"),
+        pytest.param({"method": "DELETE", "name": "app.js"}, 405, "no-store", id="a method"),
+        pytest.param({"method": "PUT", "name": "absent.js"}, 405, "no-store", id="a method, no file"),
+        pytest.param({"method": "GET", "name": "app.js", "host": "a,b"}, 400, "no-store", id="a malformed Host"),
+    ],
+)
+def test_a_refusal_carries_the_policy_of_its_path(
+    folder: str, allowed: str | None, vary: set[str], story: dict[str, str], status: int, cache_control: str
+) -> None:
+    """DESIGN: everything holds on every status, so that a script can read it."""
+    host = (b"host", story.get("host", "cdn.example.com").encode())
+    asked = Request(story["method"], f"/{folder}/{story['name']}".encode(), (host, (b"origin", APP.encode())))
+    reply = respond(asked, ORIGIN)
+    assert (status, cache_control) == (reply.status, header(reply, "cache-control"))
+    assert allowed == header(reply, "access-control-allow-origin")
+    assert vary == members(reply, "vary")
+    assert ("true" if folder == "accounts" else None) == header(reply, "access-control-allow-credentials")
+    assert ("same-origin" if folder == "none" else "cross-origin") == header(reply, "cross-origin-resource-policy")
+    assert ("GET, HEAD, OPTIONS" if status == 405 else None) == header(reply, "allow")
+    assert text(reply)
+
+
+@POLICIES
+@pytest.mark.parametrize("fields", [{}, {"origin": STRANGER}])
+@pytest.mark.parametrize("name", ["app.js", "absent.js"])
+def test_an_allow_list_varies_also_without_an_allowed_origin(
+    folder: str, allowed: str | None, vary: set[str], fields: dict[str, str], name: str
+) -> None:
+    reply = get(f"/{folder}/{name}", **fields)
+    assert (allowed if allowed == "*" else None) == header(reply, "access-control-allow-origin")
+    assert vary <= members(reply, "vary")
+    assert not {"access-control-allow-credentials"} & names(reply)
+    assert ("timing-allow-origin" in names(reply)) == (allowed == "*")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/elsewhere/app.js", id="no rule"),
+        pytest.param("/any/app.js.map", id="left out by the rule"),
+        pytest.param("/manifest.toml", id="the manifest"),
+        pytest.param("/any/.git/config", id="a dot-folder"),
+        pytest.param("/-/health", id="ours"),
+        pytest.param("/", id="the root"),
+        pytest.param("/any/", id="a folder"),
+        pytest.param("/any//app.js", id="an empty segment"),
+        pytest.param("/any/%2e%2e/partners/app.js", id="encoded dots"),
+        pytest.param("/any%2fapp.js", id="an encoded slash"),
+        pytest.param("", id="no path"),
+    ],
+)
+def test_what_is_not_public_is_like_what_is_absent(path: str) -> None:
+    """DESIGN: 404, no CORS headers, and the same answer whether or not a file lies there."""
+    reply = get(path, origin=APP)
+    assert reply == get("/never/was", origin=APP)
+    assert reply.status == 404
+    assert names(reply) == {"content-length", "content-type", "x-content-type-options", "cache-control"}
+    assert path.strip("/") == "" or path not in text(reply)
+
+
+@pytest.mark.parametrize("path", ["/%zz", "/any/%", "/any/app.js%00", "/any/%ff"])
+def test_a_malformed_path_is_400(path: str) -> None:
+    reply = get(path, origin=APP)
+    assert (reply.status, header(reply, "cache-control")) == (400, "no-store")
+    assert not {"access-control-allow-origin", "vary"} & names(reply)
+    assert text(reply)
+
+
+def test_a_missing_file_gets_a_suggestion() -> None:
+    assert "/any/app.js?" in text(get("/any/ap.js"))
+    for path in ("/elsewhere/ap.js", "/any/far/away", "/%2e%2e/ap.js"):
+        assert text(get(path)) == "No public file has this path.\n"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "version", "status"),
+    [
+        pytest.param([b"cdn.example.com"], "1.1", 200, id="one"),
+        pytest.param([], "1.1", 400, id="none"),
+        pytest.param([], "1.0", 200, id="none, HTTP/1.0"),
+        pytest.param([b""], "1.1", 400, id="empty"),
+        pytest.param([b"a", b"a"], "1.1", 400, id="two"),
+        pytest.param([b"user@a"], "1.1", 400, id="userinfo"),
+        pytest.param([b"a/b"], "1.1", 400, id="a path"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_host_must_stand_once(hosts: list[bytes], version: str, status: int, method: str) -> None:
+    fields = tuple((b"host", host) for host in hosts)
+    assert status == respond(Request(method, b"/any/app.js", fields, version), ORIGIN).status
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "HEAD ", "", "é"])
+@pytest.mark.parametrize("path", ["/any/app.js", "/elsewhere", "/%zz", "*"])
+def test_other_methods_are_405_everywhere(method: str, path: str) -> None:
+    """RFC 9110 §9.1: methods are case-sensitive; §15.5.6: Allow says which there are."""
+    reply = ask(method, path, if_match='"x"', access_control_request_method="GET")
+    assert (405, "GET, HEAD, OPTIONS") == (reply.status, header(reply, "allow"))
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        pytest.param("/any/absent.js", {}, id="not found"),
+        pytest.param("/%zz", {}, id="malformed"),
+        pytest.param("/any/app.js", {"accept_encoding": "*;q=0"}, id="nothing acceptable"),
+    ],
+)
+def test_preconditions_and_ranges_are_ignored_where_the_answer_is_no_2xx(path: str, fields: dict[str, str]) -> None:
+    """RFC 9110 §13.2.1 and §14.2."""
+    conditions = {"if_match": '"x"', "if_none_match": "*", "range": "bytes=9999-"}
+    assert get(path, **fields) == get(path, **fields, **conditions)
+
+
+@pytest.mark.parametrize("path", ["/any/app.js", "/any/absent.js", "/elsewhere", "/%zz", "/any/font.woff2"])
+@pytest.mark.parametrize("fields", [{}, {"accept_encoding": "br"}, {"if_match": '"x"'}, {"accept_encoding": "*;q=0"}])
+def test_head_is_get_without_content(path: str, fields: dict[str, str]) -> None:
+    """§9.3.2: "the server SHOULD send the same header fields"."""
+    whole, head = get(path, **fields), ask("HEAD", path, **fields)
+    assert (whole.status, whole.headers, b"") == (head.status, head.headers, head.body)
+
+
+@POLICIES
+@pytest.mark.parametrize("name", ["app.js", "absent.js"])
+def test_a_failure_can_be_read_by_who_may_read_the_path(
+    folder: str, allowed: str | None, vary: set[str], name: str
+) -> None:
+    reply = failure(catalogs.request("GET", f"/{folder}/{name}", origin=APP), ORIGIN, 503, "Come back.")
+    assert (503, "no-store", "Come back.\n") == (reply.status, header(reply, "cache-control"), text(reply))
+    assert allowed == header(reply, "access-control-allow-origin")
+    assert vary == members(reply, "vary")
+
+
+@pytest.mark.parametrize("path", ["/elsewhere/app.js", "/%zz", "*"])
+def test_a_failure_without_a_rule_has_no_cors_headers(path: str) -> None:
+    reply = failure(catalogs.request("GET", path, origin=APP), ORIGIN, 500, "Failed.")
+    assert names(reply) == {"content-length", "content-type", "x-content-type-options", "cache-control"}
+
+
+def test_a_failure_of_head_has_no_content() -> None:
+    """§9.3.2: "the server MUST NOT send content in the response" to HEAD."""
+    whole, head = (
+        failure(catalogs.request(method, "/any/app.js"), ORIGIN, 500, "Failed.") for method in ("GET", "HEAD")
+    )
+    assert (whole.status, whole.headers, b"") == (head.status, head.headers, head.body)
+
+
+def test_thousands_of_lines_are_one_list() -> None:
+    """§5.3: the order of lines is the order of the list."""
+    etag = ORIGIN.catalog.assets["any/app.js"].identity
+    current = header(get("/any/app.js"), "etag")
+    assert current is not None
+    assert etag.size == 1000
+    lines = [(b"if-none-match", b'"%d"' % number) for number in range(5_000)]
+    fields = (HOST, *lines, (b"if-none-match", current.encode()))
+    assert respond(Request("GET", b"/any/app.js", fields), ORIGIN).status == 304
+    assert respond(Request("GET", b"/any/app.js", (HOST, *lines)), ORIGIN).status == 200
+
+
+octets = st.binary(max_size=60)
+NAMES = (
+    b"origin",
+    b"accept-encoding",
+    b"range",
+    b"if-range",
+    b"if-match",
+    b"if-none-match",
+    b"if-modified-since",
+    b"if-unmodified-since",
+    b"access-control-request-method",
+    b"access-control-request-headers",
+    b"access-control-request-private-network",
+    b"host",
+    b"x-other",
+)
+VALUES = (
+    APP.encode(),
+    b"null",
+    b"br, gzip;q=0.5",
+    b"*;q=0",
+    b"bytes=0-9",
+    b"bytes=-0",
+    b"bytes=9999-",
+    b'"x", W/"y"',
+    b"*",
+    b"Thu, 29 Feb 2024 12:34:56 GMT",
+    b"GET",
+    b"x-custom",
+    b"true",
+)
+lines = st.tuples(st.sampled_from(NAMES), octets | st.sampled_from(VALUES))
+methods = st.sampled_from(["GET", "HEAD", "OPTIONS", "POST"]) | st.text(max_size=5)
+raw_paths = st.sampled_from([f"/{path}".encode() for path in catalogs.assets()]) | octets | octets.map(b"/any/".__add__)
+requests = st.builds(
+    Request,
+    methods,
+    raw_paths,
+    st.lists(lines, max_size=8).map(lambda more: (HOST, *more)),
+    st.sampled_from(["1.0", "1.1"]),
+)
+EXPECTED = {200, 204, 206, 304, 400, 403, 404, 405, 406, 412, 416}
+
+
+@given(requests)
+def test_any_request_gets_a_sound_reply(request: Request) -> None:
+    reply = respond(request, ORIGIN)
+    fields = dict(reply.headers)
+    assert len(fields) == len(reply.headers)
+    assert all(name == name.lower() and not set(b"\x00\r\n") & set(name + value) for name, value in reply.headers)
+    assert reply.status in EXPECTED
+    assert (reply.status == 206) == (b"content-range" in fields and reply.status != 416)
+    assert (b"content-length" in fields) == (reply.status not in (204, 304))
+    assert (b"cache-control" in fields) == (reply.status != 204)
+    if isinstance(reply.body, Stored):
+        assert (request.method, reply.status) in (("GET", 200), ("GET", 206))
+        assert fields[b"content-length"] == b"%d" % reply.body.length
+        sizes = {r.sha256: r.size for asset in ORIGIN.catalog.assets.values() for r in asset.representations}
+        assert 0 <= reply.body.start <= reply.body.start + reply.body.length <= sizes[reply.body.sha256]
+    elif request.method == "HEAD" or reply.status in (204, 304):
+        assert reply.body == b""
+    else:
+        assert text(reply)
+    allowed = fields.get(b"access-control-allow-origin")
+    assert allowed in (None, b"*") or request.values(b"origin") == [allowed.decode()]
+    assert (allowed in (None, b"*")) or b"Origin" in fields[b"vary"]
+    assert allowed != b"*" or b"Origin" not in fields.get(b"vary", b"")
