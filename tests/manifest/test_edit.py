@@ -7,6 +7,7 @@ import tomllib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tomlkit.exceptions import TOMLKitError
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.edit import remove_library, set_library
@@ -173,6 +174,23 @@ def test_what_cannot_be_edited_is_a_problem_with_the_line_to_write(text: str) ->
     (problem,) = raised.value.problems
     assert "manifest-edit" == problem.reference
     assert INTER_LINE.strip() in problem.hint
+
+
+def test_what_the_editor_fails_at_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TOML is larger than any editor of it: nothing is written then."""
+
+    def fail(text: str) -> None:
+        raise TOMLKitError("beyond me")
+
+    monkeypatch.setattr("tomlkit.parse", fail)
+    with pytest.raises(ConfigurationError, match="beyond me"):
+        set_library("[libraries]\n", JQUERY)
+
+
+def test_what_the_editor_writes_otherwise_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tomlkit.dumps", lambda document: '[libraries]\njquery = "3.7.1"\n')
+    with pytest.raises(ConfigurationError, match="manifest-edit"):
+        set_library("[libraries]\n", JQUERY)
 
 
 def test_what_cannot_be_removed_is_a_problem() -> None:

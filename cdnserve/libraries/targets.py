@@ -1,0 +1,180 @@
+"""Targets: what a person wants a tag for, a local file, a public path, a hosted library's file or a URL.
+
+Never makes a tag, and never asks a network but for a URL.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.remote import Remote, fetch
+from cdnserve.libraries.settings import Settings
+from cdnserve.libraries.spec import FOLDER
+from cdnserve.release.catalog import Asset, Catalog
+from cdnserve.release.content import read_text
+from cdnserve.release.store import Store
+from cdnserve.rules.media_types import destination
+
+_MANIFEST = "manifest.toml"
+_MOST_LISTED = 10
+# NAME@VERSION or NAME@VERSION/PATH; the @ of a scope does not begin a version.
+_LIBRARY = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<version>[^@/]+)(?:/(?P<path>.*))?)?", re.DOTALL)
+# The fields of package.json that say what a browser loads, the most telling first.
+_FOR_SCRIPTS = ("jsdelivr", "unpkg", "browser", "main")
+_FOR_STYLES = ("jsdelivr", "unpkg", "style", "main")
+# These name what a page loads; the others what a tool reads, so a minified file beside that one is meant.
+_FOR_PAGES = ("jsdelivr", "unpkg")
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """A public path; `source` is the text of a script, `""` of everything else."""
+
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A file that is not published."""
+
+    path: str
+    content: bytes
+
+
+Target = Public | Local | Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """What is public: the root, and the release that was made of it."""
+
+    root: Path
+    store: Store
+    catalog: Catalog
+
+
+def resolve(text: str, root: Path, hosted: Callable[[], Hosted], settings: Settings) -> tuple[Target, ...]:
+    """Find what a text means, in this order: a URL, a local file, a public path, a hosted library.
+
+    A library without a path may mean a script and a stylesheet. `hosted` is asked only if it matters.
+    """
+    if text.lower().startswith(("http://", "https://")):
+        return (fetch(text, settings),)
+    file = Path(text)
+    if not file.is_file():
+        return tuple(_public(path, hosted()) for path in _hosted_paths(text, hosted()))
+    logical = _logical_path(file, root)
+    if logical and (root / _MANIFEST).is_file() and logical in hosted().catalog.assets:
+        return (_public(logical, hosted()),)
+    return (Local(text, _read(file)),)
+
+
+def _public(path: str, hosted: Hosted) -> Public:
+    is_script = destination(path) == "script"
+    return Public(path, read_text(hosted.store, hosted.catalog.assets[path]) if is_script else "")
+
+
+def _logical_path(file: Path, root: Path) -> str:
+    try:
+        return file.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return ""
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        problem = Problem("target-unreadable", "the file can't be read", str(file), error.strerror or "")
+        raise ConfigurationError([problem]) from None
+
+
+def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
+    public, path = hosted.catalog.assets, text.removeprefix("/")
+    if path in public:
+        return (path,)
+    found = _LIBRARY.fullmatch(path)
+    name, version, inner = found.group("name", "version", "path") if found else (None, None, None)
+    folder = f"{FOLDER}/{name}@{version}"
+    if name and version and inner and f"{folder}/{inner}" in public:
+        return (f"{folder}/{inner}",)
+    if name and version and any(_below(folder, public)):
+        return _main_files(folder, hosted) if not inner else _no_such_file(text, folder, public)
+    hint = _versions(name or "", public) or _alike(path, public)
+    message = "neither a local file nor a public path nor a hosted library"
+    raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
+
+
+def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
+    package = _package(hosted.root / folder / "package.json")
+    public = hosted.catalog.assets
+    script = _first(package, _FOR_SCRIPTS, "script", folder, public)
+    style = _first(package, _FOR_STYLES, "style", folder, public)
+    if not script and not style:
+        message, hint = (
+            "its package.json names no public file for browsers",
+            f"say one of {_listed(_below(folder, public))}",
+        )
+        raise ConfigurationError([Problem("target-ambiguous", message, folder, hint=hint)])
+    return tuple(path for path in (script, style) if path)
+
+
+def _package(file: Path) -> dict[str, object]:
+    try:
+        package = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return package if isinstance(package, dict) else {}
+
+
+def _first(
+    package: dict[str, object], fields: tuple[str, ...], kind: str, folder: str, public: dict[str, Asset]
+) -> str:
+    """Give the first file that one of the fields names, and that is public and of this kind; `""` for none."""
+    named = ((field, value) for field in fields if isinstance(value := package.get(field), str))
+    paths = (f"{folder}/{path}" for field, value in named for path in _spellings(field, value))
+    return next((path for path in paths if path in public and destination(path) == kind), "")
+
+
+def _spellings(field: str, value: str) -> Iterator[str]:
+    path = value.removeprefix("./").removeprefix("/")
+    stem, dot, ending = path.rpartition(".")
+    if field not in _FOR_PAGES and not stem.endswith(".min"):
+        yield f"{stem}.min{dot}{ending}"
+    # Node.js: a module's ending, or the file's name in a folder, may be left out.
+    yield from (path, f"{path}.js", f"{path.removesuffix('/')}/index.js")
+
+
+def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:
+    return (path for path in public if path.startswith(f"{folder}/"))
+
+
+def _no_such_file(text: str, folder: str, public: dict[str, Asset]) -> tuple[str, ...]:
+    asked = text.removeprefix("/")
+    near = get_close_matches(f"{FOLDER}/{asked}", tuple(_below(folder, public)), n=_MOST_LISTED)
+    hint = f"say one of {_listed(iter(near) if near else _below(folder, public))}"
+    raise ConfigurationError([Problem("target-unknown", f"{folder} has no such public file", text, hint=hint)])
+
+
+def _versions(name: str, public: dict[str, Asset]) -> str:
+    begin = f"{FOLDER}/{name}@"
+    versions = dict.fromkeys(path[len(begin) :].partition("/")[0] for path in public if path.startswith(begin))
+    return f"say {name}@VERSION; hosted are {', '.join(list(versions)[:_MOST_LISTED])}" if name and versions else ""
+
+
+def _alike(path: str, public: dict[str, Asset]) -> str:
+    near = get_close_matches(path, tuple(public), n=1)
+    return f"did you mean {near[0]}?" if near else "see what is public: cdnserve list"
+
+
+def _listed(paths: Iterator[str]) -> str:
+    shown = [path.removeprefix(f"{FOLDER}/") for path in paths if destination(path) in ("script", "style")]
+    more = f" and {len(shown) - _MOST_LISTED} more" if len(shown) > _MOST_LISTED else ""
+    return ", ".join(shown[:_MOST_LISTED]) + more or "its files: cdnserve list"

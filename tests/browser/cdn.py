@@ -1,0 +1,92 @@
+"""A whole cdnserve over a folder of its own, as a person starts it, for a browser to load from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts import make_demo_font
+
+FILES = {
+    "lib/1.0.0/classic.js": b"window.classic = 'ran';\n",
+    "lib/1.0.0/main.js": b"import { word } from './part.js';\nexport const answer = word + '!';\n",
+    "lib/1.0.0/part.js": b"export const word = 'imported';\n",
+    "lib/1.0.0/style.css": b"body { color: rgb(1, 2, 3); }\n",
+    "lib/1.0.0/page.html": b"<!doctype html><title>x</title><script>document.title = 'ran'</script>\n",
+    "lib/1.0.0/live/page.html": b"<!doctype html><title>x</title><script>document.title = 'ran'</script>\n",
+    "lib/1.0.0/data.json": b'{"read": true}\n',
+    "lib/1.0.0/text.txt": b"window.sniffed = 'ran';\n",
+    "api/data.json": b'{"read": true}\n',
+    "own/own.js": b"window.own = 'ran';\n",
+}
+MANIFEST = """schema = 1
+[site]
+url = "http://cdn.invalid"
+[[publish]]
+path = "lib/1.0.0/live/**"
+cors = "any"
+cache = "revalidate"
+documents = "live"
+[[publish]]
+path = "lib/**"
+cors = "any"
+cache = "revalidate"
+[[publish]]
+path = "api/**"
+cors = "api"
+cache = "revalidate"
+[[publish]]
+path = "own/**"
+cors = "none"
+cache = "revalidate"
+[cors.api]
+allow-origins = ["{listed}"]
+allow-headers = ["X-Requested-With"]
+expose-headers = ["ETag"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cdn:
+    """A running server and the folder that it publishes."""
+
+    url: str
+    root: Path
+
+    def sri(self, *arguments: str, at: str = "") -> str:
+        """Give what `cdnserve sri` prints for public paths, with the URLs of this server or of another."""
+        printed = _cdnserve("sri", *arguments, "--root", str(self.root)).stdout
+        return printed.replace("http://cdn.invalid", at or self.url)
+
+
+@contextmanager
+def serving_cdn(root: Path, listed: str, tampered: str = "") -> Iterator[Cdn]:
+    """Write the files, with one byte of `tampered` changed, and serve them."""
+    for path, content in (FILES | {"lib/1.0.0/font.woff2": make_demo_font.font()}).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content[:-2] + b" \n" if path == tampered else content)
+    (root / "manifest.toml").write_text(MANIFEST.replace("{listed}", listed))
+    command = [sys.executable, "-m", "cdnserve", "serve", str(root), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert first.startswith("listening on "), first
+        yield Cdn(first.removeprefix("listening on ").strip(), root)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=30)
+    assert "Traceback" not in complaints, complaints
+    assert process.returncode == os.EX_OK
+
+
+def _cdnserve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cdnserve", *arguments], capture_output=True, text=True, check=True, timeout=60
+    )

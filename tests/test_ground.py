@@ -1,0 +1,162 @@
+"""The ground that everything stands on: locked requirements, no registry address, one way in."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+LOCKED = sorted((ROOT / "requirements").glob("*.txt"), key=lambda file: file.name)
+HASH = r"--hash=sha256:[0-9a-f]{64}"
+
+
+def project() -> dict[str, Any]:
+    """Read pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def lines(file: Path) -> list[str]:
+    """Read a requirements file, a logical line each."""
+    return file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+
+
+def pins(name: str) -> dict[str, Requirement]:
+    """Read what a requirements file pins, by package."""
+    requirements = (Requirement(line.partition(" --hash=")[0]) for line in lines(ROOT / "requirements" / f"{name}.txt"))
+    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+
+
+def wanted(name: str) -> Iterator[Requirement]:
+    """Give what pyproject.toml asks for: the dependencies for "serve", else those of a group."""
+    document = project()
+    if name != "build":
+        yield from map(Requirement, document["project"]["dependencies"])
+    for entry in document["dependency-groups"].get(name, ()):
+        if isinstance(entry, dict):
+            yield from map(Requirement, document["dependency-groups"][entry["include-group"]])
+        else:
+            yield Requirement(entry)
+
+
+def test_the_requirement_files_are_these() -> None:
+    """One to run, one to install, one for the tests."""
+    assert ["build.txt", "serve.txt", "test.txt"] == [file.name for file in LOCKED]
+
+
+@pytest.mark.parametrize("file", LOCKED, ids=lambda file: file.name)
+def test_every_requirement_is_pinned_and_hashed(file: Path) -> None:
+    """A line is name==version, perhaps a marker, and hashes: no option, no address."""
+    for line in lines(file):
+        assert re.fullmatch(rf"[a-z0-9-]+==[0-9][0-9a-z.]*( ;[^#/]+)?( +{HASH})+", line), line
+
+
+@pytest.mark.parametrize("name", ["build", "serve", "test"])
+def test_the_locked_versions_are_those_that_the_project_asks_for(name: str) -> None:
+    """Each dependency in pyproject.toml is locked, at a version that it allows, under no narrower marker."""
+    locked = pins(name)
+    for requirement in wanted(name):
+        pin = locked[canonicalize_name(requirement.name)]
+        (version,) = (specifier.version for specifier in pin.specifier)
+        assert version in requirement.specifier, f"{pin} is locked, {requirement} is wanted: make lock"
+        assert bool(requirement.marker) == bool(pin.marker), requirement.name
+
+
+def test_serving_and_testing_use_the_same_versions() -> None:
+    """What is locked in two files is locked alike, so what was tested is what serves."""
+    tested = pins("test")
+    for name in ("build", "serve"):
+        assert {str(pin.specifier) for pin in pins(name).values()} == {
+            str(tested[package].specifier) for package in pins(name)
+        }
+        assert set(pins(name)) <= set(tested)
+
+
+def configured(*command: str) -> str:
+    """Ask a package manager for a setting; nothing where it isn't installed or has none."""
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def registry_hosts() -> set[str]:
+    """Give the hosts of the package registries that this machine knows, from the package managers' own settings."""
+    pip = (sys.executable, "-m", "pip", "config", "get")
+    addresses = [
+        *(os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL")),
+        configured(*pip, "global.index-url"),
+        configured(*pip, "global.extra-index-url"),
+        configured(sys.executable, "-c", "from pip._internal.models.index import PyPI; print(PyPI.url)"),
+        configured("npm", "config", "get", "registry"),
+    ]
+    hosts = (urlsplit(address).hostname for setting in addresses for address in setting.split())
+    return {host for host in hosts if host}
+
+
+def files_of_the_project() -> Iterator[Path]:
+    """Yield every file but caches, virtual environments, releases and fetched libraries."""
+    for folder, folders, names in os.walk(ROOT):
+        here = Path(folder)
+        folders[:] = [
+            name
+            for name in folders
+            if (not name.startswith(".") or name == ".ci")
+            and name not in ("__pycache__", "node_modules", "dist", "build")
+            and not (here / name / "pyvenv.cfg").exists()
+            and here / name != ROOT / "public/npm"
+        ]
+        yield from (here / name for name in names if not name.startswith(".coverage"))
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Addresses of registries come from the settings of whoever installs, never from the project."""
+    hosts = registry_hosts()
+    if not hosts:
+        pytest.skip("no package registry is configured on this machine")
+    files = list(files_of_the_project())
+    assert ROOT / "pyproject.toml" in files
+    assert ROOT / ".ci/run" in files
+    named = [
+        (file.relative_to(ROOT).as_posix(), host)
+        for file in files
+        for host in hosts
+        if host.encode() in file.read_bytes().lower()
+    ]
+    assert [] == named
+
+
+def test_the_targets_are_told() -> None:
+    """Every target of the Makefile is phony, and CONTRIBUTING.md names it."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert phony
+    targets = re.findall(r"^([a-z]+):.*##", makefile, re.MULTILINE)
+    assert phony[1].split() == targets
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [] == [target for target in targets if f"make {target}" not in told]
+
+
+def test_what_ci_runs_is_what_everyone_runs() -> None:
+    """CI adds a browser, demands it, and runs the same two targets."""
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert "\nset -euo pipefail\n" in script
+    assert "\nexport CDNSERVE_REQUIRE_CHROMIUM=1" in script
+    assert ["check", "test"] == re.findall(r"^make (\w+)", script, re.MULTILINE)
+
+
+def test_the_version_is_told_once_more_in_the_changelog() -> None:
+    """The project's version has its heading."""
+    version = project()["project"]["version"]
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
