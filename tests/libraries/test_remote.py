@@ -11,8 +11,10 @@ from pathlib import Path
 
 import brotli
 import pytest
+from urllib3 import HTTPResponse
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.connections import Connections
 from cdnserve.libraries.remote import Remote, fetch
 from tests.libraries.registry import QUICK, Answer, LocalRegistry, settings_for
 
@@ -143,6 +145,24 @@ def test_a_host_that_takes_no_connection_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_name_that_leads_nowhere_is_a_problem(tmp_path: Path) -> None:
     assert "target-unreachable" == problem_of("http://nowhere.invalid/a.js", tmp_path).reference
+
+
+def test_what_comes_over_http_from_another_machine_is_remarked(registry: LocalRegistry, tmp_path: Path) -> None:
+    """A proxy on loopback stands for the way there."""
+    registry.answer("http://cdn.example/a.js", Answer(body=b"x", fields=OPEN))
+    settings = settings_for(tmp_path, environment={"http_proxy": registry.url})
+    assert any("it came over http" in remark for remark in fetch("http://cdn.example/a.js", settings).remarks)
+
+
+def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is on the way could have sent it anywhere."""
+    redirect = HTTPResponse(headers={"Location": "http://cdn.example/a.js"}, status=302, preload_content=False)
+    monkeypatch.setattr(Connections, "open", lambda *_: redirect)
+    problem = problem_of("https://cdn.example/a.js", tmp_path)
+    assert ("target-url", "the URL can't be used: it redirects from https to http") == (
+        problem.reference,
+        problem.message,
+    )
 
 
 def test_an_answer_that_never_ends_is_cut_off(registry: LocalRegistry, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ EARLIER = "Sun, 06 Nov 1994 08:49:36 GMT"
 LATER = "Sun, 06 Nov 1994 08:49:38 GMT"
 HELD = Validators('"a"', MODIFIED)
 UNDATED = Validators('"a"')
+SHARED = Validators('"a"', MODIFIED, date_is_strong=False)
 
 
 def outcome(held: Validators = HELD, **fields: str) -> Outcome:
@@ -132,7 +133,10 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("held", [pytest.param(HELD, id="dated"), pytest.param(UNDATED, id="undated")])
+@pytest.mark.parametrize(
+    "held",
+    [pytest.param(HELD, id="dated"), pytest.param(SHARED, id="weakly dated"), pytest.param(UNDATED, id="undated")],
+)
 def test_the_order_of_evaluation(held: Validators) -> None:
     """§13.2.2, told again step by step, over every combination of the four fields."""
     for values in itertools.product(*FIELDS.values()):
@@ -170,6 +174,8 @@ def _by_the_steps(fields: dict[str, str | None], *, dated: bool) -> Outcome:
         pytest.param("Sun Nov  6 08:49:37 1994", HELD, True, id="exactly the date in another format"),
         pytest.param(LATER, HELD, False, id="§13.1.5: a later date is no exact match"),
         pytest.param(EARLIER, HELD, False, id="an earlier date"),
+        pytest.param(SAME, SHARED, False, id="§13.1.5: a date that is no strong validator"),
+        pytest.param('"a"', SHARED, True, id="the tag beside such a date"),
         pytest.param(SAME, UNDATED, False, id="a date where there is none"),
         pytest.param("soon", UNDATED, False, id="no date where there is none"),
     ],

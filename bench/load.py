@@ -1,0 +1,113 @@
+"""Load and cost: requests as a browser sends them, and what they cost the server's processes.
+
+Never reports an absolute time alone: what counts is the ratio of two servers in one run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+_CLOCK = os.sysconf("SC_CLK_TCK")
+
+# What Chromium sends for a module of another origin (Host is wrk's own): 13 fields in all.
+BROWSER = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Accept: */*",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Accept-Language: en-US,en;q=0.9",
+    "Origin: https://app.example.com",
+    "Referer: https://app.example.com/",
+    "Sec-Fetch-Dest: script",
+    "Sec-Fetch-Mode: cors",
+    "Sec-Fetch-Site: cross-site",
+    'Sec-CH-UA: "Chromium";v="140", "Not=A?Brand";v="24"',
+    "Sec-CH-UA-Mobile: ?0",
+    'Sec-CH-UA-Platform: "Linux"',
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: CPU microseconds of the server a request, requests a second, milliseconds at p50 and p99."""
+
+    cpu: float
+    rate: float
+    p50: float
+    p99: float
+    failed: int
+
+
+def measure(pid: int, url: str, script: Path, fields: tuple[str, ...], seconds: int, connections: int) -> Measured:
+    """Load a server with wrk from the client's core."""
+    command = ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += ["--script", str(script)]
+    for line in fields:
+        command += ["--header", line]
+    before = cpu_seconds(pid)
+    done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
+    spent = cpu_seconds(pid) - before
+    return _read(done.stdout, spent)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Give the user and system time of a process and all of its descendants."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / _CLOCK + sum(cpu_seconds(int(child)) for child in children)
+
+
+def _read(output: str, spent: float) -> Measured:
+    requests = _number(r"([0-9.]+) requests in", output)
+    bad = re.search(r"UNEXPECTED (\d+)", output)
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    failed = int(bad[1]) if bad else 0
+    failed += sum(map(int, errors.groups())) if errors else 0
+    return Measured(
+        cpu=spent / max(requests, 1) * 1e6,
+        rate=_number(r"Requests/sec:\s+([0-9.]+)", output),
+        p50=_milliseconds(re.search(r"50%\s+([0-9.]+)(us|ms|s)", output)),
+        p99=_milliseconds(re.search(r"99%\s+([0-9.]+)(us|ms|s)", output)),
+        failed=failed,
+    )
+
+
+def _number(pattern: str, text: str) -> float:
+    match = re.search(pattern, text)
+    return float(match[1]) if match else 0.0
+
+
+def _milliseconds(match: re.Match[str] | None) -> float:
+    return float(match[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[match[2]] if match else 0.0
+
+
+def request_script(folder: Path, name: str, paths: tuple[str, ...], method: str, expected: int) -> Path:
+    """Write the Lua program that makes wrk ask for each path in turn, and count answers of another status."""
+    listed = ",".join(f'"{path}"' for path in paths)
+    script = folder / f"{name}.lua"
+    script.write_text(
+        f"""local paths = {{{listed}}}
+local at, unexpected = 0, 0
+local made = {{}}
+function init(args)
+  wrk.method = "{method}"
+  for i, path in ipairs(paths) do made[i] = wrk.format(nil, path) end
+end
+function request() at = at % #made + 1; return made[at] end
+function response(status) if status ~= {expected} then unexpected = unexpected + 1 end end
+local threads = {{}}
+function setup(thread) table.insert(threads, thread) end
+function done()
+  local sum = 0
+  for _, thread in ipairs(threads) do sum = sum + (thread:get("unexpected") or 0) end
+  if sum > 0 then print("UNEXPECTED " .. sum) end
+end
+"""
+        # wrk shares only globals between a thread and done().
+        .replace("local at, unexpected = 0, 0", "local at = 0\nunexpected = 0")
+    )
+    return script

@@ -1,0 +1,210 @@
+"""The servers that are compared: each as its own users would set it up, with the same files and response headers.
+
+Never more than one worker on one core, unless a case says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.load import SERVER_CORE
+
+HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "*",
+    "Timing-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "public, max-age=31536000, immutable, no-transform",
+    "Repr-Digest": "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:",
+}
+ALLOWED = "https://app.example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a server finds its files (`root`), may write (`folder`), and listens; how many workers it runs."""
+
+    root: Path
+    folder: Path
+    port: int
+    workers: int
+
+
+Command = Callable[[Ground], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers."""
+
+    name: str
+    pid: int
+    port: int
+
+
+def nginx(ground: Ground) -> list[str]:
+    """Configure nginx as a fast origin server: sendfile, cached descriptors, gzip_static."""
+    added = "\n".join(f'add_header {name} "{value}" always;' for name, value in HEADERS.items())
+    plain = "\n".join(f'add_header {n} "{v}" always;' for n, v in HEADERS.items() if not n.startswith(("Acc", "Tim")))
+    config = ground.folder / "nginx.conf"
+    config.write_text(
+        f"""user root; worker_processes {ground.workers}; daemon off; pid {ground.folder}/nginx.pid;
+error_log {ground.folder}/nginx.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; etag on; server_tokens off; keepalive_requests 1000000000;
+  open_file_cache max=200000 inactive=600s; open_file_cache_valid 600s; gzip_static on; gzip_vary on;
+  types {{ text/javascript js; }} charset utf-8; charset_types text/javascript;
+  map $http_origin $allowed {{ "{ALLOWED}" "{ALLOWED}"; default ""; }}
+  server {{
+    listen 127.0.0.1:{ground.port} backlog=2048; root {ground.root};
+    {added}
+    location /partners/ {{
+      {plain}
+      add_header Access-Control-Allow-Origin $allowed always; add_header Vary Origin always;
+      add_header Timing-Allow-Origin $allowed always;
+    }}
+    if ($request_method = OPTIONS) {{ set $preflight 1; }}
+    location /npm/ {{
+      if ($preflight) {{
+        add_header Access-Control-Allow-Origin "*"; add_header Access-Control-Allow-Methods "GET, HEAD, OPTIONS";
+        add_header Access-Control-Allow-Headers "*"; add_header Access-Control-Max-Age 86400; return 204;
+      }}
+    }}
+  }}
+}}"""
+    )
+    return ["nginx", "-c", str(config), "-p", str(ground.folder)]
+
+
+def caddy(ground: Ground) -> list[str]:
+    """Configure Caddy's file server with precompressed files."""
+    added = "\n".join(f'header {name} "{value}"' for name, value in HEADERS.items())
+    config = ground.folder / "Caddyfile"
+    config.write_text(
+        f"""{{
+  admin off
+  auto_https off
+  persist_config off
+}}
+http://127.0.0.1:{ground.port} {{
+  {added}
+  root * {ground.root}
+  file_server {{
+    precompressed gzip
+  }}
+}}"""
+    )
+    return ["caddy", "run", "--config", str(config), "--adapter", "caddyfile"]
+
+
+def lighttpd(ground: Ground) -> list[str]:
+    """Configure lighttpd with its static file handler."""
+    added = ",\n".join(f'"{name}" => "{value}"' for name, value in HEADERS.items())
+    config = ground.folder / "lighttpd.conf"
+    config.write_text(
+        f"""server.modules = ("mod_setenv")
+server.document-root = "{ground.root}"
+server.port = {ground.port}
+server.bind = "127.0.0.1"
+server.max-keep-alive-requests = 0
+server.errorlog = "{ground.folder}/lighttpd.log"
+mimetype.assign = (".js" => "text/javascript; charset=utf-8")
+setenv.set-response-header = ({added})
+"""
+    )
+    return ["lighttpd", "-D", "-f", str(config)]
+
+
+def starlette(ground: Ground) -> list[str]:
+    """Serve with Starlette's StaticFiles behind its CORSMiddleware, under uvicorn."""
+    options = ["--port", str(ground.port), "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    return [sys.executable, "-m", "uvicorn", "bench.apps:starlette_app", "--factory", *options]
+
+
+def whitenoise(ground: Ground) -> list[str]:
+    """Serve with WhiteNoise under gunicorn's threaded worker."""
+    options = ["--bind", f"127.0.0.1:{ground.port}", "--workers", "1", "--threads", "4", "--worker-class", "gthread"]
+    return [sys.executable, "-m", "gunicorn", "bench.apps:whitenoise_app()", *options]
+
+
+def cdnserve(*options: str) -> Command:
+    """Serve with cdnserve and these further options."""
+
+    def command(ground: Ground) -> list[str]:
+        own = ["--state", str(ground.root.parent / "state"), "--port", str(ground.port), *options]
+        if ground.workers > 1:
+            own += ["--workers", str(ground.workers)]
+        return [sys.executable, "-m", "cdnserve", "serve", str(ground.root), *own]
+
+    return command
+
+
+SERVERS: dict[str, Command] = {
+    "nginx": nginx,
+    "cdnserve": cdnserve(),
+    "lighttpd": lighttpd,
+    "caddy": caddy,
+    "whitenoise": whitenoise,
+    "starlette": starlette,
+    "cdnserve without the fast lane": cdnserve("--no-fast-lane"),
+    "cdnserve with an access log": cdnserve("--access-log", "combined"),
+}
+
+
+@contextmanager
+def running(names: list[str], root: Path, folder: Path, workers: int = 1) -> Iterator[dict[str, Running]]:
+    """Start servers and wait until they answer; all are stopped at the end."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(_started(name, root, folder, workers)) for name in names}
+
+
+@contextmanager
+def _started(name: str, root: Path, folder: Path, workers: int) -> Iterator[Running]:
+    own = folder / name.replace(" ", "-")
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True)
+    port = _free_port()
+    environment = os.environ | {"BENCH_ROOT": str(root), "GOMAXPROCS": str(workers)}
+    pinned = ["taskset", "-c", str(SERVER_CORE)] if workers == 1 else []
+    with (own / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [*pinned, *SERVERS[name](Ground(root, own, port, workers))],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        try:
+            _await(port, process, own / "output")
+            yield Running(name, process.pid, port)
+        finally:
+            process.terminate()
+            process.wait(timeout=40)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await(port: int, process: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit(f"no answer on port {port}: {output.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,9 @@
+"""`python -m cdnserve`: the command line, where no script is installed.
+
+Never anything else.
+"""
+
+from cdnserve.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="cdnserve")

@@ -1,0 +1,39 @@
+"""`cdnserve build`: make a release of what has changed, and stop.
+
+Never serves; a running server takes the new release up by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.current import build_release, open_release
+from cdnserve.cli.options import json_option, root_argument, state_option
+from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.terminal import write_json
+
+
+@click.command(cls=Command)
+@root_argument
+@state_option
+@click.option("--locked", is_flag=True, help="Refuse what manifest.lock does not have; warnings are problems.")
+@json_option
+def command(root: Path, state: str | None, locked: bool, as_json: bool) -> None:
+    """Make a release of ROOT and stop.
+
+    Only what has changed is read. Where nothing has, the release stays the same. A running server takes a
+    new release up by itself.
+    """
+    built = build_release(root, state, locked=locked)
+    if as_json:
+        write_json({"release": built.number, "changed": built.changed, "problems": as_objects(built.warnings)})
+        return
+    report(built.warnings)
+    if built.changed:
+        files = len(open_release(root, state, built)[1].assets)
+        click.echo(f"release {built.number}: {files:,} public file{'s' * (files != 1)}")
+    else:
+        click.echo(f"release {built.number}: nothing has changed")

@@ -1,0 +1,29 @@
+"""What is public now: the release that a build of the root gives, as `serve` would serve it.
+
+Never a release that the files have left behind.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdnserve.cli.progress import build_progress
+from cdnserve.release import Built, build
+from cdnserve.release.store import Store
+from cdnserve.server.settings import state_folder
+
+if TYPE_CHECKING:
+    from cdnserve.release.catalog import Catalog
+
+
+def build_release(root: Path, state: str | None, *, locked: bool = False) -> Built:
+    """Build what has changed, with progress on a terminal; raise ConfigurationError with every problem."""
+    with build_progress() as progress:
+        return build(root, state_folder(root, state), locked=locked, progress=progress)
+
+
+def open_release(root: Path, state: str | None, built: Built) -> tuple[Store, Catalog]:
+    """Give the store and the catalog of what was built; the build has seen to it that all blobs are there."""
+    store = Store(state_folder(root, state))
+    return store, store.read(built.number)

@@ -1,0 +1,99 @@
+"""The program: its commands by name, each imported when it is asked for.
+
+Never imports what a command needs before that command runs, not even for the help.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from cdnserve.cli.terminal import printable
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "serve": "Build what has changed, serve, and watch.",
+        "build": "Make a release and stop.",
+        "check": "Show every problem in manifest, lock and files.",
+        "list": "List what is public.",
+        "explain": "Explain what a browser gets, and why.",
+        "sri": "Print integrity metadata and ready tags.",
+        "add": "Add npm packages.",
+        "sync": "Restore the npm packages that the lock records.",
+        "schema": "Print the JSON Schema of the manifest.",
+    }
+)
+"""The commands in the order of the help; each is `command` of the module with its name."""
+
+
+class Program(click.Group):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
+        """Give the names in the order in which people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command with this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"cdnserve.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write what each command is for."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 # click's signature
+        """Run the command; what a usage error quotes is made printable."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            said = error.format_message()
+            shown = "\n".join(printable(line) for line in said.split("\n"))
+            if shown == said:
+                raise
+            raise click.UsageError(shown, error.ctx) from None
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 # click's signature
+        """Run the program; a character that the terminal can't show is escaped, never an error."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **extra)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(f"cdnserve {_version()}")
+        ctx.exit()
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("cdnserve")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+def main() -> None:
+    """Serve JavaScript, CSS and font libraries to pages of other origins.
+
+    The manifest, ROOT/manifest.toml, decides which files are public. What it does not list is not served.
+    ROOT is "public" unless it is given, or named by CDNSERVE_ROOT.
+
+    Exit status: 0 fine, 1 problem, 2 wrong usage.
+    """

@@ -1,0 +1,104 @@
+"""Progress on a terminal: bars for builds and downloads, gone when the work is done.
+
+Never shown in a pipe: `None` stands for nobody who looks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from cdnserve.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from cdnserve.release.progress import Phase
+
+
+@contextmanager
+def build_progress() -> Iterator[BuildProgress | None]:
+    """Give what shows a build while the block runs, `None` where stderr is no terminal."""
+    progress = BuildProgress() if sys.stderr.isatty() else None
+    try:
+        yield progress
+    finally:
+        if progress:
+            progress.finish()
+
+
+@contextmanager
+def download_progress() -> Iterator[DownloadProgress | None]:
+    """Give what shows downloads while the block runs, `None` where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with _bars() as bars:
+        yield DownloadProgress(bars)
+
+
+_LABELS: Mapping[Phase, str] = MappingProxyType(
+    {
+        "waiting": "waiting for another build",
+        "reading": "reading files: {:,}",
+        "encoding": "encoding representations: {:,}",
+    }
+)
+
+
+class BuildProgress:
+    """Shows the phase of a build as one bar; nothing at all where there is nothing to do."""
+
+    def __init__(self) -> None:
+        self._bars: Progress | None = None
+        self._task: TaskID | None = None
+
+    def start(self, phase: Phase, files: int, octets: int) -> None:
+        """Show a bar, one without an end while the build waits for another one."""
+        self.finish()
+        self._bars = _bars()
+        self._task = self._bars.add_task(_LABELS[phase].format(files), total=octets or None)
+        self._bars.start()
+
+    def advance(self, files: int, octets: int) -> None:  # noqa: ARG002 # the protocol's signature
+        """Move the bar."""
+        if self._bars and self._task is not None:
+            self._bars.advance(self._task, octets)
+
+    def finish(self) -> None:
+        """Take the bar away."""
+        if self._bars:
+            self._bars.stop()
+        self._bars = self._task = None
+
+
+class DownloadProgress:
+    """Shows a bar for each library; the methods may be called from several threads."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def begin(self, library: str, size: int | None) -> None:
+        """Show a bar, or begin it again."""
+        if library in self._tasks:
+            self._bars.reset(self._tasks[library], total=size)
+        else:
+            self._tasks[library] = self._bars.add_task(printable(library), total=size)
+
+    def advance(self, library: str, octets: int) -> None:
+        """Move a library's bar."""
+        self._bars.advance(self._tasks[library], octets)
+
+    def finish(self, library: str) -> None:
+        """Take a library's bar away."""
+        self._bars.remove_task(self._tasks.pop(library))
+
+
+def _bars() -> Progress:
+    from cdnserve.cli.screen import bars
+
+    return bars()

@@ -1,0 +1,21 @@
+"""`cdnserve schema`: the JSON Schema of the manifest, for editors that complete and check it.
+
+Never looks at a manifest.
+"""
+
+from __future__ import annotations
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.terminal import write_json
+from cdnserve.manifest.schema import manifest_schema
+
+
+@click.command(cls=Command)
+def command() -> None:
+    """Print the JSON Schema of manifest.toml.
+
+    An editor that knows it completes and checks the manifest as you type.
+    """
+    write_json(manifest_schema())

@@ -1,0 +1,82 @@
+"""The screen: what only a terminal is shown, drawn with rich.
+
+Never imported where no terminal is: rich takes longer to load than most commands take to run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod, OverflowMethod
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cdnserve.cli.terminal import Column, Piece, printable
+
+_GAP = 2  # the space behind a column and the one before the next
+_SHORTEST = 16
+
+
+def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]]) -> None:
+    """Print lines with their styles; long ones are left to the terminal."""
+    screen = _console(stream)
+    for line in lines:
+        screen.print(_text(line), soft_wrap=True)
+
+
+def print_rows(stream: TextIO, rows: Iterable[Sequence[Piece]]) -> None:
+    """Print rows of a label and a text that is folded beside it."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, *pieces in rows:
+        grid.add_row(_text([label]), _text(pieces))
+    _console(stream).print(grid)
+
+
+def print_table(stream: TextIO, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: the last column is cut to what is left; columns that do not fit are left out from the right."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    screen = _console(stream)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    left = screen.width
+    for at, column in enumerate(columns):
+        widest = max(cell_len(text) for text in (column.heading, *(row[at] for row in cells)))
+        width = min(widest, max(left - _GAP, _SHORTEST)) if at in (0, len(columns) - 1) else widest
+        left -= width + _GAP
+        if at and left < 0:
+            break
+        justify: JustifyMethod = "right" if column.is_number else "left"
+        overflow: OverflowMethod = "ellipsis" if at else "fold"
+        table.add_column(
+            column.heading, justify=justify, style=column.style, width=width, no_wrap=at > 0, overflow=overflow
+        )
+    for row in cells:
+        table.add_row(*map(Text, row[: len(table.columns)]))
+    screen.print(table)
+
+
+def bars() -> Progress:
+    """Make progress bars on stderr that are gone when they stop."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=_console(sys.stderr),
+        transient=True,
+    )
+
+
+def _console(stream: TextIO) -> Console:
+    # Text is shown as it is; NO_COLOR and TERM are obeyed.
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _text(pieces: Iterable[Piece]) -> Text:
+    return Text.assemble(*((printable(text), style) for text, style in pieces))

@@ -1,0 +1,104 @@
+"""`cdnserve sri`: integrity metadata and ready tags for files, public paths, libraries and URLs.
+
+Never a tag without its integrity where browsers check it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.current import build_release, open_release
+from cdnserve.cli.options import root_option, state_option
+from cdnserve.cli.surroundings import library_settings
+from cdnserve.cli.terminal import write
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.remote import Remote
+from cdnserve.libraries.targets import Hosted, Public, Target, resolve
+from cdnserve.rules.integrity import DEFAULT_ALGORITHM
+from cdnserve.snippets import (
+    DEFAULT_FORMAT,
+    FORMATS,
+    Options,
+    Subject,
+    given_url,
+    of_asset,
+    of_file,
+    of_response,
+    read_algorithms,
+)
+
+
+@click.command(cls=Command)
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default=DEFAULT_FORMAT,
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As --format json; problems are JSON too.")
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    metavar="NAME",
+    show_default=DEFAULT_ALGORITHM,
+    help="sha256, sha384 or sha512; repeatable.",
+)
+@click.option("--module/--classic", default=None, show_default="as their content shows", help="What scripts are.")
+@root_option
+@state_option
+def command(  # one for each option
+    targets: tuple[str, ...],
+    form: str,
+    as_json: bool,
+    algorithms: tuple[str, ...],
+    module: bool | None,
+    root: Path,
+    state: str | None,
+) -> None:
+    """Print integrity metadata and ready tags.
+
+    TARGET is a local file, a public path, NAME@VERSION or NAME@VERSION/PATH of a hosted library, or a URL.
+    Without a path a library gives the files that its package.json names for browsers.
+    """
+    options = Options(read_algorithms(algorithms))
+
+    @cache
+    def hosted() -> Hosted:
+        return Hosted(root, *open_release(root, state, build_release(root, state)))
+
+    found = _resolve(targets, root, hosted)
+    subjects = [_subject(target, hosted, module) for target in found]
+    text = FORMATS["json" if as_json else form](subjects, options)
+    write([[(line, "")] for line in text.split("\n")])
+
+
+def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -> list[Target]:
+    """Resolve all targets, or raise the problems of all."""
+    found: list[Target] = []
+    problems: dict[Problem, None] = {}
+    for target in targets:
+        is_url = target.lower().startswith(("http://", "https://"))
+        try:
+            found += resolve(given_url(target) if is_url else target, root, hosted, library_settings())
+        except ConfigurationError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+def _subject(target: Target, hosted: Callable[[], Hosted], module: bool | None) -> Subject:
+    if isinstance(target, Public):
+        return of_asset(hosted().catalog, target.path, target.source, module=module)
+    if isinstance(target, Remote):
+        return of_response(target.url, target.content, target.media_type, module=module, remarks=target.remarks)
+    return of_file(target.path, target.content, module=module)

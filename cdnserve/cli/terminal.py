@@ -1,0 +1,59 @@
+"""The terminal: whether there is one, and what may be written to it.
+
+Never lets a control character of a name, a value or an answer through, and never styles what goes into a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import click
+
+Piece = tuple[str, str]
+"""Text and its style; `""` for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    heading: str
+    is_number: bool = False
+    style: str = ""
+
+
+def printable(text: str) -> str:
+    r"""Give text on one line, with escapes for what can't be printed.
+
+    >>> printable("a\x1b[31m\u202e.js")
+    'a\\x1b[31m\\u202e.js'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False) -> None:
+    """Write lines, with their styles where they go to a terminal."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    if stream.isatty():
+        from cdnserve.cli.screen import print_lines
+
+        print_lines(stream, lines)
+    elif written := "".join("".join(printable(text) for text, _ in line) + "\n" for line in lines):
+        click.echo(written, stream, nl=False)
+
+
+def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table to the terminal that stdout is."""
+    from cdnserve.cli.screen import print_table
+
+    print_table(sys.stdout, columns, rows)
+
+
+def write_json(value: object) -> None:
+    """Write JSON to stdout; in ASCII, so that whatever a name holds is escaped."""
+    click.echo(json.dumps(value, indent=2))

@@ -1,0 +1,190 @@
+"""Blobs: content-addressed octets in the state folder, each written once and whole.
+
+Never changes a blob: a name is the sha256 of what it holds, so whatever has it has it for good.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+
+# So many are synced together: one journal commit of the file system then serves them all.
+_BATCH = 128
+_TEMPORARY = re.compile(r"[0-9a-f]{32}\.part")
+
+
+class StoreError(Exception):
+    """The state folder could not be written; `error` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Tell failures of the state folder from those of the files that are read."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(error) from error
+
+
+def blob_path(state: str, name: str) -> str:
+    """Give where the blob lies whose sha256 is `name`, in hexadecimal.
+
+    >>> blob_path("/state", "ab" * 32)[:17]
+    '/state/blobs/ab/a'
+    """
+    return f"{state}/blobs/{name[:2]}/{name}"
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all octets, however few of them the system takes at a time."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def replace_file(state: str, name: str, content: bytes) -> None:
+    """Put a file of the state folder in place whole: written aside, synced, renamed, folder synced."""
+    path = f"{state}/{name}"
+    with storing(), Temporary(state) as temporary:
+        write_all(temporary.descriptor, content)
+        os.fsync(temporary.descriptor)
+        os.replace(temporary.path, path)
+        sync_folder(os.path.dirname(path))
+
+
+def remove_temporaries(state: str) -> None:
+    """Remove what killed builds left behind; nothing else that may lie there."""
+    with storing():
+        for name in os.listdir(f"{state}/drafts"):
+            if _TEMPORARY.fullmatch(name):
+                os.unlink(f"{state}/drafts/{name}")
+
+
+class Temporary:
+    """A file under construction, in the folder from which it will be renamed."""
+
+    def __init__(self, state: str) -> None:
+        self.path = f"{state}/drafts/{os.urandom(16).hex()}.part"
+        self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+    def __enter__(self) -> Temporary:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            os.close(self.descriptor)
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """Close and delete it."""
+        os.close(self.descriptor)
+        with suppress(OSError):
+            os.unlink(self.path)
+
+
+class Draft:
+    """Octets on their way to become a blob: written piece by piece, and dropped at the block's end unless kept."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._kept = False
+        with storing():
+            self._temporary = Temporary(blobs.state)
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if not self._kept:
+            self._temporary.remove()
+
+    def write(self, content: bytes) -> None:
+        """Add octets."""
+        with storing():
+            write_all(self._temporary.descriptor, content)
+
+    def keep(self, name: str) -> None:
+        """Make it the blob of this name at the next flush, unless there is one."""
+        if not self._blobs.has(name):
+            self._kept = True
+            self._blobs.adopt(self._temporary, name)
+
+
+class Blobs:
+    """Writes blobs: synced in batches, then named; leaving the `with` block does so, or drops them if it failed."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self._pending: dict[str, Temporary] = {}
+        self._folders: set[str] = set()
+
+    def __enter__(self) -> Blobs:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            for temporary in self._pending.values():
+                temporary.remove()
+            self._pending.clear()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a blob of this name exists or will at the next flush."""
+        return name in self._pending or os.path.exists(blob_path(self.state, name))
+
+    def put(self, name: str, content: bytes) -> None:
+        """Store octets whose sha256 is `name`, unless they are there."""
+        if self.has(name):
+            return
+        with Draft(self) as draft:
+            draft.write(content)
+            draft.keep(name)
+
+    def adopt(self, temporary: Temporary, name: str) -> None:
+        """Take over a written file as the blob of a name that is not there yet."""
+        self._pending[name] = temporary
+        if len(self._pending) == _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sync what was written, then give it its names."""
+        with storing():
+            for temporary in self._pending.values():
+                os.fsync(temporary.descriptor)
+            for name, temporary in tuple(self._pending.items()):
+                self._make_folder(name[:2])
+                os.replace(temporary.path, blob_path(self.state, name))
+                os.close(temporary.descriptor)
+                del self._pending[name]
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(f"{self.state}/blobs/{folder}", exist_ok=True)
+            self._folders.add(folder)
+
+
+def sync_blobs(state: str, names: Iterable[str]) -> None:
+    """Make the names of these blobs durable, once all are flushed."""
+    with storing():
+        for folder in sorted({name[:2] for name in names}):
+            sync_folder(f"{state}/blobs/{folder}")
+        sync_folder(f"{state}/blobs")

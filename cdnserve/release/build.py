@@ -1,0 +1,99 @@
+"""The build: a root and a state folder in, the number of a release out.
+
+Never reads a file that is as it was, and never prints.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import StoreError
+from cdnserve.release.built import Built
+from cdnserve.release.index import Index, blob_folders, read_governing, read_index
+from cdnserve.release.progress import Progress, Silence
+from cdnserve.release.scan import Tree, scan
+from cdnserve.release.store import Store, store_problem
+from cdnserve.release.writing import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a build reads and writes, as real paths; `inner` is the state where it lies in the root, else empty."""
+
+    root: str
+    state: str
+
+    @property
+    def inner(self) -> str:
+        """The folder that a scan has to leave out."""
+        return self.state if self.state.startswith(self.root.rstrip("/") + "/") else ""
+
+
+def find_places(root: Path, state: Path) -> Places:
+    """Resolve the two folders; raise ConfigurationError when they can't serve as such."""
+    places = Places(os.path.realpath(root), os.path.realpath(state))
+    if not os.path.isdir(places.root):
+        raise ConfigurationError([_root_missing(root)])
+    if places.root == places.state:
+        raise ConfigurationError([_state_is_root(state)])
+    return places
+
+
+def build(root: Path, state: Path, *, locked: bool = False, progress: Progress | None = None) -> Built:
+    """Make a release of the files below `root`, unless the current one in `state` is the same.
+
+    `locked` takes the lock as it is and every warning as an error. Raises ConfigurationError with all problems;
+    the last release then stays as it was. Another build of the same state is waited for.
+    """
+    places = find_places(root, state)
+    tree, index = _look(places)
+    if index and _is_unchanged(index, tree, places.state, locked):
+        return Built(index.number, False, tree.problems)
+    try:
+        with Writer(places.state, progress or Silence()) as writer:
+            if writer.waited:
+                tree, index = _look(places)
+            # Only now: a build that finds nothing changed does not wait for what making a release needs.
+            from cdnserve.release.making import Task, make  # noqa: PLC0415
+
+            return make(Task(tree, index, locked, progress or Silence(), int(time.time())), writer)
+    except StoreError as failure:
+        raise ConfigurationError([store_problem(failure, places.state)]) from failure
+
+
+def _look(places: Places) -> tuple[Tree, Index | None]:
+    return scan(places.root, places.inner), read_index(places.state)
+
+
+def _is_unchanged(index: Index, tree: Tree, state: str, locked: bool) -> bool:
+    store = Store(Path(state))
+    return (
+        index.settled
+        and not (locked and tree.problems)
+        and index.packed == tree.packed()
+        and index.governing == read_governing(tree.root)
+        and index.folders == blob_folders(state)
+        and store.holds(index.number)
+    )
+
+
+def _root_missing(root: Path) -> Problem:
+    return Problem(
+        "root-missing",
+        "there is no such folder",
+        where=str(root),
+        hint="name the folder that holds manifest.toml, as in: cdnserve serve public",
+    )
+
+
+def _state_is_root(state: Path) -> Problem:
+    return Problem(
+        "state-is-root",
+        "releases can't be kept in the folder that they are made of",
+        where=str(state),
+        hint="give another folder with --state or CDNSERVE_STATE; by default it is .cdnserve in the root",
+    )

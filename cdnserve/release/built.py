@@ -1,0 +1,19 @@
+"""What a build comes to.
+
+Never holds the release itself: its number says where the store has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdnserve.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The number of the current release, whether this build made it, and what it has to warn of."""
+
+    number: int
+    changed: bool
+    warnings: tuple[Problem, ...] = ()

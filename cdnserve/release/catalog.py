@@ -1,0 +1,94 @@
+"""The catalog: logical path → asset → representations, as a release holds it.
+
+Never changes once written, and never names a file outside the store: bytes are named by their sha256.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
+
+from cdnserve.manifest.values import Rule, Site
+
+Coding = Literal["identity", "br", "gzip", "zstd"]
+
+SCHEMA = 1
+
+
+class CatalogDamageError(Exception):
+    """The octets are no whole catalog."""
+
+
+class CatalogSchemaError(Exception):
+    """The catalog has a schema that this program does not know; its only argument says which."""
+
+
+class Representation(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The bytes of an asset under one content coding; `sha256` (32 octets) names the blob."""
+
+    coding: Coding
+    size: int
+    sha256: bytes
+
+
+class Asset(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One public file; digests are raw octets of the bytes without a content coding.
+
+    `rule` is the index of the rule that published it; `representations` has identity first, then the
+    content codings from small to large; `last_modified` is in seconds since 1970, where it is reproducible.
+    """
+
+    rule: int
+    sha384: bytes
+    sha512: bytes
+    representations: tuple[Representation, ...]
+    last_modified: int | None = None
+
+    @property
+    def identity(self) -> Representation:
+        """The representation without a content coding."""
+        return self.representations[0]
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """All that a release publishes; `assets` is keyed by logical path (no leading slash), sorted."""
+
+    schema: int
+    number: int
+    site: Site
+    rules: tuple[Rule, ...]
+    assets: dict[str, Asset]
+
+
+class _Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """A catalog as a file: the schema comes first in every version, then the sha256 of `body`."""
+
+    schema: int
+    sha256: bytes
+    body: bytes
+
+
+class _Schema(msgspec.Struct, frozen=True, array_like=True):
+    schema: int
+
+
+def encode(catalog: Catalog) -> bytes:
+    """Write a catalog as MessagePack, with the digest that proves it whole."""
+    body = msgspec.msgpack.encode(catalog)
+    return msgspec.msgpack.encode(_Envelope(catalog.schema, sha256(body).digest(), body))
+
+
+def decode(octets: bytes) -> Catalog:
+    """Read what `encode` wrote; raises `CatalogDamageError` or `CatalogSchemaError`."""
+    try:
+        schema = msgspec.msgpack.decode(octets, type=_Schema).schema
+        if schema != SCHEMA:
+            raise CatalogSchemaError(schema)
+        envelope = msgspec.msgpack.decode(octets, type=_Envelope)
+        if sha256(envelope.body).digest() != envelope.sha256:
+            raise CatalogDamageError
+        return msgspec.msgpack.decode(envelope.body, type=Catalog)
+    except msgspec.DecodeError as error:  # truncated, not MessagePack, or of another shape
+        raise CatalogDamageError from error

@@ -1,0 +1,106 @@
+"""Gathering: the content of every public file, read again only where it may have changed.
+
+Never trusts a timestamp that a later change could share (what git calls a racily clean entry).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cdnserve.errors import Problem
+from cdnserve.release.blobs import Blobs
+from cdnserve.release.catalog import Catalog
+from cdnserve.release.index import Index
+from cdnserve.release.progress import Progress
+from cdnserve.release.scan import Signature, Tree
+from cdnserve.release.sources import Content, Sources, read
+from cdnserve.release.writing import Writer
+
+# Kernels stamp files with a clock that ticks every 1 to 10 ms; file systems without fractions tick every 1 or 2 s.
+_TICK = 20_000_000
+_COARSE_TICK = 2_000_000_000
+_SECOND = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Contents by logical path, what was wrong, and the paths whose signatures prove nothing yet."""
+
+    contents: dict[str, Content]
+    problems: list[Problem] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
+
+    def join(self, other: Gathered) -> None:
+        """Take over what another gathering found."""
+        self.contents |= other.contents
+        self.problems += other.problems
+        self.doubtful |= other.doubtful
+
+    def signatures(self, tree: Tree) -> dict[str, Signature]:
+        """Give the signatures by which the next build can tell what changed; without the doubtful ones."""
+        found = {path: signature for path, signature in tree.signatures().items() if path not in self.doubtful}
+        return {path: self.contents[path].signature if path in self.contents else found[path] for path in found}
+
+
+def keep(paths: Iterable[str], tree: Tree, index: Index | None, previous: Catalog | None, there: set[str]) -> Gathered:
+    """Take over the contents of files that are as they were when `previous` was made, without opening them."""
+    gathered = Gathered({})
+    if not index or not previous or index.number != previous.number:
+        return gathered
+    before, now = index.signatures(), tree.signatures()
+    for path in paths:
+        asset = previous.assets.get(path)
+        if asset and before.get(path) == now[path] and asset.identity.sha256.hex() in there:
+            gathered.contents[path] = Content(asset.identity.sha256, asset.sha384, asset.sha512, now[path])
+    return gathered
+
+
+def gather(
+    paths: Iterable[str], tree: Tree, writer: Writer, promised: Mapping[str, bytes], progress: Progress
+) -> Gathered:
+    """Read files and store their bytes, but none that break a promise."""
+    signatures = tree.signatures()
+    ordered = sorted((tree.real(path).rpartition("/")[::2], path) for path in paths)
+    gathered = Gathered({})
+    if not ordered:
+        return gathered
+    start = _settle(writer, max(signatures[path][3] for _, path in ordered))
+    progress.start("reading", len(ordered), sum(signatures[path][0] for _, path in ordered))
+    try:
+        with Sources(tree.root) as sources, Blobs(writer.state) as blobs:
+            for _, path in ordered:
+                _take(gathered, path, read(sources, tree.real(path), blobs, promised.get(path)), start)
+                progress.advance(1, signatures[path][0])
+    finally:
+        progress.finish()
+    return gathered
+
+
+def _take(gathered: Gathered, path: str, content: Content | Problem | None, start: int) -> None:
+    if isinstance(content, Content):
+        gathered.contents[path] = content
+        if not is_proof(content.signature, start):
+            gathered.doubtful.add(path)
+        return
+    gathered.doubtful.add(path)
+    if content:
+        gathered.problems.append(content)
+
+
+def is_proof(signature: Signature, start: int) -> bool:
+    """Tell whether any change after `start` would give the file another ctime; both in nanoseconds.
+
+    >>> is_proof((1, 0, 1, 500_000_001), 600_000_000), is_proof((1, 0, 1, 590_000_001), 600_000_000)
+    (True, False)
+    """
+    changed = signature[3]
+    return changed + (_TICK if changed % _SECOND else _COARSE_TICK) <= start
+
+
+def _settle(writer: Writer, newest: int) -> int:
+    """Wait until the clock has moved on from the newest file, if that is a matter of milliseconds; give the time."""
+    while 0 < newest + _TICK - (now := writer.clock()) <= _TICK:
+        time.sleep((newest + _TICK - now) / _SECOND)
+    return now

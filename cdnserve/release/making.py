@@ -1,0 +1,156 @@
+"""Making a release: manifest, lock and files become blobs and a catalog.
+
+Never makes a second release of the same files, and never half of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import StoreError, sync_blobs
+from cdnserve.release.built import Built
+from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Representation, encode
+from cdnserve.release.gathering import Gathered, gather, keep
+from cdnserve.release.index import Index, make_index, write_index
+from cdnserve.release.inputs import Inputs, published, read_inputs
+from cdnserve.release.progress import Progress
+from cdnserve.release.promises import Recorded, broken, lock_incomplete, new_promises, promises, record
+from cdnserve.release.results import Results
+from cdnserve.release.scan import Tree
+from cdnserve.release.workers import cores, run
+from cdnserve.release.writing import Writer
+from cdnserve.rules.media_types import is_text
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One build: what the scan found, what the last build found, and how to go about it; `now` in seconds."""
+
+    tree: Tree
+    index: Index | None
+    locked: bool
+    progress: Progress
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What is known before any file is read; `rules` has the index of its rule for each public path."""
+
+    inputs: Inputs
+    previous: Catalog | None
+    rules: Mapping[str, int]
+    there: set[str]
+    warnings: tuple[Problem, ...]
+
+    def immutable(self, paths: Iterable[str]) -> list[str]:
+        rules = self.inputs.manifest.rules
+        return [path for path in paths if rules[self.rules[path]].cache.immutable]
+
+
+def make(task: Task, writer: Writer) -> Built:
+    """Make a release of a scanned root, or find that the current one is the same."""
+    survey = _survey(task, writer)
+    gathered = _gather(task, writer, survey)
+    results = _encode(task, writer, survey, gathered)
+    immutable = {path: gathered.contents[path] for path in survey.immutable(gathered.contents)}
+    new = new_promises(survey.inputs.lock, immutable, task.now)
+    # The promise is written down before anybody can read the bytes.
+    recorded = record(task.tree.root, survey.inputs.lock, survey.inputs.governing.lock, new)
+    catalog = _catalog(survey, gathered, results, recorded)
+    _sync(writer, catalog, survey.there)
+    if changed := catalog != survey.previous:
+        catalog = msgspec.structs.replace(catalog, number=writer.next_number())
+        writer.publish(catalog.number, encode(catalog))
+    warnings = (*survey.warnings, *gathered.problems, *recorded.warnings)
+    governing = replace(survey.inputs.governing, lock=recorded.octets)
+    signatures = gathered.signatures(task.tree)
+    index = make_index(writer.state, catalog.number, governing, signatures, settled=not warnings)
+    if index != task.index:
+        write_index(writer.state, index)
+    return Built(catalog.number, changed, (*task.tree.problems, *warnings))
+
+
+def _survey(task: Task, writer: Writer) -> _Survey:
+    inputs = read_inputs(task.tree.root)
+    complaints: tuple[Problem, ...] = ()
+    previous = None
+    try:
+        previous = writer.store.read() if writer.store.current() else None
+    except ConfigurationError as error:
+        # Only the promises that the lock does not know are lost with a damaged release.
+        complaints = tuple(replace(problem, warning=True) for problem in error.problems)
+    rules = published(inputs.manifest, task.tree)
+    survey = _Survey(inputs, previous, rules, writer.store.blobs(), (*inputs.warnings, *complaints))
+    unrecorded = [path for path in survey.immutable(rules) if path not in inputs.lock.immutable]
+    if task.locked and unrecorded:
+        return replace(survey, warnings=(*survey.warnings, lock_incomplete(unrecorded)))
+    return survey
+
+
+def _gather(task: Task, writer: Writer, survey: _Survey) -> Gathered:
+    promised = promises(survey.inputs.lock, survey.previous)
+    gathered = keep(survey.rules, task.tree, task.index, survey.previous, survey.there)
+    rest = [path for path in survey.rules if path not in gathered.contents]
+    # What was promised comes first, so that a broken promise is found before anything new is stored.
+    for paths in ([path for path in rest if path in promised], [path for path in rest if path not in promised]):
+        gathered.join(gather(paths, task.tree, writer, promised, task.progress))
+        _insist(task, survey, [*gathered.problems, *broken(promised, gathered.contents)])
+    return gathered
+
+
+def _insist(task: Task, survey: _Survey, problems: Iterable[Problem]) -> None:
+    """Stop the build if there is more to tell than warnings."""
+    found = [*task.tree.problems, *survey.warnings, *problems]
+    if task.locked:
+        found = [replace(problem, warning=False) for problem in found]
+    if not all(problem.warning for problem in found):
+        raise ConfigurationError(found)
+
+
+def _encode(task: Task, writer: Writer, survey: _Survey, gathered: Gathered) -> Results:
+    results = Results.load(writer.state)
+    sizes = {content.sha256: content.size for path, content in gathered.contents.items() if is_text(path)}
+    jobs = list(results.jobs(sizes, survey.there))
+    if not jobs:
+        return results
+    task.progress.start("encoding", len(jobs), sum(size for _, size, _ in jobs))
+    try:
+        for done in run(writer.state, jobs, cores()):
+            results.add(done)
+            task.progress.advance(len(done), sum(sizes[bytes.fromhex(name)] for name, _, _ in done))
+    except BaseException:
+        # An interrupted build shall not have worked for nothing.
+        with suppress(StoreError):
+            results.save(writer.state)
+        raise
+    finally:
+        task.progress.finish()
+    results.save(writer.state)
+    return results
+
+
+def _catalog(survey: _Survey, gathered: Gathered, results: Results, recorded: Recorded) -> Catalog:
+    """Put the catalog together under the number of the last release: they are equal when nothing changed."""
+    dates = {path: recorded.modified(path) for path in survey.immutable(gathered.contents)}
+    assets = {}
+    for path, rule in survey.rules.items():
+        if content := gathered.contents.get(path):
+            identity = Representation("identity", content.size, content.sha256)
+            coded = results.representations(content.sha256) if is_text(path) else ()
+            assets[path] = Asset(rule, content.sha384, content.sha512, (identity, *coded), dates.get(path))
+    manifest = survey.inputs.manifest
+    number = survey.previous.number if survey.previous else 0
+    return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets)
+
+
+def _sync(writer: Writer, catalog: Catalog, there: set[str]) -> None:
+    """Make the blobs durable that are new: the catalog that names them comes after."""
+    named = {item.sha256.hex() for asset in catalog.assets.values() for item in asset.representations}
+    if new := named - there:
+        sync_blobs(writer.state, new)

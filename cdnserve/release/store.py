@@ -1,0 +1,189 @@
+"""The store: releases in a local folder, as a server reads them.
+
+Never writes and never locks: what it reads was renamed into place whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import StoreError, blob_path
+
+if TYPE_CHECKING:
+    from cdnserve.release.catalog import Catalog
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+_CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_AGAIN = "run cdnserve build"
+
+
+class Store:
+    """Releases in a state folder: numbered catalogs, and the blobs that they name."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+
+    def current(self) -> int | None:
+        """Give the number of the release to serve, `None` before the first; a damaged pointer is a problem."""
+        pointer = self.state / "current"
+        try:
+            text = pointer.read_bytes().decode("ascii", "replace").removesuffix("\n")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError([_unreadable(str(pointer), error)]) from error
+        if not _NUMBER.fullmatch(text):
+            raise ConfigurationError([_pointer_corrupt(pointer, text)])
+        return int(text)
+
+    def holds(self, number: int) -> bool:
+        """Tell whether this release is the current one and there."""
+        try:
+            return self.current() == number and self._catalog(number).exists()
+        except ConfigurationError:
+            return False
+
+    def numbers(self) -> tuple[int, ...]:
+        """Give the numbers of all releases that are there, sorted."""
+        matches = map(_CATALOG.fullmatch, self._names("releases"))
+        return tuple(sorted(int(match[1]) for match in matches if match))
+
+    def load(self, number: int | None = None) -> Catalog:
+        """Read a release, the current one unless told; it is whole, and all of its blobs are there."""
+        catalog = self.read(number)
+        if missing := self.missing(catalog):
+            raise ConfigurationError([_blob_missing(self.state, missing)])
+        return catalog
+
+    def read(self, number: int | None = None) -> Catalog:
+        """Read a release without looking for its blobs."""
+        # A build that finds nothing changed must not wait for msgspec.
+        from cdnserve.release.catalog import CatalogDamageError, CatalogSchemaError, decode  # noqa: PLC0415
+
+        number = self.current() if number is None else number
+        if number is None:
+            raise ConfigurationError([_release_missing(self.state, 0)])
+        path = self._catalog(number)
+        try:
+            return decode(path.read_bytes())
+        except FileNotFoundError:
+            raise ConfigurationError([_release_missing(self.state, number)]) from None
+        except OSError as error:
+            raise ConfigurationError([_unreadable(str(path), error)]) from error
+        except CatalogSchemaError as unknown:
+            raise ConfigurationError([_release_unknown(path, unknown)]) from unknown
+        except CatalogDamageError as corrupt:
+            raise ConfigurationError([_release_corrupt(path)]) from corrupt
+
+    def blob(self, sha256: bytes) -> Path:
+        """Give the file that holds the octets with this digest."""
+        return Path(blob_path(str(self.state), sha256.hex()))
+
+    def blobs(self) -> set[str]:
+        """List the names of all blobs that are there, in hexadecimal."""
+        folders = self._names("blobs")
+        return {name for folder in folders for name in self._names(f"blobs/{folder}")}
+
+    def missing(self, catalog: Catalog) -> tuple[str, ...]:
+        """Give the logical paths of assets that lack a blob."""
+        there = self.blobs()
+        return tuple(
+            path
+            for path, asset in catalog.assets.items()
+            if any(representation.sha256.hex() not in there for representation in asset.representations)
+        )
+
+    def _names(self, folder: str) -> list[str]:
+        path = self.state / folder
+        try:
+            return os.listdir(path)
+        except (FileNotFoundError, NotADirectoryError):  # before the first build; what some desktops leave everywhere
+            return []
+        except OSError as error:
+            raise ConfigurationError([_unreadable(str(path), error)]) from error
+
+    def _catalog(self, number: int) -> Path:
+        return self.state / "releases" / f"{number}.cat"
+
+
+def store_problem(failure: StoreError, state: str) -> Problem:
+    """Tell in words why the state folder could not be written."""
+    reason = failure.error.strerror or str(failure.error)
+    if failure.error.errno in _FULL:
+        return Problem(
+            "disk-full",
+            "no room for the new release; the last one stays",
+            where=state,
+            value=reason,
+            hint="free some space, or put the state elsewhere with --state or CDNSERVE_STATE",
+        )
+    if failure.error.errno in _DENIED:
+        return Problem(
+            "state-unwritable",
+            "the state folder can't be written",
+            where=state,
+            value=reason,
+            hint="let the user that builds write it, or put the state elsewhere with --state or CDNSERVE_STATE",
+        )
+    return Problem(
+        "state-failed",
+        "writing the state folder failed; the last release stays",
+        where=state,
+        value=reason,
+        hint="look after the disk, or put the state elsewhere with --state or CDNSERVE_STATE",
+    )
+
+
+def _pointer_corrupt(pointer: Path, text: str) -> Problem:
+    return Problem("pointer-corrupt", "this names no release", where=str(pointer), value=repr(text[:40]), hint=_AGAIN)
+
+
+def _release_missing(state: Path, number: int) -> Problem:
+    return Problem(
+        "release-missing",
+        f"release {number} is not there" if number else "there is no release yet",
+        where=str(state),
+        hint=_AGAIN,
+    )
+
+
+def _release_unknown(path: Path, unknown: Exception) -> Problem:
+    return Problem(
+        "release-schema-unknown",
+        "another version of cdnserve wrote this release",
+        where=str(path),
+        value=f"schema {unknown}",
+        hint=f"install that version, or {_AGAIN} to make a release that this one knows",
+    )
+
+
+def _release_corrupt(path: Path) -> Problem:
+    return Problem("release-corrupt", "the catalog is damaged", where=str(path), hint=_AGAIN)
+
+
+def _unreadable(path: str, error: OSError) -> Problem:
+    return Problem(
+        "state-unreadable",
+        "the state folder can't be read",
+        where=path,
+        value=error.strerror or "",
+        hint="let the user that serves read it",
+    )
+
+
+def _blob_missing(state: Path, missing: tuple[str, ...]) -> Problem:
+    more = f" and {len(missing) - 1} more" if missing[1:] else ""
+    return Problem(
+        "blob-missing",
+        "stored bytes of the release are gone",
+        where=str(state),
+        value=missing[0] + more,
+        hint=f"{_AGAIN}: it reads the files again",
+    )

@@ -1,0 +1,85 @@
+"""Writing releases: one builder at a time, blobs before the catalog that names them, the pointer last.
+
+Never changes or removes a release: whatever happens at whatever moment, the last one stays whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from cdnserve.release.blobs import remove_temporaries, replace_file, storing
+from cdnserve.release.progress import Progress
+from cdnserve.release.store import Store
+
+_OURS = frozenset({"blobs", "releases", "drafts", "build.lock", "current", "index", "results"})
+
+
+class Writer:
+    """The only writer of a state folder, from entering the `with` block until leaving it.
+
+    `waited` says that another build was running, and may have done the work.
+    """
+
+    def __init__(self, state: str, progress: Progress) -> None:
+        self.state = state
+        self.store = Store(Path(state))
+        self.waited = False
+        self._progress = progress
+        self._lock = -1
+
+    def __enter__(self) -> Writer:
+        with storing():
+            _make_folders(self.state)
+            self._lock = os.open(f"{self.state}/build.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            self._wait()
+            remove_temporaries(self.state)
+            _ignore(self.state)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        # Closing gives the lock up, and so does being killed.
+        os.close(self._lock)
+
+    def clock(self) -> int:
+        """Give the time by the clock that stamps files, in nanoseconds."""
+        with storing():
+            os.utime(self._lock)
+            return os.fstat(self._lock).st_mtime_ns
+
+    def next_number(self) -> int:
+        """Give a number that no release has, also none that was never finished."""
+        return max(self.store.numbers(), default=0) + 1
+
+    def publish(self, number: int, catalog: bytes) -> None:
+        """Write a catalog whose blobs are stored, then make it the current release."""
+        replace_file(self.state, f"releases/{number}.cat", catalog)
+        replace_file(self.state, "current", b"%d\n" % number)
+
+    def _wait(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.waited = True
+            self._progress.start("waiting", 0, 0)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            finally:
+                self._progress.finish()
+
+
+def _make_folders(state: str) -> None:
+    for folder in ("blobs", "releases", "drafts"):
+        os.makedirs(f"{state}/{folder}", exist_ok=True)
+
+
+def _ignore(state: str) -> None:
+    # Nobody shall commit what any build makes again; but other people's files are not ours to hide.
+    if set(os.listdir(state)) <= _OURS:
+        replace_file(state, ".gitignore", b"*\n")

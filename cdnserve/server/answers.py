@@ -1,0 +1,169 @@
+"""Answers: what request heads that were seen before lead to, as octets ready to write.
+
+Never answers for a head that llhttp has not accepted, and never outgrows its budget of memory.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import httptools
+
+from cdnserve.origin import Reply, Request, Stored
+from cdnserve.server.live import Live
+from cdnserve.server.wire import Opening, Openings, head_after_date, target_path, version_refused
+
+# Larger content goes from the page cache to the socket, never through the heap.
+LARGEST_IN_MEMORY = 256 * 1024
+_OURS = b"/-/"
+_NEWEST = b"GET / HTTP/1.1\r\n"
+# All that `respond` looks at. Whatever else two requests differ in, they get the same answer.
+_RELEVANT = frozenset(
+    {b"host", b"origin", b"accept-encoding", b"range", b"if-range", b"if-match", b"if-none-match"}
+    | {b"if-modified-since", b"if-unmodified-since", b"access-control-request-method"}
+    | {b"access-control-request-headers", b"access-control-request-private-network"}
+)
+# What the objects around an answer or a remembered head weigh, roughly.
+_OVERHEAD = 512
+
+
+class Answer:
+    """A response behind its opening: `tail` is all of it, or only the head where `stored` is large."""
+
+    __slots__ = ("close", "octets", "opening", "plain", "stored", "tail")
+
+    def __init__(self, opening: Opening, head: bytes, content: bytes | Stored, *, close: bool) -> None:
+        tail, stored = (head, content) if isinstance(content, Stored) else (head + content, None)
+        self.octets = len(tail) - len(head) if stored is None else stored.length
+        self.opening = opening
+        self.tail = tail
+        self.stored = stored
+        self.close = close
+        self.plain = stored is None and not close  # one write, and nothing else to do
+
+
+class Facts:
+    """What a header block says that matters; blocks that say the same share one instance."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class _Generation:
+    blocks: dict[bytes, Facts] = field(default_factory=dict)
+    lines: dict[bytes, dict[Facts, Answer]] = field(default_factory=dict)
+    facts: dict[object, Facts] = field(default_factory=dict)
+    answers: dict[object, Answer] = field(default_factory=dict)
+    voices: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+    size: int = 0
+
+
+class Answers:
+    """The answers of one release, in two generations: what isn't asked for while one fills is let go."""
+
+    def __init__(self, live: Live, openings: Openings, budget: int) -> None:
+        self._live = live
+        self._origin = live.origin
+        self._openings = openings
+        self._budget = budget // 2
+        self._old = _Generation()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._young = _Generation()
+        # One attribute away, for every request looks at them.
+        self.blocks = self._young.blocks
+        self.lines = self._young.lines
+
+    def find(self, head: bytes) -> Answer | None:
+        """Give the answer to an accepted head, `None` where the ASGI application must give it."""
+        line, _, block = head.partition(b"\r\n")
+        facts = self.blocks.get(block)
+        known = self.lines.get(line, {}).get(facts) if facts else None
+        return known or self._interpret(head, line, block)
+
+    def voice(self, head: bytes) -> tuple[str, str]:
+        """Give Referer and User-Agent of an accepted head, for the log."""
+        block = head.partition(b"\r\n")[2]
+        known = self._young.voices.get(block)
+        if known is None:
+            fields = dict(_Head(head).fields)
+            referer, agent = fields.get(b"referer", b""), fields.get(b"user-agent", b"")
+            known = self._young.voices[block] = (referer.decode("latin-1"), agent.decode("latin-1"))
+            self._young.size += len(block) + _OVERHEAD
+        return known
+
+    def _interpret(self, head: bytes, line: bytes, block: bytes) -> Answer | None:
+        parsed = _Head(head)
+        try:
+            path = target_path(parsed.method, parsed.target)
+        except httptools.HttpParserInvalidURLError:
+            return None  # llhttp lets some through; the ASGI edge refuses them
+        if path.startswith(_OURS):
+            return None
+        relevant = tuple(field for field in parsed.fields if field[0] in _RELEVANT)
+        request = Request(parsed.method.decode("ascii"), path, relevant, parsed.version)
+        reply = version_refused(parsed.version) or self._live.reply(request, self._origin)
+        answer = self._answer(request, reply, close=not parsed.keep_alive)
+        # Of the block alone, so that a client of another version doesn't make it another one.
+        persists = parsed.keep_alive if parsed.version == "1.1" else _Head(_NEWEST + block).keep_alive
+        # A failure of ours may be mended by the next request.
+        if answer.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._remember(line, block, (relevant, persists), answer)
+        return answer
+
+    def _answer(self, request: Request, reply: Reply, *, close: bool) -> Answer:
+        """Make the answer, or take it up where the same reply was made before."""
+        known = self._young.answers.get((reply, close)) or self._old.answers.get((reply, close))
+        if known is None:
+            opening, head = self._openings[reply.status], head_after_date(reply, close=close)
+            if not isinstance(reply.body, Stored) or reply.body.length > LARGEST_IN_MEMORY:
+                known = Answer(opening, head, reply.body, close=close)
+            elif (content := self._live.content(reply.body)) is not None:
+                known = Answer(opening, head, content, close=close)
+            else:
+                return self._answer(request, self._live.lost(request, self._origin), close=close)
+        if (reply, close) not in self._young.answers:
+            self._young.answers[reply, close] = known
+            self._young.size += len(known.tail) + _OVERHEAD
+        return known
+
+    def _remember(self, line: bytes, block: bytes, said: object, answer: Answer) -> None:
+        young = self._young
+        facts = young.facts.setdefault(said, Facts())
+        if block not in young.blocks:
+            young.blocks[block] = facts
+            young.size += len(block) + _OVERHEAD
+        young.lines.setdefault(line, {})[facts] = answer
+        young.size += len(line) + _OVERHEAD
+        if young.size > self._budget:
+            self._old = young
+            self._begin()
+
+
+class _Head:
+    """A request head, as llhttp's own callbacks give it."""
+
+    def __init__(self, head: bytes) -> None:
+        self.method = self.target = b""
+        self.version = ""
+        self.keep_alive = False
+        self.fields: list[tuple[bytes, bytes]] = []
+        self._parser = httptools.HttpRequestParser(self)
+        # We upgrade to nothing, so the request is answered as it stands (RFC 9110 §7.8).
+        with suppress(httptools.HttpParserUpgrade):
+            self._parser.feed_data(head)
+
+    def on_url(self, target: bytes) -> None:
+        self.target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        # llhttp forgets these once the message is complete.
+        self.method = self._parser.get_method()
+        self.version = self._parser.get_http_version()
+        self.keep_alive = self.version == "1.1" and self._parser.should_keep_alive()

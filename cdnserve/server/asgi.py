@@ -1,0 +1,146 @@
+"""The portable edge: carries a Reply over ASGI 3, under any ASGI server.
+
+Never decides anything about a response: `origin.respond` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import aiofiles
+from aiofiles.threadpool.binary import AsyncBufferedReader
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from cdnserve.origin import Reply, Request, Stored
+from cdnserve.release import build
+from cdnserve.release.store import Store
+from cdnserve.server.access_log import AccessLog, Exchange
+from cdnserve.server.live import Live
+from cdnserve.server.settings import Settings, read_settings
+from cdnserve.server.watch import Watcher, follow, rebuild
+
+logger = logging.getLogger("cdnserve")
+
+_CHUNK = 256 * 1024
+
+
+def create_app(
+    settings: Callable[[], Settings],
+    open_live: Callable[[Settings], Live],
+    *watchers: Watcher,
+    log: AccessLog | None = None,
+) -> Starlette:
+    """Make the application: as it starts it asks for its settings and its release, then it serves.
+
+    While it does, it follows the store's current release, and runs the other watchers.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        chosen = settings()
+        app.state.live = await asyncio.to_thread(open_live, chosen)
+        async with _running(partial(follow, app.state.live), *(partial(watcher, chosen) for watcher in watchers)):
+            yield
+
+    app = Starlette(lifespan=lifespan)
+    app.state.log = log
+    app.router.default = serve
+    return app
+
+
+@asynccontextmanager
+async def _running(*watchers: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(watcher(stop)) for watcher in watchers]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request from the release that is current as it arrives."""
+    live: Live = scope["app"].state.live
+    origin, request = live.origin, _request(scope)
+    reply = live.reply(request, origin)
+    if not isinstance(reply.body, Stored):
+        _record(scope, request, reply)
+        await _send(send, reply)
+    elif file := await _open(live.store.blob(reply.body.sha256), reply.body):
+        _record(scope, request, reply)
+        try:
+            await file.seek(reply.body.start)
+            await _stream(send, reply, reply.body.length, file.read)
+        finally:
+            await file.close()
+    else:
+        lost = live.lost(request, origin)
+        _record(scope, request, lost)
+        await _send(send, lost)
+
+
+async def _open(blob: Path, stored: Stored) -> AsyncBufferedReader | None:
+    """Open a blob, `None` where it is gone or too short."""
+    try:
+        file = await aiofiles.open(blob, "rb")
+    except OSError:
+        return None
+    if os.fstat(file.fileno()).st_size >= stored.start + stored.length:
+        return file
+    await file.close()
+    return None
+
+
+def _request(scope: Scope) -> Request:
+    # raw_path is optional in ASGI; where it is absent, the decoded path is all that there is.
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
+    return Request(scope["method"], raw_path, tuple(scope["headers"]), scope["http_version"])
+
+
+def _record(scope: Scope, request: Request, reply: Reply) -> None:
+    log: AccessLog | None = scope["app"].state.log
+    if log:
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        target = (request.raw_path + query).decode("latin-1")
+        octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
+        voice = (request.value(b"referer") or "", request.value(b"user-agent") or "")
+        client = scope["client"][0] if scope["client"] else ""
+        line = f"{request.method} {target} HTTP/{request.http_version}"
+        log.record(Exchange(client, line, reply.status, octets, *voice))
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+async def _stream(send: Send, reply: Reply, left: int, read: Callable[[int], Awaitable[bytes]]) -> None:
+    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+    while content := await read(min(left, _CHUNK)):
+        left -= len(content)
+        await send({"type": "http.response.body", "body": content, "more_body": True})
+    # A blob cut while it is sent leaves the response short of its Content-Length: the server cuts the connection.
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _environment_settings() -> Settings:
+    return read_settings(os.environ)
+
+
+def _build_and_open(settings: Settings) -> Live:
+    built = build(settings.root, settings.state)
+    for warning in built.warnings:
+        logger.warning("%s", warning)
+    return Live(Store(settings.state))
+
+
+app = create_app(_environment_settings, _build_and_open, rebuild)

@@ -1,0 +1,189 @@
+"""uvicorn's httptools protocol with the limits that it lacks: the way to the ASGI application.
+
+Never answers a request itself, but where none can be read or a limit is crossed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from cdnserve.server.access_log import Exchange
+from cdnserve.server.lane import Lane
+from cdnserve.server.wire import malformed, refusal, target_path, version_refused
+
+# How long a client may take to read why it was refused, before the connection is cut.
+LINGER_SECONDS = 2
+
+
+class _TooLarge(Exception):
+    """The head of a request is larger than the limit."""
+
+
+class _VersionRefused(Exception):
+    """A version of HTTP that we don't speak."""
+
+
+class _EndUnknown(Exception):
+    """A body whose end can't be told (RFC 9112 §6.3)."""
+
+
+class AsgiLane(HttpToolsProtocol):
+    """One connection whose requests are answered by the ASGI application."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._lane = lane
+        self._head_size = 0
+        self._head_began: int | None = lane.tick
+        self._seen = lane.tick
+        self._progress = 0
+        self._untold = 0  # octets since llhttp told anything of them: they lie on the heap
+        self._running: RequestResponseCycle | None = None
+        self._deaf = False  # nothing that still comes is asked of us
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._lane.limits.connections:
+            self._end(refusal(503, "There are too many connections.", self._lane.openings.date))
+
+    def take_over(self, transport: asyncio.Transport) -> None:
+        """Go on with a connection that the fast lane began."""
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the response under way; uvicorn itself stops the last one that was asked for."""
+        if self._running is not None:
+            self._running.disconnected = True
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what was asked before the client said that nothing follows (RFC 9112 §9.6)."""
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        """Feed llhttp; what it refuses ends the connection."""
+        self._unset_keepalive_if_required()
+        while data and not self._deaf:
+            self._untold += len(data)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # We upgrade to nothing (RFC 9110 §7.8), so what follows is the next request. But not where it
+                # may be content, which llhttp doesn't tell apart here: it must never be taken for a request.
+                if self._may_have_content():
+                    self._end(b"")
+                data = data[upgrade.args[0] :]
+                continue
+            except httptools.HttpParserError as error:
+                self._fail(data, error)
+                return
+            break
+        if self._untold > self._lane.limits.head and not self._deaf:
+            self._end(refusal(431, "The request's head is too large.", self._lane.openings.date))
+
+    def _may_have_content(self) -> bool:
+        framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
+        return framed or self.scope["method"] == "CONNECT"
+
+    def _fail(self, data: bytes, error: Exception) -> None:
+        date = self._lane.openings.date
+        if isinstance(error.__context__, _TooLarge):
+            self._end(refusal(431, "The request's head is too large.", date))
+        elif isinstance(error.__context__, _VersionRefused):
+            self._end(refusal(505, "The versions here are HTTP/1.1 and HTTP/1.0.", date))
+        else:
+            # Where the head was read, its request has its answer: what is wrong with its body gets no other.
+            self._end(b"" if self._head_began is None else malformed(error, data, date))
+
+    def _end(self, response: bytes) -> None:
+        self._deaf = True
+        # uvicorn's annotation hides that there is no cycle before the first request.
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
+            self.cycle.keep_alive = False  # the response under way is the last
+            return
+        self.transport.write(response)
+        if response and self._lane.log:
+            client, octets = self.client[0] if self.client else "", len(response.partition(b"\r\n\r\n")[2])
+            self._lane.log.record(Exchange(client, "", int(response[9:12]), octets))
+        # Closing at once, with octets that were not read, could cost the client the answer (RFC 9112 §9.6).
+        self._seen = self._lane.tick
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def on_message_begin(self) -> None:
+        """Begin to measure a head."""
+        super().on_message_begin()
+        self._head_size = self._untold = 0
+        self._head_began = self._lane.tick
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request target."""
+        super().on_url(url)
+        self._measure(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field of a head; a trailer field (RFC 9110 §6.5.1) is none, and has no say."""
+        self._untold = 0
+        if self._head_began is not None:
+            super().on_header(name, value)
+            self._measure(len(name) + len(value) + 3)
+
+    def on_body(self, body: bytes) -> None:
+        """Let content pass."""
+        self._untold = 0
+        super().on_body(body)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _measure(self, octets: int) -> None:
+        self._head_size += octets
+        if self._head_size > self._lane.limits.head:
+            raise _TooLarge
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application, with a target that uvicorn can take apart."""
+        if version_refused(self.parser.get_http_version()):
+            raise _VersionRefused
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and codings[-1].lower().rpartition(b",")[2].strip() != b"chunked":
+            raise _EndUnknown
+        method = self.parser.get_method()
+        if method == b"CONNECT" or httptools.parse_url(self.url).path is None:
+            self.url = target_path(method, self.url)
+        self._head_began, self._untold = None, 0
+        super().on_headers_complete()
+
+    def expire(self, tick: int) -> None:
+        """End the connection if it is over a limit; uvicorn itself ends idle ones."""
+        limits = self._lane.limits
+        if self._deaf and (self.cycle is None or self.cycle.response_complete):  # type: ignore[redundant-expr]
+            if tick - self._seen >= LINGER_SECONDS:
+                self.transport.abort()
+            return
+        if self._head_began is not None and tick - self._head_began >= limits.head_seconds:
+            self._end(refusal(408, "The request took too long.", self._lane.openings.date))
+        left = self.transport.get_write_buffer_size()
+        if left == 0 or left != self._progress:
+            self._progress, self._seen = left, tick
+        elif tick - self._seen >= limits.stall_seconds:
+            self.transport.abort()

@@ -1,0 +1,329 @@
+"""The fast lane: a uvicorn protocol that writes prepared answers, one dictionary look-up after llhttp.
+
+Never parses: llhttp accepts every head before it is answered. Never decides: `origin.respond` did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.utils import get_remote_addr
+from uvicorn.server import ServerState
+
+from cdnserve.origin import Stored
+from cdnserve.server.access_log import Exchange
+from cdnserve.server.answers import Answer
+from cdnserve.server.asgilane import LINGER_SECONDS, AsgiLane
+from cdnserve.server.lane import Lane
+from cdnserve.server.sending import Sending
+from cdnserve.server.wire import malformed, refusal
+
+_END = b"\r\n\r\n"
+_REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+
+
+class _Acceptance:
+    """What llhttp says of the octets that it was fed, without a call for each field."""
+
+    __slots__ = ("complete", "has_content", "parser")
+
+    def __init__(self) -> None:
+        self.complete = 0
+        self.has_content = False
+        self.parser = httptools.HttpRequestParser(self)
+        # Octets after a request that closes the connection are not ours to judge.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def take(self) -> bool:
+        """Tell whether the next head is a whole message, and count it as taken."""
+        if self.has_content or not self.complete:
+            return False
+        self.complete -= 1
+        return True
+
+    def on_message_complete(self) -> None:
+        self.complete += 1
+
+    def on_body(self, _: bytes) -> None:
+        self.has_content = True
+
+    def on_chunk_header(self) -> None:
+        self.has_content = True
+
+
+class FastLane(asyncio.Protocol):
+    """One connection; from its first request with content or to the application on, the ASGI edge has it."""
+
+    __slots__ = (
+        "_acceptance",
+        "_began",
+        "_busy",
+        "_closing",
+        "_feed",
+        "_lane",
+        "_left",
+        "_lingers",
+        "_make_asgi",
+        "_pending",
+        "_progress",
+        "_seen",
+        "_sending",
+        "_state",
+        "_transport",
+        "_waiting",
+        "_write",
+    )
+
+    def __init__(
+        self,
+        lane: Lane,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._lane = lane
+        self._state = server_state
+        self._make_asgi = partial(AsgiLane, lane, config, server_state, app_state, _loop)
+        self._left: AsgiLane | None = None  # the connection to the ASGI edge
+        self._acceptance = _Acceptance()
+        self._feed = self._acceptance.parser.feed_data
+        self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
+        self._waiting = b""  # not even given to llhttp, for a response is under way
+        self._busy = False
+        self._closing = False
+        self._lingers = False
+        self._sending: Sending | None = None
+        self._began = self._seen = lane.tick  # of the pending head; of the last sign of life
+        self._progress = 0
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection, unless there are too many."""
+        self._transport = transport
+        self._write = transport.write
+        self._state.connections.add(self)  # type: ignore[arg-type]
+        if len(self._state.connections) > self._lane.limits.connections:
+            self._refuse(503, "There are too many connections.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give everything back that the connection held."""
+        self._state.connections.discard(self)
+        if self._sending:
+            self._sending.close()
+            self._sending = None
+
+    def data_received(self, data: bytes) -> None:
+        """Answer at once one whole head whose parts were seen before; everything else takes the longer way."""
+        if self._busy or self._pending:
+            self._receive_more(data)
+            return
+        self._acceptance.complete = 0
+        try:
+            self._feed(data)
+        except _REFUSED as error:
+            self._fail(data, error)
+            return
+        lane = self._lane
+        self._seen = lane.tick
+        line, _, block = data.partition(b"\r\n")
+        answers = lane.answers
+        try:
+            answer = answers.lines[line][answers.blocks[block]]
+        except KeyError:
+            self._began = lane.tick
+            self._take_heads(data)
+            return
+        # A known block ends the head, and one with content is never remembered: so this is all there is.
+        if answer.plain and lane.log is None:
+            self._write(answer.opening.octets + answer.tail)
+        else:
+            self._give(answer, data)
+
+    def pause_writing(self) -> None:
+        """Read no further requests while the client does not take the answers."""
+        self._hold()
+
+    def resume_writing(self) -> None:
+        """Go on with what waited."""
+        if not self._lingers:
+            self._release()
+
+    # What the server tells
+
+    def shutdown(self) -> None:
+        """Close when what is under way has been sent (uvicorn calls this as it drains)."""
+        if self._busy:
+            self._closing = True
+        else:
+            self._transport.close()
+
+    def expire(self, tick: int) -> None:
+        """End the connection if it is over a limit."""
+        limits = self._lane.limits
+        if self._lingers:
+            if tick - self._seen >= LINGER_SECONDS:
+                self._transport.abort()
+        elif self._busy or self._transport.get_write_buffer_size():
+            self._expire_stalled(tick, limits.stall_seconds)
+        elif self._pending:
+            if tick - self._began >= limits.head_seconds:
+                self._refuse(408, "The request took too long.")
+        elif tick - self._seen >= limits.idle_seconds:
+            self._transport.close()
+
+    def _expire_stalled(self, tick: int, seconds: int) -> None:
+        progress = self._sending.sent if self._sending else self._transport.get_write_buffer_size()
+        if progress != self._progress:
+            self._progress, self._seen = progress, tick
+        elif tick - self._seen >= seconds:
+            self._transport.abort()
+
+    # The longer way
+
+    def _receive_more(self, data: bytes) -> None:
+        if self._lingers:
+            return
+        if self._busy:
+            self._waiting += data
+        else:
+            self._accept(data)
+
+    def _accept(self, data: bytes) -> None:
+        try:
+            self._feed(data)
+        except _REFUSED as error:
+            self._fail(data, error)
+        else:
+            self._take_heads(data)
+
+    def _take_heads(self, data: bytes) -> None:
+        """Answer each whole head, in order; `data` has been fed to llhttp."""
+        # RFC 9112 §2.2: empty lines before a request line are ignored, as llhttp did.
+        buffer = (self._pending + data).lstrip(b"\r\n")
+        self._pending = b""
+        while (end := buffer.find(_END) + len(_END)) >= len(_END) and not self._busy:
+            head = buffer[:end]
+            if end > self._lane.limits.head:
+                break
+            answer = self._lane.answers.find(head) if self._acceptance.take() else None
+            if answer is None:
+                self._delegate(buffer)
+                return
+            buffer = buffer[end:].lstrip(b"\r\n")
+            self._began = self._seen = self._lane.tick
+            self._give(answer, head)
+            if self._left:
+                self._left.data_received(buffer)
+            if self._left or self._transport.is_closing():
+                return
+        self._keep(buffer)
+
+    def _keep(self, buffer: bytes) -> None:
+        if self._busy:
+            self._pending = buffer
+        elif len(buffer) > self._lane.limits.head:
+            self._refuse(431, "The request's head is too large.")
+        elif buffer:
+            self._pending = buffer
+
+    def _give(self, answer: Answer, head: bytes) -> None:
+        if answer.stored is not None:
+            self._send_large(answer, answer.stored, head)
+        else:
+            self._write(answer.opening.octets + answer.tail)
+            if answer.close:
+                self._transport.close()
+        # What was left to the ASGI edge is in its log.
+        if self._lane.log and not self._left:
+            line = head.partition(b"\r\n")[0].decode("latin-1")
+            self._record(answer.opening.status, answer.octets, line, *self._lane.answers.voice(head))
+
+    def _record(self, status: int, octets: int, line: str = "", referer: str = "", agent: str = "") -> None:
+        if self._lane.log:
+            client = get_remote_addr(self._transport)
+            name = client[0] if client else ""
+            self._lane.log.record(Exchange(name, line, status, octets, referer, agent))
+
+    def _send_large(self, answer: Answer, stored: Stored, head: bytes) -> None:
+        transport = self._transport
+        # What the transport still holds goes first, and TLS must see every octet: the ASGI edge does both.
+        if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
+            self._delegate(head)
+            return
+        descriptor = transport.get_extra_info("socket").fileno()
+        self._sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=answer.close))
+        try:
+            self._sending.begin(answer.opening.octets + answer.tail, self._lane.live.store.blob(stored.sha256), stored)
+        except OSError:
+            self._sending = None
+            self._delegate(head)
+        if self._sending:
+            self._hold()
+
+    def _sent(self, complete: bool, *, close: bool) -> None:
+        self._sending = None
+        if not complete:
+            self._transport.abort()
+        elif close or self._closing:
+            self._transport.close()
+        elif self._busy:
+            self._release()
+
+    def _hold(self) -> None:
+        self._busy = True
+        self._progress = 0
+        self._seen = self._lane.tick
+        self._transport.pause_reading()
+
+    def _release(self) -> None:
+        if self._closing:
+            self._transport.close()
+            return
+        self._busy = False
+        self._began = self._seen = self._lane.tick
+        self._transport.resume_reading()
+        if self._pending:
+            self._take_heads(b"")
+        if self._waiting and not self._busy:
+            data, self._waiting = self._waiting, b""
+            (self._left.data_received if self._left else self._accept)(data)
+
+    def _delegate(self, octets: bytes) -> None:
+        """Leave the connection to the ASGI edge, with the octets that have no answer yet."""
+        self._state.connections.discard(self)
+        self._left = self._make_asgi()
+        self._left.take_over(self._transport)
+        self._transport.set_protocol(self._left)
+        self._left.data_received(octets)
+
+    def _fail(self, data: bytes, error: Exception) -> None:
+        """Answer what llhttp had accepted before it refused the rest."""
+        if isinstance(error, httptools.HttpParserUpgrade):
+            self._delegate(self._pending + data)
+            return
+        if self._acceptance.complete:
+            self._take_heads(data)
+            data = b""  # what is left of it is pending
+        if self._busy:
+            self._closing = True
+        elif not self._left and not self._transport.is_closing():
+            self._end(malformed(error, self._pending + data, self._lane.openings.date))
+
+    def _refuse(self, status: int, text: str) -> None:
+        self._end(refusal(status, text, self._lane.openings.date))
+
+    def _end(self, response: bytes) -> None:
+        """Send a last response; what still comes is dropped, for closing at once could cost the client the answer."""
+        self._busy = self._lingers = True
+        self._pending = self._waiting = b""
+        self._seen = self._lane.tick
+        self._write(response)
+        self._record(int(response[9:12]), len(response.partition(_END)[2]))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()

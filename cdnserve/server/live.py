@@ -1,0 +1,60 @@
+"""What is served now: one release's origin, replaced as a whole.
+
+Never mixes two releases: a request takes `origin` once and keeps it to its end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from cdnserve.origin import Origin, Reply, Request, Stored, failure, respond
+from cdnserve.release.store import Store
+
+logger = logging.getLogger("cdnserve")
+
+
+class Live:
+    """Holds the origin of the store's current release; `reload` swaps it with one assignment."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.origin = Origin(store.load())
+        self._on_swap: list[Callable[[], None]] = []
+
+    def on_swap(self, callback: Callable[[], None]) -> None:
+        """Have something done whenever another release has been taken up."""
+        self._on_swap.append(callback)
+
+    def reload(self) -> bool:
+        """Take up the current release if it is another than the served one; tell whether it was."""
+        number = self.store.current()
+        if number is None or number == self.origin.catalog.number:
+            return False
+        self.origin = Origin(self.store.load(number))
+        for callback in self._on_swap:
+            callback()
+        return True
+
+    def reply(self, request: Request, origin: Origin) -> Reply:
+        """Decide the reply; a defect of ours becomes a 500 that carries the path's CORS headers."""
+        try:
+            return respond(request, origin)
+        except Exception:
+            logger.exception("no reply could be decided")
+            return failure(request, origin, 500, "The server failed.")
+
+    def content(self, stored: Stored) -> bytes | None:
+        """Read stored content whole, `None` where it can't be."""
+        try:
+            with self.store.blob(stored.sha256).open("rb") as file:
+                file.seek(stored.start)
+                content = file.read(stored.length)
+        except OSError:
+            return None
+        return content if len(content) == stored.length else None
+
+    def lost(self, request: Request, origin: Origin) -> Reply:
+        """Reply for content that the release names and the store can't give."""
+        logger.error("the store lacks content of release %d: build again", origin.catalog.number)
+        return failure(request, origin, 500, "The content can't be read.")

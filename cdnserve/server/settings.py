@@ -1,0 +1,47 @@
+"""Settings of a running server: an option, else `CDNSERVE_*` of the environment, else the default.
+
+Never reads `os.environ` itself: the environment is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.server.access_log import AccessFormat
+from cdnserve.server.limits import Limits
+
+_STATE_FOLDER = ".cdnserve"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the files and releases lie, and where to listen; port 0 asks the system for a free one."""
+
+    root: Path
+    state: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    fast_lane: bool = True
+    drain_seconds: int = 30
+    access_log: AccessFormat | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings of `cdnserve.server.asgi:app`, which has no options."""
+    root = Path(environment.get("CDNSERVE_ROOT") or "public")
+    port = environment.get("CDNSERVE_PORT") or "8000"
+    if not (port.isascii() and port.isdigit() and int(port[:6]) <= 65_535):
+        hint = "give a whole number from 0 to 65535"
+        raise ConfigurationError([Problem("port-invalid", "no port", "CDNSERVE_PORT", port, hint)])
+    state = state_folder(root, environment.get("CDNSERVE_STATE"))
+    return Settings(root, state, environment.get("CDNSERVE_HOST") or "127.0.0.1", int(port))
+
+
+def state_folder(root: Path, chosen: str | None) -> Path:
+    """Give the folder of the releases: the chosen one, else a dot-folder of the root, which is never public."""
+    return Path(chosen) if chosen else root / _STATE_FOLDER

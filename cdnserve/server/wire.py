@@ -1,0 +1,101 @@
+"""The wire (RFC 9112): a reply as octets, and a request target as a path.
+
+Never decides a status but where no request could be read at all.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from http import HTTPStatus
+from typing import cast
+
+import httptools
+
+from cdnserve.origin import Reply
+from cdnserve.origin.options import ALLOW
+from cdnserve.origin.replies import Line, text_reply
+from cdnserve.rules.caching import NO_STORE
+
+CLOSE = b"connection: close\r\n"
+
+
+@cache
+def status_line(status: int) -> bytes:
+    """Give the status line of a response (RFC 9112 §4)."""
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode("ascii")
+
+
+class Opening:
+    """How each response of one status begins: its status line and Date."""
+
+    __slots__ = ("octets", "status")
+
+    def __init__(self, status: int, date: bytes) -> None:
+        self.status = status
+        self.renew(date)
+
+    def renew(self, date: bytes) -> None:
+        """Take a new Date, as a whole header line."""
+        self.octets = status_line(self.status) + date
+
+
+class Openings(dict[int, Opening]):
+    """The opening of every status that has been answered, renewed once a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.date = b""
+
+    def __missing__(self, status: int) -> Opening:
+        opening = self[status] = Opening(status, self.date)
+        return opening
+
+    def renew(self, date: bytes) -> None:
+        """Take a new Date, as a whole header line."""
+        self.date = date
+        for opening in self.values():
+            opening.renew(date)
+
+
+def version_refused(version: str) -> Reply | None:
+    """Refuse a version that llhttp reads but we don't speak (RFC 9110 §15.6.6); its connection is closed."""
+    if version in ("1.0", "1.1"):
+        return None
+    return text_reply(Line(505, NO_STORE, "The versions here are HTTP/1.1 and HTTP/1.0."))
+
+
+def head_after_date(reply: Reply, *, close: bool) -> bytes:
+    """Give a response's head from behind its Date to the empty line."""
+    lines = b"".join(b"%b: %b\r\n" % header for header in reply.headers)
+    return lines + (CLOSE if close else b"") + b"\r\n"
+
+
+def target_path(method: bytes, target: bytes) -> bytes:
+    """Give the path of a request target that llhttp accepted, without its query (RFC 9112 §3.2)."""
+    if method == b"CONNECT":
+        return b"*"  # authority-form: there is no path, and no method of ours
+    path: bytes | None = httptools.parse_url(target).path
+    # §3.2.4: absolute-form with an empty path is the server as a whole to OPTIONS, else the root.
+    return path or (b"*" if method == b"OPTIONS" else b"/")
+
+
+_UNKNOWN_METHOD = Line(405, NO_STORE, "The methods here are GET, HEAD, OPTIONS.")
+# The rest of a method may still be on its way.
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: |\Z)")
+
+
+def refusal(status: int, text: str, date: bytes) -> bytes:
+    """Give a whole response for a connection that is closed after it; `date` is a header line or empty."""
+    return _refusal(text_reply(Line(status, NO_STORE, text)), date)
+
+
+def malformed(error: Exception, data: bytes, date: bytes) -> bytes:
+    """Give the response to octets that llhttp refused with this error."""
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and _TOKEN.match(data.lstrip(b"\r\n")):
+        return _refusal(text_reply(_UNKNOWN_METHOD, (ALLOW,)), date)
+    return refusal(400, "The request is malformed.", date)
+
+
+def _refusal(reply: Reply, date: bytes) -> bytes:
+    return status_line(reply.status) + date + head_after_date(reply, close=True) + cast(bytes, reply.body)

@@ -1,0 +1,78 @@
+"""How problems are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdnserve.cli.problems import as_objects, count, plain, report
+from cdnserve.errors import Problem
+from tests.cli.processes import run_in_pipe, run_on_terminal
+
+HOSTILE = Problem("an-id", "m\x1b[31m", "w\nx", "v\x07", "h\u202e", warning=True)
+
+
+def test_plain_text_is_one_fact_a_line_and_begins_with_the_place() -> None:
+    problem = Problem("an-id", "what is wrong", "manifest.toml:7", "the value", "do this")
+    expected = "manifest.toml:7: what is wrong [an-id]\n    value: the value\n    hint:  do this"
+    assert expected == plain(problem)
+
+
+def test_plain_text_tells_warnings_apart() -> None:
+    assert "a.js: warning: left out [an-id]" == plain(Problem("an-id", "left out", "a.js", warning=True))
+
+
+def test_nothing_in_a_problem_reaches_the_terminal_as_a_control_character() -> None:
+    assert "w\\nx: warning: m\\x1b[31m [an-id]\n    value: v\\x07\n    hint:  h\\u202e" == plain(HOSTILE)
+
+
+def test_objects_have_every_field_of_a_problem() -> None:
+    expected = {"reference": "an-id", "message": "m", "where": "", "value": "", "hint": "", "warning": False}
+    assert [expected] == as_objects([Problem("an-id", "m")])
+
+
+@pytest.mark.parametrize(
+    ("problems", "warnings", "expected"),
+    [
+        pytest.param(0, 0, "", id="none"),
+        pytest.param(1, 0, "1 problem", id="one"),
+        pytest.param(0, 1, "1 warning", id="one warning"),
+        pytest.param(2, 3, "2 problems, 3 warnings", id="several of both"),
+    ],
+)
+def test_problems_are_counted_in_words(problems: int, warnings: int, expected: str) -> None:
+    assert expected == count([Problem("a", "b")] * problems + [Problem("a", "b", warning=True)] * warnings)
+
+
+def test_no_problem_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    report([])
+    assert ("", "") == capsys.readouterr()
+
+
+def test_a_terminal_shows_the_same_facts_aligned_and_in_colour(root: Path) -> None:
+    (root / "manifest.toml").write_text('schema = 1\n[[publish]]\npath = "demo/**"\ncors = "anny"\n')
+    status, written = run_on_terminal("build", cwd=root.parent)
+    assert 1 == status
+    assert "\x1b[1;31merror" in written
+    for fact in ("manifest.toml:4:", "[name-unknown]", "value", '"anny"', "hint", "did you mean any?"):
+        assert fact in written
+
+
+def test_no_color_is_obeyed(root: Path) -> None:
+    (root / "manifest.toml").write_text("schema = 2\n")
+    _, coloured = run_on_terminal("build", cwd=root.parent)
+    _, written = run_on_terminal("build", cwd=root.parent, NO_COLOR="1")
+    assert "\x1b[1;31m" in coloured
+    assert "\x1b[1;31m" not in written
+    assert "manifest.toml" in written
+
+
+def test_a_hostile_name_is_escaped_on_a_terminal_and_in_a_pipe(root: Path) -> None:
+    """The file's name would clear the screen, if the terminal got it as it is."""
+    (root / "demo" / "a\x1b[2J.js").symlink_to("/etc/passwd")
+    _, written = run_on_terminal("build", cwd=root.parent, columns=200)
+    piped = run_in_pipe("check", cwd=root.parent).stderr
+    for text in (written, piped):
+        assert "\x1b[2J" not in text
+        assert "demo/a\\x1b[2J.js" in text

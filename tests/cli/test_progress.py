@@ -1,0 +1,96 @@
+"""Progress: what builds and downloads tell, as bars."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from cdnserve.cli.progress import BuildProgress, DownloadProgress, build_progress, download_progress
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
+    """Make stderr a terminal from now on; pytest puts its own there after each fixture."""
+
+    def change() -> Terminal:
+        stream = Terminal()
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setenv("TERM", "xterm")
+        return stream
+
+    return change
+
+
+def test_nobody_looks_where_there_is_no_terminal() -> None:
+    with build_progress() as building, download_progress() as downloading:
+        assert (None, None) == (building, downloading)
+
+
+def test_a_build_shows_its_phases(on_terminal: Callable[[], Terminal]) -> None:
+    terminal = on_terminal()
+    with build_progress() as building:
+        assert building
+        building.advance(1, 1)
+        building.start("waiting", 0, 0)
+        building.start("reading", 1200, 5000)
+        building.advance(3, 5000)
+        building.finish()
+        building.start("encoding", 2, 10)
+    for text in ("waiting for another build", "reading files: 1,200", "encoding representations: 2"):
+        assert text in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K")
+
+
+def test_a_build_without_work_shows_nothing(on_terminal: Callable[[], Terminal]) -> None:
+    terminal = on_terminal()
+    with build_progress() as building:
+        assert isinstance(building, BuildProgress)
+    assert "" == terminal.getvalue()
+
+
+def failing(building: BuildProgress | None) -> None:
+    """Begin to read, and fail."""
+    assert building
+    building.start("reading", 1, 1)
+    raise KeyError
+
+
+def test_a_build_that_fails_takes_its_bar_away(on_terminal: Callable[[], Terminal]) -> None:
+    terminal = on_terminal()
+    with pytest.raises(KeyError), build_progress() as building:
+        failing(building)
+    assert terminal.getvalue().endswith("\x1b[2K")
+
+
+def test_downloads_have_a_bar_each_and_may_begin_again() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    downloads = DownloadProgress(bars)
+    downloads.begin("a@1.0.0", 100)
+    downloads.begin("b\x1b@1.0.0", None)
+    downloads.advance("a@1.0.0", 60)
+    assert [("a@1.0.0", 100, 60), ("b\\x1b@1.0.0", None, 0)] == [
+        (task.description, task.total, task.completed) for task in bars.tasks
+    ]
+    downloads.begin("a@1.0.0", 200)
+    assert (200, 0) == (bars.tasks[0].total, bars.tasks[0].completed)
+    downloads.finish("a@1.0.0")
+    assert ["b\\x1b@1.0.0"] == [task.description for task in bars.tasks]
+
+
+def test_downloads_are_shown_on_a_terminal(on_terminal: Callable[[], Terminal]) -> None:
+    terminal = on_terminal()
+    with download_progress() as downloading:
+        assert downloading
+        downloading.begin("a@1.0.0", 100)
+    assert "a@1.0.0" in terminal.getvalue()

@@ -1,0 +1,85 @@
+"""The README: what it shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cdnserve.cli.program import COMMANDS
+from cdnserve.manifest import parse_manifest
+from tests.cli.processes import run_in_pipe
+from tests.cli.readme import README, Session, documented, links, refreshed, sessions
+
+TEXT = README.read_text(encoding="utf-8")
+BROKEN = """\
+schema = 1
+[cors.partners]
+allow-origins = ["https://app.example.com/"]
+
+[[publish]]
+path = "partners/**"
+cors = "partner"
+"""
+
+
+def test_every_command_has_its_help_in_the_readme() -> None:
+    assert ["", *COMMANDS] == documented(TEXT)
+
+
+def test_every_help_is_that_of_the_program() -> None:
+    """Refresh it with `python tests/cli/update_readme.py`."""
+    assert refreshed(TEXT) == TEXT
+
+
+def test_every_command_has_a_heading() -> None:
+    assert list(COMMANDS) == re.findall(r"^### (\w+)$", TEXT, re.MULTILINE)
+
+
+def test_the_example_of_a_manifest_is_one() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    manifest = parse_manifest(example)
+    assert ["any", "partners", "none"] == [rule.cors.name for rule in manifest.rules]
+    assert ["immutable", "weekly", "revalidate"] == [rule.cache.name for rule in manifest.rules]
+    assert ["@fontsource/inter", "jquery"] == sorted(library.name for library in manifest.libraries)
+    assert {"schema", "site", "publish", "cors", "cache", "libraries"} == set(tomllib.loads(example))
+
+
+@pytest.mark.parametrize("session", sessions(TEXT), ids=lambda session: session.command)
+def test_a_command_writes_what_is_shown(session: Session, tmp_path: Path) -> None:
+    """Run beside the demo library and a broken manifest."""
+    ignored = shutil.ignore_patterns(".cdnserve", "npm")
+    shutil.copytree(README.parent / "public", tmp_path / "public", ignore=ignored)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.toml").write_text(BROKEN)
+    result = run_in_pipe(*session.command.removeprefix("cdnserve ").split(), cwd=tmp_path)
+    written = result.stderr + result.stdout
+    assert session.matches(written), written
+
+
+def test_a_session_is_matched_whole() -> None:
+    session = Session("x", "a ... c\n")
+    assert session.matches("a b\nb c\n")
+    assert not session.matches("a b\n")
+    assert not session.matches("0 a b c\n")
+
+
+def test_every_command_of_the_first_steps_exists() -> None:
+    shown = re.findall(r"^cdnserve (\w+)", TEXT, re.MULTILINE)
+    assert ["add", "sri", "serve"] == shown
+    assert set(shown) <= set(COMMANDS)
+
+
+def test_make_has_the_targets_that_are_named() -> None:
+    targets = re.findall(r"^(\w+):", (README.parent / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"^make (\w+)", TEXT, re.MULTILINE)
+    assert ["serve", "test"] == named
+    assert set(named) <= set(targets)
+
+
+@pytest.mark.parametrize("link", links(TEXT))
+def test_every_link_leads_somewhere(link: str) -> None:
+    assert (README.parent / link).exists()

@@ -1,0 +1,139 @@
+"""`cdnserve serve`, as a process: what it says, serves, watches, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import FILES
+from tests.cli.processes import Serving, run_in_pipe, serving
+
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def address(server: Serving) -> str:
+    """Read the address from the first line, as a script would."""
+    line = server.stdout.until("")
+    found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)", line)
+    assert found, line
+    return found[1]
+
+
+def get(url: str) -> bytes:
+    """Fetch a URL."""
+    with DIRECT.open(url, timeout=30) as response:
+        content: bytes = response.read()
+        return content
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_a_signal_ends_it_well(root: Path, number: signal.Signals) -> None:
+    with serving("--port", "0", cwd=root.parent) as server:
+        url = address(server)
+        assert FILES["demo/1.0.0/greet.js"].encode() == get(f"{url}/demo/1.0.0/greet.js")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            get(f"{url}/drafts/notes.txt")
+        assert 0 == server.stop(number)
+        assert [] == server.stderr.rest()
+
+
+def test_it_says_how_much_is_public_and_gives_a_tag_to_try(root: Path) -> None:
+    with serving("--port", "0", cwd=root.parent) as server:
+        url = address(server)
+        assert "release 1: 7 public files, watching public for changes" == server.stdout.until("release")
+        tag = server.stdout.until("to try")
+        assert f'<script src="{url}/demo/1.0.0/greet.js" integrity="sha384-' in tag
+        assert 'crossorigin="anonymous"' in tag
+        found = re.search(r'src="([^"]+)"', tag)
+        assert found
+        assert FILES["demo/1.0.0/greet.js"].encode() == get(found[1])
+
+
+def test_a_change_is_served_without_a_restart(root: Path) -> None:
+    with serving("--port", "0", cwd=root.parent) as server:
+        url = address(server)
+        (root / "own" / "page.txt").write_text("changed\n")
+        assert server.stderr.until("release 2 is served").endswith("7 files are public")
+        assert b"changed\n" == get(f"{url}/own/page.txt")
+
+
+def test_a_broken_manifest_is_reported_and_the_last_good_release_served_on(root: Path) -> None:
+    manifest = root / "manifest.toml"
+    good = manifest.read_text()
+    with serving("--port", "0", cwd=root.parent) as server:
+        url = address(server)
+        manifest.write_text(good.replace('cors = "any"', 'cors = "anny"'))
+        assert server.stderr.until("[name-unknown]").startswith("manifest.toml:9: ")
+        server.stderr.until("the last good release is served on")
+        assert FILES["demo/1.0.0/greet.js"].encode() == get(f"{url}/demo/1.0.0/greet.js")
+        manifest.write_text(good.replace('path = "own/**"', 'path = ["own/**", "drafts/**"]'))
+        server.stderr.until("release 2 is served")
+        assert b"not yet\n" == get(f"{url}/drafts/notes.txt")
+        assert 0 == server.stop(signal.SIGTERM)
+        assert not any("Traceback" in line for line in server.stderr.rest())
+
+
+def test_a_broken_manifest_at_the_start_is_a_failure(root: Path) -> None:
+    (root / "manifest.toml").write_text("schema = 1\nfoo = 1\nbar = 2\n")
+    result = run_in_pipe("serve", "--port", "0", cwd=root.parent)
+    assert (1, "") == (result.returncode, result.stdout)
+    assert ["manifest.toml:2", "manifest.toml:3"] == re.findall(r"^manifest\.toml:\d", result.stderr, re.MULTILINE)
+
+
+def test_an_address_that_is_taken_is_a_problem(root: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run_in_pipe("serve", "--port", str(port), cwd=root.parent)
+    assert (1, "") == (result.returncode, result.stdout)
+    assert f"127.0.0.1:{port}: " in result.stderr
+    assert "[address-unusable]" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("no.such.host.invalid", id="a name that leads nowhere"),
+        pytest.param("203.0.113.1", id="an address of another machine"),
+        pytest.param(f"{'x' * 70}.example", id="a label that is too long"),
+    ],
+)
+def test_a_host_that_can_not_be_had_is_a_problem(root: Path, host: str) -> None:
+    result = run_in_pipe("serve", "--host", host, "--port", "0", cwd=root.parent)
+    assert (1, "") == (result.returncode, result.stdout)
+    assert "[address-unusable]" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_warning_is_told_and_no_failure(root: Path) -> None:
+    (root / "demo" / "gone.js").symlink_to("nowhere")
+    with serving("--port", "0", cwd=root.parent) as server:
+        address(server)
+        assert server.stderr.until("[link-dangles]").startswith("demo/gone.js: warning: ")
+
+
+def test_options_reach_the_server(root: Path) -> None:
+    """Two workers, the ASGI edge, and lines in JSON after the first ones."""
+    options = ("--port", "0", "--workers", "2", "--access-log", "json", "--no-fast-lane", "--head-size", "2KiB")
+    with serving(*options, cwd=root.parent) as server:
+        url = address(server)
+        server.stdout.until("to try")
+        assert get(f"{url}/own/page.txt")
+        assert "GET /own/page.txt HTTP/1.1" == json.loads(server.stdout.until("own/page.txt"))["request"]
+        with pytest.raises(urllib.error.HTTPError, match="431"):
+            DIRECT.open(urllib.request.Request(url, headers={"X": "x" * 4000}), timeout=30)
+        assert 0 == server.stop(signal.SIGTERM)
+
+
+def test_settings_come_from_the_environment_too(root: Path) -> None:
+    root.rename(root.parent / "files")
+    state = str(root.parent / "state")
+    with serving(cwd=root.parent, CDNSERVE_ROOT="files", CDNSERVE_STATE=state, CDNSERVE_PORT="0") as server:
+        assert get(f"{address(server)}/own/page.txt")
+    assert (root.parent / "state" / "current").is_file()

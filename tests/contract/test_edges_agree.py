@@ -1,0 +1,55 @@
+"""The edges agree: what differs between them would be a bug that depends on which one a request meets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.contract import site as sites
+from tests.contract.edges import EDGES, Edge, running
+from tests.contract.scenes import SCENES
+from tests.contract.site import Site
+from tests.contract.test_vary_honesty import FIELDS, METHODS, PATHS
+from tests.contract.wire import Field, Response
+
+
+@pytest.fixture(scope="module")
+def edges(site: Site, state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Edge]]:
+    """Every edge, side by side on one release."""
+    logs = tmp_path_factory.mktemp("logs")
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(name, site.root, state, logs / name)) for name in EDGES]
+
+
+def _on_the_wire(response: Response) -> tuple[int, str, list[tuple[str, str]], bytes]:
+    fields = [(name, "" if name == "date" else value) for name, value in response.fields]
+    return response.status, response.reason, fields, response.body
+
+
+@pytest.mark.parametrize("folder", sites.FOLDERS)
+def test_every_scene_is_the_same_octets_on_every_edge(edges: list[Edge], folder: str) -> None:
+    """Status line, fields in their order, content; only Date may tick on."""
+    for scene in SCENES:
+        for more in ((), (("Origin", sites.ORIGIN),), (("Origin", sites.STRANGER),), (("Connection", "close"),)):
+            first, *others = (_on_the_wire(scene.play(edge, folder, *more)) for edge in edges)
+            for other in others:
+                assert first == other
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    method=st.sampled_from(METHODS),
+    path=st.sampled_from(PATHS),
+    fields=st.lists(st.sampled_from([(n, v) for n, values in FIELDS.items() for v in values]), max_size=5),
+)
+def test_any_request_is_the_same_octets_on_every_edge(
+    edges: list[Edge], method: str, path: str, fields: list[Field]
+) -> None:
+    first, *others = (_on_the_wire(edge.ask(method, path, *fields)) for edge in edges)
+    for other in others:
+        assert first == other

@@ -1,0 +1,71 @@
+"""Failures of ours: content that can't be read is a 500 that scripts may read, caches don't keep, and that heals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cdnserve.release import build
+from tests.contract import site as sites
+from tests.contract.edges import EDGES, Edge, running
+from tests.contract.policies import expected, found
+from tests.contract.site import Site
+from tests.contract.wire import Response, message
+
+LOST = "app.js"
+
+
+@pytest.fixture(scope="module", params=EDGES)
+def broken(
+    request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Edge, Path]]:
+    """An edge whose blobs lie elsewhere, as on a disk that fails, and the folder where they belong."""
+    folder = tmp_path_factory.mktemp("broken")
+    state = folder / "state"
+    build(site.root, state)
+    with running(request.param, site.root, state, folder / "log") as edge:
+        blobs = state / "blobs"
+        blobs.rename(state / "elsewhere")
+        yield edge, blobs
+
+
+def _ask(edge: Edge, method: str, target: str, *fields: tuple[str, str]) -> Response:
+    with edge.connect() as connection:
+        return connection.exchange(message(method, target, fields), method)
+
+
+@pytest.mark.parametrize("folder", ["any/1.0.0", "partners", "none"])
+def test_lost_content_is_a_500_under_the_policy(broken: tuple[Edge, Path], folder: str) -> None:
+    edge, _ = broken
+    for coding in ("", "br"):
+        response = _ask(edge, "GET", f"/{folder}/{LOST}", ("Origin", sites.ORIGIN), ("Accept-Encoding", coding))
+        assert (response.status, response["cache-control"]) == (500, "no-store")
+        assert (response["content-type"], response["x-content-type-options"]) == (
+            "text/plain; charset=utf-8",
+            "nosniff",
+        )
+        assert expected(folder, sites.ORIGIN, allowed=True) == found(response)
+        assert response.get("etag") is None
+        assert ("origin" in response.members("vary")) == (folder in sites.LISTED)
+
+
+def test_what_needs_no_content_is_answered(broken: tuple[Edge, Path]) -> None:
+    edge, _ = broken
+    assert _ask(edge, "GET", "/any/1.0.0/app.js", ("If-None-Match", "*")).status == 304
+    assert _ask(edge, "GET", "/secret.txt").status == 404
+    assert _ask(edge, "OPTIONS", "/any/1.0.0/app.js").status == 204
+
+
+def test_content_that_comes_back_is_served(broken: tuple[Edge, Path], site: Site) -> None:
+    """A failure is not remembered."""
+    edge, blobs = broken
+    paths = ("any/1.0.0/style.css", "any/1.0.0/big.woff2")
+    assert [500, 500] == [_ask(edge, "GET", f"/{path}").status for path in paths]
+    elsewhere = (blobs.parent / "elsewhere").rename(blobs)
+    try:
+        answers = [_ask(edge, "GET", f"/{path}") for path in paths]
+    finally:
+        elsewhere.rename(blobs.parent / "elsewhere")
+    assert [(200, site.files[path]) for path in paths] == [(answer.status, answer.body) for answer in answers]

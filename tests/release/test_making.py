@@ -1,0 +1,301 @@
+"""Making: damage heals, trouble leaves the last release as it was, and warnings are told each time."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cdnserve.errors import ConfigurationError
+from cdnserve.manifest import Lock, LockedLibrary, read_lock, write_lock
+from cdnserve.release import Built, Store, build, making
+from cdnserve.release.blobs import StoreError
+from cdnserve.release.encode import Job
+from cdnserve.release.workers import run
+from tests.release.opened import Opened
+from tests.release.roots import MANIFEST, SCRIPT, plant, public_bytes, snapshot
+
+FILES: dict[str, bytes | str] = {"npm/lib@1.0.0/a.js": SCRIPT, "page.css": SCRIPT + b"css"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return plant(tmp_path / "root", FILES)
+
+
+@pytest.fixture
+def state(root: Path) -> Path:
+    """A state with a release of the root."""
+    build(root, root / ".cdnserve")
+    return root / ".cdnserve"
+
+
+def remove_pointer(state: Path) -> None:
+    (state / "current").unlink()
+
+
+def break_pointer(state: Path) -> None:
+    (state / "current").write_bytes(b"nonsense")
+
+
+def truncate_catalog(state: Path) -> None:
+    path = state / "releases/1.cat"
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def change_schema(state: Path) -> None:
+    (state / "releases/1.cat").write_bytes(msgspec.msgpack.encode([99, b"", b""]))
+
+
+def remove_catalog(state: Path) -> None:
+    (state / "releases/1.cat").unlink()
+
+
+DAMAGES = [
+    pytest.param(remove_pointer, [], 2, id="the pointer is gone"),
+    pytest.param(break_pointer, ["pointer-corrupt"], 2, id="the pointer is damaged"),
+    pytest.param(truncate_catalog, ["release-corrupt"], 2, id="the catalog is truncated"),
+    pytest.param(change_schema, ["release-schema-unknown"], 2, id="another version wrote the catalog"),
+    pytest.param(remove_catalog, ["release-missing"], 1, id="the catalog is gone"),
+]
+
+
+@pytest.mark.parametrize(("damage", "expected", "number"), DAMAGES)
+def test_a_damaged_release_is_made_again_with_a_warning(
+    root: Path, state: Path, damage: Callable[[Path], None], expected: list[str], number: int
+) -> None:
+    damage(state)
+    (root / "page.css").write_bytes(b"new")
+    built = build(root, state)
+    assert (number, True) == (built.number, built.changed)
+    assert expected == [problem.reference for problem in built.warnings]
+    assert all(problem.warning for problem in built.warnings)
+    assert FILES | {"page.css": b"new"} == public_bytes(state)
+    assert Built(number, False) == build(root, state)
+
+
+def lose_coding(state: Path) -> None:
+    store = Store(state)
+    store.blob(store.read().assets["page.css"].representations[1].sha256).unlink()
+
+
+def lose_identity(state: Path) -> None:
+    store = Store(state)
+    store.blob(store.read().assets["page.css"].identity.sha256).unlink()
+
+
+def lose_all_blobs(state: Path) -> None:
+    for blob in state.glob("blobs/*/*"):
+        blob.unlink()
+
+
+LOSSES = [
+    pytest.param(lose_coding, id="a content coding"),
+    pytest.param(lose_identity, id="a file's own bytes"),
+    pytest.param(lose_all_blobs, id="everything"),
+]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_lost_blobs_are_stored_again(root: Path, state: Path, lose: Callable[[Path], None]) -> None:
+    """The next build notices by itself, and the release is the same as before."""
+    before = snapshot(state / "blobs")
+    lose(state)
+    assert before != snapshot(state / "blobs")
+    assert Built(1, False) == build(root, state)
+    assert before == snapshot(state / "blobs")
+
+
+STALE = [
+    pytest.param(lambda state: (state / "index").unlink(), id="no index"),
+    pytest.param(lambda state: (state / "index").write_bytes(b"x"), id="a damaged index"),
+    pytest.param(lambda state: (state / "results").unlink(), id="no results"),
+]
+
+
+@pytest.mark.parametrize("spoil", STALE)
+def test_lost_knowledge_only_costs_time(root: Path, state: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(state)
+    assert Built(1, False) == build(root, state)
+    assert FILES == public_bytes(state)
+
+
+def test_an_index_of_another_release_proves_nothing(root: Path, state: Path, opened: Opened) -> None:
+    """So it looks when a build was killed after the pointer and before the index."""
+    index = (state / "index").read_bytes()
+    (root / "page.css").write_bytes(b"new")
+    build(root, state)
+    (state / "index").write_bytes(index)
+    opened.among(FILES)
+    assert Built(2, False) == build(root, state)
+    assert ["a.js", "page.css"] == sorted(opened.among(FILES))
+
+
+@pytest.mark.parametrize(
+    ("number", "reference"),
+    [
+        pytest.param(errno.ENOSPC, "disk-full", id="a full disk"),
+        pytest.param(errno.EROFS, "state-unwritable", id="a read-only disk"),
+    ],
+)
+@pytest.mark.parametrize("call", ["open", "write", "fsync", "replace", "utime"])
+def test_whatever_fails_whenever_leaves_the_last_release(
+    root: Path, state: Path, monkeypatch: pytest.MonkeyPatch, number: int, reference: str, call: str
+) -> None:
+    """Each call that writes fails in turn, the first, the second, and so on, until a build gets through."""
+    lock = (root / "manifest.lock").read_bytes()
+    plant(root, {"page.css": SCRIPT + b"new", "npm/lib@1.0.0/new.js": SCRIPT + b"new.js"})
+    real = getattr(os, call)
+    failures = 0
+    while True:
+        left = failures
+
+        def fail(*arguments: object, **named: object) -> object:
+            nonlocal left
+            if call == "open" and not (isinstance(arguments[1], int) and arguments[1] & os.O_CREAT):
+                return real(*arguments, **named)
+            left -= 1
+            if left < 0:
+                raise OSError(number, os.strerror(number))
+            return real(*arguments, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fail)
+            try:
+                build(root, state)
+                break
+            except ConfigurationError as error:
+                told = [problem.reference for problem in error.problems]
+        failures += 1
+        assert told in ([reference], ["lock-unwritable"])
+        assert FILES == public_bytes(state) or Store(state).current() == 2
+    assert failures > 0
+    assert SCRIPT + b"new" == public_bytes(state)["page.css"]
+    assert lock != (root / "manifest.lock").read_bytes()
+
+
+def test_a_state_that_can_not_be_made_is_told(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError) as told:
+        build(root, tmp_path / "file/state")
+    assert ["state-failed"] == [problem.reference for problem in told.value.problems]
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Forbid to open one file, for root as well."""
+    real = os.open
+
+    def refuse(path: str, *arguments: int, **named: int | None) -> int:
+        if path == name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_an_unreadable_file_is_left_out_until_it_can_be_read(
+    root: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each build says so, also when nothing changed; nothing but the rights has to change."""
+    plant(root, {"new.js": "new"})
+    with monkeypatch.context() as patch:
+        deny(patch, "new.js")
+        for changed in (False, False):
+            built = build(root, state)
+            assert changed == built.changed
+            assert [("file-unreadable", "new.js")] == [(p.reference, p.where) for p in built.warnings]
+    assert Built(2, True) == build(root, state)
+    assert b"new" == public_bytes(state)["new.js"]
+
+
+def test_warnings_of_the_scan_are_told_by_every_build(root: Path, state: Path, opened: Opened) -> None:
+    os.mkfifo(root / "fifo.js")
+    first, second = build(root, state), build(root, state)
+    assert ["file-special"] == [problem.reference for problem in first.warnings]
+    assert first == second
+    assert [] == opened.among(["fifo.js"])
+
+
+def test_a_file_that_never_rests_stops_the_build(root: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaving it out would take it from the public."""
+    real = os.read
+
+    def read_and_write(descriptor: int, length: int) -> bytes:
+        octets = real(descriptor, length)
+        with (root / "page.css").open("ab") as file:
+            file.write(b"more")
+        return octets
+
+    (root / "page.css").write_bytes(b"new")
+    monkeypatch.setattr(os, "read", read_and_write)
+    with pytest.raises(ConfigurationError) as told:
+        build(root, state)
+    assert ["file-unstable"] == [problem.reference for problem in told.value.problems]
+    assert FILES == public_bytes(state)
+
+
+def test_an_interrupted_build_keeps_what_was_encoded(root: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[Job] = []
+
+    def interrupted(state: str, todo: list[Job], workers: int) -> object:
+        jobs.extend(todo)
+        yield from run(state, todo, workers)
+        raise KeyboardInterrupt
+
+    plant(root, {"new.js": SCRIPT + b"new"})
+    monkeypatch.setattr(making, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(root, state)
+    assert 3 == len(jobs)
+    monkeypatch.setattr(making, "run", lambda *_: pytest.fail("encoded again"))
+    assert Built(2, True) == build(root, state)
+    assert SCRIPT + b"new" == public_bytes(state)["new.js"]
+
+
+def test_a_disk_that_is_full_while_encoding_is_what_is_told(
+    root: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> object:
+        monkeypatch.setattr(os, "fsync", fail_sync)
+        raise StoreError(OSError(errno.ENOSPC, "No space left on device"))
+
+    def fail_sync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    plant(root, {"new.js": SCRIPT + b"new"})
+    monkeypatch.setattr(making, "run", fail)
+    with pytest.raises(ConfigurationError) as told:
+        build(root, state)
+    assert ["disk-full"] == [problem.reference for problem in told.value.problems]
+
+
+def test_a_library_that_is_added_during_a_build_is_not_lost(
+    root: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = LockedLibrary("sha512-" + "A" * 86 + "==")
+
+    def add(state: str, todo: list[Job], workers: int) -> object:
+        lock = read_lock(root / "manifest.lock")
+        write_lock(root / "manifest.lock", Lock({"jquery@3.7.1": library}, lock.immutable))
+        return run(state, todo, workers)
+
+    plant(root, {"npm/new@1.0.0/b.js": SCRIPT + b"b"})
+    with monkeypatch.context() as patch:
+        patch.setattr(making, "run", add)
+        build(root, state)
+    lock = read_lock(root / "manifest.lock")
+    assert {"jquery@3.7.1": library} == dict(lock.libraries)
+    assert {"npm/lib@1.0.0/a.js", "npm/new@1.0.0/b.js"} == set(lock.immutable)
+    assert Built(2, False) == build(root, state)
+
+
+def test_doubts_about_the_manifest_are_told_by_every_build(root: Path, state: Path) -> None:
+    (root / "manifest.toml").write_text(MANIFEST + '[libraries]\njquery = "3.7.1"\n')
+    for changed in (False, False):
+        built = build(root, state)
+        assert changed == built.changed
+        assert [("library-not-locked", "jquery@3.7.1")] == [(p.reference, p.value) for p in built.warnings]

@@ -1,0 +1,174 @@
+"""Answers: what is remembered of heads, how much of it, and for how long."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from cdnserve.release import build
+from cdnserve.release.store import Store
+from cdnserve.server.answers import LARGEST_IN_MEMORY, Answer, Answers
+from cdnserve.server.live import Live
+from cdnserve.server.wire import Openings
+from tests.contract.wire import message
+from tests.server import tree
+from tests.server.conftest import Built
+
+_BUDGET = 1 << 20
+
+
+def make(place: Built, budget: int = _BUDGET) -> Answers:
+    """Make the answers of a release, with a budget in octets."""
+    return Answers(Live(Store(place.state)), Openings(), budget)
+
+
+def find(
+    answers: Answers, target: str, *fields: tuple[str, str], method: str = "GET", version: str = "HTTP/1.1"
+) -> Answer:
+    """Find the answer to a head, which must have one."""
+    answer = answers.find(message(method, target, fields, version=version))
+    assert answer is not None
+    return answer
+
+
+def held() -> list[Answer]:
+    """Give all answers that are in memory, of anybody."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, Answer)]
+
+
+def test_what_was_asked_before_has_the_same_answer(built: Built) -> None:
+    answers = make(built)
+    first = find(answers, "/any/tiny.txt")
+    assert first is find(answers, "/any/tiny.txt")
+    assert first.tail.endswith(b"\r\n\r\n" + tree.TINY)
+    assert (200, True, None, len(tree.TINY)) == (first.opening.status, first.plain, first.stored, first.octets)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param([("User-Agent", "a")], [("User-Agent", "b")], id="a field that decides nothing"),
+        pytest.param([("Cookie", "a=1")], [], id="a cookie, and none"),
+        pytest.param(
+            [("X-A", "1"), ("Origin", "https://a.example")],
+            [("Origin", "https://a.example")],
+            id="besides one that does",
+        ),
+        pytest.param([("ORIGIN", "https://a.example")], [("origin", "https://a.example")], id="the case of a name"),
+    ],
+)
+def test_heads_that_say_the_same_share_an_answer(
+    built: Built, one: list[tuple[str, str]], other: list[tuple[str, str]]
+) -> None:
+    answers = make(built)
+    assert find(answers, "/partners/tiny.txt", *one) is find(answers, "/partners/tiny.txt", *other)
+    assert answers.blocks[_block(*one)] is answers.blocks[_block(*other)]
+
+
+def _block(*fields: tuple[str, str]) -> bytes:
+    return message("GET", "/", fields).partition(b"\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Origin", tree.ORIGIN),
+        ("Accept-Encoding", "identity;q=0"),
+        ("Range", "bytes=0-1"),
+        ("If-Match", '"a"'),
+        ("If-None-Match", "*"),
+        ("Host", "another"),
+        ("Connection", "close"),
+    ],
+)
+def test_a_field_that_decides_has_an_answer_of_its_own(built: Built, name: str, value: str) -> None:
+    answers = make(built)
+    plain = find(answers, "/partners/tiny.txt")
+    other = find(answers, "/partners/tiny.txt", (name, value))
+    assert (plain.opening.status, plain.tail) != (other.opening.status, other.tail)
+    assert plain is find(answers, "/partners/tiny.txt")
+
+
+def test_versions_don_t_get_in_each_other_s_way(built: Built) -> None:
+    """A block that HTTP/1.0 sent first is remembered for HTTP/1.1 all the same."""
+    answers = make(built)
+    old, new = (find(answers, "/any/tiny.txt", version=version) for version in ("HTTP/1.0", "HTTP/1.1"))
+    assert (True, False) == (old.close, new.close)
+    assert new is answers.lines[b"GET /any/tiny.txt HTTP/1.1"][answers.blocks[_block()]]
+    assert old is answers.lines[b"GET /any/tiny.txt HTTP/1.0"][answers.blocks[_block()]]
+    closing = find(answers, "/any/tiny.txt", ("Connection", "close"), version="HTTP/1.0")
+    assert closing is old
+    assert find(answers, "/any/tiny.txt", ("Connection", "close")).close
+
+
+@pytest.mark.parametrize("target", ["/-/health", "/-/", "http://a/-/ready", "http://a:99999/"])
+def test_some_have_no_answer_here(built: Built, target: str) -> None:
+    """Our own paths are the application's, and so is what llhttp lets through and can't take apart."""
+    assert make(built).find(message("GET", target)) is None
+
+
+def test_large_content_is_named_and_not_held(built: Built) -> None:
+    answers = make(built)
+    answer = find(answers, "/any/large.woff2")
+    assert answer.stored is not None
+    assert (len(tree.LARGE), False) == (answer.stored.length, answer.plain)
+    assert len(tree.LARGE) > LARGEST_IN_MEMORY > len(answer.tail)
+    part = find(answers, "/any/large.woff2", ("Range", "bytes=10-19"))
+    assert part.tail.endswith(b"\r\n\r\n" + tree.LARGE[10:20])
+
+
+@pytest.mark.parametrize("budget", [0, 1000, 100_000, _BUDGET])
+def test_the_budget_is_kept(built: Built, budget: int) -> None:
+    """Whatever is asked; the two generations may each be over it by one answer."""
+    before = set(map(id, held()))
+    answers = make(built, budget)
+    for number in range(3000):
+        line = f"/any/font.woff2?{number}" if number % 2 else f"/any/{number}.js"
+        answer = find(answers, line, ("Range", f"bytes={number}-60000"), ("X-Number", str(number)))
+        assert answer.opening.status == (206 if number % 2 else 404)
+    mine = [answer for answer in held() if id(answer) not in before]
+    assert sum(len(answer.tail) for answer in mine) <= budget + 3 * len(tree.FONT)
+    assert len(answers.lines) * 512 <= budget + 512
+
+
+def test_what_is_asked_for_outlives_what_is_not(built: Built) -> None:
+    """An answer that is taken up again from the older generation is not made anew."""
+    answers = make(built, 200_000)
+    popular = find(answers, "/any/font.woff2")
+    for number in range(2000):
+        find(answers, f"/any/tiny.txt?{number}")
+        assert popular is find(answers, "/any/font.woff2")
+
+
+def test_voices_are_remembered(built: Built) -> None:
+    answers = make(built)
+    head = message("GET", "/any/tiny.txt", [("Referer", "https://a.example/"), ("USER-AGENT", "b\xe9")])
+    assert ("https://a.example/", "b\xe9") == answers.voice(head) == answers.voice(head)
+    assert ("", "") == answers.voice(message("GET", "/any/tiny.txt"))
+
+
+def test_a_lost_blob_is_500_with_cors(few: Built) -> None:
+    answers = make(few)
+    store = Store(few.state)
+    for path in ("partners/tiny.txt", "any/tiny.txt"):
+        store.blob(store.load().assets["any/tiny.txt"].identity.sha256).unlink(missing_ok=True)
+        lost = answers.find(message("GET", f"/{path}", [("Origin", tree.ORIGIN)]))
+        assert lost is not None
+        assert lost.opening.status == 500
+        assert b"\r\naccess-control-allow-origin: " in lost.tail
+        assert b"\r\ncache-control: no-store\r\n" in lost.tail
+        build(few.root, few.state)
+
+
+def test_an_answer_belongs_to_one_release(few: Built) -> None:
+    """A swap begins new answers: the lane does it; those that were made stay what they are."""
+    live = Live(Store(few.state))
+    answers = Answers(live, Openings(), _BUDGET)
+    before = find(answers, "/any/tiny.txt")
+    (few.root / "any/tiny.txt").write_bytes(b"other\n")
+    build(few.root, few.state)
+    assert live.reload()
+    assert before is find(answers, "/any/tiny.txt")
+    assert find(Answers(live, Openings(), _BUDGET), "/any/tiny.txt").tail.endswith(b"\r\n\r\nother\n")

@@ -1,0 +1,259 @@
+"""The fast lane, one connection: what it writes, holds and gives back, whatever the transport tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdnserve.server.asgilane import AsgiLane
+from cdnserve.server.limits import Limits
+from tests.contract.wire import message
+from tests.server import tree
+from tests.server.conftest import Built
+from tests.server.connections import Room, until
+from tests.server.transcript import responses
+
+GET = message("GET", "/any/tiny.txt", [("Accept", "*/*")])
+ABSENT = message("GET", "/any/absent.js")
+HALF = GET[:-2]
+LIMITS = Limits(head_seconds=5, idle_seconds=9, stall_seconds=7)
+
+
+@pytest.fixture(scope="module")
+def room(built: Built) -> Room:
+    """A worker."""
+    return Room(built, LIMITS)
+
+
+def test_all_ways_to_an_answer_give_the_same(room: Room) -> None:
+    """Asked for the first time, again, behind another, and in two pieces."""
+    protocol, tape = room.fast()
+    protocol.data_received(GET)
+    first, tape.written = tape.written, b""
+    protocol.data_received(GET)
+    protocol.data_received(GET + GET)
+    protocol.data_received(GET[:9])
+    protocol.data_received(GET[9:])
+    assert first * 4 == tape.written
+    assert [] == tape.deeds
+
+
+@settings(max_examples=60)
+@given(places=st.lists(st.integers(1, 3 * len(GET) - 1), max_size=6))
+def test_no_cut_changes_what_is_said(room: Room, places: list[int]) -> None:
+    protocol, tape = room.fast()
+    asked = GET + ABSENT + GET
+    edges = [0, *sorted(set(places)), len(asked)]
+    for start, end in itertools.pairwise(edges):
+        protocol.data_received(asked[start:end])
+    assert [200, 404, 200] == [response.status for response in responses(tape.written)]
+
+
+def test_nothing_is_answered_before_the_head_is_whole(room: Room) -> None:
+    protocol, tape = room.fast()
+    for place in range(len(GET)):
+        assert b"" == tape.written
+        protocol.data_received(GET[place : place + 1])
+    assert tape.written.endswith(tree.TINY)
+
+
+def test_a_client_who_does_not_read_is_not_read_from(room: Room) -> None:
+    protocol, tape = room.fast()
+    protocol.data_received(GET)
+    protocol.pause_writing()
+    assert ["pause"] == tape.deeds
+    protocol.resume_writing()
+    assert ["pause", "resume"] == tape.deeds
+
+
+def test_what_comes_all_the_same_waits_its_turn(room: Room) -> None:
+    """A transport may hand over what it had read before it was paused; content that belongs to a head, too."""
+    protocol, tape = room.fast()
+    protocol.data_received(HALF)
+    protocol.pause_writing()
+    protocol.data_received(GET[-2:] + ABSENT[:5])
+    assert b"" == tape.written
+    protocol.resume_writing()
+    protocol.data_received(ABSENT[5:])
+    assert [200, 404] == [response.status for response in responses(tape.written)]
+
+
+def test_answers_wait_for_the_client_to_take_the_one_before(room: Room) -> None:
+    protocol, tape = room.fast()
+    tape.on_write = protocol.pause_writing
+    protocol.data_received(GET + ABSENT + GET + HALF)
+    for count in (1, 2, 3):
+        assert count == tape.written.count(b"HTTP/1.1 ")
+        protocol.resume_writing()
+    assert [200, 404, 200] == [response.status for response in responses(tape.written)]
+    protocol.data_received(GET[-2:])
+    assert ["pause", "resume"] * 3 + ["pause"] == tape.deeds
+
+
+def test_what_is_wrong_behind_an_answer_under_way_ends_it(room: Room) -> None:
+    protocol, tape = room.fast()
+    tape.on_write = protocol.pause_writing
+    protocol.data_received(GET + b"\x00")
+    assert ["pause"] == tape.deeds
+    protocol.resume_writing()
+    assert ["pause", "close"] == tape.deeds
+    assert [200] == [response.status for response in responses(tape.written)]
+
+
+def test_content_that_comes_behind_an_answer_under_way_is_no_request(room: Room) -> None:
+    """What waited goes to the application together with the head that it belongs to."""
+    protocol, tape = room.fast()
+    tape.on_write = protocol.pause_writing
+
+    async def send() -> None:
+        async with room.serving():
+            protocol.data_received(GET + message("POST", "/any/tiny.txt", [("Content-Length", str(len(GET)))]))
+            tape.on_write = lambda: None
+            protocol.data_received(GET + ABSENT)
+            protocol.resume_writing()
+            assert await until(lambda: b" 404 " in tape.written)
+
+    asyncio.run(send())
+    assert [200, 405, 404] == [response.status for response in responses(tape.written)]
+
+
+class TestExpiry:
+    """What time ends, each limit by itself."""
+
+    def test_half_a_head_is_408(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        protocol.data_received(GET + HALF)
+        tape.written = b""
+        room.pass_time(protocol, LIMITS.head_seconds - 1)
+        assert (b"", []) == (tape.written, tape.deeds)
+        room.pass_time(protocol, 1)
+        assert tape.written.startswith(b"HTTP/1.1 408 ")
+        assert ["write_eof"] == tape.deeds
+
+    def test_more_of_it_wins_no_time(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        for place in range(LIMITS.head_seconds):
+            protocol.data_received(GET[place : place + 1])
+            room.pass_time(protocol, 1)
+        assert tape.written.startswith(b"HTTP/1.1 408 ")
+
+    def test_each_head_has_its_own_time(self, room: Room) -> None:
+        """Pieces that end one head and begin the next, for longer than one head may take."""
+        protocol, tape = room.fast()
+        protocol.data_received(HALF)
+        for _ in range(LIMITS.head_seconds):
+            room.pass_time(protocol, LIMITS.head_seconds - 1)
+            protocol.data_received(GET[-2:] + HALF)
+        assert {200} == {response.status for response in responses(tape.written)}
+
+    def test_a_head_that_waits_for_its_turn_is_not_late(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        protocol.data_received(HALF)
+        protocol.pause_writing()
+        for unsent in range(LIMITS.head_seconds * 2, 0, -1):
+            tape.unsent = unsent
+            room.pass_time(protocol, 1)
+        tape.unsent = 0
+        protocol.resume_writing()
+        room.pass_time(protocol, LIMITS.head_seconds - 1)
+        protocol.data_received(GET[-2:])
+        assert [200] == [response.status for response in responses(tape.written)]
+
+    def test_an_idle_connection_is_closed(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        room.pass_time(protocol, LIMITS.idle_seconds - 1)
+        protocol.data_received(GET)
+        room.pass_time(protocol, LIMITS.idle_seconds - 1)
+        assert [] == tape.deeds
+        room.pass_time(protocol, 1)
+        assert ["close"] == tape.deeds
+        assert tape.written.count(b"HTTP/1.1 ") == 1
+
+    @pytest.mark.parametrize("paused", [True, False], ids=["much", "little"])
+    def test_who_takes_nothing_is_cut_off(self, room: Room, paused: bool) -> None:
+        """Also where what is left is too little for the transport to speak of; closing would wait for ever."""
+        protocol, tape = room.fast()
+        protocol.data_received(GET)
+        tape.unsent = 1000
+        if paused:
+            protocol.pause_writing()
+            tape.deeds.clear()
+        room.pass_time(protocol, LIMITS.stall_seconds)
+        assert [] == tape.deeds
+        tape.unsent = 999
+        room.pass_time(protocol, LIMITS.stall_seconds)
+        assert [] == tape.deeds
+        room.pass_time(protocol, 1)
+        assert ["abort"] == tape.deeds
+
+    def test_who_was_refused_is_not_waited_for(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        protocol.data_received(b"\x00")
+        protocol.data_received(GET * 10)
+        protocol.resume_writing()
+        room.pass_time(protocol, 1)
+        assert (1, ["write_eof"]) == (tape.written.count(b"HTTP/1.1 "), tape.deeds)
+        room.pass_time(protocol, 1)
+        assert ["write_eof", "abort"] == tape.deeds
+
+
+class TestEnd:
+    """How a drain ends a connection."""
+
+    def test_idle(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        protocol.shutdown()
+        assert ["close"] == tape.deeds
+
+    def test_under_way(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        protocol.data_received(GET)
+        protocol.pause_writing()
+        protocol.shutdown()
+        assert ["pause"] == tape.deeds
+        protocol.resume_writing()
+        assert ["pause", "close"] == tape.deeds
+
+    def test_a_connection_is_counted_until_it_is_lost(self, built: Built) -> None:
+        room = Room(built, Limits(connections=1))
+        protocol, tape = room.fast()
+        refused, told = room.fast()
+        assert told.written.startswith(b"HTTP/1.1 503 ")
+        assert b"" == tape.written
+        for lost in (protocol, refused):
+            lost.connection_lost(None)
+        assert set() == room.state.connections
+        assert b"" == room.fast()[1].written
+
+
+def test_a_head_that_is_too_large_behind_a_good_one(room: Room) -> None:
+    protocol, tape = room.fast()
+    protocol.data_received(GET + message("GET", "/", [("X", "x" * room.lane.limits.head)]))
+    assert [200, 431] == [response.status for response in responses(tape.written)]
+
+
+@pytest.mark.parametrize(
+    ("unsent", "extra"),
+    [
+        pytest.param(0, {"sslcontext": object()}, id="under TLS, which must see every octet"),
+        pytest.param(1, {}, id="behind what the transport still holds"),
+    ],
+)
+def test_large_content_that_may_not_go_past_the_transport(room: Room, unsent: int, extra: dict[str, object]) -> None:
+    """It is left to the application, and so is what comes after it."""
+    protocol, tape = room.fast(**extra)
+    tape.unsent = unsent
+
+    async def send() -> None:
+        async with room.serving():
+            protocol.data_received(message("GET", "/any/large.woff2") + GET)
+            assert isinstance(tape.protocol, AsgiLane)
+            assert await until(lambda: tape.written.endswith(tree.TINY))
+
+    asyncio.run(send())
+    assert [tree.LARGE, tree.TINY] == [response.body for response in responses(tape.written)]
+    assert [tape.protocol] == [*room.state.connections & {protocol, tape.protocol}]

@@ -1,0 +1,91 @@
+"""What is served now is one release, whole; a swap is one assignment."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from cdnserve.errors import ConfigurationError
+from cdnserve.origin import Origin, Request, Stored
+from cdnserve.release import build
+from cdnserve.release.store import Store
+from cdnserve.server import live as module
+from cdnserve.server.live import Live
+from tests.server import tree
+from tests.server.conftest import Built
+
+ASKED = Request("GET", b"/any/tiny.txt", ((b"host", b"a"),))
+
+
+def change(place: Built, content: bytes) -> None:
+    """Make another release, whose tiny file has this content."""
+    (place.root / "any/tiny.txt").write_bytes(content)
+    assert build(place.root, place.state).changed
+
+
+def test_a_reload_takes_up_the_current_release(few: Built) -> None:
+    live = Live(Store(few.state))
+    told: list[int] = []
+    live.on_swap(lambda: told.append(live.origin.catalog.number))
+    before = live.origin
+    assert not live.reload()
+    change(few, b"other\n")
+    assert live.reload()
+    assert not live.reload()
+    assert [before.catalog.number + 1] == told == [live.origin.catalog.number]
+    # Who began with the release before has all of it to the end.
+    old, new = (live.reply(ASKED, origin) for origin in (before, live.origin))
+    assert old.header(b"etag") != new.header(b"etag")
+    assert isinstance(old.body, Stored)
+    assert tree.TINY == live.content(old.body)
+
+
+def test_a_damaged_release_is_not_taken_up(few: Built) -> None:
+    live = Live(Store(few.state))
+    before = live.origin
+    (few.state / "current").write_text("nonsense\n")
+    with pytest.raises(ConfigurationError):
+        live.reload()
+    assert before is live.origin
+
+
+def test_a_vanished_pointer_changes_nothing(few: Built) -> None:
+    live = Live(Store(few.state))
+    (few.state / "current").unlink()
+    assert not live.reload()
+    assert live.reply(ASKED, live.origin).status == 200
+
+
+def test_a_defect_of_ours_is_500_with_cors(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(request: Request, origin: Origin) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(module, "respond", break_down)
+    live = Live(Store(few.state))
+    reply = live.reply(ASKED, live.origin)
+    assert (500, b"*", b"no-store") == (
+        reply.status,
+        reply.header(b"access-control-allow-origin"),
+        reply.header(b"cache-control"),
+    )
+    assert ["no reply could be decided"] == [record.message for record in caplog.records]
+    assert b"defect" not in (reply.body if isinstance(reply.body, bytes) else b"defect")
+
+
+@pytest.mark.parametrize(("start", "length"), [(0, 7), (6, 1), (3, 4)])
+def test_content_that_is_too_short_is_none(few: Built, start: int, length: int) -> None:
+    live = Live(Store(few.state))
+    sha256 = live.origin.catalog.assets["any/tiny.txt"].identity.sha256
+    assert live.content(Stored(sha256, start, length)) is None
+    assert tree.TINY[start : start + 3] == live.content(Stored(sha256, start, min(3, 6 - start)))
+
+
+def test_content_that_is_gone_is_none_and_told(few: Built, caplog: pytest.LogCaptureFixture) -> None:
+    live = Live(Store(few.state))
+    assert live.content(Stored(bytes(32), 0, 1)) is None
+    with caplog.at_level(logging.ERROR):
+        assert live.lost(ASKED, live.origin).status == 500
+    assert "build again" in caplog.text

@@ -1,0 +1,163 @@
+"""Watching: what changes on the disk is served soon, whole, without a restart; what is wrong changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release import Built as Release
+from cdnserve.release import build
+from cdnserve.server import watch
+from tests.contract.wire import Response, message
+from tests.server import tree
+from tests.server.conftest import Built
+from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, settings
+
+
+@pytest.fixture(params=LANES)
+def changing(request: pytest.FixtureRequest, few: Built, tmp_path: Path) -> Iterator[Served]:
+    """Each lane, serving a tree that the test changes."""
+    with serving(settings(few.root, few.state, request.param), tmp_path / "log.txt") as served:
+        yield served
+        assert "Traceback" not in served.told()
+
+
+def shows(served: Served, path: str, status: int, content: bytes | None = None) -> bool:
+    """Wait until a path is answered so."""
+
+    def is_so() -> bool:
+        response = served.get(path)
+        return status == response.status and content in (None, response.body)
+
+    return eventually(is_so)
+
+
+def test_what_changes_is_served_without_a_restart(changing: Served, few: Built) -> None:
+    assert shows(changing, "/any/tiny.txt", 200, tree.TINY)
+    (few.root / "any/tiny.txt").write_bytes(b"changed\n")
+    assert shows(changing, "/any/tiny.txt", 200, b"changed\n")
+    (few.root / "any/folder").mkdir()
+    (few.root / "any/folder/new.txt").write_bytes(b"new\n")
+    assert shows(changing, "/any/folder/new.txt", 200, b"new\n")
+    shutil.rmtree(few.root / "any/folder")
+    assert shows(changing, "/any/folder/new.txt", 404)
+    replacement = few.root / "any/.replacement"
+    replacement.write_bytes(b"replaced\n")
+    replacement.rename(few.root / "any/tiny.txt")
+    assert shows(changing, "/any/tiny.txt", 200, b"replaced\n")
+    manifest = few.root / "manifest.toml"
+    manifest.write_text(tree.MANIFEST.replace('"any/**"', '"other/**"'))
+    assert shows(changing, "/any/tiny.txt", 404)
+    manifest.write_text(tree.MANIFEST)
+    assert shows(changing, "/any/tiny.txt", 200, b"replaced\n")
+
+
+def test_a_broken_manifest_is_told_and_the_last_release_served(changing: Served, few: Built) -> None:
+    manifest = few.root / "manifest.toml"
+    manifest.write_text('schema = 1\n[[publish]]\npath = "any/**"\ncors = "nobody"\ncache = "revalidate"\n')
+    assert eventually(lambda: "the last good release is served on" in changing.told())
+    assert "manifest.toml:4" in changing.told()
+    (few.root / "any/tiny.txt").write_bytes(b"changed\n")
+    assert eventually(lambda: changing.told().count("the last good release is served on") >= 2)
+    assert tree.TINY == changing.get("/any/tiny.txt").body
+    manifest.write_text(tree.MANIFEST)
+    assert shows(changing, "/any/tiny.txt", 200, b"changed\n")
+
+
+def test_a_root_that_goes_away_and_comes_back(changing: Served, few: Built) -> None:
+    away = few.root.with_name("away")
+    few.root.rename(away)
+    assert eventually(lambda: "root-missing" in changing.told())
+    assert tree.TINY == changing.get("/any/tiny.txt").body
+    assert tree.LARGE == changing.get("/any/large.woff2").body
+    away.rename(few.root)
+    (few.root / "any/tiny.txt").write_bytes(b"back\n")
+    assert shows(changing, "/any/tiny.txt", 200, b"back\n")
+
+
+def test_every_answer_is_of_one_release(changing: Served, few: Built) -> None:
+    """Two files change together, again and again, while both are asked for; each body has its own validators."""
+    stop = threading.Event()
+    seen: dict[str, set[tuple[str, bytes]]] = {"/any/tiny.txt": set(), "/any/large.woff2": set()}
+
+    def ask() -> None:
+        with changing.connect() as connection:
+            while not stop.is_set():
+                for path, answers in seen.items():
+                    response = connection.exchange(message("GET", path))
+                    assert response.status == 200
+                    answers.add((_validators(response), response.body))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for turn in range(4):
+            content = b"%d" % turn
+            (few.root / "any/large.woff2").write_bytes(content * len(tree.LARGE))
+            (few.root / "any/tiny.txt").write_bytes(content)
+            assert shows(changing, "/any/tiny.txt", 200, content)
+    finally:
+        stop.set()
+        asking.join(PATIENCE)
+    for answers in seen.values():
+        assert len(answers) >= 5
+        assert len({validators for validators, _ in answers}) == len(answers) == len({body for _, body in answers})
+
+
+def _validators(response: Response) -> str:
+    return f"{response['etag']} {response['repr-digest']} {response['content-length']}"
+
+
+def test_a_state_in_the_root_does_not_watch_itself(tmp_path: Path) -> None:
+    root = tree.write(tmp_path / "root", tree.FEW)
+    build(root, root / ".cdnserve")
+    with serving(settings(root, root / ".cdnserve"), tmp_path / "log.txt") as served:
+        (root / "any/tiny.txt").write_bytes(b"changed\n")
+        assert shows(served, "/any/tiny.txt", 200, b"changed\n")
+        assert {"1.cat", "2.cat"} >= {path.name for path in (root / ".cdnserve/releases").iterdir()}
+
+
+def test_what_a_build_can_t_do_ends_no_watch(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither problems of a person's making nor a defect: the next change gets its turn."""
+    warning = Problem("a-warning", "look here", warning=True)
+    outcomes: Iterator[Exception | Release] = iter(
+        [
+            ConfigurationError([Problem("a-problem", "this is wrong")]),
+            RuntimeError("a defect"),
+            Release(2, True, (warning,)),
+        ]
+    )
+    caplog.set_level(logging.INFO, "cdnserve")
+
+    def pretend(root: Path, state: Path) -> Release:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(watch, "build", pretend)
+    asyncio.run(_touch_until(few, caplog, ["[a-problem]", "a defect", "[a-warning]"]))
+    assert caplog.text.count("the last good release is served on") == 2
+
+
+async def _touch_until(place: Built, caplog: pytest.LogCaptureFixture, told: list[str]) -> None:
+    stop = asyncio.Event()
+    watching = asyncio.create_task(watch.rebuild(settings(place.root, place.state), stop))
+    for words in told:
+        for turn in range(PATIENCE * 5):
+            (place.root / "any/tiny.txt").write_bytes(b"%d" % turn)
+            await asyncio.sleep(0.2)
+            if words in caplog.text:
+                break
+        assert words in caplog.text
+    stop.set()
+    await watching
