@@ -33,8 +33,8 @@ check: $(VENV)/test.stamp ## lint, format, types, layers
 	$(BIN)/mypy --strict
 	$(BIN)/python -m pytest --quiet tests/test_layers.py
 
-bench: $(VENV)/serve.stamp ## measure build and start, then what a request costs beside other servers
-	$(BIN)/python scripts/bench.py
+bench: $(VENV)/bench.stamp ## measure the build, the start, and what a request costs beside other servers
+	$(BIN)/python -m bench.release
 	$(BIN)/python -m bench.serve $(ARGS)
 
 image: ## build a container image
@@ -43,6 +43,7 @@ image: ## build a container image
 lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)
 	$(COMPILE) $(ARGS) --output-file requirements/serve.txt pyproject.toml >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/build.txt --constraint requirements/serve.txt --group build >/dev/null
+	$(COMPILE) $(ARGS) --output-file requirements/bench.txt --constraint requirements/serve.txt --group bench >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/test.txt --constraint requirements/serve.txt --constraint requirements/build.txt \
 	  --group test pyproject.toml >/dev/null
 
@@ -54,6 +55,11 @@ $(VENV)/serve.stamp: pyproject.toml requirements/build.txt requirements/serve.tx
 	@$(HASHED) -r requirements/build.txt
 	@$(HASHED) -r requirements/serve.txt
 	@$(INSTALL) --no-index --no-deps --editable .
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/serve.stamp requirements/bench.txt
+	@echo "installing what is measured beside into $(VENV)"
+	@$(HASHED) -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/serve.stamp requirements/test.txt

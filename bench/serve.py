@@ -76,7 +76,7 @@ allow-origins = ["https://app.example.com"]
 
 def make_root(root: Path, assets: int) -> None:
     """Make the files that all servers have, and as many further small ones."""
-    noise = random.Random(1)  # noqa: S311 - bytes to serve, not secrets
+    noise = random.Random(1)
     root.mkdir(parents=True)
     (root / "manifest.toml").write_text(MANIFEST)
     for folder in ("npm/one@1.0.0", "partners/1.0.0"):

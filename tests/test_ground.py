@@ -40,7 +40,7 @@ def pins(name: str) -> dict[str, Requirement]:
 def wanted(name: str) -> Iterator[Requirement]:
     """Give what pyproject.toml asks for: the dependencies for "serve", else those of a group."""
     document = project()
-    if name != "build":
+    if name not in ("bench", "build"):
         yield from map(Requirement, document["project"]["dependencies"])
     for entry in document["dependency-groups"].get(name, ()):
         if isinstance(entry, dict):
@@ -50,8 +50,8 @@ def wanted(name: str) -> Iterator[Requirement]:
 
 
 def test_the_requirement_files_are_these() -> None:
-    """One to run, one to install, one for the tests."""
-    assert ["build.txt", "serve.txt", "test.txt"] == [file.name for file in LOCKED]
+    """One to run, one to install, one for the tests, one for what is measured beside."""
+    assert ["bench.txt", "build.txt", "serve.txt", "test.txt"] == [file.name for file in LOCKED]
 
 
 @pytest.mark.parametrize("file", LOCKED, ids=lambda file: file.name)
@@ -61,7 +61,7 @@ def test_every_requirement_is_pinned_and_hashed(file: Path) -> None:
         assert re.fullmatch(rf"[a-z0-9-]+==[0-9][0-9a-z.]*( ;[^#/]+)?( +{HASH})+", line), line
 
 
-@pytest.mark.parametrize("name", ["build", "serve", "test"])
+@pytest.mark.parametrize("name", ["bench", "build", "serve", "test"])
 def test_the_locked_versions_are_those_that_the_project_asks_for(name: str) -> None:
     """Each dependency in pyproject.toml is locked, at a version that it allows, under no narrower marker."""
     locked = pins(name)

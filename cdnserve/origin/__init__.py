@@ -4,7 +4,7 @@ Never does I/O.
 """
 
 from cdnserve.origin.compiled import Origin
-from cdnserve.origin.message import Reply, Request, Stored
+from cdnserve.origin.message import Fields, Reply, Request, Stored
 from cdnserve.origin.respond import failure, respond
 
-__all__ = ["Origin", "Reply", "Request", "Stored", "failure", "respond"]
+__all__ = ["Fields", "Origin", "Reply", "Request", "Stored", "failure", "respond"]

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import httptools
 
-from cdnserve.origin import Reply, Request, Stored
+from cdnserve.origin import Fields, Reply, Request, Stored
 from cdnserve.server.live import Live
 from cdnserve.server.wire import Opening, Openings, head_after_date, target_path, version_refused
 
@@ -47,7 +47,11 @@ class Answer:
 class Facts:
     """What a header block says that matters; blocks that say the same share one instance."""
 
-    __slots__ = ()
+    __slots__ = ("fields", "persists")
+
+    def __init__(self, fields: Fields, *, persists: bool) -> None:
+        self.fields = fields
+        self.persists = persists  # of a connection in HTTP/1.1
 
 
 @dataclass(slots=True)
@@ -82,37 +86,47 @@ class Answers:
         line, _, block = head.partition(b"\r\n")
         facts = self.blocks.get(block)
         known = self.lines.get(line, {}).get(facts) if facts else None
-        return known or self._interpret(head, line, block)
+        return known or self._interpret(line, block)
 
     def voice(self, head: bytes) -> tuple[str, str]:
         """Give Referer and User-Agent of an accepted head, for the log."""
         block = head.partition(b"\r\n")[2]
         known = self._young.voices.get(block)
         if known is None:
-            fields = dict(_Head(head).fields)
+            fields = dict(_Head(_NEWEST + block).fields)
             referer, agent = fields.get(b"referer", b""), fields.get(b"user-agent", b"")
             known = self._young.voices[block] = (referer.decode("latin-1"), agent.decode("latin-1"))
             self._young.size += len(block) + _OVERHEAD
         return known
 
-    def _interpret(self, head: bytes, line: bytes, block: bytes) -> Answer | None:
-        parsed = _Head(head)
+    def _interpret(self, line: bytes, block: bytes) -> Answer | None:
+        asked = _Head(line + b"\r\n\r\n")
         try:
-            path = target_path(parsed.method, parsed.target)
+            path = target_path(asked.method, asked.target)
         except httptools.HttpParserInvalidURLError:
             return None  # llhttp lets some through; the ASGI edge refuses them
         if path.startswith(_OURS):
             return None
-        relevant = tuple(field for field in parsed.fields if field[0] in _RELEVANT)
-        request = Request(parsed.method.decode("ascii"), path, relevant, parsed.version)
-        reply = version_refused(parsed.version) or self._live.reply(request, self._origin)
-        answer = self._answer(request, reply, close=not parsed.keep_alive)
-        # Of the block alone, so that a client of another version doesn't make it another one.
-        persists = parsed.keep_alive if parsed.version == "1.1" else _Head(_NEWEST + block).keep_alive
+        facts = self._facts(block)
+        request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
+        reply = version_refused(asked.version) or self._live.reply(request, self._origin)
+        answer = self._answer(request, reply, close=not (facts.persists and asked.version == "1.1"))
         # A failure of ours may be mended by the next request.
         if answer.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._remember(line, block, (relevant, persists), answer)
+            self._remember(line, facts, answer)
         return answer
+
+    def _facts(self, block: bytes) -> Facts:
+        """Learn what a header block says, of the block alone: whatever the request line."""
+        young = self._young
+        known = young.blocks.get(block)
+        if known is None:
+            said = _Head(_NEWEST + block)
+            fields = tuple(field for field in said.fields if field[0] in _RELEVANT)
+            known = young.facts.setdefault((fields, said.keep_alive), Facts(fields, persists=said.keep_alive))
+            young.blocks[block] = known
+            young.size += len(block) + _OVERHEAD
+        return known
 
     def _answer(self, request: Request, reply: Reply, *, close: bool) -> Answer:
         """Make the answer, or take it up where the same reply was made before."""
@@ -130,12 +144,8 @@ class Answers:
             self._young.size += len(known.tail) + _OVERHEAD
         return known
 
-    def _remember(self, line: bytes, block: bytes, said: object, answer: Answer) -> None:
+    def _remember(self, line: bytes, facts: Facts, answer: Answer) -> None:
         young = self._young
-        facts = young.facts.setdefault(said, Facts())
-        if block not in young.blocks:
-            young.blocks[block] = facts
-            young.size += len(block) + _OVERHEAD
         young.lines.setdefault(line, {})[facts] = answer
         young.size += len(line) + _OVERHEAD
         if young.size > self._budget:
@@ -144,7 +154,7 @@ class Answers:
 
 
 class _Head:
-    """A request head, as llhttp's own callbacks give it."""
+    """A request head, or only its line, as llhttp's own callbacks give it."""
 
     def __init__(self, head: bytes) -> None:
         self.method = self.target = b""

@@ -18,6 +18,8 @@ from cdnserve.server.access_log import Exchange
 from cdnserve.server.lane import Lane
 from cdnserve.server.wire import malformed, refusal, target_path, version_refused
 
+# llhttp keeps part of a field until it has all of it: in pieces, what it keeps can be measured.
+_PIECE = 16 * 1024
 # How long a client may take to read why it was refused, before the connection is cut.
 LINGER_SECONDS = 2
 
@@ -82,22 +84,24 @@ class AsgiLane(HttpToolsProtocol):
         """Feed llhttp; what it refuses ends the connection."""
         self._unset_keepalive_if_required()
         while data and not self._deaf:
-            self._untold += len(data)
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                # We upgrade to nothing (RFC 9110 §7.8), so what follows is the next request. But not where it
-                # may be content, which llhttp doesn't tell apart here: it must never be taken for a request.
-                if self._may_have_content():
-                    self._end(b"")
-                data = data[upgrade.args[0] :]
-                continue
-            except httptools.HttpParserError as error:
-                self._fail(data, error)
-                return
-            break
-        if self._untold > self._lane.limits.head and not self._deaf:
-            self._end(refusal(431, "The request's head is too large.", self._lane.openings.date))
+            data = data[self._feed(data[:_PIECE]) :]
+            if self._untold > self._lane.limits.head and not self._deaf:
+                self._end(refusal(431, "The request's head is too large.", self._lane.openings.date))
+
+    def _feed(self, piece: bytes) -> int:
+        """Feed llhttp; tell how much it took."""
+        self._untold += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            # We upgrade to nothing (RFC 9110 §7.8), so what follows is the next request. But not where it
+            # may be content, which llhttp doesn't tell apart here: it must never be taken for a request.
+            if self._may_have_content():
+                self._end(b"")
+            return int(upgrade.args[0])
+        except httptools.HttpParserError as error:
+            self._fail(piece, error)
+        return len(piece)
 
     def _may_have_content(self) -> bool:
         framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)

@@ -15,6 +15,7 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from cdnserve.origin import Stored
+from cdnserve.server.acceptance import Acceptance
 from cdnserve.server.access_log import Exchange
 from cdnserve.server.answers import Answer
 from cdnserve.server.asgilane import LINGER_SECONDS, AsgiLane
@@ -24,35 +25,6 @@ from cdnserve.server.wire import malformed, refusal
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
-
-
-class _Acceptance:
-    """What llhttp says of the octets that it was fed, without a call for each field."""
-
-    __slots__ = ("complete", "has_content", "parser")
-
-    def __init__(self) -> None:
-        self.complete = 0
-        self.has_content = False
-        self.parser = httptools.HttpRequestParser(self)
-        # Octets after a request that closes the connection are not ours to judge.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-
-    def take(self) -> bool:
-        """Tell whether the next head is a whole message, and count it as taken."""
-        if self.has_content or not self.complete:
-            return False
-        self.complete -= 1
-        return True
-
-    def on_message_complete(self) -> None:
-        self.complete += 1
-
-    def on_body(self, _: bytes) -> None:
-        self.has_content = True
-
-    def on_chunk_header(self) -> None:
-        self.has_content = True
 
 
 class FastLane(asyncio.Protocol):
@@ -90,7 +62,7 @@ class FastLane(asyncio.Protocol):
         self._state = server_state
         self._make_asgi = partial(AsgiLane, lane, config, server_state, app_state, _loop)
         self._left: AsgiLane | None = None  # the connection to the ASGI edge
-        self._acceptance = _Acceptance()
+        self._acceptance = Acceptance()
         self._feed = self._acceptance.parser.feed_data
         self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
         self._waiting = b""  # not even given to llhttp, for a response is under way

@@ -5,13 +5,22 @@ Never mixes two releases: a request takes `origin` once and keeps it to its end.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 
 from cdnserve.origin import Origin, Reply, Request, Stored, failure, respond
+from cdnserve.release.catalog import Catalog
 from cdnserve.release.store import Store
 
 logger = logging.getLogger("cdnserve")
+
+
+def _origin(catalog: Catalog) -> Origin:
+    origin = Origin(catalog)
+    # A catalog holds no cycles and lives long: the garbage collector need not walk it again and again.
+    gc.freeze()
+    return origin
 
 
 class Live:
@@ -19,7 +28,7 @@ class Live:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.origin = Origin(store.load())
+        self.origin = _origin(store.load())
         self._on_swap: list[Callable[[], None]] = []
 
     def on_swap(self, callback: Callable[[], None]) -> None:
@@ -31,7 +40,7 @@ class Live:
         number = self.store.current()
         if number is None or number == self.origin.catalog.number:
             return False
-        self.origin = Origin(self.store.load(number))
+        self.origin = _origin(self.store.load(number))
         for callback in self._on_swap:
             callback()
         return True
