@@ -125,6 +125,5 @@ def command(
         _ACCESS_LOGS[access_log],
         Limits(**limits),
     )
-    with logging_to_stderr():
-        started = run(settings, lambda url: write(welcome.lines(url)))
+    started = run(settings, lambda url: write(welcome.lines(url)), logging_to_stderr)
     ctx.exit(0 if started else 1)

@@ -90,7 +90,8 @@ class _Selected:
 
     @property
     def validators(self) -> Validators:
-        return Validators(entity_tag(self.representation), self.asset.last_modified, date_is_strong=not self.codings)
+        is_identity = self.representation is self.asset.identity
+        return Validators(entity_tag(self.representation), self.asset.last_modified, date_is_strong=is_identity)
 
 
 def _conditional(selected: _Selected, now: float) -> Reply:

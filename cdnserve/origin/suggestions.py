@@ -5,13 +5,15 @@ Never costs more than a bounded look at the neighbours, and never names what is 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-_NEIGHBOURS = 12  # on each side of where the path would stand
-_LONGEST_NAME = 64
-_MOST_VERSIONS = 10
+_NEIGHBOURS = 8  # on each side of where the path would stand
+_LONGEST_NAME = 48
+_MOST_VERSIONS = 24
+_MOST_SHOWN = 10
 
 
 def suggest(path: str, paths: Sequence[str]) -> str:
@@ -20,13 +22,14 @@ def suggest(path: str, paths: Sequence[str]) -> str:
     >>> suggest("a/greet.min.jss", ["a/greet.js", "a/greet.min.js"])
     'Did you mean /a/greet.min.js?'
     >>> suggest("npm/jquery@9/dist/jquery.js", ["npm/jquery@3.6.0/dist/jquery.js", "npm/jquery@3.7.1/dist/jquery.js"])
-    'Hosted versions of jquery: 3.6.0, 3.7.1.'
+    'Hosted versions of jquery: 3.7.1, 3.6.0.'
     """
     folder, slash, name = path.rpartition("/")
     if near := _nearest(folder + slash, name, paths):
         return f"Did you mean /{near}?"
     library, versions = _hosted_versions(path, paths)
-    return f"Hosted versions of {library}: {', '.join(versions)}." if versions else ""
+    newest = sorted(versions, key=_by_number, reverse=True)[:_MOST_SHOWN]
+    return f"Hosted versions of {library}: {', '.join(newest)}." if versions else ""
 
 
 def _nearest(folder: str, name: str, paths: Sequence[str]) -> str | None:
@@ -50,12 +53,18 @@ def _hosted_versions(path: str, paths: Sequence[str]) -> tuple[str, list[str]]:
     return prefix.removeprefix("npm/").removesuffix("@"), [] if asked in versions else versions
 
 
+def _by_number(version: str) -> tuple[list[int], bool]:
+    # Good enough to show the newest first; a pre-release stands before its release (SemVer §11).
+    core, pre_release, _ = version.partition("-")
+    return [int(digits[:9]) for digits in re.findall("[0-9]+", core)], not pre_release
+
+
 def _split_library(path: str) -> tuple[str, str]:
     """Split at a folder named NAME@VERSION (a scope's own @ is none); two empty strings where none is."""
     segments = path.split("/")
     for at, segment in enumerate(segments[:-1]):
-        name, sign, version = segment.rpartition("@")
-        if sign and name:
+        name, _, version = segment.rpartition("@")
+        if name:
             return "/".join([*segments[:at], f"{name}@"]), version
     return "", ""
 

@@ -25,13 +25,15 @@ class Cache:
     @property
     def control(self) -> str:
         """Give the value of Cache-Control."""
+        later = self.shared_max_age is not None or self.stale_while_revalidate is not None
         ages = {
-            "max-age": self.max_age,
+            # no-cache would make the other ages dead (RFC 9111 §5.2.2.4), so they stand beside an age of none.
+            "max-age": 0 if self.max_age is None and later else self.max_age,
             "s-maxage": self.shared_max_age,
             "stale-while-revalidate": self.stale_while_revalidate,
         }
-        # "no-cache" without a max-age: stored, but validated before each use (RFC 9111 §5.2.2.4).
-        directives = ["public"] + (["no-cache"] if self.max_age is None else [])
+        # "no-cache" without any age: stored, but validated before each use (RFC 9111 §5.2.2.4).
+        directives = ["public"] + (["no-cache"] if self.max_age is None and not later else [])
         directives += [f"{name}={age}" for name, age in ages.items() if age is not None]
         # no-transform (RFC 9111 §5.2.2.6): an edge that recompresses would break entity tags and digests.
         return ", ".join(directives + (["immutable", "no-transform"] if self.immutable else []))

@@ -5,6 +5,7 @@ Never asks the host's table: the same file has the same type on every machine.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 UNKNOWN = "application/octet-stream"
@@ -76,8 +77,8 @@ _CODABLE = MappingProxyType(
     _by_ending(_TEXT, "; charset=utf-8") | _by_ending(_XML_LIKE, "; charset=utf-8") | _by_ending(_TEXT_LIKE)
 )
 _TYPES = MappingProxyType(_CODABLE | _by_ending(_BINARY))
-# Files of a package that have no ending and are text by custom.
-_TEXT_NAMES = frozenset({"license", "licence", "copying", "notice", "readme", "changelog", "authors", "changes"})
+# Files of a package that are text by custom: LICENSE, LICENSE-MIT, LICENSE.BSD.
+_TEXT_NAME = re.compile(r"(?:licen[cs]e|copying|notice|readme|change(?:s|log)|authors)(?:[-.][a-z0-9.-]*)?")
 
 _DESTINATIONS = MappingProxyType(
     {"text/javascript": "script", "text/css": "style", "font": "font", "image": "image", "audio": "audio"}
@@ -97,9 +98,7 @@ def media_type(path: str) -> str:
     ('text/javascript; charset=utf-8', 'font/woff2', 'application/octet-stream')
     """
     name, ending = _ending(path)
-    if name in _TEXT_NAMES:
-        return "text/plain; charset=utf-8"
-    return _TYPES.get(ending, UNKNOWN)
+    return _TYPES.get(ending) or ("text/plain; charset=utf-8" if _TEXT_NAME.fullmatch(name) else UNKNOWN)
 
 
 def essence(path: str) -> str:
@@ -114,7 +113,7 @@ def essence(path: str) -> str:
 def is_text(path: str) -> bool:
     """Tell whether a content coding is likely to make the content smaller."""
     name, ending = _ending(path)
-    return name in _TEXT_NAMES or ending in _CODABLE
+    return ending in _CODABLE or (ending not in _TYPES and _TEXT_NAME.fullmatch(name) is not None)
 
 
 def is_document(path: str) -> bool:

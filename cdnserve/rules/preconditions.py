@@ -25,7 +25,7 @@ class Outcome(Enum):
 class Validators:
     """The validators we hold of the selected representation; `last_modified` in seconds since 1970.
 
-    The date is a strong validator only if no other representation has the same one (RFC 9110 §8.8.2.2).
+    All content codings of a file share its date, so it is a strong validator (RFC 9110 §8.8.1) of one of them at most.
     """
 
     etag: str
@@ -78,7 +78,7 @@ def _unmodified_since(field: str | None, held: Validators, now: float) -> bool |
 
 # §8.8.3: entity-tag = [ weak ] opaque-tag; etagc = %x21 / %x23-7E / obs-text. Weak is case-sensitive.
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_SEPARATOR = re.compile(r"[ \t]*(?:,[ \t,]*|$)")
+_SEPARATOR = re.compile(r"[ \t]*(?:,[ \t,]*|\Z)")
 
 
 def entity_tags(value: str) -> Iterator[tuple[bool, str]]:

@@ -6,11 +6,12 @@ Never prints: what happens is told to the logger and to `on_listening`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import cast
 
@@ -35,26 +36,33 @@ _BACKLOG = 2048
 _STANDARD_OUTPUT = 1
 
 
-def run(settings: Settings, on_listening: Callable[[str], None]) -> bool:
+Telling = Callable[[], AbstractContextManager[None]]
+
+
+def run(settings: Settings, on_listening: Callable[[str], None], telling: Telling = nullcontext) -> bool:
     """Serve the current release until SIGTERM or SIGINT, then drain; tell whether it started.
 
-    `on_listening` gets the base URL as soon as connections are taken.
+    `on_listening` gets the base URL as soon as connections are taken. While `telling` is entered, which it is in every
+    process, what the logger "cdnserve" is told reaches people.
     """
-    with _listen(settings) as listener:
+    with telling(), _listen(settings) as listener:
 
         def on_started() -> None:
             on_listening(_url(settings.host, listener))
 
         if settings.workers > 1:
-            return Workers(work, settings, listener).run(on_started)
+            return Workers(partial(work, telling), settings, listener).run(on_started)
         return _serve(settings, listener, on_started, rebuild)
 
 
-def work(settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
+def work(telling: Telling, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
     """Be one of several workers: serve and take up new releases, which the parent builds."""
     # Ctrl-C reaches every process of the terminal, but the parent alone decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _serve(settings, listener, on_started)
+    with telling():
+        # Of new releases the parent tells, once for all.
+        logging.getLogger("cdnserve").setLevel(logging.WARNING)
+        _serve(settings, listener, on_started)
 
 
 def _serve(settings: Settings, listener: socket.socket, on_started: Callable[[], None], *also: Watcher) -> bool:

@@ -34,11 +34,18 @@ async def rebuild(settings: Settings, stop: asyncio.Event) -> None:
     def concerns_us(_: Change, path: str) -> bool:
         return not Path(path).is_relative_to(state)
 
+    works = True
     async for _ in awatch(root, watch_filter=concerns_us, debounce=_DEBOUNCE_MS, stop_event=stop):
+        worked, works = works, False
         with _reported():
             built = await asyncio.to_thread(build, settings.root, settings.state)
+            works = True
+            if not worked:
+                logger.info("the build works again")
             for warning in built.warnings if built.changed else ():
                 logger.warning("%s", warning)
+            if built.changed:
+                logger.info("release %d is built", built.number)
 
 
 async def follow(live: Live, stop: asyncio.Event) -> None:

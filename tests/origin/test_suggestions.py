@@ -39,13 +39,13 @@ PATHS = sorted([
         ),
         pytest.param(
             "npm/jquery@9.9.9/dist/jquery.js",
-            "Hosted versions of jquery: 3.6.0, 3.7.1-beta.1, 3.7.1.",
+            "Hosted versions of jquery: 3.7.1, 3.7.1-beta.1, 3.6.0.",
             id="a version that isn't hosted",
         ),
         pytest.param(
-            "npm/@scope/pkg@3/index.js", "Hosted versions of @scope/pkg: 1.0.0, 2.0.0.", id="a version of a scope"
+            "npm/@scope/pkg@3/index.js", "Hosted versions of @scope/pkg: 2.0.0, 1.0.0.", id="a version of a scope"
         ),
-        pytest.param("npm/jquery@/x.js", "Hosted versions of jquery: 3.6.0, 3.7.1-beta.1, 3.7.1.", id="no version"),
+        pytest.param("npm/jquery@/x.js", "Hosted versions of jquery: 3.7.1, 3.7.1-beta.1, 3.6.0.", id="no version"),
         pytest.param("npm/jquery@3.7.1/zzz.js", "", id="the version is hosted, but nothing near"),
         pytest.param("npm/lib@1.0.0", "Did you mean /npm/lib@1.0.0/a.js?", id="the folder of a version"),
         pytest.param("npm/unknown@1/x.js", "", id="a library that isn't hosted"),

@@ -53,18 +53,39 @@ def test_a_sweep_bears_connections_that_leave() -> None:
     assert set() == connections
 
 
-@pytest.fixture(scope="module", params=LANES)
-def strict(request: pytest.FixtureRequest, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def strict_lanes(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Served]]:
+    """Both lanes with little patience."""
+    logs = {lane: tmp_path_factory.mktemp("log") / f"{lane}.txt" for lane in LANES}
+    with ExitStack() as stack:
+        yield {
+            lane: stack.enter_context(serving(settings(built.root, built.state, lane, STRICT), log))
+            for lane, log in logs.items()
+        }
+    for log in logs.values():
+        assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(params=LANES)
+def strict(request: pytest.FixtureRequest, strict_lanes: dict[str, Served]) -> Served:
     """Each lane with little patience."""
-    log = tmp_path_factory.mktemp("log") / "log.txt"
-    with serving(settings(built.root, built.state, request.param, STRICT), log) as served:
-        yield served
-    assert "Traceback" not in log.read_text()
+    return strict_lanes[request.param]
 
 
 @pytest.fixture(scope="module")
-def held_up(strict: Served) -> Iterator[dict[str, Connection]]:
+def all_held_up(strict_lanes: dict[str, Served]) -> Iterator[dict[tuple[str, int], dict[str, Connection]]]:
     """Clients that hold something up, all from the same moment on, so that the tests wait for them together."""
+    with ExitStack() as stack:
+        yield {served.address: _hold_up(served, stack) for served in strict_lanes.values()}
+
+
+@pytest.fixture
+def held_up(strict: Served, all_held_up: dict[tuple[str, int], dict[str, Connection]]) -> dict[str, Connection]:
+    """Those of each lane."""
+    return all_held_up[strict.address]
+
+
+def _hold_up(served: Served, stack: ExitStack) -> dict[str, Connection]:
     begun = {
         "half a head": [GET[:-2]],
         "half a second head": [GET, GET[:-2]],
@@ -77,12 +98,11 @@ def held_up(strict: Served) -> Iterator[dict[str, Connection]]:
         "large after content, unread": [POST, HUGE],
         "large, then close, unread": [message("GET", "/any/huge.woff2", [("Connection", "close")])],
     }
-    with ExitStack() as stack:
-        clients = {name: stack.enter_context(strict.connect()) for name in begun}
-        for name, client in clients.items():
-            for octets in begun[name]:
-                client.send(octets)
-        yield clients
+    clients = {name: stack.enter_context(served.connect()) for name in begun}
+    for name, client in clients.items():
+        for octets in begun[name]:
+            client.send(octets)
+    return clients
 
 
 @pytest.mark.parametrize(
@@ -140,10 +160,10 @@ def test_a_head_that_drips_is_408(strict: Served) -> None:
 
 def test_a_slow_reader_who_goes_on_is_served(strict: Served) -> None:
     """It takes longer than any of the limits, but is never still."""
-    with socket.create_connection(strict.address, PATIENCE) as client:
+    with socket.create_connection(strict.address, PATIENCE) as client, client.makefile("rb") as reader:
         client.sendall(message("GET", "/any/huge.woff2", [("Connection", "close")]))
         received = 0
-        while piece := client.recv(1 << 20, socket.MSG_WAITALL):
+        while piece := reader.read(1 << 20):
             received += len(piece)
             time.sleep(0.15)
     assert received > len(tree.HUGE)
