@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import gmtime, strftime, struct_time
+from time import gmtime, strftime
 from typing import Literal
 
 AccessFormat = Literal["combined", "json"]
@@ -35,51 +35,66 @@ class AccessLog:
     """Lines on their way to `write`; they wait for a piece to fill, and for no longer than the next `beat`."""
 
     def __init__(self, form: AccessFormat, write: Callable[[bytes], object]) -> None:
-        self._format = _combined if form == "combined" else _json
+        self._form = form
         self._write = write
-        self._waiting = bytearray()
-        self._now = gmtime()
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self.beat()
 
     def record(self, exchange: Exchange) -> None:
         """Note one exchange."""
-        line = self._format(exchange, self._now).encode("ascii") + b"\n"
-        if len(self._waiting) + len(line) > _PIECE:
+        self.note(self.client(exchange.client), self.entry(exchange))
+
+    def entry(self, exchange: Exchange) -> bytes:
+        """Write what an exchange's line says behind client and time; it may be kept for the next alike."""
+        return (_combined if self._form == "combined" else _json)(exchange).encode("ascii") + b"\n"
+
+    def client(self, name: str) -> bytes:
+        """Write a client as a line begins with it; it may be kept."""
+        text = f"{_quoted(name)} - - " if self._form == "combined" else f'{{"client": {json.dumps(name)}, '
+        return text.encode("ascii")
+
+    def note(self, client: bytes, entry: bytes) -> None:
+        """Note one exchange whose parts were written before."""
+        line = client + self._time + entry
+        self._size += len(line)
+        if self._size > _PIECE:
             self.flush()
-        self._waiting += line
+            self._size = len(line)
+        self._waiting.append(line)
 
     def beat(self) -> None:
         """Begin a new second: write what waits."""
         self.flush()
-        self._now = gmtime()
+        form = "[%d/%b/%Y:%H:%M:%S +0000] " if self._form == "combined" else '"time": "%Y-%m-%dT%H:%M:%SZ", '
+        self._time = strftime(form, gmtime()).encode("ascii")
 
     def flush(self) -> None:
         """Write what waits."""
         if self._waiting:
-            self._write(bytes(self._waiting))
+            self._write(b"".join(self._waiting))
             self._waiting.clear()
+            self._size = 0
 
 
-def _combined(exchange: Exchange, now: struct_time) -> str:
-    time = strftime("%d/%b/%Y:%H:%M:%S +0000", now)
-    quoted = (exchange.request_line, exchange.referer, exchange.user_agent)
-    request, referer, agent = (_UNSAFE.sub(_escape, text) or "-" for text in quoted)
-    return (
-        f'{exchange.client or "-"} - - [{time}] "{request}" {exchange.status} {exchange.octets} "{referer}" "{agent}"'
-    )
+def _combined(exchange: Exchange) -> str:
+    request, referer, agent = map(_quoted, (exchange.request_line, exchange.referer, exchange.user_agent))
+    return f'"{request}" {exchange.status} {exchange.octets} "{referer}" "{agent}"'
 
 
-def _json(exchange: Exchange, now: struct_time) -> str:
-    return json.dumps(
-        {
-            "time": strftime("%Y-%m-%dT%H:%M:%SZ", now),
-            "client": exchange.client,
-            "request": exchange.request_line,
-            "status": exchange.status,
-            "octets": exchange.octets,
-            "referer": exchange.referer,
-            "user_agent": exchange.user_agent,
-        }
-    )
+def _json(exchange: Exchange) -> str:
+    members = {
+        "request": exchange.request_line,
+        "status": exchange.status,
+        "octets": exchange.octets,
+        "referer": exchange.referer,
+        "user_agent": exchange.user_agent,
+    }
+    return json.dumps(members).removeprefix("{")
+
+
+def _quoted(text: str) -> str:
+    return _UNSAFE.sub(_escape, text) or "-"
 
 
 def _escape(match: re.Match[str]) -> str:

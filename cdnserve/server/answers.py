@@ -12,6 +12,7 @@ from http import HTTPStatus
 import httptools
 
 from cdnserve.origin import Fields, Reply, Request, Stored
+from cdnserve.server.access_log import AccessLog, Exchange
 from cdnserve.server.live import Live
 from cdnserve.server.wire import Opening, Openings, head_after_date, target_path, version_refused
 
@@ -60,7 +61,7 @@ class _Generation:
     lines: dict[bytes, dict[Facts, Answer]] = field(default_factory=dict)
     facts: dict[object, Facts] = field(default_factory=dict)
     answers: dict[object, Answer] = field(default_factory=dict)
-    voices: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+    entries: dict[bytes, bytes] = field(default_factory=dict)
     size: int = 0
 
 
@@ -88,18 +89,23 @@ class Answers:
         known = self.lines.get(line, {}).get(facts) if facts else None
         return known or self._interpret(line, block)
 
-    def voice(self, head: bytes) -> tuple[str, str]:
-        """Give Referer and User-Agent of an accepted head, for the log."""
-        block = head.partition(b"\r\n")[2]
-        known = self._young.voices.get(block)
+    def entry(self, head: bytes, answer: Answer, log: AccessLog) -> bytes:
+        """Give what the log says of a head and its answer, but for client and time."""
+        known = self._young.entries.get(head)
         if known is None:
+            line, _, block = head.partition(b"\r\n")
             fields = dict(_Head(_NEWEST + block).fields)
-            referer, agent = fields.get(b"referer", b""), fields.get(b"user-agent", b"")
-            known = self._young.voices[block] = (referer.decode("latin-1"), agent.decode("latin-1"))
-            self._young.size += len(block) + _OVERHEAD
+            texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
+            request, referer, agent = (text.decode("latin-1") for text in texts)
+            known = log.entry(Exchange("", request, answer.opening.status, answer.octets, referer, agent))
+            self._young.entries[head] = known
+            self._young.size += len(head) + len(known) + _OVERHEAD
         return known
 
     def _interpret(self, line: bytes, block: bytes) -> Answer | None:
+        if self._young.size > self._budget:
+            self._old = self._young
+            self._begin()
         asked = _Head(line + b"\r\n\r\n")
         try:
             path = target_path(asked.method, asked.target)
@@ -148,9 +154,6 @@ class Answers:
         young = self._young
         young.lines.setdefault(line, {})[facts] = answer
         young.size += len(line) + _OVERHEAD
-        if young.size > self._budget:
-            self._old = young
-            self._begin()
 
 
 class _Head:

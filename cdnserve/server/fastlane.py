@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from cdnserve.origin import Stored
 from cdnserve.server.acceptance import Acceptance
-from cdnserve.server.access_log import Exchange
+from cdnserve.server.access_log import AccessLog, Exchange
 from cdnserve.server.answers import Answer
 from cdnserve.server.asgilane import LINGER_SECONDS, AsgiLane
 from cdnserve.server.lane import Lane
@@ -29,26 +29,6 @@ _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 class FastLane(asyncio.Protocol):
     """One connection; from its first request with content or to the application on, the ASGI edge has it."""
-
-    __slots__ = (
-        "_acceptance",
-        "_began",
-        "_busy",
-        "_closing",
-        "_feed",
-        "_lane",
-        "_left",
-        "_lingers",
-        "_make_asgi",
-        "_pending",
-        "_progress",
-        "_seen",
-        "_sending",
-        "_state",
-        "_transport",
-        "_waiting",
-        "_write",
-    )
 
     def __init__(
         self,
@@ -67,6 +47,7 @@ class FastLane(asyncio.Protocol):
         self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
         self._waiting = b""  # not even given to llhttp, for a response is under way
         self._busy = False
+        self._client = b""  # as the access log names it
         self._closing = False
         self._lingers = False
         self._sending: Sending | None = None
@@ -212,15 +193,14 @@ class FastLane(asyncio.Protocol):
             if answer.close:
                 self._transport.close()
         # What was left to the ASGI edge is in its log.
-        if self._lane.log and not self._left:
-            line = head.partition(b"\r\n")[0].decode("latin-1")
-            self._record(answer.opening.status, answer.octets, line, *self._lane.answers.voice(head))
+        log = self._lane.log
+        if log and not self._left:
+            log.note(self._client or self._name_client(log), self._lane.answers.entry(head, answer, log))
 
-    def _record(self, status: int, octets: int, line: str = "", referer: str = "", agent: str = "") -> None:
-        if self._lane.log:
-            client = get_remote_addr(self._transport)
-            name = client[0] if client else ""
-            self._lane.log.record(Exchange(name, line, status, octets, referer, agent))
+    def _name_client(self, log: AccessLog) -> bytes:
+        address = get_remote_addr(self._transport)
+        self._client = log.client(address[0] if address else "")
+        return self._client
 
     def _send_large(self, answer: Answer, stored: Stored, head: bytes) -> None:
         transport = self._transport
@@ -296,6 +276,8 @@ class FastLane(asyncio.Protocol):
         self._pending = self._waiting = b""
         self._seen = self._lane.tick
         self._write(response)
-        self._record(int(response[9:12]), len(response.partition(_END)[2]))
+        if log := self._lane.log:
+            entry = log.entry(Exchange("", "", int(response[9:12]), len(response.partition(_END)[2])))
+            log.note(self._client or self._name_client(log), entry)
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -8,6 +8,7 @@ import pytest
 
 from cdnserve.release import build
 from cdnserve.release.store import Store
+from cdnserve.server.access_log import AccessLog
 from cdnserve.server.answers import LARGEST_IN_MEMORY, Answer, Answers
 from cdnserve.server.live import Live
 from cdnserve.server.wire import Openings
@@ -133,6 +134,15 @@ def test_the_budget_is_kept(built: Built, budget: int) -> None:
     assert len(answers.lines) * 512 <= budget + 512
 
 
+def test_what_is_not_remembered_counts_too(built: Built) -> None:
+    """A refused version has no remembered answer, but its fields were looked at."""
+    answers = make(built, 200_000)
+    for number in range(2000):
+        answer = find(answers, "/any/tiny.txt", ("X-Number", str(number)), version="HTTP/2.0")
+        assert (505, True) == (answer.opening.status, answer.close)
+        assert len(answers.blocks) * 512 <= 200_000
+
+
 def test_what_is_asked_for_outlives_what_is_not(built: Built) -> None:
     """An answer that is taken up again from the older generation is not made anew."""
     answers = make(built, 200_000)
@@ -142,11 +152,14 @@ def test_what_is_asked_for_outlives_what_is_not(built: Built) -> None:
         assert popular is find(answers, "/any/font.woff2")
 
 
-def test_voices_are_remembered(built: Built) -> None:
-    answers = make(built)
-    head = message("GET", "/any/tiny.txt", [("Referer", "https://a.example/"), ("USER-AGENT", "b\xe9")])
-    assert ("https://a.example/", "b\xe9") == answers.voice(head) == answers.voice(head)
-    assert ("", "") == answers.voice(message("GET", "/any/tiny.txt"))
+def test_what_the_log_says_is_remembered(built: Built) -> None:
+    answers, log = make(built), AccessLog("combined", lambda _: None)
+    head = message("GET", "/any/none.txt", [("Referer", "https://a.example/"), ("USER-AGENT", "b\xe9")])
+    answer = answers.find(head)
+    assert answer is not None
+    entry = answers.entry(head, answer, log)
+    assert entry == b'"GET /any/none.txt HTTP/1.1" 404 %d "https://a.example/" "b\\xe9"\n' % answer.octets
+    assert entry is answers.entry(head, answer, log)
 
 
 def test_a_lost_blob_is_500_with_cors(few: Built) -> None:
