@@ -95,7 +95,6 @@ def caddy(ground: Ground) -> list[str]:
         f"""{{
   admin off
   auto_https off
-  persist_config off
 }}
 http://127.0.0.1:{ground.port} {{
   {added}
@@ -175,7 +174,7 @@ def _started(name: str, root: Path, folder: Path, workers: int) -> Iterator[Runn
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
     port = _free_port()
-    environment = os.environ | {"BENCH_ROOT": str(root), "GOMAXPROCS": str(workers)}
+    environment = os.environ | {"BENCH_ROOT": str(root), "GOMAXPROCS": str(workers), "XDG_CONFIG_HOME": str(own)}
     pinned = ["taskset", "-c", str(SERVER_CORE)] if workers == 1 else []
     with (own / "output").open("wb") as output:
         process = subprocess.Popen(
