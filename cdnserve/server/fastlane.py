@@ -50,6 +50,7 @@ class FastLane(asyncio.Protocol):
         self._client = b""  # as the access log names it
         self._closing = False
         self._lingers = False
+        self._failed: Exception | None = None  # llhttp's, behind a response that is under way
         self._sending: Sending | None = None
         self._began = self._seen = lane.tick  # of the pending head; of the last sign of life
         self._progress = 0
@@ -242,6 +243,8 @@ class FastLane(asyncio.Protocol):
         self._transport.resume_reading()
         if self._pending:
             self._take_heads(b"")
+        if self._failed and not self._busy:
+            self._fail(b"", self._failed)
         if self._waiting and not self._busy:
             data, self._waiting = self._waiting, b""
             (self._left.data_received if self._left else self._accept)(data)
@@ -263,7 +266,7 @@ class FastLane(asyncio.Protocol):
             self._take_heads(data)
             data = b""  # what is left of it is pending
         if self._busy:
-            self._closing = True
+            self._failed = error  # what was accepted before is answered first
         elif not self._left and not self._transport.is_closing():
             self._end(malformed(error, self._pending + data, self._lane.openings.date))
 

@@ -94,14 +94,15 @@ def test_answers_wait_for_the_client_to_take_the_one_before(room: Room) -> None:
     assert ["pause", "resume"] * 3 + ["pause"] == tape.deeds
 
 
-def test_what_is_wrong_behind_an_answer_under_way_ends_it(room: Room) -> None:
+def test_what_is_wrong_behind_answers_under_way_is_said_after_them(room: Room) -> None:
     protocol, tape = room.fast()
     tape.on_write = protocol.pause_writing
-    protocol.data_received(GET + b"\x00")
-    assert ["pause"] == tape.deeds
-    protocol.resume_writing()
-    assert ["pause", "close"] == tape.deeds
-    assert [200] == [response.status for response in responses(tape.written)]
+    protocol.data_received(GET + ABSENT + b"\x00")
+    for count in (1, 2, 3):
+        assert count == tape.written.count(b"HTTP/1.1 ")
+        protocol.resume_writing()
+    assert [200, 404, 400] == [response.status for response in responses(tape.written)]
+    assert ["pause", "resume", "pause", "resume", "pause", "write_eof"] == tape.deeds
 
 
 def test_content_that_comes_behind_an_answer_under_way_is_no_request(room: Room) -> None:

@@ -117,7 +117,9 @@ def test_requests_that_come_while_a_large_answer_is_under_way(served: Served) ->
         hear(connection, [SLOW, GET])
 
 
-@pytest.mark.parametrize("before", [[GET], [GET, GET, GET], [LARGE, GET]], ids=["one", "several", "a large one"])
+@pytest.mark.parametrize(
+    "before", [[GET], [GET, GET, GET], [HUGE, GET, LARGE, GET]], ids=["one", "several", "slow ones"]
+)
 @pytest.mark.parametrize("wrong", [b"\x00\x01\x02", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", b"GET /any"], ids=ascii)
 def test_good_requests_are_answered_before_a_bad_one_ends_it(served: Served, before: list[Ask], wrong: bytes) -> None:
     """Then 400, or no more than the end: the last good answer may say it."""
