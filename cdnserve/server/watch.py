@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from watchfiles import Change, awatch
 
-from cdnserve.errors import ConfigurationError
+from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release import build
 from cdnserve.server.live import Live
 from cdnserve.server.settings import Settings
@@ -21,7 +20,10 @@ from cdnserve.server.settings import Settings
 logger = logging.getLogger("cdnserve")
 
 _DEBOUNCE_MS = 200
-
+# Not every change is told: not those between the first build and the watch, on some file systems, or of a root that
+# was replaced as a whole.
+_LOOK_AGAIN_MS = 60_000
+_SERVED_ON = "the last good release is served on"
 
 Watcher = Callable[[Settings, asyncio.Event], Coroutine[None, None, None]]
 
@@ -34,18 +36,37 @@ async def rebuild(settings: Settings, stop: asyncio.Event) -> None:
     def concerns_us(_: Change, path: str) -> bool:
         return not Path(path).is_relative_to(state)
 
-    works = True
-    async for _ in awatch(root, watch_filter=concerns_us, debounce=_DEBOUNCE_MS, stop_event=stop):
-        worked, works = works, False
-        with _reported():
-            built = await asyncio.to_thread(build, settings.root, settings.state)
-            works = True
-            if not worked:
-                logger.info("the build works again")
-            for warning in built.warnings if built.changed else ():
-                logger.warning("%s", warning)
-            if built.changed:
-                logger.info("release %d is built", built.number)
+    looks = awatch(
+        root,
+        watch_filter=concerns_us,
+        debounce=_DEBOUNCE_MS,
+        stop_event=stop,
+        yield_on_timeout=True,
+        rust_timeout=_LOOK_AGAIN_MS,
+    )
+    told: tuple[Problem, ...] = ()
+    async for changes in looks:
+        told = await _build(settings, told, again=bool(changes))
+
+
+async def _build(settings: Settings, told: tuple[Problem, ...], *, again: bool) -> tuple[Problem, ...]:
+    """Build once, and give the problems; those that were told before are told only `again`."""
+    try:
+        built = await asyncio.to_thread(build, settings.root, settings.state)
+    except ConfigurationError as error:
+        if again or error.problems != told:
+            _tell(error)
+        return error.problems
+    except Exception:  # whatever it is, the next change gets its turn
+        logger.exception(_SERVED_ON)
+        return ()
+    if told:
+        logger.info("the build works again")
+    if built.changed:
+        logger.info("release %d is built", built.number)
+        for warning in built.warnings:
+            logger.warning("%s", warning)
+    return ()
 
 
 async def follow(live: Live, stop: asyncio.Event) -> None:
@@ -56,19 +77,17 @@ async def follow(live: Live, stop: asyncio.Event) -> None:
         return path == str(folder / "current")
 
     async for _ in awatch(folder, watch_filter=is_current, debounce=_DEBOUNCE_MS, stop_event=stop, recursive=False):
-        with _reported():
+        try:
             if await asyncio.to_thread(live.reload):
                 catalog = live.origin.catalog
                 logger.info("release %d is served: %d files are public", catalog.number, len(catalog.assets))
+        except ConfigurationError as error:
+            _tell(error)
+        except Exception:
+            logger.exception(_SERVED_ON)
 
 
-@contextmanager
-def _reported() -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError as error:
-        for problem in error.problems:
-            logger.error("%s", problem)
-        logger.error("the last good release is served on")
-    except Exception:  # whatever it is, the next change gets its turn
-        logger.exception("the last good release is served on")
+def _tell(error: ConfigurationError) -> None:
+    for problem in error.problems:
+        logger.error("%s", problem)
+    logger.error(_SERVED_ON)
