@@ -18,7 +18,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps"]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop does, and other modules' tests have loops of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Debian's Chromium, or skip; where CDNSERVE_REQUIRE_CHROMIUM is set its absence is a failure."""
     path = shutil.which(os.environ.get("CDNSERVE_CHROMIUM") or "chromium")
