@@ -116,7 +116,7 @@ def lighttpd(ground: Ground) -> list[str]:
 server.document-root = "{ground.root}"
 server.port = {ground.port}
 server.bind = "127.0.0.1"
-server.max-keep-alive-requests = 0
+server.max-keep-alive-requests = 65535
 server.errorlog = "{ground.folder}/lighttpd.log"
 mimetype.assign = (".js" => "text/javascript; charset=utf-8")
 setenv.set-response-header = ({added})
