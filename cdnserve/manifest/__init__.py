@@ -1,4 +1,4 @@
-"""The manifest package (DESIGN §3): text that people write becomes frozen values, or a list of all problems.
+"""The manifest package: text that people write becomes frozen values, or a list of all problems.
 
 Never decides a response: it says what is public and by which policy, no more.
 """

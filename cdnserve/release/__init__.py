@@ -1,4 +1,4 @@
-"""The release package (DESIGN §1): files become an immutable release, once, and every byte is hashed.
+"""The release package: files become an immutable release, once, and every byte is hashed.
 
 Never answers a request: what is made here is looked up elsewhere.
 """

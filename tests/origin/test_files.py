@@ -1,4 +1,4 @@
-"""Files: 200, 206, 304, 406, 412 and 416, each with the fields that RFC 9110 and DESIGN demand of it."""
+"""Files: 200, 206, 304, 406, 412 and 416, each with the fields that RFC 9110 and the contract demand of it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_an_empty_file_is_whole() -> None:
     ],
 )
 def test_nothing_acceptable_is_406(method: str, path: str, accept_encoding: str) -> None:
-    """RFC 9110 §15.5.7: it says which representations there are; DESIGN: only when nothing is acceptable."""
+    """RFC 9110 §15.5.7: it says which representations there are; the contract: only when nothing is acceptable."""
     reply = catalogs.ask(method, path, accept_encoding=accept_encoding, if_none_match="*", range="bytes=0-0")
     assert reply.status == 406
     assert header(reply, "cache-control") == "no-store"

@@ -14,7 +14,7 @@ FILES = pytest.mark.parametrize("name", ["app.js", "absent.js"])
 @FILES
 @pytest.mark.parametrize("fields", [{}, {"origin": STRANGER}, {"origin": "null"}])
 def test_a_preflight_of_any(name: str, fields: dict[str, str]) -> None:
-    """DESIGN: the same permission for every origin, so Vary does not name it."""
+    """The contract: the same permission for every origin, so Vary does not name it."""
     reply = ask("OPTIONS", f"/any/{name}", access_control_request_method="GET", **fields)
     assert (reply.status, reply.body) == (204, b"")
     assert header(reply, "access-control-allow-origin") == "*"
@@ -65,7 +65,7 @@ def test_a_preflight_with_credentials_and_private_networks() -> None:
     ],
 )
 def test_a_preflight_that_fails_is_403(name: str, folder: str, fields: dict[str, str], word: str) -> None:
-    """DESIGN: no Access-Control-Allow-*, and one line that says which check failed."""
+    """The contract: no Access-Control-Allow-*, and one line that says which check failed."""
     reply = ask("OPTIONS", f"/{folder}/{name}", **({"access_control_request_method": "GET"} | fields))
     assert reply.status == 403
     assert isinstance(reply.body, bytes)

@@ -44,7 +44,7 @@ def text(reply: Reply) -> str:
 def test_a_refusal_carries_the_policy_of_its_path(
     folder: str, allowed: str | None, vary: set[str], story: dict[str, str], status: int, cache_control: str
 ) -> None:
-    """DESIGN: everything holds on every status, so that a script can read it."""
+    """The contract: everything holds on every status, so that a script can read it."""
     host = (b"host", story.get("host", "cdn.example.com").encode())
     asked = Request(story["method"], f"/{folder}/{story['name']}".encode(), (host, (b"origin", APP.encode())))
     reply = respond(asked, ORIGIN)
@@ -87,7 +87,7 @@ def test_an_allow_list_varies_also_without_an_allowed_origin(
     ],
 )
 def test_what_is_not_public_is_like_what_is_absent(path: str) -> None:
-    """DESIGN: 404, no CORS headers, and the same answer whether or not a file lies there."""
+    """The contract: 404, no CORS headers, and the same answer whether or not a file lies there."""
     reply = get(path, origin=APP)
     assert reply == get("/never/was", origin=APP)
     assert reply.status == 404

@@ -48,7 +48,7 @@ def echo(origin: str, **more: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("origin", [None, APP, "null", "", "not an origin", "*"])
 def test_any_answers_every_origin_alike(origin: str | None) -> None:
-    """DESIGN: with or without Origin, so that a shared cache keeps one response."""
+    """The contract: with or without Origin, so that a shared cache keeps one response."""
     assert named(CompiledPolicy(ANY).actual(origin)) == ANY_HEADERS
 
 
