@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.incoming import MANIFEST
 from cdnserve.libraries.remote import Remote, fetch
 from cdnserve.libraries.settings import Settings
 from cdnserve.libraries.spec import FOLDER
@@ -21,7 +22,6 @@ from cdnserve.release.content import read_text
 from cdnserve.release.store import Store
 from cdnserve.rules.media_types import destination
 
-_MANIFEST = "manifest.toml"
 _MOST_LISTED = 10
 # NAME@VERSION or NAME@VERSION/PATH; the @ of a scope does not begin a version.
 _LIBRARY = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<version>[^@/]+)(?:/(?P<path>.*))?)?", re.DOTALL)
@@ -71,7 +71,7 @@ def resolve(text: str, root: Path, hosted: Callable[[], Hosted], settings: Setti
     if not file.is_file():
         return tuple(_public(path, hosted()) for path in _hosted_paths(text, hosted()))
     logical = _logical_path(file, root)
-    if logical and (root / _MANIFEST).is_file() and logical in hosted().catalog.assets:
+    if logical and (root / MANIFEST).is_file() and logical in hosted().catalog.assets:
         return (_public(logical, hosted()),)
     return (Local(text, _read(file)),)
 

@@ -12,6 +12,7 @@ from cdnserve.rules.caching import NO_STORE
 from cdnserve.rules.cors import ALLOWED_METHODS, Preflight, Verdict
 
 ALLOW = (b"allow", ", ".join(ALLOWED_METHODS).encode("latin-1"))
+METHOD_UNKNOWN = Line(405, NO_STORE, f"The methods here are {', '.join(ALLOWED_METHODS)}.")
 
 
 def preflight(request: Request, rule: PublishRule) -> Reply | None:

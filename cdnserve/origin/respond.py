@@ -45,8 +45,7 @@ def _refuse(request: Request, rule: PublishRule | None) -> Reply | None:
     if not is_valid_host(request.values(b"host"), request.http_version):
         return plain(request, rule, Line(400, NO_STORE, "Host must stand exactly once and be well-formed."))
     if request.method not in ALLOWED_METHODS:
-        allowed = ", ".join(ALLOWED_METHODS)
-        return plain(request, rule, Line(405, NO_STORE, f"The methods here are {allowed}."), (options.ALLOW,))
+        return plain(request, rule, options.METHOD_UNKNOWN, (options.ALLOW,))
     return None
 
 

@@ -14,9 +14,19 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from cdnserve.origin.replies import Line
 from cdnserve.server.access_log import Exchange
 from cdnserve.server.lane import Lane
-from cdnserve.server.wire import malformed, refusal, target_path, version_refused
+from cdnserve.server.wire import (
+    HEAD_TOO_LARGE,
+    HEAD_TOO_SLOW,
+    TOO_MANY,
+    VERSION_UNKNOWN,
+    malformed,
+    refusal,
+    target_path,
+    version_refused,
+)
 
 # llhttp keeps part of a field until it has all of it: in pieces, what it keeps can be measured.
 _PIECE = 16 * 1024
@@ -61,7 +71,7 @@ class AsgiLane(HttpToolsProtocol):
         """Begin a connection, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._lane.limits.connections:
-            self._end(refusal(503, "There are too many connections.", self._lane.openings.date))
+            self._refuse(TOO_MANY)
 
     def take_over(self, transport: asyncio.Transport) -> None:
         """Go on with a connection that the fast lane began."""
@@ -86,7 +96,7 @@ class AsgiLane(HttpToolsProtocol):
         while data and not self._deaf:
             data = data[self._feed(data[:_PIECE]) :]
             if self._untold > self._lane.limits.head and not self._deaf:
-                self._end(refusal(431, "The request's head is too large.", self._lane.openings.date))
+                self._refuse(HEAD_TOO_LARGE)
 
     def _feed(self, piece: bytes) -> int:
         """Feed llhttp; tell how much it took."""
@@ -108,14 +118,16 @@ class AsgiLane(HttpToolsProtocol):
         return framed or self.scope["method"] == "CONNECT"
 
     def _fail(self, data: bytes, error: Exception) -> None:
-        date = self._lane.openings.date
         if isinstance(error.__context__, _TooLarge):
-            self._end(refusal(431, "The request's head is too large.", date))
+            self._refuse(HEAD_TOO_LARGE)
         elif isinstance(error.__context__, _VersionRefused):
-            self._end(refusal(505, "The versions here are HTTP/1.1 and HTTP/1.0.", date))
+            self._refuse(VERSION_UNKNOWN)
         else:
             # Where the head was read, its request has its answer: what is wrong with its body gets no other.
-            self._end(b"" if self._head_began is None else malformed(error, data, date))
+            self._end(b"" if self._head_began is None else malformed(error, data, self._lane.openings.date))
+
+    def _refuse(self, line: Line) -> None:
+        self._end(refusal(line, self._lane.openings.date))
 
     def _end(self, response: bytes) -> None:
         self._deaf = True
@@ -185,7 +197,7 @@ class AsgiLane(HttpToolsProtocol):
                 self.transport.abort()
             return
         if self._head_began is not None and tick - self._head_began >= limits.head_seconds:
-            self._end(refusal(408, "The request took too long.", self._lane.openings.date))
+            self._refuse(HEAD_TOO_SLOW)
         left = self.transport.get_write_buffer_size()
         if left == 0 or left != self._progress:
             self._progress, self._seen = left, tick

@@ -15,13 +15,14 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from cdnserve.origin import Stored
+from cdnserve.origin.replies import Line
 from cdnserve.server.acceptance import Acceptance
 from cdnserve.server.access_log import AccessLog, Exchange
 from cdnserve.server.answers import Answer
 from cdnserve.server.asgilane import LINGER_SECONDS, AsgiLane
 from cdnserve.server.lane import Lane
 from cdnserve.server.sending import Sending
-from cdnserve.server.wire import malformed, refusal
+from cdnserve.server.wire import HEAD_TOO_LARGE, HEAD_TOO_SLOW, TOO_MANY, malformed, refusal
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
@@ -63,7 +64,7 @@ class FastLane(asyncio.Protocol):
         self._write = transport.write
         self._state.connections.add(self)  # type: ignore[arg-type]
         if len(self._state.connections) > self._lane.limits.connections:
-            self._refuse(503, "There are too many connections.")
+            self._refuse(TOO_MANY)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give everything back that the connection held."""
@@ -127,7 +128,7 @@ class FastLane(asyncio.Protocol):
             self._expire_stalled(tick, limits.stall_seconds)
         elif self._pending:
             if tick - self._began >= limits.head_seconds:
-                self._refuse(408, "The request took too long.")
+                self._refuse(HEAD_TOO_SLOW)
         elif tick - self._seen >= limits.idle_seconds:
             self._transport.close()
 
@@ -182,7 +183,7 @@ class FastLane(asyncio.Protocol):
         if self._busy:
             self._pending = buffer
         elif len(buffer) > self._lane.limits.head:
-            self._refuse(431, "The request's head is too large.")
+            self._refuse(HEAD_TOO_LARGE)
         elif buffer:
             self._pending = buffer
 
@@ -270,8 +271,8 @@ class FastLane(asyncio.Protocol):
         elif not self._left and not self._transport.is_closing():
             self._end(malformed(error, self._pending + data, self._lane.openings.date))
 
-    def _refuse(self, status: int, text: str) -> None:
-        self._end(refusal(status, text, self._lane.openings.date))
+    def _refuse(self, line: Line) -> None:
+        self._end(refusal(line, self._lane.openings.date))
 
     def _end(self, response: bytes) -> None:
         """Send a last response; what still comes is dropped, for closing at once could cost the client the answer."""

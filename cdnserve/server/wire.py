@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 
 from cdnserve.origin import Reply
-from cdnserve.origin.options import ALLOW
+from cdnserve.origin.options import ALLOW, METHOD_UNKNOWN
 from cdnserve.origin.replies import Line, text_reply
 from cdnserve.rules.caching import NO_STORE
 
@@ -58,11 +58,19 @@ class Openings(dict[int, Opening]):
             opening.renew(date)
 
 
+# What either lane says to a connection that it then closes.
+TOO_MANY = Line(503, NO_STORE, "There are too many connections.")
+HEAD_TOO_LARGE = Line(431, NO_STORE, "The request's head is too large.")
+HEAD_TOO_SLOW = Line(408, NO_STORE, "The request took too long.")
+VERSION_UNKNOWN = Line(505, NO_STORE, "The versions here are HTTP/1.1 and HTTP/1.0.")
+_MALFORMED = Line(400, NO_STORE, "The request is malformed.")
+
+
 def version_refused(version: str) -> Reply | None:
     """Refuse a version that llhttp reads but we don't speak (RFC 9110 §15.6.6); its connection is closed."""
     if version in ("1.0", "1.1"):
         return None
-    return text_reply(Line(505, NO_STORE, "The versions here are HTTP/1.1 and HTTP/1.0."))
+    return text_reply(VERSION_UNKNOWN)
 
 
 def head_after_date(reply: Reply, *, close: bool) -> bytes:
@@ -80,21 +88,20 @@ def target_path(method: bytes, target: bytes) -> bytes:
     return path or (b"*" if method == b"OPTIONS" else b"/")
 
 
-_UNKNOWN_METHOD = Line(405, NO_STORE, "The methods here are GET, HEAD, OPTIONS.")
 # The rest of a method may still be on its way.
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: |\Z)")
 
 
-def refusal(status: int, text: str, date: bytes) -> bytes:
+def refusal(line: Line, date: bytes) -> bytes:
     """Give a whole response for a connection that is closed after it; `date` is a header line or empty."""
-    return _refusal(text_reply(Line(status, NO_STORE, text)), date)
+    return _refusal(text_reply(line), date)
 
 
 def malformed(error: Exception, data: bytes, date: bytes) -> bytes:
     """Give the response to octets that llhttp refused with this error."""
     if isinstance(error, httptools.HttpParserInvalidMethodError) and _TOKEN.match(data.lstrip(b"\r\n")):
-        return _refusal(text_reply(_UNKNOWN_METHOD, (ALLOW,)), date)
-    return refusal(400, "The request is malformed.", date)
+        return _refusal(text_reply(METHOD_UNKNOWN, (ALLOW,)), date)
+    return refusal(_MALFORMED, date)
 
 
 def _refusal(reply: Reply, date: bytes) -> bytes:

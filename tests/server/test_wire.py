@@ -6,6 +6,7 @@ import httptools
 import pytest
 
 from cdnserve.origin import Reply
+from cdnserve.origin.replies import Line
 from cdnserve.server.wire import (
     Opening,
     Openings,
@@ -104,7 +105,7 @@ def test_versions(version: str, status: int | None) -> None:
 
 
 def test_a_refusal_is_a_whole_response() -> None:
-    head, _, content = refusal(408, "Too slow.", DATE).partition(b"\r\n\r\n")
+    head, _, content = refusal(Line(408, "no-store", "Too slow."), DATE).partition(b"\r\n\r\n")
     assert content == b"Too slow.\n"
     assert head.split(b"\r\n") == [
         b"HTTP/1.1 408 Request Timeout",
