@@ -1,6 +1,6 @@
-"""`cdnserve add`: npm packages, in exact versions, into the root, the manifest and the lock.
+"""`cdnserve add`: npm packages into the root, the manifest and the lock.
 
-Never a range or a tag: what is published must be known.
+Never adds what was not verified, and never replaces a version that is hosted.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write_json
-from cdnserve.libraries import add
+from cdnserve.libraries import Terms, add
 
 
 @click.command(cls=Command)
-@click.argument("specs", nargs=-1, required=True, metavar="NAME@VERSION...")
+@click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
+@click.option("--files", multiple=True, metavar="GLOB", help="Keep these files only; may be repeated.")
+@click.option("--exact", is_flag=True, help="Write the exact version into the manifest, no range.")
 @root_option
 @registry_option
 @json_option
-def command(specs: tuple[str, ...], root: Path, registry: str, as_json: bool) -> None:
+def command(
+    specs: tuple[str, ...], files: tuple[str, ...], exact: bool, root: Path, registry: str, as_json: bool
+) -> None:
     """Add npm packages to the public libraries.
 
-    Each tarball is verified before anything of it is unpacked into ROOT/npm/NAME@VERSION/. Version and
-    integrity are recorded in the manifest and its lock. Nothing is changed unless all goes well.
+    VERSION is an exact version, an npm range in quotes, or a tag; without it the tag "latest" is meant. Each
+    tarball is verified before anything of it is unpacked into ROOT/npm/NAME@VERSION/. The manifest gets the range
+    or version, the lock the exact version and its integrity. Versions that are here already stay beside the new
+    one. Nothing is changed unless all goes well.
     """
     with download_progress() as progress:
-        added = add(root, specs, library_settings(registry), progress)
+        added = add(root, specs, library_settings(registry), progress, Terms(files, exact))
     if as_json:
         libraries = [asdict(one) for one in added.libraries]
         write_json({"libraries": libraries, "problems": as_objects(added.warnings)})

@@ -14,17 +14,17 @@ from cdnserve.libraries import Placed
 
 def write_libraries(root: Path, libraries: Sequence[Placed]) -> None:
     """Write name, version, size and folder of each library to stdout."""
-    names = [f"{one.library.name}@{one.library.version}" for one in libraries]
-    width = max(map(len, names), default=0)
-    write(
-        [(f"{name:<{width}}", "bold"), (f"  {_size(one):<{_WIDTH}}  {root / one.folder}", "")]
-        for name, one in zip(names, libraries, strict=True)
-    )
+    width = max((len(str(one)) for one in libraries), default=0)
+    write([(f"{one!s:<{width}}", "bold"), (f"  {_size(one):<{_WIDTH}}  {root / one.folder}", "")] for one in libraries)
 
 
 _WIDTH = len("10,000 files, 1,000,000,000 octets")
 
 
 def _size(one: Placed) -> str:
-    here = "" if one.is_new else ", here already"
-    return f"{one.files:,} file{'s' * (one.files != 1)}, {one.size:,} octets{here}"
+    back = f", {one.restored:,} restored" if one.restored else ", here already"
+    return f"{_files(one.files)}, {one.size:,} octets{'' if one.is_new else back}"
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file{'s' * (number != 1)}"

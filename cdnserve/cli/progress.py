@@ -85,17 +85,27 @@ class DownloadProgress:
     def begin(self, library: str, size: int | None) -> None:
         """Show a bar, or begin it again."""
         if library in self._tasks:
-            self._bars.reset(self._tasks[library], total=size)
+            self._bars.reset(self._tasks[library], total=size, description=printable(library))
         else:
             self._tasks[library] = self._bars.add_task(printable(library), total=size)
 
     def advance(self, library: str, octets: int) -> None:
         """Move a library's bar."""
-        self._bars.advance(self._tasks[library], octets)
+        if library in self._tasks:
+            self._bars.advance(self._tasks[library], octets)
 
     def finish(self, library: str) -> None:
-        """Take a library's bar away."""
-        self._bars.remove_task(self._tasks.pop(library))
+        """Take a library's bar away, if it has one."""
+        if library in self._tasks:
+            self._bars.remove_task(self._tasks.pop(library))
+
+    def retry(self, library: str, why: str, pause: float) -> None:
+        """Say on a library's bar that it begins again after a while, and why."""
+        again = f"{printable(library)}: {printable(why)}, again in {pause:.0f} s"
+        if library in self._tasks:
+            self._bars.reset(self._tasks[library], description=again)
+        else:
+            self._tasks[library] = self._bars.add_task(again, total=None)
 
 
 def _bars() -> Progress:

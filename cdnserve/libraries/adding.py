@@ -1,81 +1,170 @@
-"""`add`: exact versions from the registry into the root, the manifest and the lock, all or nothing.
+"""`add`: libraries from the registry into the root, the manifest and the lock, all or nothing.
 
 Never changes what is published already, and never writes before everything is verified.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cdnserve.errors import Problem
-from cdnserve.libraries.gathering import Gathered, Order, gather
-from cdnserve.libraries.incoming import LOCK, MANIFEST, incoming_folder
-from cdnserve.libraries.outcomes import Added, Placed, placed, unnamed
-from cdnserve.libraries.placing import Changes, is_present, replace_file, reported
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.choosing import choose, deprecation
+from cdnserve.libraries.decisions import Decision, carry_out
+from cdnserve.libraries.gathering import Gathered, find, gather
+from cdnserve.libraries.incoming import incoming_folder
+from cdnserve.libraries.metadata import Package
+from cdnserve.libraries.orders import Order
+from cdnserve.libraries.outcomes import Added
+from cdnserve.libraries.placing import reported
 from cdnserve.libraries.settings import Progress, Settings, Silent
-from cdnserve.libraries.spec import Spec, parse_specs
-from cdnserve.manifest import edit
-from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, write_lock
+from cdnserve.libraries.spec import Spec, Wish, checked_spec, parse_wishes
+from cdnserve.manifest.globs import glob_problems
+from cdnserve.manifest.governing import LOCK, MANIFEST
+from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.manifest.matching import RuleMatcher
+from cdnserve.manifest.packages import is_exact_version
 from cdnserve.manifest.reading import read_manifest
-from cdnserve.manifest.values import Manifest
+from cdnserve.manifest.requirements import hosted, is_requirement, resolve
+from cdnserve.manifest.revising import Revision
+from cdnserve.manifest.values import Library, Manifest
 
 _RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
 
 
-def add(root: Path, specs: Sequence[str], settings: Settings, progress: Progress | None = None) -> Added:
-    """Add libraries (`NAME@VERSION`); raise ConfigurationError with every problem, and then nothing has changed.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How libraries are added: the globs of what is kept, and whether the manifest gets exact versions."""
 
-    A library that the manifest has in another version gets the new one, with the same globs of files.
+    files: tuple[str, ...] = ()
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A wish, the version that was chosen, and what the manifest shall say for it."""
+
+    wish: Wish
+    spec: Spec
+    requirement: str
+    is_literal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What was there before."""
+
+    entries: Mapping[str, Library]
+    manifest: Manifest
+    lock: Lock
+
+
+def add(
+    root: Path, specs: Sequence[str], settings: Settings, progress: Progress | None = None, terms: Terms | None = None
+) -> Added:
+    """Add libraries; raise ConfigurationError with every problem, and then nothing has changed.
+
+    A library that is asked for without a version, or by a tag, gets a range that begins with what was found. Where the
+    manifest has the library already, the version comes beside those that it has.
     """
-    wanted = parse_specs(specs)
-    # Before anything is touched: there must be a manifest that is whole.
-    read_manifest(root / MANIFEST)
+    wishes, terms, progress = parse_wishes(specs), terms or Terms(), progress or Silent()
+    _check_globs(terms.files)
+    # Before anything is touched: there must be a manifest and a lock that are whole.
+    _check_terms(wishes, terms, _look(root))
     with reported(root), incoming_folder(root) as folder:
-        manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
-        gathered = gather(_orders(wanted, manifest, lock), folder, settings, progress or Silent())
-        outcome = _publish(root, gathered)
-        return Added(outcome, tuple(_warnings(root, gathered, manifest)))
+        scene = _look(root)
+        packages = find(list(dict.fromkeys(wish.name for wish in wishes)), settings, progress)
+        choices = _choices(wishes, packages, terms)
+        gathered = gather(_orders(choices, scene, terms), folder, settings, progress, packages)
+        decision = Decision(gathered, revisions=tuple(_revisions(choices, scene, terms)))
+        libraries = carry_out(root, folder, decision)
+    return Added(libraries, tuple(_warnings(gathered, packages, scene.manifest)))
 
 
-def _orders(specs: Iterable[Spec], manifest: Manifest, lock: Lock) -> tuple[Order, ...]:
-    files = {library.name: library.files for library in manifest.libraries}
-    locked = {key: entry.integrity for key, entry in lock.libraries.items()}
-    return tuple(Order(s, files.get(s.name, ()), locked.get(str(s), ""), is_first=True) for s in specs)
+def _look(root: Path) -> _Scene:
+    manifest = read_manifest(root / MANIFEST)
+    return _Scene({library.name: library for library in manifest.libraries}, manifest, read_lock(root / LOCK))
 
 
-def _publish(root: Path, gathered: Sequence[Gathered]) -> tuple[Placed, ...]:
-    entries = {str(one.order.spec): LockedLibrary(one.integrity) for one in gathered}
-    # Read again, since a build or an editor may have written them during the downloads.
-    lock = read_lock(root / LOCK)
-    text = before = (root / MANIFEST).read_bytes().decode()
-    for one in gathered:
-        text = edit.set_library(text, one.order.library)
-    with Changes(root) as changes:
-        outcome = tuple(placed(one, is_new=changes.place(one.placement)) for one in gathered)
-        # The lock first: an entry that no manifest names does no harm, a library without an entry does.
-        if not entries.items() <= lock.libraries.items():
-            changes.restore_later(root / LOCK)
-            write_lock(root / LOCK, Lock({**lock.libraries, **entries}, lock.immutable))
-        if text != before:
-            changes.restore_later(root / MANIFEST)
-            replace_file(root / MANIFEST, text.encode())
-        changes.keep()
-    return outcome
+def _check_globs(globs: Iterable[str]) -> None:
+    if problems := [replace(problem, value=glob) for glob in globs for problem in glob_problems(glob)]:
+        raise ConfigurationError(problems)
 
 
-def _warnings(root: Path, gathered: Sequence[Gathered], manifest: Manifest) -> Iterator[Problem]:
-    matcher = RuleMatcher(manifest.rules)
-    before = {library.name: library for library in manifest.libraries}
-    for address in dict.fromkeys(one.registry.address for one in gathered if not one.registry.address.is_private):
-        message = "the registry is not reached by https: whoever is on the way could have changed what came"
-        yield Problem("registry-plain-http", message, address.shown, hint="use its https address", warning=True)
+def _check_terms(wishes: Iterable[Wish], terms: Terms, scene: _Scene) -> None:
+    entries = (scene.entries.get(name) for name in dict.fromkeys(wish.name for wish in wishes) if terms.files)
+    problems = [_other_files(entry) for entry in entries if entry and set(entry.files) != set(terms.files)]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _choices(wishes: Iterable[Wish], packages: Iterable[Package], terms: Terms) -> list[_Choice]:
+    known = {package.name: package for package in packages}
+    choices: list[_Choice] = []
+    problems: list[Problem] = []
+    for wish in wishes:
+        try:
+            spec = checked_spec(wish.name, choose(wish.wanted, known[wish.name]))
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        is_literal = terms.exact or is_requirement(wish.wanted)
+        choices.append(_Choice(wish, spec, _requirement(wish, spec.version, exact=terms.exact), is_literal))
+    if problems:
+        raise ConfigurationError(problems)
+    return choices
+
+
+def _requirement(wish: Wish, version: str, *, exact: bool) -> str:
+    if exact or is_exact_version(wish.wanted):
+        return version
+    return wish.wanted if is_requirement(wish.wanted) else f"^{version}"
+
+
+def _orders(choices: Iterable[_Choice], scene: _Scene, terms: Terms) -> tuple[Order, ...]:
+    orders: dict[Spec, Order] = {}
+    for choice in choices:
+        spec, entry = choice.spec, scene.entries.get(choice.spec.name)
+        known = scene.lock.libraries.get(str(spec))
+        locked = known.integrity if known else ""
+        orders[spec] = Order(spec, entry.files if entry else terms.files, locked, is_first=True)
+    return tuple(orders.values())
+
+
+def _revisions(choices: Sequence[_Choice], scene: _Scene, terms: Terms) -> Iterator[Revision]:
+    for name in dict.fromkeys(choice.spec.name for choice in choices):
+        mine = [choice for choice in choices if choice.spec.name == name]
+        entry = scene.entries.get(name)
+        versions = {*hosted(scene.lock, name), *(choice.spec.version for choice in mine)}
+        meant = {resolve(requirement, versions) for requirement in (entry.versions if entry else ())}
+        # Who names no version is content where the manifest lets the new one in already.
+        added = [choice.requirement for choice in mine if choice.is_literal or choice.spec.version not in meant]
+        yield Revision(name, added=tuple(added), files=terms.files)
+
+
+def _warnings(gathered: Sequence[Gathered], packages: Iterable[Package], manifest: Manifest) -> Iterator[Problem]:
+    known = {package.name: package for package in packages}
+    yield from dict.fromkeys(warning for one in gathered for warning in one.warnings)
     for one in gathered:
         spec = one.order.spec
-        if not any(matcher.find(f"{spec.folder}/{path}") is not None for path in one.unpacked.files):
+        if warning := deprecation(spec.version, known[spec.name]):
+            yield warning
+    yield from unlisted(gathered, manifest)
+
+
+def unlisted(gathered: Iterable[Gathered], manifest: Manifest) -> Iterator[Problem]:
+    """Warn of each library of which no rule publishes any file."""
+    matcher = RuleMatcher(manifest.rules)
+    for one in gathered:
+        folder = one.order.spec.folder
+        if not any(matcher.find(f"{folder}/{path}") is not None for path in one.unpacked.files):
             message = "no rule publishes this library: it is there, but not public"
-            yield Problem("library-unlisted", message, spec.folder, hint=_RULE, warning=True)
-        old = before.get(spec.name)
-        if old and old.version != spec.version and is_present(root / Spec(old.name, old.version).folder):
-            yield unnamed(Spec(old.name, old.version).folder)
+            yield Problem("library-unlisted", message, folder, hint=_RULE, warning=True)
+
+
+def _other_files(entry: Library) -> Problem:
+    message = f"{entry.name} is here already, and the manifest keeps other files of it"
+    kept = " ".join(entry.files) if entry.files else "all files"
+    hint = f"leave --files out; or change files of {entry.name} in the manifest, then run cdnserve sync"
+    return Problem("library-files-differ", message, MANIFEST, kept, hint)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
-from cdnserve.libraries.gunzip import CorruptError, Gunzip, OversizeError
+from cdnserve.libraries.gunzip import CorruptError, OversizeError
 
 BLOCK = 512
 PIECE = 2**16
@@ -27,6 +27,13 @@ _KINDS = {
     tarfile.GNUTYPE_LONGLINK: "a link",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
+
+
+class Source(Protocol):
+    """Gives the archive's octets, whatever coding they came in."""
+
+    def read(self, size: int) -> bytes:
+        """Give so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
 
 
 class ForbiddenError(Exception):
@@ -54,7 +61,7 @@ class Archive:
     reading of a single header block is used.
     """
 
-    def __init__(self, source: Gunzip, most_members: int) -> None:
+    def __init__(self, source: Source, most_members: int) -> None:
         self._source = source
         self._left = 0
         self._padding = 0

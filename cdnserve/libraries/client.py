@@ -1,4 +1,4 @@
-"""Downloads (RFC 9110): one GET with redirects, retries and limits of size and time.
+"""Downloads (RFC 9110): one GET with redirects, retries, ranges and limits of size and time.
 
 Never sends credentials past the registry's own origin, never goes from https to http, never prints.
 """
@@ -10,7 +10,6 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import BinaryIO
 
 from urllib3 import BaseHTTPResponse
 from urllib3 import exceptions as broken
@@ -18,6 +17,7 @@ from urllib3 import exceptions as broken
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.address import Address
 from cdnserve.libraries.connections import Connections, cut_off
+from cdnserve.libraries.receiving import Sink, continues, strong_validator
 from cdnserve.libraries.registry import Registry
 from cdnserve.libraries.settings import Limits, Progress, Settings, Silent
 from cdnserve.libraries.wording import counted, shown
@@ -47,10 +47,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """How the server answered in the end; the body is in the sink if, and only if, the status is 200."""
+    """How the server answered in the end; the body is in the sink if, and only if, the status is 200.
+
+    One that `was_continued` came in several responses; that they belong together, only their entity tags say.
+    """
 
     status: int
     coding: str = ""
+    was_continued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class _Task:
     """A download under way: into which sink, until when."""
 
     wanted: Wanted
-    sink: BinaryIO
+    sink: Sink
     deadline: float
 
 
@@ -87,32 +91,36 @@ class Client:
         self._stopping.set()
         self._connections.cut()
 
-    def fetch(self, wanted: Wanted, sink: BinaryIO) -> Received:
-        """Download into the sink; raise ConfigurationError for all but a 200 and a 4xx that won't pass."""
+    def fetch(self, wanted: Wanted, sink: Sink) -> Received:
+        """Download into the sink; raise ConfigurationError for all but a 200 and a 4xx that won't pass.
+
+        What the sink holds already is continued if the server still has the same.
+        """
         task = _Task(wanted, sink, self._settings.clock() + self._limits.total)
         setback = _Setback("")
         for attempt in range(self._limits.attempts):
-            if attempt and not self._wait(setback, attempt, task.deadline):
+            if attempt and not self._wait(setback, attempt, task):
                 break
-            sink.seek(0)
-            sink.truncate()
             answer = self._attempt(task)
             if isinstance(answer, Received):
                 return answer
             setback = answer
         raise _failed(wanted, setback.why)
 
-    def _wait(self, setback: _Setback, attempt: int, deadline: float) -> bool:
+    def _wait(self, setback: _Setback, attempt: int, task: _Task) -> bool:
         """Pause before another attempt; say no if the server or the time left forbids it."""
         pause = min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause)
+        # Between half of it and all of it, so that clients that failed together don't come back together.
+        pause *= 0.5 + 0.5 * self._settings.chance()
         if setback.pause is not None:
             # Coming back sooner than a server asks is no politeness: give up instead.
             if setback.pause > self._limits.longest_pause:
                 return False
             pause = max(pause, setback.pause)
-        if self._settings.clock() + pause > deadline:
+        if self._settings.clock() + pause > task.deadline:
             return False
-        if self._stopping.wait(pause):
+        task.wanted.progress.retry(task.wanted.label, setback.why, pause)
+        if self._settings.wait(self._stopping, pause):
             raise StoppedError
         return True
 
@@ -133,6 +141,9 @@ class Client:
         fields = {"User-Agent": "cdnserve", "Accept-Encoding": "identity", **dict(task.wanted.fields)}
         if authorization:
             fields["Authorization"] = authorization
+        if task.sink.size and task.sink.validator:
+            # RFC 9110 §13.1.5: the rest, but the whole again if it is no longer the same.
+            fields |= {"Range": f"bytes={task.sink.size}-", "If-Range": task.sink.validator}
         if late := self._too_late(task.deadline):
             return late
         try:
@@ -156,7 +167,14 @@ class Client:
             if response.status in REDIRECTS:
                 return _target(response, task.wanted, address)
             if response.status == 200:
+                task.sink.restart(strong_validator(response.headers.get("ETag", "")))
                 return self._received(response, task)
+            if _is_continuation(response, task.sink):
+                return self._received(response, task)
+            if response.status in (206, 416) and task.sink.size:
+                # Not the part that was asked for, or none: the next attempt asks for the whole.
+                task.sink.restart("")
+                return _Setback("it doesn't continue what it began")
             if 400 <= response.status < 500 and response.status not in PASSING:
                 return Received(response.status)
             pause = _asked_pause(response.headers.get("Retry-After", ""), self._settings.now())
@@ -168,27 +186,36 @@ class Client:
 
     def _received(self, response: BaseHTTPResponse, task: _Task) -> Received:
         size = response.headers.get("Content-Length", "")
-        expected = int(size) if re.fullmatch(r"[0-9]{1,18}", size, re.ASCII) else None
+        expected = int(size) + task.sink.size if re.fullmatch(r"[0-9]{1,18}", size, re.ASCII) else None
         if expected is not None and expected > task.wanted.limit:
             raise _too_large(task.wanted)
         task.wanted.progress.begin(task.wanted.label, expected)
+        if task.sink.size:
+            task.wanted.progress.advance(task.wanted.label, task.sink.size)
         with cut_off(max(task.deadline - self._settings.clock(), 0.0), response.shutdown):
             self._copy(response, task)
         # A connection that was cut off looks like one that ended well where no length was given.
         if self._too_late(task.deadline):
             raise broken.TimeoutError
-        return Received(200, response.headers.get("Content-Encoding", "").strip().lower())
+        coding = response.headers.get("Content-Encoding", "").strip().lower()
+        return Received(200, coding, was_continued=response.status == 206)
 
     def _copy(self, response: BaseHTTPResponse, task: _Task) -> None:
-        received = 0
         while piece := response.read1(PIECE):
-            received += len(piece)
-            if received > task.wanted.limit:
+            if task.sink.size + len(piece) > task.wanted.limit:
                 raise _too_large(task.wanted)
             if self._too_late(task.deadline):
                 raise broken.TimeoutError
             task.sink.write(piece)
             task.wanted.progress.advance(task.wanted.label, len(piece))
+
+
+def _is_continuation(response: BaseHTTPResponse, sink: Sink) -> bool:
+    if response.status != 206 or not (sink.size and sink.validator):
+        return False
+    # RFC 9110 §15.3.7: a part of an If-Range need not repeat the entity tag, but must not have another.
+    same = response.headers.get("ETag", sink.validator) == sink.validator
+    return same and continues(response.headers.get("Content-Range", ""), sink.size)
 
 
 def _target(response: BaseHTTPResponse, wanted: Wanted, address: Address) -> Address:

@@ -42,15 +42,15 @@ class Connections:
     def __init__(self, settings: Settings, configuration: Configuration) -> None:
         self._settings = settings
         self._configuration = configuration
-        self._certificates = trusted_certificates(settings, configuration)
         self._timeout = Timeout(connect=settings.limits.connect, read=settings.limits.silence)
         self._lock = threading.Lock()
         self._sockets = _Sockets()
-        self._pools: dict[str | None, PoolManager] = {}
+        self._pools: dict[tuple[str | None, bool], PoolManager] = {}
 
     def open(self, address: Address, fields: dict[str, str]) -> BaseHTTPResponse:
         """Send a GET and give the response with its body unread; redirects and failures are the caller's."""
-        pool = self._pool(proxy_for(address, self._settings.environment, self._configuration))
+        proxy = proxy_for(address, self._settings.environment, self._configuration)
+        pool = self._pool(proxy, secure=address.scheme == "https" or (proxy or "").lower().startswith("https:"))
         return pool.request(
             "GET",
             str(address),
@@ -72,24 +72,22 @@ class Connections:
             for pool in self._pools.values():
                 pool.clear()
 
-    def _pool(self, proxy: str | None) -> PoolManager:
+    def _pool(self, proxy: str | None, *, secure: bool) -> PoolManager:
         with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = self._new_pool(proxy)
-            return self._pools[proxy]
+            if (proxy, secure) not in self._pools:
+                self._pools[proxy, secure] = self._new_pool(proxy, secure=secure)
+            return self._pools[proxy, secure]
 
-    def _new_pool(self, proxy: str | None) -> PoolManager:
+    def _new_pool(self, proxy: str | None, *, secure: bool) -> PoolManager:
         size = self._settings.limits.at_once
+        # Reading all certificates takes longer than many a download, and only TLS needs them.
+        certificates = trusted_certificates(self._settings, self._configuration) if secure else None
         if proxy is None:
-            pool = PoolManager(maxsize=size, ssl_context=self._certificates)
+            pool = PoolManager(maxsize=size, ssl_context=certificates)
         else:
             address, fields = _proxy(proxy)
             pool = ProxyManager(
-                address,
-                maxsize=size,
-                proxy_headers=fields,
-                ssl_context=self._certificates,
-                proxy_ssl_context=self._certificates,
+                address, maxsize=size, proxy_headers=fields, ssl_context=certificates, proxy_ssl_context=certificates
             )
         pool.pool_classes_by_scheme = dict(_pool_classes(self._sockets))
         return pool

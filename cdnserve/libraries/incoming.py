@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.journal import is_pending, roll_back
 from cdnserve.libraries.spec import FOLDER
+from cdnserve.manifest.governing import changing
 
-MANIFEST = "manifest.toml"
-LOCK = "manifest.lock"
 INCOMING = ".incoming"
 
 
@@ -25,13 +25,17 @@ INCOMING = ".incoming"
 def incoming_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder on the root's file system; it is gone again afterwards, whatever happened.
 
-    While it is held no other command can change the root's libraries; what a killed one left there is removed.
+    While it is held no other command can change the root's libraries. What a killed one began is taken back first,
+    and what it left there is removed.
     """
     place = root / FOLDER
     made = require_folder(place, root)
     folder = place / INCOMING
     try:
         with _held(folder, root):
+            if is_pending(folder):
+                with changing(root):
+                    roll_back(root, folder)
             _empty(folder)
             yield folder
     finally:
@@ -69,7 +73,9 @@ def _held(folder: Path, root: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # What could not be taken back must not be lost: the next command tries again.
+        if not is_pending(folder):
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 

@@ -1,35 +1,46 @@
-"""What the registry says of one version: npm's package document, read with suspicion.
+"""What the registry says of a package: npm's package document, read with suspicion.
 
 Never takes an answer that speaks of another package or version than the one that was asked for.
 """
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.address import Address
-from cdnserve.libraries.client import Client, Received, Wanted
-from cdnserve.libraries.gunzip import CorruptError, Gunzip, OversizeError
+from cdnserve.libraries.client import Client, Wanted
+from cdnserve.libraries.documents import fetch_document, nonsense, refused
 from cdnserve.libraries.registry import Registry
-from cdnserve.libraries.spec import Spec
+from cdnserve.libraries.settings import Progress, Silent
+from cdnserve.libraries.spec import Spec, checked_spec
 from cdnserve.libraries.wording import shown
+from cdnserve.manifest.packages import is_exact_version
+from cdnserve.manifest.requirements import ascending
 from cdnserve.rules.integrity import parse_metadata, strongest
 
 # The abbreviated document has all that an installation needs; registries that don't know it send the whole one.
-_FIELDS = (
-    ("Accept", "application/vnd.npm.install-v1+json, application/json;q=0.8, */*;q=0.1"),
-    ("Accept-Encoding", "gzip, identity;q=0.5"),
-)
+_FIELDS = (("Accept", "application/vnd.npm.install-v1+json, application/json;q=0.8, */*;q=0.1"),)
 _SUGGESTED = 5
+Form = TypeVar("Form")
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """What a registry's key says of a version; `sig` is base64."""
+
+    keyid: str
+    sig: str
 
 
 class _Distribution(msgspec.Struct, frozen=True):
     tarball: str
     integrity: str | None = None
+    signatures: tuple[Signature, ...] | None = None
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -38,100 +49,148 @@ class _Version(msgspec.Struct, frozen=True):
     dist: _Distribution
 
 
+class _Loose(msgspec.Struct, frozen=True):
+    """What registries write in more than one form, and what no tarball is fetched or verified by."""
+
+    deprecated: Any = None
+    dist: Any = None
+
+
 class _Document(msgspec.Struct, frozen=True):
     name: str
     versions: dict[str, msgspec.Raw]
+    tags: dict[str, str] = msgspec.field(name="dist-tags", default_factory=dict)
+    time: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published version; `integrity` is `""` where the registry gives none that we know."""
+    """One published version; `integrity` is `""` where the registry gives none that we know.
+
+    `claimed` is the integrity as the registry wrote it, which is what its signatures are over; `time` is when it was
+    published (RFC 3339), `""` where the document doesn't say.
+    """
 
     spec: Spec
     registry: Registry
     tarballs: tuple[Address, ...]
     integrity: str
+    claimed: str = ""
+    signatures: tuple[Signature, ...] = ()
+    time: str = ""
 
 
-def find_published(spec: Spec, registry: Registry, client: Client, limit: int) -> Published:
-    """Ask the registry for a version; raise ConfigurationError if it has none or answers nonsense."""
-    sink = io.BytesIO()
-    wanted = Wanted(f"what the registry says of {spec.name}", registry.document(spec.name), registry, limit, _FIELDS)
-    received = client.fetch(wanted, sink)
-    if received.status != 200:
-        raise refused(spec, registry, received.status)
-    sink.seek(0)
-    return read_document(_decoded(sink, received, spec, registry, limit), spec, registry)
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package document: its tags and its exact versions, each of which is read when it is asked for."""
+
+    name: str
+    registry: Registry
+    tags: Mapping[str, str]
+    versions: tuple[str, ...]
+    _said: Mapping[str, msgspec.Raw] = field(repr=False, compare=False)
+    _time: msgspec.Raw = field(repr=False, compare=False)
+
+    def deprecated(self, version: str) -> str:
+        """Give why a version is deprecated, `""` if it isn't."""
+        said = self._read(version, _Loose).deprecated
+        return said if isinstance(said, str) else "deprecated" if said is True else ""
+
+    def unpacked_size(self, version: str) -> int | None:
+        """Give the octets of all files of a version, as the registry counts them; `None` where it doesn't."""
+        size = self._distribution(version).get("unpackedSize")
+        return size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None
+
+    def published(self, version: str) -> Published:
+        """Give where a version's tarball is and what it must be; raise ConfigurationError if there is none."""
+        if version not in self.versions:
+            raise version_not_found(self, version)
+        spec = checked_spec(self.name, version)
+        said = self._read(version, _Version)
+        if (said.name, said.version) != (self.name, version):
+            raise nonsense(str(spec), self.registry, f"it gives another version: {said.name}@{said.version}")
+        try:
+            tarballs = self.registry.tarballs(spec, said.dist.tarball)
+        except ValueError as error:
+            raise nonsense(
+                str(spec), self.registry, f"its tarball can't be fetched: {error}: {said.dist.tarball}"
+            ) from None
+        claimed = said.dist.integrity or ""
+        return Published(
+            spec,
+            self.registry,
+            tarballs,
+            _strongest(claimed),
+            claimed,
+            said.dist.signatures or (),
+            self._published_at(version),
+        )
+
+    @property
+    def is_signed(self) -> bool:
+        """Tell whether any version has a signature: one without then lacks what the registry gives the others."""
+        return any(self._distribution(version).get("signatures") for version in self.versions)
+
+    def _distribution(self, version: str) -> dict[str, Any]:
+        dist = self._read(version, _Loose).dist
+        return dist if isinstance(dist, dict) else {}
+
+    def _published_at(self, version: str) -> str:
+        try:
+            time = msgspec.json.decode(self._time, type=dict[str, Any]).get(version)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return ""
+        return time if isinstance(time, str) else ""
+
+    def _read(self, version: str, form: type[Form]) -> Form:
+        if version not in self._said:
+            raise version_not_found(self, version)
+        try:
+            return msgspec.json.decode(self._said[version], type=form)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            what = f"{self.name}@{version}"
+            raise nonsense(what, self.registry, f"it is no version's entry: {error}") from None
 
 
-def read_document(data: bytes, spec: Spec, registry: Registry) -> Published:
-    """Read a package document (JSON) and take one version out of it."""
+def find_package(
+    name: str, registry: Registry, client: Client, limit: int, progress: Progress | None = None
+) -> Package:
+    """Ask the registry for a package's document; raise ConfigurationError if it has none or answers nonsense."""
+    listener = progress or Silent()
+    what = f"what the registry says of {name}"
+    status, data = fetch_document(
+        Wanted(what, registry.document(name), registry, limit, _FIELDS, listener, name), client
+    )
+    if status != 200:
+        raise refused(name, registry, status)
+    listener.finish(name)
+    return read_document(data, name, registry)
+
+
+def read_document(data: bytes, name: str, registry: Registry) -> Package:
+    """Read a package document (JSON); what it says of each version is looked at later."""
     try:
         document = msgspec.json.decode(data, type=_Document)
-        said = document.versions.get(spec.version)
-        version = None if said is None else msgspec.json.decode(said, type=_Version)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _nonsense(spec, registry, f"it is no package document: {error}") from None
-    if document.name != spec.name:
-        raise _nonsense(spec, registry, f"it speaks of another package: {document.name}")
-    if version is None:
-        raise _no_version(spec, registry, tuple(document.versions))
-    if (version.name, version.version) != (spec.name, spec.version):
-        raise _nonsense(spec, registry, f"it gives another version: {version.name}@{version.version}")
-    try:
-        tarballs = registry.tarballs(spec, version.dist.tarball)
-    except ValueError as error:
-        raise _nonsense(spec, registry, f"its tarball can't be fetched: {error}: {version.dist.tarball}") from None
-    return Published(spec, registry, tarballs, _strongest(version.dist.integrity or ""))
+        raise nonsense(name, registry, f"it is no package document: {error}") from None
+    if document.name != name:
+        raise nonsense(name, registry, f"it speaks of another package: {document.name}")
+    versions = tuple(version for version in document.versions if is_exact_version(version))
+    return Package(name, registry, document.tags, versions, document.versions, document.time)
 
 
-def refused(spec: Spec, registry: Registry, status: int) -> ConfigurationError:
-    """Say why the registry doesn't give what was asked, from the status of its answer."""
-    where = registry.address.shown
-    if status in (404, 410):
-        hint = "check the name, and that this is the registry that has it"
-        problem = Problem("library-not-found", f"the registry has no {spec}", where, hint=hint)
-    elif status in (401, 403):
-        hint = (
-            "a token is configured, but not sent because the registry is not reached by https"
-            if registry.withholds
-            else f"configure a token: //{registry.address.authority}{registry.address.path}:_authToken in .npmrc"
-        )
-        problem = Problem("registry-refused", f"the registry refuses {spec} (status {status})", where, hint=hint)
-    else:
-        problem = Problem("registry-answer", f"the registry answers {spec} with status {status}", where)
+def version_not_found(package: Package, wanted: str) -> ConfigurationError:
+    """Say that a package has no version that is wanted (exact, a range or a tag), and name those that are near."""
+    major = re.search(r"[0-9]+", wanted)
+    same = [version for version in package.versions if major and version.partition(".")[0] == major[0]]
+    near = ", ".join(ascending(same or package.versions)[-_SUGGESTED:])
+    tags = ", ".join(sorted(package.tags)[:_SUGGESTED])
+    facts = [f"it has {shown(near)}"] if near else []
+    facts += [f"its tags are {shown(tags)}"] if tags and not major else []
+    message = f"the registry has no {package.name}@{shown(wanted)}"
+    problem = Problem("version-not-found", message, package.registry.address.shown, hint="; ".join(facts))
     return ConfigurationError([problem])
-
-
-def _decoded(sink: io.BytesIO, received: Received, spec: Spec, registry: Registry, limit: int) -> bytes:
-    if received.coding in ("", "identity"):
-        return sink.getvalue()
-    if received.coding not in ("gzip", "x-gzip"):
-        raise _nonsense(spec, registry, f"it has a content coding that was not asked for: {received.coding}")
-    try:
-        return Gunzip(sink, limit).read(limit + 1)
-    except CorruptError as error:
-        raise _nonsense(spec, registry, str(error)) from None
-    except OversizeError as error:
-        message = f"what the registry says of {spec.name}: {error}"
-        raise ConfigurationError([Problem("registry-too-large", message, registry.address.shown)]) from None
 
 
 def _strongest(integrity: str) -> str:
     return " ".join(str(expression) for expression in strongest(parse_metadata(integrity)))
-
-
-def _nonsense(spec: Spec, registry: Registry, why: str) -> ConfigurationError:
-    hint = "check that the address is an npm registry's"
-    problem = Problem(
-        "registry-answer", f"{spec}: the registry's answer can't be used", registry.address.shown, shown(why), hint
-    )
-    return ConfigurationError([problem])
-
-
-def _no_version(spec: Spec, registry: Registry, versions: tuple[str, ...]) -> ConfigurationError:
-    major = spec.version.partition(".")[0]
-    near = [version for version in versions if version.partition(".")[0] == major] or list(versions)
-    hint = f"it has {shown(', '.join(near[-_SUGGESTED:]))}" if near else ""
-    problem = Problem("version-not-found", f"the registry has no {spec}", registry.address.shown, hint=hint)
-    return ConfigurationError([problem])

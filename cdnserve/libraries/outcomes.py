@@ -9,19 +9,27 @@ from dataclasses import dataclass
 
 from cdnserve.errors import Problem
 from cdnserve.libraries.gathering import Gathered
-from cdnserve.manifest.values import Library
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One library in its place; `folder` is relative to the root, `is_new` false if it lay there already."""
+    """One library in its place; `folder` is relative to the root, `is_new` false if it lay there already.
 
-    library: Library
+    `restored` is how many of its files were missing there, and are back.
+    """
+
+    name: str
+    version: str
     folder: str
     integrity: str
     files: int
     size: int
     is_new: bool
+    restored: int = 0
+
+    def __str__(self) -> str:
+        """Give NAME@VERSION."""
+        return f"{self.name}@{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +41,51 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """What `remove` did: the libraries that went, NAME@VERSION, and the requirements that went from the manifest."""
+
+    libraries: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One requirement and what `update` does about it; versions are `""` where there is none.
+
+    `requirement` becomes `rewritten`, the same where it stays; `current` stays hosted beside `version`.
+    """
+
+    name: str
+    requirement: str
+    rewritten: str
+    current: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What `update` did, or would do: its moves, the libraries that are new here, those that went (NAME@VERSION)."""
+
+    moves: tuple[Move, ...]
+    libraries: tuple[Placed, ...]
+    pruned: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
-    """What `sync` did: the libraries that were absent and are back, the folders that lay there already."""
+    """What `sync` did: the libraries that are back, the folders that lay there already, the paths that went."""
 
     restored: tuple[Placed, ...]
     present: tuple[str, ...]
     warnings: tuple[Problem, ...]
+    pruned: tuple[str, ...] = ()
 
 
-def placed(gathered: Gathered, *, is_new: bool) -> Placed:
-    """Sum up a library that has been put in its place."""
-    order, unpacked = gathered.order, gathered.unpacked
-    return Placed(order.library, order.spec.folder, gathered.integrity, len(unpacked.files), unpacked.size, is_new)
-
-
-def unnamed(folder: str) -> Problem:
-    """Warn of a library's folder that the manifest doesn't name."""
-    message = "the manifest names no such library; its files stay, and are public if a rule says so"
-    hint = f"delete {folder}/ once nothing depends on it"
-    return Problem("library-unnamed", message, folder, hint=hint, warning=True)
+def placed(gathered: Gathered, moved: int) -> Placed:
+    """Sum up a library that has been put in its place, of which so many files were moved there."""
+    spec, unpacked = gathered.order.spec, gathered.unpacked
+    files = len(unpacked.files)
+    is_new = moved == files
+    restored = 0 if is_new else moved
+    return Placed(spec.name, spec.version, spec.folder, gathered.integrity, files, unpacked.size, is_new, restored)

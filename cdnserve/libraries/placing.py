@@ -6,18 +6,21 @@ Never changes a file of a library that is there already.
 from __future__ import annotations
 
 import contextlib
-import filecmp
+import hashlib
+import itertools
 import os
 import stat
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.comparing import Comparison, compare_folders, files, first_difference
 from cdnserve.libraries.incoming import require_folder
-from cdnserve.libraries.spec import Spec
+from cdnserve.libraries.journal import Journal, Step, roll_back
+from cdnserve.libraries.spec import FOLDER, Spec
 from cdnserve.libraries.wording import shown
+from cdnserve.manifest.governing import changing, replace_file, sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,44 +32,93 @@ class Placement:
 
 
 class Changes:
-    """Changes to a root that are undone, last one first, unless they are kept."""
+    """Changes to a root that are undone, last one first, unless they are kept; `folder` is where they were made ready.
 
-    def __init__(self, root: Path) -> None:
+    While they are made nobody else writes the governing files.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
         self._root = root
-        self._undo = contextlib.ExitStack()
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._kept = False
 
     def __enter__(self) -> Changes:
         """Begin; what lies ready is on the disk before any of it is moved."""
         # One call for thousands of files: a quarter of the time that fsync takes for each.
         os.sync()
+        with contextlib.ExitStack() as held:
+            held.enter_context(changing(self._root))
+            self._journal = Journal(self._folder)
+            self._held = held.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Undo everything that was not kept."""
-        self._undo.close()
+        """Undo everything that was not kept; what can't be undone now, the next command undoes."""
+        with self._held:
+            self._journal.close(done=self._kept)
+            if not self._kept:
+                with contextlib.suppress(OSError, ConfigurationError):
+                    roll_back(self._root, self._folder)
 
     def keep(self) -> None:
         """Keep all changes."""
-        self._undo.pop_all()
+        self._kept = True
 
-    def place(self, placement: Placement) -> bool:
-        """Move a library to its place; say no if it lies there already, with the same content."""
+    def place(self, placement: Placement, *, beside: bool = False) -> int:
+        """Move a library to its place, or only what is missing there; give how many files that were.
+
+        What is there already must be the same; `beside` lets other files lie there too.
+        """
         target = self._root / placement.spec.folder
         if is_present(target):
-            _check_same(placement, target)
-            return False
-        if require_folder(target.parent, self._root):
-            self._undo.callback(_quietly, target.parent.rmdir)
-        os.rename(placement.folder, target)
-        self._undo.callback(_quietly, lambda: os.rename(target, placement.folder))
-        _sync_folder(target.parent)
-        return True
+            difference = compare_folders(placement.folder, target)
+            if difference.changed or (difference.extra and not beside):
+                raise changed(placement.spec, difference)
+            self.restore(placement, difference.absent)
+            return len(difference.absent)
+        self._require(target.parent)
+        self._move(placement.folder, target)
+        return sum(1 for _ in files(target))
 
-    def restore_later(self, path: Path) -> None:
-        """Remember a file as it is, to be put back if the changes are not kept."""
-        before = path.read_bytes() if path.exists() else None
-        undo = path.unlink if before is None else lambda: replace_file(path, before)
-        self._undo.callback(_quietly, undo)
+    def restore(self, placement: Placement, paths: Iterable[str]) -> None:
+        """Move some files of a library to where they are missing."""
+        for path in paths:
+            target = self._root / placement.spec.folder / path
+            for parent in reversed(list(self._folders_above(target))):
+                self._require(parent)
+            self._move(placement.folder / path, target)
+
+    def take_away(self, path: str) -> None:
+        """Move a file or folder, by its path below the root, to where it goes with the command's own folder."""
+        self._move(self._root / path, self._folder / f"aside-{next(self._numbers)}")
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a governing file."""
+        path, before = self._root / name, self._folder / f"before-{next(self._numbers)}"
+        if path.exists():
+            replace_file(before, path.read_bytes())
+            before.chmod(stat.S_IMODE(path.stat().st_mode))
+        source = before if path.exists() else None
+        self._journal.note(Step("write", name, self._relative(source), hashlib.sha256(data).hexdigest()))
+        replace_file(path, data)
+
+    def _move(self, source: Path, target: Path) -> None:
+        self._journal.note(Step("move", self._relative(target), self._relative(source)))
+        os.rename(source, target)
+        sync_folder(target.parent)
+
+    def _require(self, folder: Path) -> None:
+        if not os.path.lexists(folder):
+            self._journal.note(Step("make", self._relative(folder)))
+        require_folder(folder, self._root)
+
+    def _folders_above(self, path: Path) -> Iterator[Path]:
+        place = self._root / FOLDER
+        yield from (parent for parent in path.parents if place in parent.parents)
+
+    def _relative(self, path: Path | None) -> str:
+        return path.relative_to(self._root).as_posix() if path else ""
 
 
 @contextlib.contextmanager
@@ -93,66 +145,9 @@ def is_present(folder: Path) -> bool:
         return True
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file anew and put it in the old one's place, so that nobody ever sees half of it.
-
-    Where the path is a symbolic link, the file that it points to is replaced.
-    """
-    real = Path(os.path.realpath(path))
-    mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else 0o644
-    descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, real)
-    except BaseException:
-        os.unlink(name)
-        raise
-    _sync_folder(real.parent)
-
-
-def _check_same(placement: Placement, target: Path) -> None:
-    difference = _first_difference(placement.folder, target)
-    if difference:
-        message = "the library is here already with other content, and what was published must not change"
-        hint = f"if nothing depends on it, delete {placement.spec.folder}/ and try again"
-        raise ConfigurationError([Problem("library-changed", message, placement.spec.folder, difference, hint)])
-
-
-def _first_difference(fresh: Path, present: Path) -> str:
-    new, old = set(_files(fresh)), set(_files(present))
-    for path in sorted(new | old):
-        if path not in old:
-            return f"{path} is missing"
-        if path not in new:
-            return f"{path} is not in the package, or not among its files that are kept"
-        if (present / path).is_symlink() or not filecmp.cmp(fresh / path, present / path, shallow=False):
-            return f"{path} differs"
-    return ""
-
-
-def _files(folder: Path) -> Iterator[str]:
-    if not folder.is_dir() or folder.is_symlink():
-        yield "."
-        return
-    for parent, folders, files in os.walk(folder):
-        # A link to a folder counts as a file: no package has one.
-        for name in [*files, *(name for name in folders if os.path.islink(os.path.join(parent, name)))]:
-            yield Path(parent, name).relative_to(folder).as_posix()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _quietly(undo: Callable[[], object]) -> None:
-    # One step that can't be undone must not keep the others from being tried.
-    with contextlib.suppress(OSError):
-        undo()
+def changed(spec: Spec, difference: Comparison) -> ConfigurationError:
+    """Say that a library's folder holds something else than the package does."""
+    message = "the library is here already with other content, and what was published must not change"
+    hint = f"if nothing depends on it, delete {spec.folder}/ and run the command again"
+    value = shown(first_difference(difference))
+    return ConfigurationError([Problem("library-changed", message, spec.folder, value, hint)])

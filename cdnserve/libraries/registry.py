@@ -31,6 +31,15 @@ class Registry:
         """Give the address of all that the registry says of a package."""
         return parse_address(f"{self.address}{name.replace('/', '%2F')}")
 
+    @property
+    def keys(self) -> Address:
+        """The address of the keys that it signs packages with."""
+        return parse_address(f"{self.address}-/npm/v1/keys")
+
+    def usual(self, spec: Spec) -> Address:
+        """Give the address where nearly all registries have a tarball, for who has not asked for the document."""
+        return self._own(spec, f"{spec.name.rpartition('/')[2]}-{spec.version}.tgz")
+
     def tarballs(self, spec: Spec, said: str) -> tuple[Address, ...]:
         """Give the addresses to try for a tarball; raise `ValueError` if there is none that may be asked.
 
@@ -40,8 +49,11 @@ class Registry:
         address = parse_address(said)
         if address.origin == self.address.origin:
             return (address,)
-        own = parse_address(f"{self.address}{spec.name}/-/{address.path.rpartition('/')[2]}")
+        own = self._own(spec, address.path.rpartition("/")[2])
         return (own,) if self.address.scheme == "https" and address.scheme == "http" else (own, address)
+
+    def _own(self, spec: Spec, file: str) -> Address:
+        return parse_address(f"{self.address}{spec.name}/-/{file}")
 
     def authorization(self, address: Address) -> str | None:
         """Give the Authorization field for a request, `None` if there is none to send.
@@ -76,13 +88,13 @@ class Registry:
         return None
 
 
-def find_registry(spec: Spec, settings: Settings, configuration: Configuration, ask: Callable[[str], str]) -> Registry:
+def find_registry(name: str, settings: Settings, configuration: Configuration, ask: Callable[[str], str]) -> Registry:
     """Find the registry of a package; `ask` is asked for a key only if nothing else names one.
 
     As in npm the registry of a scope is stronger than `--registry`: private packages must not be
     looked for in a public place.
     """
-    scope_key = f"{spec.scope}:registry" if spec.scope else ""
+    scope_key = f"{name.partition('/')[0]}:registry" if name.startswith("@") else ""
     said = (
         configuration.get(scope_key)
         or settings.registry
@@ -93,9 +105,7 @@ def find_registry(spec: Spec, settings: Settings, configuration: Configuration, 
     )
     if not said:
         hint = f"name one by {_SOURCES}"
-        raise ConfigurationError(
-            [Problem("registry-unknown", f"no npm registry is configured for {spec.name}", hint=hint)]
-        )
+        raise ConfigurationError([Problem("registry-unknown", f"no npm registry is configured for {name}", hint=hint)])
     return Registry(_registry_address(said), configuration)
 
 

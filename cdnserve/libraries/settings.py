@@ -5,6 +5,8 @@ Never reads the environment itself: whoever starts a command passes these values
 
 from __future__ import annotations
 
+import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,8 +39,9 @@ class Limits:
 class Settings:
     """Where a command runs; `registry` is what the command line says, `""` when it says nothing.
 
-    `directory` is where npm would look for its project's configuration. `clock` only ever measures,
-    `now` gives seconds since 1970.
+    `directory` is where npm would look for its project's configuration. Without `caches` no tarball is kept for the
+    next command. `clock` only ever measures, `now` gives seconds since 1970. `wait` pauses for so many seconds or until
+    the event is set, and tells whether it is; `chance` is between 0 and 1, and spreads the pauses of many clients.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -48,19 +51,28 @@ class Settings:
     limits: Limits = Limits()
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
+    caches: bool = True
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
+    chance: Callable[[], float] = random.random
 
 
 class Progress(Protocol):
-    """Hears of every download; called from several threads at once."""
+    """Hears of every download; called from several threads at once.
+
+    A `library` is a name, for what the registry says of it, or NAME@VERSION, for its tarball.
+    """
 
     def begin(self, library: str, size: int | None) -> None:
-        """Hear that a tarball begins, or begins again after a failure; `size` is `None` when unknown."""
+        """Hear that a download begins, or begins again after a failure; `size` is `None` when unknown."""
 
     def advance(self, library: str, octets: int) -> None:
         """Hear that more octets have come."""
 
     def finish(self, library: str) -> None:
-        """Hear that the library is verified and unpacked."""
+        """Hear that it is done: for a tarball, that it is verified and unpacked; one that began nowhere may finish."""
+
+    def retry(self, library: str, why: str, pause: float) -> None:
+        """Hear that a download failed, and is tried again after so many seconds."""
 
 
 class Silent:
@@ -73,4 +85,7 @@ class Silent:
         """Say nothing."""
 
     def finish(self, library: str) -> None:
+        """Say nothing."""
+
+    def retry(self, library: str, why: str, pause: float) -> None:
         """Say nothing."""

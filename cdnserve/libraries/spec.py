@@ -1,24 +1,28 @@
 """NAME@VERSION: which npm package is meant, as the registry names packages and semver 2.0 writes versions.
 
-Never accepts a name that could be another path than its own folder, or a version that isn't exact.
+Never accepts a name that could be another path than its own folder.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.wording import shown
-from cdnserve.manifest.packages import exact_version_in, is_exact_version, is_package_name
+from cdnserve.manifest.packages import is_exact_version, is_package_name
+from cdnserve.manifest.requirements import is_requirement
 
 FOLDER = "npm"
 LONGEST_FOLDER = 255
+# npm lets tags be almost anything; those that are used look so.
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One package at one exact version; only `parse_spec` and `checked_spec` make these."""
+    """One package at one exact version; only `checked_spec` makes these."""
 
     name: str
     version: str
@@ -38,35 +42,51 @@ class Spec:
         return f"{self.name}@{self.version}"
 
 
-def parse_spec(text: str) -> Spec:
-    """Read NAME@VERSION; a range, a tag, an address or a path is a problem.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asks for: a package, and an exact version, an npm range, a tag or `""`; from `parse_wish` only."""
 
-    >>> parse_spec("@fontsource/inter@5.1.0")
-    Spec(name='@fontsource/inter', version='5.1.0')
+    name: str
+    wanted: str = ""
+
+    def __str__(self) -> str:
+        """Give NAME@WANTED, as it was written."""
+        return f"{self.name}@{self.wanted}" if self.wanted else self.name
+
+
+def parse_wish(text: str) -> Wish:
+    """Read NAME, NAME@VERSION, NAME@RANGE or NAME@TAG; an address or a path is a problem.
+
+    >>> parse_wish("@fontsource/inter@^5"), parse_wish("vue")
+    (Wish(name='@fontsource/inter', wanted='^5'), Wish(name='vue', wanted=''))
     """
-    name, _, version = text[1:].partition("@")
-    return checked_spec(text[:1] + name, version)
+    name, at, wanted = text[1:].partition("@")
+    name, wanted = text[:1] + name, wanted.strip()
+    if problem := _name_problem(name) or (_wanted_problem(name, wanted) if at else None):
+        raise ConfigurationError([problem])
+    return Wish(name, wanted)
 
 
-def parse_specs(texts: Iterable[str]) -> tuple[Spec, ...]:
-    """Read several; raise every problem at once, and one for a library that is asked for in two versions."""
-    specs: dict[str, Spec] = {}
+def parse_wishes(texts: Iterable[str]) -> tuple[Wish, ...]:
+    """Read several, each once; raise every problem at once."""
+    wishes: dict[Wish, None] = {}
     problems: list[Problem] = []
     for text in texts:
         try:
-            spec = parse_spec(text)
+            wishes[parse_wish(text)] = None
         except ConfigurationError as error:
             problems += error.problems
-            continue
-        if specs.setdefault(spec.name, spec) != spec:
-            problems.append(_twice(spec, specs[spec.name]))
     if problems:
         raise ConfigurationError(problems)
-    return tuple(specs.values())
+    return tuple(wishes)
 
 
 def checked_spec(name: str, version: str) -> Spec:
-    """Make a spec of a name and a version that came separately, checked as `parse_spec` does."""
+    """Make a spec of a name and an exact version; raise ConfigurationError for what is none.
+
+    >>> checked_spec("@fontsource/inter", "5.1.0").folder
+    'npm/@fontsource/inter@5.1.0'
+    """
     spec = Spec(name, version)
     problem = _name_problem(name) or _version_problem(name, version)
     if not problem and len(spec.folder.rpartition("/")[2]) > LONGEST_FOLDER:
@@ -80,20 +100,20 @@ def checked_spec(name: str, version: str) -> Spec:
 def _name_problem(name: str) -> Problem | None:
     if is_package_name(name):
         return None
-    hint = "say NAME@VERSION or @SCOPE/NAME@VERSION"
+    hint = "say NAME@VERSION or @SCOPE/NAME@VERSION, where VERSION may be a range or a tag"
     return Problem("package-name", "npm has no package of this name", "", shown(name), hint)
+
+
+def _wanted_problem(name: str, wanted: str) -> Problem | None:
+    if is_requirement(wanted) or _TAG.fullmatch(wanted):
+        return None
+    message = f"{name}: this is neither a version nor a range nor a tag"
+    hint = f"for example {name}@1.2.3, '{name}@^1.2' or {name}@latest"
+    return Problem("version-malformed", message, "", shown(wanted), hint)
 
 
 def _version_problem(name: str, version: str) -> Problem | None:
     if is_exact_version(version):
         return None
-    if not version:
-        return Problem("version-missing", f"{name}: say which version", hint=f"for example {name}@1.2.3")
-    near = exact_version_in(version)
-    hint = f"say {name}@{near}" if near else "say an exact version such as 1.2.3; ranges and tags are not resolved"
+    hint = "say one such as 1.2.3"
     return Problem("version-not-exact", f"{name}: the version is not exact", "", shown(version), hint)
-
-
-def _twice(spec: Spec, other: Spec) -> Problem:
-    message = f"{spec.name} is asked for in two versions"
-    return Problem("library-twice", message, "", f"{other.version} and {spec.version}", "name one version a library")

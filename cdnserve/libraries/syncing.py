@@ -1,82 +1,153 @@
-"""`sync`: the libraries that the manifest names, restored as the lock records them.
+"""`sync`: the libraries that the lock records, exactly these, and `sync --check`: whether they are there.
 
-Never takes the registry's word for what a tarball should be, and never removes anything.
+Never takes the registry's word for what a tarball should be, and never removes or overwrites anything unasked.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.gathering import Gathered, Order, gather
-from cdnserve.libraries.incoming import LOCK, MANIFEST, incoming_folder
-from cdnserve.libraries.outcomes import Placed, Synced, placed, unnamed
-from cdnserve.libraries.placing import Changes, is_present, reported
+from cdnserve.libraries.comparing import first_difference
+from cdnserve.libraries.decisions import Decision, carry_out
+from cdnserve.libraries.examining import Examined, examine, surplus_folders
+from cdnserve.libraries.gathering import gather
+from cdnserve.libraries.incoming import INCOMING, incoming_folder
+from cdnserve.libraries.journal import is_pending
+from cdnserve.libraries.outcomes import Placed, Synced
+from cdnserve.libraries.placing import changed, reported
 from cdnserve.libraries.settings import Progress, Settings, Silent
-from cdnserve.libraries.spec import FOLDER, Spec, checked_spec
+from cdnserve.libraries.spec import FOLDER
+from cdnserve.libraries.wording import shown
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.manifest.reading import read_manifest
+from cdnserve.manifest.requirements import unresolved
 from cdnserve.manifest.values import Manifest
 
 
-def sync(root: Path, settings: Settings, progress: Progress | None = None) -> Synced:
-    """Restore absent libraries; raise ConfigurationError with every problem, and then nothing has changed.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `sync --check` found: every problem, and for each library of the lock what it was compared with."""
 
-    A folder that is there is taken as it is: the lock knows tarballs, not files.
+    libraries: tuple[Examined, ...]
+    problems: tuple[Problem, ...]
+
+
+def sync(root: Path, settings: Settings, progress: Progress | None = None, *, prune: bool = False) -> Synced:
+    """Restore what is missing; raise ConfigurationError with every problem, and then nothing has changed.
+
+    `prune` removes the folders that the lock does not have, and files in its libraries' folders that are not theirs.
     """
-    orders = _orders(read_manifest(root / MANIFEST), read_lock(root / LOCK))
-    restored: tuple[Placed, ...] = ()
     with reported(root):
-        absent = [order for order in orders if not is_present(root / order.spec.folder)]
-        if absent:
-            with incoming_folder(root) as folder:
-                restored = _restore(root, gather(absent, folder, settings, progress or Silent()))
-        named = {order.spec.folder for order in orders}
-        warnings = tuple(unnamed(folder) for folder in _folders(root) if folder not in named)
-    present = tuple(order.spec.folder for order in orders if order not in absent)
-    return Synced(restored, present, warnings)
+        _tidy(root)
+        manifest, lock = _read(root)
+        examined = tuple(examine(root, manifest, lock, settings))
+        problems = [*_not_locked(manifest, lock), *_damage(examined)]
+        if problems:
+            raise ConfigurationError(problems)
+        surplus = (*surplus_folders(root, lock), *_surplus_files(examined))
+        restored = _mend(root, examined, settings, progress or Silent(), surplus if prune else ())
+    warnings = () if prune else map(_surplus, surplus)
+    back = {one.folder for one in restored}
+    present = tuple(one.order.spec.folder for one in examined if one.order.spec.folder not in back)
+    return Synced(restored, present, (*_unnamed(examined), *warnings), surplus if prune else ())
 
 
-def _orders(manifest: Manifest, lock: Lock) -> tuple[Order, ...]:
-    orders: list[Order] = []
+def check(root: Path, settings: Settings) -> Checked:
+    """Compare what is there with the lock, without a network and without a change; raise ConfigurationError."""
+    manifest, lock = _read(root)
+    with reported(root):
+        examined = tuple(examine(root, manifest, lock, settings))
+        surplus = (*surplus_folders(root, lock), *_surplus_files(examined))
+        begun = [_interrupted()] if is_pending(root / FOLDER / INCOMING) else []
+    absent = (_absent(one) for one in examined if not one.is_present)
+    problems = (*begun, *_not_locked(manifest, lock), *absent, *_damage(examined), *_missing(examined))
+    warnings = (*_unnamed(examined), *map(_surplus, surplus))
+    return Checked(examined, (*problems, *(replace(warning, warning=False) for warning in warnings)))
+
+
+def _read(root: Path) -> tuple[Manifest, Lock]:
     problems: list[Problem] = []
-    for library in manifest.libraries:
-        spec = checked_spec(library.name, library.version)
-        entry = lock.libraries.get(str(spec))
-        if entry:
-            orders.append(Order(spec, library.files, entry.integrity, is_first=False))
-        else:
-            problems.append(_not_locked(spec))
-    if problems:
+    manifest = lock = None
+    try:
+        manifest = read_manifest(root / MANIFEST)
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        lock = read_lock(root / LOCK)
+    except ConfigurationError as error:
+        problems += error.problems
+    if manifest is None or lock is None:
         raise ConfigurationError(problems)
-    return tuple(orders)
+    return manifest, lock
 
 
-def _restore(root: Path, gathered: Sequence[Gathered]) -> tuple[Placed, ...]:
-    with Changes(root) as changes:
-        restored = tuple(placed(one, is_new=changes.place(one.placement)) for one in gathered)
-        changes.keep()
-    return restored
+def _tidy(root: Path) -> None:
+    """Take back what a command that was killed began, and remove what it left."""
+    if (root / FOLDER / INCOMING).is_dir():
+        with incoming_folder(root):
+            pass
 
 
-def _folders(root: Path) -> Iterator[str]:
-    """Give the folders in the libraries' place, relative to the root; those of a scope lie one level deeper."""
-    for name in _visible(root / FOLDER):
-        if name.startswith("@"):
-            yield from (f"{FOLDER}/{name}/{inner}" for inner in _visible(root / FOLDER / name))
-        else:
-            yield f"{FOLDER}/{name}"
+def _mend(
+    root: Path, examined: Sequence[Examined], settings: Settings, progress: Progress, swept: tuple[str, ...]
+) -> tuple[Placed, ...]:
+    orders = [one.order for one in examined if not one.is_present or one.difference.absent]
+    if not orders and not swept:
+        return ()
+    with incoming_folder(root) as folder:
+        gathered = gather(orders, folder, settings, progress)
+        return carry_out(root, folder, Decision(gathered, swept=swept), beside=True)
 
 
-def _visible(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
+def _surplus_files(examined: Iterable[Examined]) -> Iterator[str]:
+    for one in examined:
+        yield from (f"{one.order.spec.folder}/{path}" for path in one.difference.extra)
 
 
-def _not_locked(spec: Spec) -> Problem:
-    message = f"{spec} is in the manifest, but the lock does not know its integrity"
-    return Problem("library-not-locked", message, LOCK, hint=f"run cdnserve add {spec}")
+def _damage(examined: Iterable[Examined]) -> Iterator[Problem]:
+    for one in examined:
+        if one.difference.changed:
+            yield from changed(one.order.spec, replace(one.difference, absent=(), extra=())).problems
+
+
+def _not_locked(manifest: Manifest, lock: Lock) -> Iterator[Problem]:
+    for library, requirement in unresolved(manifest, lock):
+        message = f"{library.name} is wanted as {requirement}, and the lock has no such version"
+        hint = f"run cdnserve update {library.name}"
+        yield Problem("library-not-locked", message, LOCK, f"{library.name}@{requirement}", hint)
+
+
+def _unnamed(examined: Iterable[Examined]) -> Iterator[Problem]:
+    for one in examined:
+        if not one.is_named:
+            message = "the lock has this library, but the manifest does not name it"
+            name = one.order.spec.name
+            hint = f"add it to the manifest again: cdnserve add {one.order.spec}; or run cdnserve remove {name}"
+            yield Problem("library-unnamed", message, LOCK, str(one.order.spec), hint, warning=True)
+
+
+def _surplus(path: str) -> Problem:
+    message = "the lock has no such library, or the library no such file; it is public if a rule says so"
+    hint = "once nothing depends on it, run cdnserve sync --prune"
+    return Problem("library-surplus", message, shown(path), hint=hint, warning=True)
+
+
+def _absent(one: Examined) -> Problem:
+    return Problem("library-absent", "the library is not here", one.order.spec.folder, hint="run cdnserve sync")
+
+
+def _missing(examined: Iterable[Examined]) -> Iterator[Problem]:
+    for one in examined:
+        if one.difference.absent:
+            message = "files of the library are missing"
+            value = shown(first_difference(replace(one.difference, changed=(), extra=())))
+            yield Problem("library-incomplete", message, one.order.spec.folder, value, "run cdnserve sync")
+
+
+def _interrupted() -> Problem:
+    message = "a command was interrupted here, and its changes are still to be taken back"
+    return Problem("library-interrupted", message, f"{FOLDER}/{INCOMING}", hint="run cdnserve sync")

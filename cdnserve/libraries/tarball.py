@@ -5,12 +5,11 @@ Never unpacks an octet of what has not been verified, and never writes outside t
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BufferedRandom
 from pathlib import Path
+from typing import BinaryIO
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.archive import Archive, ForbiddenError, Member
@@ -19,7 +18,7 @@ from cdnserve.libraries.members import Names, inner_path
 from cdnserve.libraries.settings import Limits
 from cdnserve.libraries.spec import Spec
 from cdnserve.libraries.wording import shown
-from cdnserve.rules.integrity import hash_expression, parse_metadata, strongest
+from cdnserve.rules.integrity import parse_metadata, strongest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +27,6 @@ class Unpacked:
 
     files: tuple[str, ...]
     size: int
-
-
-def measured(tarball: BufferedRandom, integrity: str) -> str:
-    """Give the hash expression that the tarball has in the strongest algorithm of integrity metadata; `""` for none."""
-    algorithm = next((expression.algorithm for expression in strongest(parse_metadata(integrity))), "")
-    if not algorithm:
-        return ""
-    tarball.seek(0)
-    return hash_expression(algorithm, hashlib.file_digest(tarball, algorithm).digest())
 
 
 def satisfies(expression: str, integrity: str) -> bool:
@@ -48,7 +38,7 @@ def satisfies(expression: str, integrity: str) -> bool:
     return bool(expression) and expression in map(str, strongest(parse_metadata(integrity)))
 
 
-def unpack(tarball: BufferedRandom, folder: Path, spec: Spec, keep: Callable[[str], bool], limits: Limits) -> Unpacked:
+def unpack(tarball: BinaryIO, folder: Path, spec: Spec, keep: Callable[[str], bool], limits: Limits) -> Unpacked:
     """Write the files that are kept into a folder that is new and empty; raise ConfigurationError at the first flaw."""
     tarball.seek(0)
     archive = Archive(Gunzip(tarball, limits.unpacked), limits.members)

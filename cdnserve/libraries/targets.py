@@ -13,10 +13,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.incoming import MANIFEST
 from cdnserve.libraries.remote import Remote, fetch
 from cdnserve.libraries.settings import Settings
 from cdnserve.libraries.spec import FOLDER
+from cdnserve.manifest.governing import MANIFEST
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.content import read_text
 from cdnserve.release.store import Store

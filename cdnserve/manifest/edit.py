@@ -15,15 +15,30 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Item, SingleKey, Table
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.arrays import array, quoted, with_elements
+from cdnserve.manifest.positions import locate
+from cdnserve.manifest.revising import Revision
 from cdnserve.manifest.values import Library
 
 TABLE = "libraries"
 
 
-def set_library(text: str, library: Library) -> str:
-    r"""Set a library's version and files, in place where it has an entry, else behind the last one.
+def revise(text: str, revision: Revision) -> str:
+    r"""Change a library's entry as a revision says; one without requirements is removed.
 
-    >>> print(set_library('[libraries]\njquery = "3.7.1"  # ours\n', Library("jquery", "4.0.0")), end="")
+    >>> print(revise('[libraries]\njquery = "^3.6"\n', Revision("jquery", added=("2.2.4",))), end="")
+    [libraries]
+    jquery = ["^3.6", "2.2.4"]
+    """
+    entries = _plain(text, Library(revision.name, ())).get(TABLE, {})
+    revised = revision.revised(_library(revision.name, entries.get(revision.name)))
+    return set_library(text, revised) if revised else remove_library(text, revision.name)
+
+
+def set_library(text: str, library: Library) -> str:
+    r"""Set a library's versions and files, in place where it has an entry, else behind the last one.
+
+    >>> print(set_library('[libraries]\njquery = "3.7.1"  # ours\n', Library("jquery", ("4.0.0",))), end="")
     [libraries]
     jquery = "4.0.0"  # ours
     """
@@ -40,12 +55,21 @@ def remove_library(text: str, name: str) -> str:
     [libraries]
     vue = "3.5.0"
     """
-    library = Library(name, "")
+    library = Library(name, ())
     wanted = _plain(text, library)
     if name not in wanted.get(TABLE, {}):
         return text
     del wanted[TABLE][name]
     return _checked(text, wanted, library, lambda: _remove(text, name))
+
+
+def _library(name: str, entry: Any) -> Library | None:  # noqa: ANN401 - what TOML can say
+    """Give an entry of a manifest that has been read before as a value."""
+    if entry is None:
+        return None
+    versions = entry["version"] if isinstance(entry, dict) else entry
+    files = entry.get("files", ()) if isinstance(entry, dict) else ()
+    return Library(name, (versions,) if isinstance(versions, str) else tuple(versions), tuple(files))
 
 
 def _plain(text: str, library: Library) -> dict[str, Any]:
@@ -76,21 +100,30 @@ def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _not_editable(library: Library, why: str) -> ConfigurationError:
-    hint = f"write it by hand under [{TABLE}]: {_line(library)}" if library.version else "remove it by hand"
+    hint = f"write it by hand under [{TABLE}]: {_line(library)}" if library.versions else "remove it by hand"
     return ConfigurationError([Problem("manifest-edit", f"the manifest is left as it is: {why}", hint=hint)])
 
 
-def _value(library: Library, entry: object) -> str | dict[str, Any]:
+def _value(library: Library, entry: object) -> str | list[str] | dict[str, Any]:
+    versions = _versions(library, entry.get("version") if isinstance(entry, dict) else entry)
     if library.files:
-        return {"version": library.version, "files": list(library.files)}
-    return {"version": library.version} if isinstance(entry, dict) else library.version
+        return {"version": versions, "files": list(library.files)}
+    return {"version": versions} if isinstance(entry, dict) else versions
+
+
+def _versions(library: Library, written: object) -> str | list[str]:
+    # One version is a string, unless it is what is left of a list.
+    several = len(library.versions) != 1 or isinstance(written, list)
+    return list(library.versions) if several else library.versions[0]
+
+
+def _written(versions: str | list[str]) -> str:
+    return quoted(versions) if isinstance(versions, str) else array(versions)
 
 
 def _item(library: Library) -> Item:
-    version = tomlkit.item(library.version).as_string()
-    files = tomlkit.item(list(library.files)).as_string()
-    written = f"{{ version = {version}, files = {files} }}" if library.files else version
-    return tomlkit.value(written)
+    versions = _written(_versions(library, None))
+    return tomlkit.value(f"{{ version = {versions}, files = {array(library.files)} }}" if library.files else versions)
 
 
 def _line(library: Library) -> str:
@@ -98,11 +131,11 @@ def _line(library: Library) -> str:
 
 
 def _set(text: str, library: Library) -> str:
+    entries = tomllib.loads(text).get(TABLE, {})
+    if library.name in entries:
+        return _with_files(_with_versions(text, library, entries[library.name]), library)
     document = tomlkit.parse(text)
     table = document.get(TABLE)
-    if table is not None and library.name in table:
-        _update(table, library)
-        return tomlkit.dumps(document)
     if isinstance(table, InlineTable):
         table[library.name] = _item(library)
         return tomlkit.dumps(document)
@@ -113,16 +146,35 @@ def _set(text: str, library: Library) -> str:
     return tomlkit.dumps(document)
 
 
-def _update(table: MutableMapping[str, Any], library: Library) -> None:
-    entry = table[library.name]
-    if not isinstance(entry, MutableMapping):
-        table[library.name] = _item(library)
-        return
-    entry["version"] = library.version
-    if not library.files:
-        entry.pop("files", None)
-    elif entry.get("files") != list(library.files):
-        entry["files"] = list(library.files)
+def _with_versions(text: str, library: Library, entry: object) -> str:
+    path = (TABLE, library.name, *(("version",) if isinstance(entry, dict) else ()))
+    written = entry["version"] if isinstance(entry, dict) else entry
+    versions = _versions(library, written)
+    if versions == written:
+        return text
+    if isinstance(versions, list) and isinstance(written, list):
+        return with_elements(text, path, versions)
+    start, end = locate(text)[path]
+    return text[:start] + _written(versions) + text[end:]
+
+
+def _with_files(text: str, library: Library) -> str:
+    entry = tomllib.loads(text)[TABLE][library.name]
+    known = entry.get("files") if isinstance(entry, dict) else None
+    if (known or []) == list(library.files):
+        return text
+    if known and library.files:
+        return with_elements(text, (TABLE, library.name, "files"), library.files)
+    if not isinstance(entry, dict):
+        start, end = locate(text)[TABLE, library.name]
+        return f"{text[:start]}{{ version = {text[start:end]}, files = {array(library.files)} }}{text[end:]}"
+    document = tomlkit.parse(text)
+    table: MutableMapping[str, Any] = document[TABLE][library.name]
+    if library.files:
+        table["files"] = list(library.files)
+    else:
+        table.pop("files")
+    return tomlkit.dumps(document)
 
 
 def _insert(document: TOMLDocument, line: str, newline: str) -> bool:

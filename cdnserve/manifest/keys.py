@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
 
-from cdnserve.manifest.values import Documents
+from cdnserve.manifest.values import Documents, TagField
 
 SCHEMA = 1
 """The only value of `schema` that this version reads."""
@@ -24,10 +24,10 @@ class Kind(Enum):
     BOOLEAN = "true or false"
     INTEGER = "a whole number"
     STRINGS = "a list of strings"
-    GLOBS = "a string or a list of strings"
+    ONE_OR_MORE = "a string or a list of strings"
     TABLE = "a table"
     TABLES = "an array of tables"
-    LIBRARY = "a version in quotes or a table"
+    LIBRARY = "a version in quotes, a list of them or a table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ TOP: Keys = (
     Key(
         "libraries",
         Kind.TABLE,
-        "The npm packages kept under npm/NAME@VERSION/, each with its exact version.",
+        "The npm packages kept under npm/NAME@VERSION/, each with the versions that are wanted.",
         hint="write it as a table: [libraries]",
     ),
 )
@@ -81,19 +81,29 @@ SITE: Keys = (
         "The public base URL, http or https; tags, pages and absolute links use it.",
         "",
     ),
+    Key("unpkg-addresses", Kind.BOOLEAN, "Whether libraries also answer at /NAME@VERSION/FILE.", False),
+    Key("cdnjs-addresses", Kind.BOOLEAN, "Whether libraries also answer at /ajax/libs/NAME/VERSION/FILE.", False),
+    Key(
+        "cache-tags",
+        Kind.STRINGS,
+        "The headers that tell an edge the tags to purge an answer by: Cache-Tag, Surrogate-Key, or both.",
+        (),
+        choices=get_args(TagField),
+        may_be_empty=True,
+    ),
 )
 
 PUBLISH: Keys = (
     Key(
         "path",
-        Kind.GLOBS,
+        Kind.ONE_OR_MORE,
         "A glob or several, relative to the root, of the files that the rule publishes; ** crosses folders.",
         required=True,
         hint='say which files the rule publishes: path = "npm/**"',
     ),
     Key(
         "except",
-        Kind.GLOBS,
+        Kind.ONE_OR_MORE,
         "Globs of what this rule leaves to later rules.",
         (),
         may_be_empty=True,
@@ -182,9 +192,27 @@ CACHE: Keys = (
         "For how many more seconds a cache may answer while it revalidates.",
         most=LONGEST_AGE,
     ),
+    Key(
+        "cdn-max-age",
+        Kind.INTEGER,
+        "For how many seconds it is fresh in a CDN edge that knows CDN-Cache-Control, whatever the other keys say.",
+        most=LONGEST_AGE,
+    ),
+    Key(
+        "cdn-stale-while-revalidate",
+        Kind.INTEGER,
+        "For how many more seconds such an edge may answer while it revalidates.",
+        most=LONGEST_AGE,
+    ),
 )
 
 LIBRARY: Keys = (
-    Key("version", Kind.STRING, "The exact version.", required=True, hint='pin one version: version = "1.2.3"'),
+    Key(
+        "version",
+        Kind.ONE_OR_MORE,
+        "An exact version or an npm range, or a list of them for several versions side by side.",
+        required=True,
+        hint='say which version: version = "^1.2.3"',
+    ),
     Key("files", Kind.STRINGS, "Globs of the files to keep, relative to the package; all without it.", ()),
 )

@@ -5,8 +5,6 @@ Never repairs a lock: what a merge or an editor broke is told, with its line, an
 
 from __future__ import annotations
 
-import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.governing import LOCK, replace_file
 from cdnserve.manifest.locked import SCHEMA, Lock, LockedFile, LockedLibrary
 from cdnserve.manifest.matching import is_unlisted
 from cdnserve.manifest.packages import is_pin
@@ -41,7 +40,7 @@ def read_lock(path: Path) -> Lock:
     return parse_lock(data, path.name)
 
 
-def parse_lock(data: bytes, name: str = "manifest.lock") -> Lock:
+def parse_lock(data: bytes, name: str = LOCK) -> Lock:
     """Parse a lock's octets; raise ConfigurationError with every problem.
 
     >>> parse_lock(b'{"schema": 1, "libraries": {}, "immutable": {}}') == Lock()
@@ -83,7 +82,7 @@ def write_lock(path: Path, lock: Lock) -> None:
     data = render_lock(lock)
     try:
         if not path.is_file() or path.read_bytes() != data:
-            _replace(Path(os.path.realpath(path)), data)
+            replace_file(path, data)
     except OSError as error:
         hint = "free some space, or let the user that runs cdnserve write to the folder"
         raise ConfigurationError([Problem("lock-unwritable", _reason(error), str(path), hint=hint)]) from None
@@ -108,30 +107,6 @@ def _is_sound(document: _Document, data: bytes) -> bool:
         and all(is_pin(key) and not library.fault() for key, library in libraries.items())
         and all(not file.fault() and not is_unlisted(path) for path, file in immutable.items())
     )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: OSError) -> str:

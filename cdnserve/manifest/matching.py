@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from cdnserve.manifest.globs import Glob, compile_glob
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.values import Rule
 
 _NEVER = r"/\\\x00-\x1f\x7f\ud800-\udfff"
@@ -18,7 +19,7 @@ _PLAIN = re.compile(rf"(?:{_SEGMENT}/)*+{_SEGMENT}")
 _WELL_KNOWN = ".well-known/"
 _OURS = "-/"
 # A file system that ignores case would hand out `Manifest.toml` as the manifest.
-_GOVERNING = frozenset({"manifest.toml", "manifest.lock"})
+_GOVERNING = frozenset({MANIFEST, LOCK})
 
 
 def is_unlisted(path: str) -> bool:

@@ -18,6 +18,7 @@ _SYNTAX_HINTS = {
     "Invalid value": "text stands in double quotes, true and false don't",
     "Cannot": "a key or table may stand only once; each rule has its own [[publish]]",
 }
+_CONFLICT = re.compile(r"^<{7}(?: .*)?\r?$", re.MULTILINE)
 _LINE = re.compile(r"at line (\d+), column \d+")
 
 
@@ -102,11 +103,20 @@ def parse(text: str, name: str) -> Node:
     try:
         return Node(tomllib.loads(text), (), Source(name, text, locate(text)))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([_syntax_problem(str(error), text, name)]) from None
+        conflicts = list(_conflicts(text, name))
+        raise ConfigurationError(conflicts or [_syntax_problem(str(error), text, name)]) from None
     except (ValueError, RecursionError):
         # An integer of thousands of digits, or arrays nested thousands deep.
         problem = Problem("toml-invalid", "a value is too long or nested too deep to be read", name)
         raise ConfigurationError([problem]) from None
+
+
+def _conflicts(text: str, name: str) -> Iterator[Problem]:
+    for found in _CONFLICT.finditer(text):
+        message = "a merge left its conflict markers here"
+        hint = "decide between the lines of both sides, and remove the markers"
+        line = text.count("\n", 0, found.start()) + 1
+        yield Problem("manifest-conflict", message, f"{name}:{line}", found[0].rstrip()[:_SHOWN], hint)
 
 
 def _syntax_problem(message: str, text: str, name: str) -> Problem:
@@ -115,4 +125,6 @@ def _syntax_problem(message: str, text: str, name: str) -> Problem:
     cause = message.partition(" (at ")[0]
     written = text.split("\n")[line - 1].strip()[:_SHOWN]
     hint = next((hint for begin, hint in _SYNTAX_HINTS.items() if cause.startswith(begin)), "")
+    if "\0" in text:
+        hint = "the file holds NUL, as after a crash: take it from version control again"
     return Problem("toml-invalid", f"not valid TOML: {cause}", f"{name}:{line}", written, hint)

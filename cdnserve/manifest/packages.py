@@ -16,7 +16,6 @@ _RESERVED = frozenset({"node_modules", "favicon.ico"})
 _NUMBER = r"(?:0|[1-9][0-9]{0,15})"
 _PRERELEASE = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{2}}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?")
-_NEARLY = re.compile(r"[v=^~<> ]*([0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*)(?:\+.*)?")
 _LONGEST_VERSION = 256
 
 
@@ -37,16 +36,6 @@ def is_exact_version(version: str) -> bool:
     [True, True, False, False, False]
     """
     return VERSION.fullmatch(version) is not None and len(version) <= _LONGEST_VERSION
-
-
-def exact_version_in(text: str) -> str:
-    """Give the exact version that a range, a tag or a build names, empty where it names none.
-
-    >>> exact_version_in("^3.7.1"), exact_version_in("v1.0.0+build"), exact_version_in("latest")
-    ('3.7.1', '1.0.0', '')
-    """
-    near = _NEARLY.fullmatch(text)
-    return near[1] if near and is_exact_version(near[1]) else ""
 
 
 def is_pin(text: str) -> bool:

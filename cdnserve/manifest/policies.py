@@ -60,6 +60,8 @@ def read_cache(node: Node, problems: list[Problem]) -> Cache:
         max_age=fields.number("max-age"),
         shared_max_age=fields.number("shared-max-age"),
         stale_while_revalidate=fields.number("stale-while-revalidate"),
+        cdn_max_age=fields.number("cdn-max-age"),
+        cdn_stale_while_revalidate=fields.number("cdn-stale-while-revalidate"),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.governing import MANIFEST
 from cdnserve.manifest.keys import SCHEMA, TOP
 from cdnserve.manifest.nodes import Node, parse
 from cdnserve.manifest.pins import read_libraries
@@ -47,7 +48,7 @@ def inspect_manifest(path: Path) -> Reading:
     return inspect_text(_read_text(path), path.name)
 
 
-def parse_manifest(text: str, name: str = "manifest.toml") -> Manifest:
+def parse_manifest(text: str, name: str = MANIFEST) -> Manifest:
     r"""Parse and check the text of a manifest; raise ConfigurationError with every problem.
 
     >>> manifest = parse_manifest('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"')
@@ -57,12 +58,12 @@ def parse_manifest(text: str, name: str = "manifest.toml") -> Manifest:
     return inspect_text(text, name).manifest
 
 
-def manifest_warnings(text: str, name: str = "manifest.toml") -> tuple[Problem, ...]:
+def manifest_warnings(text: str, name: str = MANIFEST) -> tuple[Problem, ...]:
     """Give what is doubtful in a valid manifest: it works, but hardly as its author meant."""
     return inspect_text(text, name).warnings
 
 
-def inspect_text(text: str, name: str = "manifest.toml") -> Reading:
+def inspect_text(text: str, name: str = MANIFEST) -> Reading:
     """Parse and check the text of a manifest, and give its warnings too."""
     problems = list(_character_problems(text, name))
     try:

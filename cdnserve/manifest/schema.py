@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, Key, Keys, Kind
 from cdnserve.manifest.packages import NAME as PACKAGE_NAME
-from cdnserve.manifest.packages import VERSION
 from cdnserve.manifest.policies import NAME as POLICY_NAME
+from cdnserve.manifest.requirements import REQUIREMENT
 
 JsonSchema = dict[str, object]
 
@@ -29,7 +29,9 @@ def manifest_schema() -> JsonSchema:
         "publish": {"type": "array", "items": _table(PUBLISH)},
         "cors": _named(_table(CORS), POLICY_NAME.pattern),
         "cache": _named(_table(CACHE), POLICY_NAME.pattern),
-        "libraries": _named({"anyOf": [_version(), _table(LIBRARY, {"version": _version()})]}, PACKAGE_NAME.pattern),
+        "libraries": _named(
+            {"anyOf": [*_versions(), _table(LIBRARY, {"version": _version_key()})]}, PACKAGE_NAME.pattern
+        ),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -52,7 +54,7 @@ def _named(entry: JsonSchema, names: str) -> JsonSchema:
 
 def _property(key: Key) -> JsonSchema:
     schema: JsonSchema = {"description": key.meaning, **_shape(key)}
-    if key.choices:
+    if key.choices and key.kind is Kind.STRING:
         schema["enum"] = list(key.choices)
     if key.default is not None:
         schema["default"] = list(key.default) if isinstance(key.default, tuple) else key.default
@@ -60,7 +62,8 @@ def _property(key: Key) -> JsonSchema:
 
 
 def _shape(key: Key) -> JsonSchema:
-    strings: JsonSchema = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+    one: JsonSchema = {"enum": list(key.choices)} if key.choices else {"type": "string"}
+    strings: JsonSchema = {"type": "array", "items": one, "uniqueItems": True}
     if not key.may_be_empty:
         strings["minItems"] = 1
     match key.kind:
@@ -70,11 +73,16 @@ def _shape(key: Key) -> JsonSchema:
             return {"type": "boolean"}
         case Kind.STRINGS:
             return strings
-        case Kind.GLOBS:
+        case Kind.ONE_OR_MORE:
             return {"anyOf": [{"type": "string"}, strings]}
         case _:
             return {"type": "string"}
 
 
-def _version() -> JsonSchema:
-    return {"type": "string", "description": "The exact version.", "pattern": f"^(?:{VERSION.pattern})$"}
+def _version_key() -> JsonSchema:
+    return {"description": next(key.meaning for key in LIBRARY if key.name == "version"), "anyOf": _versions()}
+
+
+def _versions() -> list[JsonSchema]:
+    one: JsonSchema = {"type": "string", "pattern": f"^(?:{REQUIREMENT})$"}
+    return [one, {"type": "array", "items": one, "uniqueItems": True, "minItems": 1}]

@@ -17,12 +17,17 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.BOOLEAN: (bool,),
     Kind.INTEGER: (int,),
     Kind.STRINGS: (list,),
-    Kind.GLOBS: (str, list),
+    Kind.ONE_OR_MORE: (str, list),
     Kind.TABLE: (dict,),
     Kind.TABLES: (list,),
-    Kind.LIBRARY: (str, dict),
+    Kind.LIBRARY: (str, list, dict),
 }
-_ELEMENTS = {Kind.STRINGS: "a string", Kind.GLOBS: "a string", Kind.TABLES: "a table"}
+_ELEMENTS = {
+    Kind.STRINGS: "a string",
+    Kind.ONE_OR_MORE: "a string",
+    Kind.LIBRARY: "a string",
+    Kind.TABLES: "a table",
+}
 _FOUND: dict[type, str] = {
     str: "a string",
     bool: "true or false",
@@ -161,6 +166,8 @@ def _element_problems(node: Node, key: Key) -> Iterator[Problem]:
             word = element.value.lower() if key.ignores_case else element.value
             if word in seen:
                 yield element.mark(Problem("value-duplicate", f"{node.label} lists this twice", hint="remove one"))
+            elif found := _value_problem(element, key):
+                yield found
             seen.add(word)
 
 

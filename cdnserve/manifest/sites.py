@@ -1,4 +1,4 @@
-"""The site: who publishes, and the public base URL that tags and pages are made with.
+"""The site: who publishes, the public base URL, the shapes of addresses, and the headers for edges.
 
 Never checks that the URL leads to this server: it may belong to a CDN edge in front of it.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 from cdnserve.errors import Problem
 from cdnserve.manifest.keys import SITE
 from cdnserve.manifest.nodes import Node
 from cdnserve.manifest.origins import serialize_origin
 from cdnserve.manifest.shape import read_fields
-from cdnserve.manifest.values import Site
+from cdnserve.manifest.values import Site, TagField
 
 _OUTLINE = re.compile(r"([^:/?#]+://[^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
 # RFC 3986 §3.3: each segment of one or more pchar.
@@ -31,7 +32,18 @@ def read_site(table: Node, problems: list[Problem]) -> Site:
             problems.append(node.mark(Problem("site-name-invalid", message)))
     for node in fields.listed("url"):
         problems += (node.mark(problem) for problem in _url_problems(str(node.value)))
-    return Site(fields.string("name"), fields.string("url").removesuffix("/"))
+    return Site(
+        name=fields.string("name"),
+        url=fields.string("url").removesuffix("/"),
+        unpkg_addresses=fields.flag("unpkg-addresses"),
+        cdnjs_addresses=fields.flag("cdnjs-addresses"),
+        cache_tags=_tag_fields(fields.strings("cache-tags")),
+    )
+
+
+def _tag_fields(written: tuple[str, ...]) -> tuple[TagField, ...]:
+    # What is no choice is a problem already.
+    return tuple(name for name in get_args(TagField) if name in written)
 
 
 def _url_problems(url: str) -> Iterator[Problem]:

@@ -12,14 +12,22 @@ from cdnserve.rules.caching import Cache
 from cdnserve.rules.cors import Policy
 
 Documents = Literal["sandbox", "live"]
+TagField = Literal["Cache-Tag", "Surrogate-Key"]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Who we are; `url` is the public base URL without a trailing slash, `""` when unknown."""
+    """Who we are; `url` is the public base URL without a trailing slash, `""` when unknown.
+
+    Hosted libraries have addresses in the shape of unpkg or cdnjs too, where these are set. `cache_tags` names the
+    headers with tags that answers have.
+    """
 
     name: str = ""
     url: str = ""
+    unpkg_addresses: bool = False
+    cdnjs_addresses: bool = False
+    cache_tags: tuple[TagField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +44,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """One pinned npm package; `files` are the globs of what is kept, empty for all."""
+    """One npm package; `versions` are exact versions and npm ranges, `files` globs of what is kept, empty for all."""
 
     name: str
-    version: str
+    versions: tuple[str, ...]
     files: tuple[str, ...] = ()
 
 

@@ -10,6 +10,8 @@ import gzip
 import hashlib
 import io
 import json
+import re
+import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +20,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cdnserve.libraries import Limits, Settings
 
@@ -32,6 +38,16 @@ class Answer:
     body: bytes = b""
     fields: Mapping[str, str] = field(default_factory=dict)
     write: Callable[[BaseHTTPRequestHandler], None] | None = None
+
+    def part(self, asked: Asked) -> Answer:
+        """Give what an honest server answers to a Range that goes to the end: RFC 9110 §14."""
+        first = re.fullmatch(r"bytes=([0-9]+)-", asked.fields.get("range", ""))
+        if self.status != 200 or not first or asked.fields.get("if-range") != self.fields.get("ETag"):
+            return self
+        start, size = int(first[1]), len(self.body)
+        if start >= size:
+            return Answer(416, fields={"Content-Range": f"bytes */{size}"})
+        return Answer(206, self.body[start:], {**self.fields, "Content-Range": f"bytes {start}-{size - 1}/{size}"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,9 @@ class LocalRegistry:
         self.url = url
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[Asked] = []
+        self.documents: dict[str, dict[str, Any]] = {}
         self.closing = threading.Event()
+        self.connections = 0
 
     @property
     def authority(self) -> str:
@@ -73,15 +91,20 @@ class LocalRegistry:
     def publish(self, name: str, version: str, package: bytes, **changes: Any) -> str:
         """Answer for a package as an honest registry does, but for the changes; give the tarball's integrity.
 
-        The changes are `integrity`, `shasum` and `tarball` of the version, `document` and `entry` to
+        What was published before stays, and `latest` is what comes last. The changes are `integrity`, `shasum`,
+        `signatures`, `unpackedSize` and `tarball` of the version, `deprecated`, `tags`, and `document` and `entry` to
         replace whole parts.
         """
         path = f"/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
         url = self.answer(path, Answer(body=package, fields={"Content-Type": "application/octet-stream"}))
         dist = {"tarball": url, "integrity": sha512(package), "shasum": "0" * 40}
-        dist |= {key: value for key, value in changes.items() if key in dist}
+        dist |= {key: value for key, value in changes.items() if key in (*dist, "signatures", "unpackedSize")}
         entry = changes.get("entry", {"name": name, "version": version, "dist": dist})
-        document = changes.get("document", {"name": name, "dist-tags": {}, "versions": {version: entry}})
+        entry = entry | {key: value for key, value in changes.items() if key == "deprecated"}
+        known = self.documents.setdefault(name, {"name": name, "dist-tags": {}, "versions": {}})
+        known["dist-tags"] |= {"latest": version, **changes.get("tags", {})}
+        known["versions"][version] = entry
+        document = changes.get("document", known)
         self.answer(f"/{name.replace('/', '%2F')}", Answer(body=json.dumps(document).encode()))
         return sha512(package)
 
@@ -90,18 +113,25 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     registry: LocalRegistry
 
+    def setup(self) -> None:
+        super().setup()
+        self.registry.connections += 1
+
     def do_GET(self) -> None:
         fields = {name.lower(): value for name, value in self.headers.items()}
-        self.registry.asked.append(Asked(self.path, fields))
+        asked = Asked(self.path, fields)
+        self.registry.asked.append(asked)
         answers = self.registry.answers.get(self.path, [Answer(404)])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        self.close_connection = True
+        # A body that is shorter than it says ends with the connection.
+        whole = answer.fields.get("Content-Length", str(len(answer.body))) == str(len(answer.body))
+        self.close_connection = not whole or answer.write is not None
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._write(answer)
+            self._write(answer.part(asked))
 
     def _write(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        fields = {"Content-Length": str(len(answer.body)), "Connection": "close"} if not answer.write else {}
+        fields = {"Content-Length": str(len(answer.body))} if not answer.write else {}
         for name, value in {**fields, **answer.fields}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -114,12 +144,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that leave, or that don't trust the certificate."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serving(wrap: Callable[[ThreadingHTTPServer], None] | None = None) -> Iterator[LocalRegistry]:
     """Run a registry while the block runs; `wrap` may put TLS around its socket."""
     handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     registry = LocalRegistry(f"{'https' if wrap else 'http'}://127.0.0.1:{server.server_port}/")
     handler.registry = registry  # type: ignore[attr-defined]
     if wrap:
@@ -148,6 +186,20 @@ def settings_for(
 def sha512(data: bytes) -> str:
     """Give a hash expression."""
     return f"sha512-{base64.b64encode(hashlib.sha512(data).digest()).decode()}"
+
+
+def listed_key(key: Any, keyid: str = "mine", expires: str | None = None) -> dict[str, Any]:
+    """Give the public part of a key as registries list theirs."""
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    kind = "ecdsa-sha2-nistp256"
+    listed = {"keyid": keyid, "keytype": kind, "scheme": kind, "key": base64.b64encode(public).decode()}
+    return {**listed, "expires": expires}
+
+
+def signature(key: ec.EllipticCurvePrivateKey, message: str, keyid: str = "mine") -> dict[str, str]:
+    """Sign as a registry does."""
+    signed = key.sign(message.encode(), ec.ECDSA(SHA256()))
+    return {"keyid": keyid, "sig": base64.b64encode(signed).decode()}
 
 
 def packed(files: Mapping[str, bytes | str], *, folder: str = "package", modified: int = 499162500) -> bytes:

@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.libraries import Added, Limits, Placed, Settings, Silent, add, adding, gathering
+from cdnserve.libraries import Added, Limits, Placed, Settings, Silent, Terms, add, gathering, placing
 from cdnserve.manifest import read_lock, read_manifest
+from cdnserve.manifest.governing import replace_file
 from cdnserve.manifest.values import Library
 from tests.libraries.registry import QUICK, Answer, LocalRegistry, member, packed, settings_for, sha512, tarball
 
@@ -29,8 +31,8 @@ FILES = {"package.json": "{}", "LICENSE": "MIT", "dist/x.js": "let x", "src/x.ts
 PACKAGE = packed(FILES)
 
 
-def _add(root: Path, registry: LocalRegistry, *specs: str, limits: Limits = QUICK) -> Added:
-    return add(root, specs, settings_for(root.parent, registry.url, limits=limits))
+def _add(root: Path, registry: LocalRegistry, *specs: str, limits: Limits = QUICK, terms: Terms | None = None) -> Added:
+    return add(root, specs, settings_for(root.parent, registry.url, limits=limits), terms=terms)
 
 
 def _refused(root: Path, settings: Settings, *specs: str) -> list[str]:
@@ -51,14 +53,14 @@ def _snapshot(root: Path) -> dict[str, bytes | None]:
 def test_a_library_is_added(root: Path, registry: LocalRegistry) -> None:
     integrity = registry.publish("x", "1.0.0", PACKAGE)
     size = sum(map(len, FILES.values()))
-    expected = Placed(Library("x", "1.0.0"), "npm/x@1.0.0", integrity, 4, size, is_new=True)
+    expected = Placed("x", "1.0.0", "npm/x@1.0.0", integrity, 4, size, is_new=True)
     assert Added((expected,), ()) == _add(root, registry, "x@1.0.0")
     assert {path: content.encode() for path, content in FILES.items()} == {
         path.removeprefix("npm/x@1.0.0/"): content
         for path, content in _snapshot(root).items()
         if content is not None and path.startswith("npm/")
     }
-    assert (Library("x", "1.0.0"),) == read_manifest(root / "manifest.toml").libraries
+    assert (Library("x", ("1.0.0",)),) == read_manifest(root / "manifest.toml").libraries
     assert {"x@1.0.0": integrity} == _locked(root)
     assert ["x@1.0.0"] == os.listdir(root / "npm")
 
@@ -73,8 +75,8 @@ def test_several_libraries_are_added_in_the_order_of_the_command(root: Path, reg
         name, _, version = spec.rpartition("@")
         registry.publish(name, version, packed({"a.js": spec}))
     added = _add(root, registry, *specs)
-    assert specs == [f"{one.library.name}@{one.library.version}" for one in added.libraries]
-    assert specs == [f"{one.name}@{one.version}" for one in read_manifest(root / "manifest.toml").libraries]
+    assert specs == list(map(str, added.libraries))
+    assert specs == [f"{one.name}@{one.versions[0]}" for one in read_manifest(root / "manifest.toml").libraries]
     assert set(specs) == set(_locked(root))
     assert "@s/b@1.0.2" == (root / "npm/@s/b@1.0.2/a.js").read_text()
 
@@ -125,14 +127,128 @@ def test_adding_again_changes_nothing(root: Path, registry: LocalRegistry) -> No
     assert before == _snapshot(root)
 
 
-def test_another_version_takes_the_entry_and_leaves_the_old_files(root: Path, registry: LocalRegistry) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "version", "requirement"),
+    [
+        pytest.param("", "1.2.0", "^1.2.0", id="a name alone"),
+        pytest.param("@latest", "1.2.0", "^1.2.0", id="the latest"),
+        pytest.param("@next", "2.0.0-rc.1", "^2.0.0-rc.1", id="a tag"),
+        pytest.param("@^1.0", "1.2.0", "^1.0", id="a range"),
+        pytest.param("@1.0.x || 1.1", "1.1.0", "1.0.x || 1.1", id="a range of several words"),
+        pytest.param("@*", "1.2.0", "*", id="any"),
+        pytest.param("@1.0.0", "1.0.0", "1.0.0", id="an exact version"),
+        pytest.param("@2.0.0-rc.1", "2.0.0-rc.1", "2.0.0-rc.1", id="an exact prerelease"),
+    ],
+)
+def test_what_is_asked_for_is_chosen_and_written(
+    root: Path, versions: LocalRegistry, wanted: str, version: str, requirement: str
+) -> None:
+    (one,) = _add(root, versions, f"x{wanted}").libraries
+    assert version == one.version
+    assert (Library("x", (requirement,)),) == read_manifest(root / "manifest.toml").libraries
+    assert [f"x@{version}"] == list(_locked(root)) == os.listdir(root / "npm")
+
+
+@pytest.fixture
+def versions(registry: LocalRegistry) -> LocalRegistry:
+    """A registry with several versions of a library."""
+    for version in ("1.0.0", "1.1.0", "2.0.0-rc.1", "1.2.0"):
+        registry.publish("x", version, packed({"package.json": "{}", "x.js": version}), tags={"next": "2.0.0-rc.1"})
+    registry.publish("x", "1.2.0", packed({"package.json": "{}", "x.js": "1.2.0"}))
+    return registry
+
+
+@pytest.mark.parametrize("wanted", ["x", "x@next", "x@^1.0", "x@1.1.0"])
+def test_an_exact_version_is_written_where_it_is_asked_for(root: Path, versions: LocalRegistry, wanted: str) -> None:
+    (one,) = _add(root, versions, wanted, terms=Terms(exact=True)).libraries
+    assert (Library("x", (one.version,)),) == read_manifest(root / "manifest.toml").libraries
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted", "expected"),
+    [
+        pytest.param('"^1.2.0"', "1.0.0", '["^1.2.0", "1.0.0"]', id="an older version"),
+        pytest.param('["^1.2.0", "1.0.0"]', "1.1.0", '["^1.2.0", "1.0.0", "1.1.0"]', id="a third one"),
+        pytest.param('"1.1.0"', "", '["1.1.0", "^1.2.0"]', id="a newer one"),
+        pytest.param('"^1.0.0"', "", '"^1.0.0"', id="what is allowed already, without a version"),
+        pytest.param('"^1.0.0"', "latest", '"^1.0.0"', id="what is allowed already, by a tag"),
+        pytest.param('"^1.0.0"', "1.2.0", '["^1.0.0", "1.2.0"]', id="what is allowed already, by its version"),
+        pytest.param('"^1.0.0"', "^1.0.0", '"^1.0.0"', id="the same range"),
+        pytest.param('{ version = "^1.2.0" }', "1.0.0", '{ version = ["^1.2.0", "1.0.0"] }', id="in a table"),
+    ],
+)
+def test_versions_stand_side_by_side(
+    root: Path, versions: LocalRegistry, entry: str, wanted: str, expected: str
+) -> None:
+    with (root / "manifest.toml").open("a") as manifest:
+        manifest.write(f"\n[libraries]\nx = {entry}  # ours\n")
+    added = _add(root, versions, f"x@{wanted}".removesuffix("@"))
+    assert f"\n[libraries]\nx = {expected}  # ours\n" in (root / "manifest.toml").read_text()
+    assert () == added.warnings
+
+
+def test_an_older_version_leaves_the_newer_one(root: Path, versions: LocalRegistry) -> None:
+    _add(root, versions, "x")
+    _add(root, versions, "x@1.0.0")
+    assert (Library("x", ("^1.2.0", "1.0.0")),) == read_manifest(root / "manifest.toml").libraries
+    assert {"x@1.0.0", "x@1.2.0"} == set(_locked(root)) == set(os.listdir(root / "npm"))
+
+
+def test_two_versions_may_be_added_at_once(root: Path, versions: LocalRegistry) -> None:
+    added = _add(root, versions, "x@1.0", "x@^1", "x@1.0.0")
+    assert ["x@1.0.0", "x@1.2.0"] == list(map(str, added.libraries))
+    assert (Library("x", ("1.0", "^1", "1.0.0")),) == read_manifest(root / "manifest.toml").libraries
+    assert 1 == versions.paths().count("/x")
+
+
+@pytest.mark.parametrize("wanted", ["x@9", "x@0.1.0", "x@beta"])
+def test_what_the_registry_does_not_have_is_told(root: Path, versions: LocalRegistry, wanted: str) -> None:
+    settings = settings_for(root.parent, versions.url)
+    assert ["version-not-found"] * 2 == _refused(root, settings, wanted, "x@^3", "x")
+
+
+def test_a_deprecated_version_is_warned_of_in_words_that_are_printable(root: Path, registry: LocalRegistry) -> None:
+    registry.publish("x", "1.0.0", PACKAGE, deprecated="use y\x1b[31m\n\u202e instead")
+    (warning,) = _add(root, registry, "x@1.0.0").warnings
+    assert ("version-deprecated", True) == (warning.reference, warning.warning)
+    assert "use y" in warning.value
+    assert warning.value.isprintable()
+
+
+def test_a_version_that_is_not_deprecated_is_preferred(root: Path, registry: LocalRegistry) -> None:
     registry.publish("x", "1.0.0", PACKAGE)
-    _add(root, registry, "x@1.0.0")
-    registry.publish("x", "1.1.0", PACKAGE)
-    added = _add(root, registry, "x@1.1.0")
-    assert [("library-unnamed", "npm/x@1.0.0", True)] == [(w.reference, w.where, w.warning) for w in added.warnings]
-    assert (Library("x", "1.1.0"),) == read_manifest(root / "manifest.toml").libraries
-    assert {"x@1.0.0", "x@1.1.0"} == set(_locked(root)) == set(os.listdir(root / "npm"))
+    registry.publish("x", "1.1.0", PACKAGE, deprecated="broken")
+    added = _add(root, registry, "x@^1")
+    assert (["x@1.0.0"], ()) == (list(map(str, added.libraries)), added.warnings)
+
+
+def test_globs_are_kept_in_the_manifest(root: Path, registry: LocalRegistry) -> None:
+    registry.publish("x", "1.0.0", PACKAGE)
+    registry.publish("y", "1.0.0", PACKAGE)
+    for one in _add(root, registry, "x@1.0.0", "y", terms=Terms(("dist/*.js", "*.map"))).libraries:
+        assert 3 == one.files
+    files = ("dist/*.js", "*.map")
+    expected = (Library("x", ("1.0.0",), files), Library("y", ("^1.0.0",), files))
+    assert expected == read_manifest(root / "manifest.toml").libraries
+
+
+@pytest.mark.parametrize("entry", ['"0.9.0"', '{ version = "0.9.0", files = ["*.css"] }'])
+def test_globs_are_one_matter_for_all_versions(root: Path, registry: LocalRegistry, entry: str) -> None:
+    with (root / "manifest.toml").open("a") as manifest:
+        manifest.write(f"\n[libraries]\nx = {entry}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        _add(root, registry, "x@1.0.0", terms=Terms(("dist/*.js",)))
+    assert ["library-files-differ"] == [problem.reference for problem in raised.value.problems]
+    assert [] == registry.asked
+
+
+def test_globs_that_are_none_are_told_before_anything_is_asked(root: Path, registry: LocalRegistry) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        _add(root, registry, "x@1.0.0", terms=Terms(("dist/", "/a")))
+    assert [("glob-invalid", "dist/"), ("glob-invalid", "/a")] == [
+        (p.reference, p.value) for p in raised.value.problems
+    ]
+    assert [] == registry.asked
 
 
 def test_only_the_files_that_the_manifest_names_are_kept(root: Path, registry: LocalRegistry) -> None:
@@ -143,7 +259,47 @@ def test_only_the_files_that_the_manifest_names_are_kept(root: Path, registry: L
     assert 3 == one.files
     assert not (root / "npm/x@1.0.0/src").exists()
     assert (root / "npm/x@1.0.0/LICENSE").exists()
-    assert 'x = { version = "1.0.0", files = ["dist/*.js"] }  # ours\n' in (root / "manifest.toml").read_text()
+    expected = 'x = { version = ["0.9.0", "1.0.0"], files = ["dist/*.js"] }  # ours\n'
+    assert expected in (root / "manifest.toml").read_text()
+
+
+def test_files_that_are_missing_are_restored(root: Path, registry: LocalRegistry) -> None:
+    registry.publish("x", "1.0.0", PACKAGE)
+    _add(root, registry, "x@1.0.0")
+    before = _snapshot(root)
+    shutil.rmtree(root / "npm/x@1.0.0/dist")
+    (one,) = _add(root, registry, "x@1.0.0").libraries
+    assert (False, 1) == (one.is_new, one.restored)
+    assert before == _snapshot(root)
+
+
+def test_what_a_person_wrote_during_the_downloads_stays(root: Path, registry: LocalRegistry) -> None:
+    class Writing(Silent):
+        def finish(self, library: str) -> None:
+            with (root / "manifest.toml").open("a") as manifest:
+                manifest.write('\n[libraries]\nx = "0.9.0" # mine\n' if library == "x@1.0.0" else "")
+
+    registry.publish("x", "1.0.0", PACKAGE)
+    add(root, ["x@1.0.0"], settings_for(root.parent, registry.url), Writing())
+    assert 'x = ["0.9.0", "1.0.0"] # mine\n' in (root / "manifest.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"), [("manifest.toml", "toml-invalid"), ("manifest.lock", "lock-malformed")]
+)
+def test_what_was_broken_during_the_downloads_is_left_alone(
+    root: Path, registry: LocalRegistry, name: str, reference: str
+) -> None:
+    class Breaking(Silent):
+        def finish(self, library: str) -> None:
+            (root / name).write_text("{ half")
+
+    registry.publish("x", "1.0.0", PACKAGE)
+    with pytest.raises(ConfigurationError) as raised:
+        add(root, ["x@1.0.0"], settings_for(root.parent, registry.url), Breaking())
+    assert [reference] == [problem.reference for problem in raised.value.problems]
+    assert "{ half" == (root / name).read_text()
+    assert not (root / "npm").exists()
 
 
 def test_globs_that_keep_nothing_are_refused(root: Path, registry: LocalRegistry) -> None:
@@ -256,7 +412,7 @@ def test_without_a_valid_manifest_nothing_begins(root: Path, registry: LocalRegi
 
 def test_wrong_names_are_told_before_anything_is_asked(root: Path, registry: LocalRegistry) -> None:
     settings = settings_for(root.parent, registry.url)
-    assert ["package-name", "version-missing"] == _refused(root, settings, "../x@1.0.0", "x")
+    assert ["package-name", "version-malformed"] == _refused(root, settings, "../x@1.0.0", "x@a/b")
     assert [] == registry.asked
 
 
@@ -304,10 +460,12 @@ def test_a_full_disk_changes_nothing(root: Path, registry: LocalRegistry, monkey
     registry.publish("@s/x", "1.0.0", PACKAGE)
 
     def full(path: Path, data: bytes) -> None:
-        assert ["@s/x@1.0.0"] == list(_locked(root))
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        if path.name == "manifest.toml":
+            assert ["@s/x@1.0.0"] == list(_locked(root))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        replace_file(path, data)
 
-    monkeypatch.setattr(adding, "replace_file", full)
+    monkeypatch.setattr(placing, "replace_file", full)
     assert ["library-not-written"] == _refused(root, settings_for(root.parent, registry.url), "@s/x@1.0.0")
 
 
@@ -389,5 +547,5 @@ def test_progress_is_told_of_every_library(root: Path, registry: LocalRegistry) 
     registry.publish("x", "1.0.0", PACKAGE)
     registry.publish("y", "1.0.0", PACKAGE)
     add(root, ["x@1.0.0", "y@1.0.0"], settings_for(root.parent, registry.url), Heard())
-    expected = {(what, library) for what in ("begin", "finish") for library in ("x@1.0.0", "y@1.0.0")}
-    assert expected == set(heard) - {("begin", "")}
+    libraries = ("x", "y", "x@1.0.0", "y@1.0.0")
+    assert {(what, library) for what in ("begin", "finish") for library in libraries} == set(heard)

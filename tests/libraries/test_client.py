@@ -21,6 +21,7 @@ from cdnserve.libraries import Limits, Settings, Silent
 from cdnserve.libraries.address import Address, parse_address
 from cdnserve.libraries.client import Client, Received, StoppedError, Wanted
 from cdnserve.libraries.connections import Connections
+from cdnserve.libraries.receiving import Buffer, Measured
 from cdnserve.libraries.registry import Registry
 from tests.libraries.registry import QUICK, Answer, LocalRegistry, settings_for
 
@@ -36,6 +37,9 @@ class Heard(Silent):
 
     def advance(self, library: str, octets: int) -> None:
         self.said.append((library, octets))
+
+    def retry(self, library: str, why: str, pause: float) -> None:
+        self.said.append((library, pause))
 
 
 @contextmanager
@@ -55,9 +59,9 @@ def _wanted(url: str, *, limit: int = 1000, registry: str = "", token: str = "")
 
 
 def _fetch(tmp_path: Path, wanted: Wanted, limits: Limits = QUICK) -> tuple[Received, bytes]:
-    sink = io.BytesIO()
+    sink = Buffer()
     with _client(settings_for(tmp_path, limits=limits)) as client:
-        return client.fetch(wanted, sink), sink.getvalue()
+        return client.fetch(wanted, sink), sink.data
 
 
 def _refused(tmp_path: Path, wanted: Wanted, limits: Limits = QUICK) -> tuple[str, str]:
@@ -158,7 +162,7 @@ def test_a_name_without_an_address_is_told(tmp_path: Path) -> None:
 def test_a_proxy_that_is_not_there_is_told(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, "", {"HTTP_PROXY": "http://127.0.0.1:1"})
     with _client(settings) as client, pytest.raises(ConfigurationError, match="the proxy can't be reached"):
-        client.fetch(_wanted("http://npm.invalid/x"), io.BytesIO())
+        client.fetch(_wanted("http://npm.invalid/x"), Buffer())
 
 
 @pytest.mark.parametrize(
@@ -206,7 +210,7 @@ def test_the_clock_decides_not_the_machine(tmp_path: Path, registry: LocalRegist
     ticks = itertools.count(step=1000.0)
     settings = dataclasses.replace(settings_for(tmp_path), clock=lambda: next(ticks))
     with _client(settings) as client, pytest.raises(ConfigurationError, match="it takes too long"):
-        client.fetch(_wanted(registry.answer("/x", Answer(body=b"data"))), io.BytesIO())
+        client.fetch(_wanted(registry.answer("/x", Answer(body=b"data"))), Buffer())
     assert [] == registry.asked
 
 
@@ -257,13 +261,13 @@ def test_a_session_that_was_cut_off_is_a_failure_like_others(tmp_path: Path) -> 
     ticks = itertools.chain([0.0, 1.0], itertools.repeat(1000.0))
     settings = dataclasses.replace(settings_for(tmp_path), clock=lambda: next(ticks))
     with pytest.raises(ConfigurationError, match="it takes too long"):
-        Client(_Lost(settings, {}), settings).fetch(_wanted("http://127.0.0.1:1/x"), io.BytesIO())
+        Client(_Lost(settings, {}), settings).fetch(_wanted("http://127.0.0.1:1/x"), Buffer())
 
 
 def test_a_session_that_is_lost_in_time_is_a_fault_of_ours(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     with pytest.raises(AttributeError):
-        Client(_Lost(settings, {}), settings).fetch(_wanted("http://127.0.0.1:1/x"), io.BytesIO())
+        Client(_Lost(settings, {}), settings).fetch(_wanted("http://127.0.0.1:1/x"), Buffer())
 
 
 @contextmanager
@@ -313,7 +317,8 @@ def test_progress_is_told(tmp_path: Path, registry: LocalRegistry) -> None:
     heard = Heard()
     url = registry.answer("/x", Answer(200, b"da", {"Content-Length": "4"}), Answer(body=b"data"))
     _fetch(tmp_path, dataclasses.replace(_wanted(url), progress=heard))
-    assert [("x@1.0.0", 4), ("x@1.0.0", 2), ("x@1.0.0", 4), ("x@1.0.0", 4)] == heard.said
+    assert [4, 2, 0.0, 4, 4] == [said for _, said in heard.said]
+    assert {"x@1.0.0"} == {label for label, _ in heard.said}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -398,22 +403,163 @@ def test_stopping_ends_a_download_under_way(tmp_path: Path, registry: LocalRegis
 
     url = registry.answer("/x", Answer(fields={"Content-Length": "9"}, write=wait))
     with _client(settings_for(tmp_path)) as client, ThreadPoolExecutor() as threads:
-        download = threads.submit(client.fetch, _wanted(url), io.BytesIO())
+        download = threads.submit(client.fetch, _wanted(url), Buffer())
         assert begun.wait(20)
         client.stop()
         with pytest.raises(StoppedError):
             download.result(20)
         with pytest.raises(StoppedError):
-            client.fetch(_wanted(url), io.BytesIO())
+            client.fetch(_wanted(url), Buffer())
 
 
 def test_stopping_ends_a_pause(tmp_path: Path, registry: LocalRegistry) -> None:
     url = registry.answer("/x", Answer(500))
     limits = dataclasses.replace(QUICK, first_pause=25.0, longest_pause=25.0)
     with _client(settings_for(tmp_path, limits=limits)) as client, ThreadPoolExecutor() as threads:
-        download = threads.submit(client.fetch, _wanted(url), io.BytesIO())
+        download = threads.submit(client.fetch, _wanted(url), Buffer())
         while not registry.asked:
             threading.Event().wait(0.01)
         client.stop()
         with pytest.raises(StoppedError):
             download.result(20)
+
+
+class _Pauses:
+    """Lets no time pass, and writes down how long was to be waited."""
+
+    def __init__(self) -> None:
+        self.said: list[float] = []
+
+    def wait(self, stopping: threading.Event, pause: float) -> bool:
+        self.said.append(pause)
+        return stopping.is_set()
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"),
+    [
+        pytest.param(0.0, [0.5, 1.0, 2.0, 2.0], id="the shortest pauses"),
+        pytest.param(1.0, [1.0, 2.0, 4.0, 4.0], id="the longest pauses"),
+        pytest.param(0.5, [0.75, 1.5, 3.0, 3.0], id="pauses between"),
+    ],
+)
+def test_pauses_grow_and_are_spread(
+    tmp_path: Path, registry: LocalRegistry, chance: float, expected: list[float]
+) -> None:
+    pauses = _Pauses()
+    limits = dataclasses.replace(QUICK, first_pause=1.0, longest_pause=4.0, attempts=5)
+    settings = dataclasses.replace(settings_for(tmp_path, limits=limits), wait=pauses.wait, chance=lambda: chance)
+    with _client(settings) as client, pytest.raises(ConfigurationError):
+        client.fetch(_wanted(registry.answer("/x", Answer(500))), Buffer())
+    assert expected == pauses.said
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param("3", [3.0], id="seconds"),
+        pytest.param("Thu, 01 Jan 1970 00:01:43 GMT", [3.0], id="a date"),
+        pytest.param("0", [1.0], id="none is not less than ours"),
+    ],
+)
+def test_a_pause_that_is_asked_for_is_kept(
+    tmp_path: Path, registry: LocalRegistry, asked: str, expected: list[float]
+) -> None:
+    pauses, heard = _Pauses(), Heard()
+    limits = dataclasses.replace(QUICK, first_pause=1.0, longest_pause=4.0)
+    settings = dataclasses.replace(
+        settings_for(tmp_path, limits=limits), wait=pauses.wait, chance=lambda: 1.0, now=lambda: 100.0
+    )
+    url = registry.answer("/x", Answer(429, fields={"Retry-After": asked}), Answer(body=b"data"))
+    with _client(settings) as client:
+        client.fetch(dataclasses.replace(_wanted(url), progress=heard), Buffer())
+    assert expected == pauses.said
+    assert ("x@1.0.0", expected[0]) in heard.said
+
+
+TAGGED = {"ETag": '"1"'}
+BROKEN = Answer(200, b"da", {**TAGGED, "Content-Length": "4"})
+
+
+def _asked_ranges(registry: LocalRegistry) -> list[tuple[str | None, str | None]]:
+    return [(asked.fields.get("range"), asked.fields.get("if-range")) for asked in registry.asked]
+
+
+def test_a_download_that_breaks_off_is_continued(tmp_path: Path, registry: LocalRegistry) -> None:
+    heard, sink = Heard(), Measured(io.BytesIO(), [])
+    url = registry.answer("/x", BROKEN, Answer(body=b"data", fields=TAGGED))
+    with _client(settings_for(tmp_path)) as client:
+        received = client.fetch(dataclasses.replace(_wanted(url), progress=heard), sink)
+    assert Received(200, "", was_continued=True) == received
+    assert (b"data", 4) == (_content(sink), sink.size)
+    assert [(None, None), ("bytes=2-", '"1"')] == _asked_ranges(registry)
+    assert [4, 2, 0.0, 4, 2, 2] == [octets for _, octets in heard.said]
+
+
+def test_what_an_earlier_command_began_is_continued(tmp_path: Path, registry: LocalRegistry) -> None:
+    sink = Measured(io.BytesIO(b"da"), [], '"1"')
+    url = registry.answer("/x", Answer(body=b"data", fields=TAGGED))
+    with _client(settings_for(tmp_path)) as client:
+        assert client.fetch(_wanted(url), sink).was_continued
+    assert b"data" == _content(sink)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        pytest.param(BROKEN, Answer(body=b"other", fields={"ETag": '"2"'}), b"other", id="it is another by now"),
+        pytest.param(BROKEN, Answer(body=b"data"), b"data", id="the server doesn't know ranges"),
+        pytest.param(
+            Answer(200, b"da", {"ETag": 'W/"1"', "Content-Length": "4"}), Answer(body=b"data"), b"data", id="only alike"
+        ),
+        pytest.param(
+            Answer(200, b"da", {"Content-Length": "4"}), Answer(body=b"data"), b"data", id="nothing to compare"
+        ),
+    ],
+)
+def test_what_cannot_be_continued_begins_anew(
+    tmp_path: Path, registry: LocalRegistry, first: Answer, then: Answer, expected: bytes
+) -> None:
+    sink = Measured(io.BytesIO(), [])
+    url = registry.answer("/x", first, then)
+    with _client(settings_for(tmp_path)) as client:
+        assert Received(200) == client.fetch(_wanted(url), sink)
+    assert expected == _content(sink)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(Answer(206, b"ta", {**TAGGED, "Content-Range": "bytes 1-2/4"}), id="from another place"),
+        pytest.param(Answer(206, b"ta", TAGGED), id="from nowhere"),
+        pytest.param(Answer(206, b"ta", {"ETag": '"2"', "Content-Range": "bytes 2-3/4"}), id="of something else"),
+        pytest.param(Answer(416, fields={"Content-Range": "bytes */2"}), id="there is no more"),
+    ],
+)
+def test_a_part_that_does_not_fit_begins_anew(tmp_path: Path, registry: LocalRegistry, part: Answer) -> None:
+    sink = Measured(io.BytesIO(), [])
+    url = registry.answer("/x", BROKEN, part, Answer(body=b"data", fields=TAGGED))
+    with _client(settings_for(tmp_path)) as client:
+        assert Received(200) == client.fetch(_wanted(url), sink)
+    assert b"data" == _content(sink)
+    assert [None, "bytes=2-", None] == [asked for asked, _ in _asked_ranges(registry)]
+
+
+def test_the_parts_together_are_limited(tmp_path: Path, registry: LocalRegistry) -> None:
+    url = registry.answer("/x", Answer(206, b"x" * 600, {**TAGGED, "Content-Range": "bytes 600-1199/1200"}))
+    sink = Measured(io.BytesIO(b"x" * 600), [], '"1"')
+    with _client(settings_for(tmp_path)) as client, pytest.raises(ConfigurationError, match="larger than 1000 octets"):
+        client.fetch(_wanted(url), sink)
+
+
+def test_connections_are_kept(tmp_path: Path, registry: LocalRegistry) -> None:
+    url = registry.answer("/x", Answer(body=b"data"))
+    with _client(settings_for(tmp_path)) as client:
+        for _ in range(3):
+            client.fetch(_wanted(url), Buffer())
+    assert 1 == registry.connections
+
+
+def _content(sink: Measured) -> bytes:
+    sink.file.seek(0)
+    return sink.file.read()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import socket
 import ssl
@@ -21,6 +20,7 @@ from cdnserve.libraries import Settings
 from cdnserve.libraries.address import Address, parse_address
 from cdnserve.libraries.client import Client, Wanted
 from cdnserve.libraries.connections import Connections, cut_off, trusted_certificates
+from cdnserve.libraries.receiving import Buffer
 from cdnserve.libraries.registry import Registry
 from tests.libraries.registry import Answer, LocalRegistry, serving, settings_for
 
@@ -60,12 +60,12 @@ def _wanted(address: Address, token: str = "") -> Wanted:
 
 
 def _fetch(settings: Settings, url: str, configuration: dict[str, str], token: str = "") -> bytes:
-    connections, sink = Connections(settings, configuration), io.BytesIO()
+    connections, sink = Connections(settings, configuration), Buffer()
     try:
         Client(connections, settings).fetch(_wanted(parse_address(url), token), sink)
     finally:
         connections.close()
-    return sink.getvalue()
+    return sink.data
 
 
 def test_a_certificate_that_nobody_knows_is_refused(tmp_path: Path, secure: LocalRegistry) -> None:

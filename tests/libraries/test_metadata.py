@@ -1,4 +1,4 @@
-"""What the registry says of one version."""
+"""What the registry says of a package, and of each of its versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from cdnserve.libraries import Spec
 from cdnserve.libraries.address import parse_address
 from cdnserve.libraries.client import Client
 from cdnserve.libraries.connections import Connections
-from cdnserve.libraries.metadata import Published, find_published, read_document, refused
+from cdnserve.libraries.documents import refused
+from cdnserve.libraries.metadata import Package, Published, Signature, find_package, read_document
 from cdnserve.libraries.registry import Registry
 from tests.libraries.registry import Answer, LocalRegistry, settings_for, sha512
 
@@ -36,13 +37,21 @@ def _document(**changes: Any) -> bytes:
     ).encode()
 
 
-def _find(tmp_path: Path, registry: LocalRegistry, answer: Answer, limit: int = 10_000) -> Published:
+def _read(data: bytes) -> Package:
+    return read_document(data, "x", HOME)
+
+
+def _published(data: bytes) -> Published:
+    return _read(data).published("1.0.0")
+
+
+def _find(tmp_path: Path, registry: LocalRegistry, answer: Answer, limit: int = 10_000) -> Package:
     registry.answer("/x", answer)
     settings = settings_for(tmp_path)
     connections = Connections(settings, {})
     try:
         client = Client(connections, settings)
-        return find_published(SPEC, Registry(parse_address(registry.url), {}), client, limit)
+        return find_package("x", Registry(parse_address(registry.url), {}), client, limit)
     finally:
         connections.close()
 
@@ -56,7 +65,81 @@ def _reference(find: Callable[[], object]) -> str:
 
 
 def test_a_version_is_found() -> None:
-    assert Published(SPEC, HOME, (parse_address(TARBALL),), INTEGRITY) == read_document(_document(), SPEC, HOME)
+    expected = Published(SPEC, HOME, (parse_address(TARBALL),), INTEGRITY, INTEGRITY)
+    assert expected == _published(_document())
+
+
+def test_tags_and_versions_are_found() -> None:
+    """What is no exact version is left out: nobody can ask for it."""
+    versions: dict[str, object] = {
+        "2.0.0-rc.1": {},
+        "1.0.0": {},
+        "1.0": {},
+        "v1.0.1": {},
+        "1.0.2+build": {},
+        "../1.0.0": {},
+    }
+    package = _read(_document(document={"versions": versions, "dist-tags": {"latest": "1.0.0", "next": "2.0.0-rc.1"}}))
+    assert ("2.0.0-rc.1", "1.0.0") == package.versions
+    assert {"latest": "1.0.0", "next": "2.0.0-rc.1"} == package.tags
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        pytest.param({"deprecated": "use y"}, "use y", id="with a reason"),
+        pytest.param({"deprecated": True}, "deprecated", id="without a reason"),
+        pytest.param({"deprecated": False}, "", id="no longer"),
+        pytest.param({"deprecated": ""}, "", id="an empty reason"),
+        pytest.param({"deprecated": {"why": 1}}, "", id="something else"),
+        pytest.param({}, "", id="not at all"),
+    ],
+)
+def test_deprecated(entry: dict[str, object], expected: str) -> None:
+    assert expected == _read(_document(entry=entry)).deprecated("1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("dist", "expected"),
+    [
+        pytest.param({"unpackedSize": 1234}, 1234, id="a size"),
+        pytest.param({"unpackedSize": 0}, 0, id="nothing"),
+        pytest.param({"unpackedSize": -1}, None, id="less than nothing"),
+        pytest.param({"unpackedSize": 1.5}, None, id="a fraction"),
+        pytest.param({"unpackedSize": True}, None, id="no number"),
+        pytest.param({}, None, id="not said"),
+        pytest.param("nonsense", None, id="nonsense"),
+    ],
+)
+def test_the_unpacked_size(dist: object, expected: int | None) -> None:
+    assert expected == _read(_document(entry={"dist": dist})).unpacked_size("1.0.0")
+
+
+def test_nothing_is_said_of_a_version_that_is_not_there() -> None:
+    package = _read(_document())
+    assert "version-not-found" == _reference(lambda: package.deprecated("1.0.1"))
+    assert "version-not-found" == _reference(lambda: package.unpacked_size("1.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        pytest.param({"1.0.0": "2024-01-01T00:00:00.000Z"}, "2024-01-01T00:00:00.000Z", id="a time"),
+        pytest.param({"modified": "2024-01-01T00:00:00.000Z"}, "", id="another time"),
+        pytest.param({"1.0.0": 5}, "", id="a number"),
+        pytest.param([], "", id="nonsense"),
+    ],
+)
+def test_the_time_of_publication(time: object, expected: str) -> None:
+    assert expected == _published(_document(document={"time": time})).time
+
+
+def test_signatures_are_found() -> None:
+    said = {"tarball": TARBALL, "integrity": INTEGRITY, "signatures": [{"keyid": "k", "sig": "c2ln", "more": 1}]}
+    package = _read(_document(entry={"dist": said}))
+    assert (Signature("k", "c2ln"),) == package.published("1.0.0").signatures
+    assert package.is_signed
+    assert not _read(_document()).is_signed
 
 
 @pytest.mark.parametrize(
@@ -71,7 +154,7 @@ def test_a_version_is_found() -> None:
     ],
 )
 def test_only_the_strongest_integrity_counts(integrity: str | None, expected: str) -> None:
-    assert expected == read_document(_document(integrity=integrity), SPEC, HOME).integrity
+    assert expected == _published(_document(integrity=integrity)).integrity
 
 
 @pytest.mark.parametrize(
@@ -87,10 +170,15 @@ def test_only_the_strongest_integrity_counts(integrity: str | None, expected: st
         pytest.param(b"{}", id="nothing in it"),
         pytest.param(_document(document={"name": "y"}), id="another package"),
         pytest.param(_document(document={"versions": []}), id="versions in a list"),
+        pytest.param(_document(document={"dist-tags": {"latest": 1}}), id="a tag that is a number"),
+        pytest.param(_document(document={"dist-tags": []}), id="tags in a list"),
         pytest.param(_document(document={"versions": {"1.0.0": None}}), id="a version that is null"),
         pytest.param(_document(entry={"name": "y"}), id="a version of another package"),
         pytest.param(_document(entry={"version": "1.0.1"}), id="another version"),
         pytest.param(_document(entry={"dist": {}}), id="no tarball"),
+        pytest.param(
+            _document(entry={"dist": {"tarball": TARBALL, "signatures": [{"keyid": 1}]}}), id="a signature of nothing"
+        ),
         pytest.param(_document(integrity=7), id="an integrity that is a number"),
         pytest.param(_document(tarball=None), id="a tarball that is null"),
         pytest.param(_document(tarball="file:///etc/passwd"), id="a tarball in a file"),
@@ -100,7 +188,7 @@ def test_only_the_strongest_integrity_counts(integrity: str | None, expected: st
     ],
 )
 def test_nonsense_is_refused(data: bytes) -> None:
-    assert "registry-answer" == _reference(lambda: read_document(data, SPEC, HOME))
+    assert "registry-answer" == _reference(lambda: _published(data))
 
 
 @pytest.mark.parametrize(
@@ -109,14 +197,15 @@ def test_nonsense_is_refused(data: bytes) -> None:
         pytest.param(["1.0.1", "1.2.0", "2.0.0"], "it has 1.0.1, 1.2.0", id="the same major version"),
         pytest.param(["2.0.0", "3.0.0"], "it has 2.0.0, 3.0.0", id="others"),
         pytest.param([f"1.{n}.0" for n in range(1, 9)], "it has 1.4.0, 1.5.0, 1.6.0, 1.7.0, 1.8.0", id="the last few"),
-        pytest.param(["1.\x1b[31m"], "it has 1.\\x1b[31m", id="an escape sequence is shown as text"),
+        pytest.param(["1.10.0", "1.9.0"], "it has 1.9.0, 1.10.0", id="in their order"),
+        pytest.param(["1.\x1b[31m"], "", id="an escape sequence is none"),
         pytest.param([], "", id="none at all"),
     ],
 )
 def test_an_absent_version_has_a_hint(versions: list[str], hint: str) -> None:
     data = _document(document={"versions": {version: {} for version in versions}})
     with pytest.raises(ConfigurationError) as raised:
-        read_document(data, SPEC, HOME)
+        _published(data)
     (problem,) = raised.value.problems
     assert ("version-not-found", hint) == (problem.reference, problem.hint)
 
@@ -148,7 +237,7 @@ def test_the_registry_is_asked_as_npm_does(tmp_path: Path, registry: LocalRegist
 
 def test_a_document_with_the_gzip_content_coding_is_read(tmp_path: Path, registry: LocalRegistry) -> None:
     answer = Answer(body=gzip.compress(_document()), fields={"Content-Encoding": "gzip"})
-    assert INTEGRITY == _find(tmp_path, registry, answer).integrity
+    assert ("1.0.0",) == _find(tmp_path, registry, answer).versions
 
 
 @pytest.mark.parametrize(
@@ -184,4 +273,4 @@ JSON = st.recursive(
 def test_any_document_is_read_or_refused(document: object, entry: object) -> None:
     for data in (document, {"name": "x", "versions": {"1.0.0": entry}}):
         with pytest.raises(ConfigurationError):
-            read_document(json.dumps(data).encode(), SPEC, HOME)
+            _published(json.dumps(data).encode())

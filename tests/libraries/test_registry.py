@@ -47,13 +47,13 @@ def test_a_registry_is_found(
     expected: str,
 ) -> None:
     settings = settings_for(tmp_path, option, {"CDNSERVE_REGISTRY": variable})
-    found = find_registry(spec, settings, configuration, lambda key: npm.get(key, ""))
+    found = find_registry(spec.name, settings, configuration, lambda key: npm.get(key, ""))
     assert expected == str(found.address)
 
 
 def test_without_any_a_problem_names_all_the_places(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        find_registry(PLAIN, settings_for(tmp_path), {}, lambda key: "")
+        find_registry(PLAIN.name, settings_for(tmp_path), {}, lambda key: "")
     (problem,) = raised.value.problems
     assert "registry-unknown" == problem.reference
     for place in ("--registry", "CDNSERVE_REGISTRY", "npm_config_registry", ".npmrc", "npm itself"):
@@ -72,7 +72,7 @@ def test_without_any_a_problem_names_all_the_places(tmp_path: Path) -> None:
 )
 def test_a_wrong_address_is_refused_and_not_repeated(tmp_path: Path, said: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        find_registry(PLAIN, settings_for(tmp_path, said), {}, lambda key: "")
+        find_registry(PLAIN.name, settings_for(tmp_path, said), {}, lambda key: "")
     assert ["registry-address"] == [problem.reference for problem in raised.value.problems]
     assert "secret" not in str(raised.value)
 

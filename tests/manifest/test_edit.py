@@ -13,8 +13,9 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.edit import remove_library, set_library
 from cdnserve.manifest.values import Library
 
-JQUERY = Library("jquery", "4.0.0")
-INTER = Library("@fontsource/inter", "5.1.0", ("*.css", "files/*.woff2"))
+JQUERY = Library("jquery", ("4.0.0",))
+BOTH = Library("jquery", ("^4.0.0", "2.2.4"))
+INTER = Library("@fontsource/inter", ("5.1.0",), ("*.css", "files/*.woff2"))
 INTER_LINE = '"@fontsource/inter" = { version = "5.1.0", files = ["*.css", "files/*.woff2"] }\n'
 
 
@@ -50,37 +51,37 @@ INTER_LINE = '"@fontsource/inter" = { version = "5.1.0", files = ["*.css", "file
         ),
         pytest.param(
             '[libraries]\njquery = { files = ["a"], version = "3.7.1" } # why\n',
-            Library("jquery", "4.0.0", ("a",)),
+            Library("jquery", ("4.0.0",), ("a",)),
             '[libraries]\njquery = { files = ["a"], version = "4.0.0" } # why\n',
             id="a version in an inline table",
         ),
         pytest.param(
             '[libraries]\njquery = { version = "3.7.1", files = [\n  "a", # one\n  "b",\n] }\n',
-            Library("jquery", "4.0.0", ("a", "b")),
+            Library("jquery", ("4.0.0",), ("a", "b")),
             '[libraries]\njquery = { version = "4.0.0", files = [\n  "a", # one\n  "b",\n] }\n',
             id="files that stay keep their lines and comments",
         ),
         pytest.param(
             '[libraries]\njquery = { version = "3.7.1", files = ["a"] }\n',
-            Library("jquery", "3.7.1", ("b",)),
+            Library("jquery", ("3.7.1",), ("b",)),
             '[libraries]\njquery = { version = "3.7.1", files = ["b"] }\n',
             id="other files",
         ),
         pytest.param(
             '[libraries]\njquery = { version = "3.7.1", files = ["a"] }\n',
-            Library("jquery", "3.7.1"),
+            Library("jquery", ("3.7.1",)),
             '[libraries]\njquery = { version = "3.7.1"  }\n',
             id="no files any more",
         ),
         pytest.param(
             '[libraries]\njquery = "3.7.1" # why\n',
-            Library("jquery", "3.7.1", ("a",)),
+            Library("jquery", ("3.7.1",), ("a",)),
             '[libraries]\njquery = { version = "3.7.1", files = ["a"] } # why\n',
             id="a version becomes a table",
         ),
         pytest.param(
             '[libraries.jquery]\n# why\nversion = "3.7.1"\nfiles = ["a"]\n\n[site]\nname = "x"\n',
-            Library("jquery", "4.0.0", ("a",)),
+            Library("jquery", ("4.0.0",), ("a",)),
             '[libraries.jquery]\n# why\nversion = "4.0.0"\nfiles = ["a"]\n\n[site]\nname = "x"\n',
             id="a table of its own",
         ),
@@ -122,6 +123,90 @@ INTER_LINE = '"@fontsource/inter" = { version = "5.1.0", files = ["*.css", "file
         ),
         pytest.param(
             '[libraries]\njquery = "4.0.0" # why\n', JQUERY, '[libraries]\njquery = "4.0.0" # why\n', id="nothing to do"
+        ),
+        pytest.param(
+            "[libraries]\n",
+            BOTH,
+            '[libraries]\njquery = ["^4.0.0", "2.2.4"]\n',
+            id="a new entry in two versions",
+        ),
+        pytest.param(
+            '[libraries]\njquery = "^4.0.0" # why\n',
+            BOTH,
+            '[libraries]\njquery = ["^4.0.0", "2.2.4"] # why\n',
+            id="a version becomes a list",
+        ),
+        pytest.param(
+            '[libraries]\njquery = { files = ["a"], version = "3.7.1" } # why\n',
+            Library("jquery", ("^4.0.0", "2.2.4"), ("a",)),
+            '[libraries]\njquery = { files = ["a"], version = ["^4.0.0", "2.2.4"] } # why\n',
+            id="a version in an inline table becomes a list",
+        ),
+        pytest.param(
+            'libraries."jquery".version = "^4.0.0" # why\nlibraries.vue = "3.5.0"\n',
+            BOTH,
+            'libraries."jquery".version = ["^4.0.0", "2.2.4"] # why\nlibraries.vue = "3.5.0"\n',
+            id="a version in a dotted key becomes a list",
+        ),
+        pytest.param(
+            '[libraries."jquery"]\nversion = [ # all\n  "^4.0.0", # new\n]\n',
+            BOTH,
+            '[libraries."jquery"]\nversion = [ # all\n  "^4.0.0", # new\n  "2.2.4",\n]\n',
+            id="a list on several lines gets a line",
+        ),
+        pytest.param(
+            '[libraries]\njquery = [\r\n  "^4.0.0" # new\r\n  # the end\r\n] # why\n',
+            BOTH,
+            '[libraries]\njquery = [\r\n  "^4.0.0", # new\r\n  "2.2.4"\r\n  # the end\r\n] # why\n',
+            id="a list without a last comma, in line ends of another system",
+        ),
+        pytest.param(
+            '[libraries]\njquery = [\n  "^4.0.0"]\n',
+            BOTH,
+            '[libraries]\njquery = [\n  "^4.0.0",\n  "2.2.4"]\n',
+            id="a list that ends behind its last version",
+        ),
+        pytest.param(
+            '[libraries]\njquery = [\n  "^4.0.0",]\n',
+            BOTH,
+            '[libraries]\njquery = [\n  "^4.0.0",\n  "2.2.4",]\n',
+            id="a list that ends behind its last comma",
+        ),
+        pytest.param(
+            "[libraries]\njquery = ['1.0.0', \"^4.0.0\",]\n",
+            BOTH,
+            '[libraries]\njquery = ["^4.0.0", "2.2.4",]\n',
+            id="a version for another one",
+        ),
+        pytest.param(
+            '[libraries]\njquery = [\n  "^4.0.0", # new\n  "2.2.4", # old\n]\n',
+            Library("jquery", ("2.2.4",)),
+            '[libraries]\njquery = [\n  "2.2.4", # old\n]\n',
+            id="a version of a list goes with its line and comment",
+        ),
+        pytest.param(
+            '[libraries]\njquery = ["^4.0.0", "2.2.4"]\n',
+            JQUERY,
+            '[libraries]\njquery = ["4.0.0"]\n',
+            id="a list of one stays a list",
+        ),
+        pytest.param(
+            '[libraries]\njquery = [\n  "^4.0.0", "1.0.0", # new\n  "2.2.4" ] # why\n',
+            Library("jquery", ("^4.0.0",)),
+            '[libraries]\njquery = [\n  "^4.0.0", # new\n   ] # why\n',
+            id="versions that share their lines",
+        ),
+        pytest.param(
+            '[libraries]\njquery = ["2.2.4", "^4.0.0"]\n',
+            BOTH,
+            '[libraries]\njquery = ["^4.0.0", "2.2.4"]\n',
+            id="another order",
+        ),
+        pytest.param(
+            '[libraries]\njquery = ["^4.0.0", "2.2.4"] # why\n',
+            Library("jquery", ("^4.0.0", "2.2.4"), ("a",)),
+            '[libraries]\njquery = { version = ["^4.0.0", "2.2.4"], files = ["a"] } # why\n',
+            id="a list becomes a table",
         ),
     ],
 )
@@ -202,7 +287,9 @@ def test_what_cannot_be_removed_is_a_problem() -> None:
 
 NAMES = st.sampled_from(["jquery", "vue", "@s/x", "htmx.org", "JSONStream", "a_b"])
 GLOBS = st.lists(st.sampled_from(["*.css", "files/*", 'q"uote', "back\\slash"]), max_size=2).map(tuple)
-LIBRARIES = st.builds(Library, NAMES, st.sampled_from(["1.0.0", "2.0.0-rc.1"]), GLOBS)
+VERSIONS = st.lists(st.sampled_from(["1.0.0", "2.0.0-rc.1", "^3.6", ">=1 <2"]), min_size=1, unique=True).map(tuple)
+LIBRARIES = st.builds(Library, NAMES, VERSIONS, GLOBS)
+ENTRIES = ['"1.0.0"', '{ version = "1.0.0" }', "'1.0.0' # x", '["^3.6", "1.0.0"]', '{ version = ["^3.6",] }']
 LINES = [
     "",
     "# a comment",
@@ -218,7 +305,7 @@ def manifests(draw: st.DrawFn) -> str:
     """Write manifests with a table of libraries somewhere between other things."""
     before, after = (draw(st.permutations(LINES)) for _ in range(2))
     cut = draw(st.integers(0, len(LINES)))
-    entries = draw(st.dictionaries(NAMES, st.sampled_from(['"1.0.0"', '{ version = "1.0.0" }', "'1.0.0' # x"])))
+    entries = draw(st.dictionaries(NAMES, st.sampled_from(ENTRIES)))
     table = [f'"{name}" = {value}' for name, value in entries.items()]
     gaps = draw(st.lists(st.sampled_from(["", "# between"]), max_size=2))
     lines = ["schema = 1", *before[:cut], "[libraries] # here", *table, *gaps]
@@ -233,14 +320,16 @@ def test_an_edit_says_what_was_asked_and_keeps_all_else(text: str, library: Libr
     entry = after["libraries"].pop(library.name)
     before["libraries"].pop(library.name, None)
     assert before == after
-    assert (library.version, list(library.files)) == (
-        (entry, []) if isinstance(entry, str) else (entry["version"], entry.get("files", []))
+    versions, files = (entry["version"], entry.get("files", [])) if isinstance(entry, dict) else (entry, [])
+    assert (library.versions, list(library.files)) == (
+        (versions,) if isinstance(versions, str) else tuple(versions),
+        files,
     )
     # But for one line every line of the old text is there, in its order; the new text has one more at the most.
-    old, new = text.split("\n"), edited.removesuffix("\n").split("\n")
+    old, new = (one.removesuffix("\n").split("\n") for one in (text, edited))
     changed = [line for line in old if line.rstrip("\r") not in [other.rstrip("\r") for other in new]]
     assert 1 >= len(changed)
-    assert 1 >= len(new) - len(text.removesuffix("\n").split("\n"))
+    assert 1 >= len(new) - len(old)
 
 
 @given(manifests(), LIBRARIES)

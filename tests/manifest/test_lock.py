@@ -144,7 +144,7 @@ def test_a_lock_that_can_not_be_written_stays_as_it_was(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[failing], refuse)
+    monkeypatch.setattr(os, failing, refuse)
     with pytest.raises(ConfigurationError) as caught:
         write_lock(path, Lock())
     (problem,) = caught.value.problems

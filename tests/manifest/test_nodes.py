@@ -70,7 +70,8 @@ SYNTAX = [
     pytest.param("[a]\n[a]", "m.toml:2", "[a]", id="a table twice"),
     pytest.param("a = [1,\n2", "m.toml:2", "2", id="an array that does not end"),
     pytest.param('a = "x', "m.toml:1", 'a = "x', id="a string that does not end"),
-    pytest.param("a = 1\n\n<<<<<<< HEAD\n", "m.toml:3", "<<<<<<< HEAD", id="a merge conflict"),
+    pytest.param("a = 1\n=======\n", "m.toml:2", "=======", id="half a merge conflict"),
+    pytest.param("a = 1\n\0\0", "m.toml:2", "\0\0", id="NUL"),
     pytest.param("a = 2024-13-01", "m.toml:1", "a = 2024-13-01", id="a date that is none"),
 ]
 
@@ -81,6 +82,21 @@ def test_a_syntax_error_has_its_line(text: str, where: str, value: str) -> None:
         parse(text, "m.toml")
     (problem,) = caught.value.problems
     assert ("toml-invalid", where, value) == (problem.reference, problem.where, problem.value)
+
+
+CONFLICT = "a = 1\n<<<<<<< ours\nb = 1\n=======\nb = 2\n>>>>>>> theirs\n"
+
+
+@pytest.mark.parametrize("text", [CONFLICT, CONFLICT.replace("\n", "\r\n"), CONFLICT.replace(" ours", "")])
+def test_every_merge_conflict_is_told_and_nothing_else(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text + "c = \n" + text, "m.toml")
+    expected = [("manifest-conflict", "m.toml:2"), ("manifest-conflict", "m.toml:9")]
+    assert expected == [(problem.reference, problem.where) for problem in caught.value.problems]
+
+
+def test_what_looks_like_a_conflict_in_a_text_is_none() -> None:
+    assert parse(f'a = """\n{CONFLICT}"""', "m.toml").value == {"a": CONFLICT}
 
 
 @pytest.mark.parametrize(

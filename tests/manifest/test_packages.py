@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdnserve.manifest.packages import exact_version_in, is_exact_version, is_package_name, is_pin
+from cdnserve.manifest.packages import is_exact_version, is_package_name, is_pin
 
 
 @pytest.mark.parametrize(
@@ -54,23 +54,6 @@ def test_is_an_exact_version(version: str) -> None:
 )  # fmt: skip
 def test_is_no_exact_version(version: str) -> None:
     assert not is_exact_version(version)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("^3.7.1", "3.7.1"),
-        ("~1.0.0-rc.1", "1.0.0-rc.1"),
-        ("v1.0.0", "1.0.0"),
-        (">= 1.2.3", "1.2.3"),
-        ("1.0.0+build.5", "1.0.0"),
-        ("3.7", ""),
-        ("latest", ""),
-        ("01.2.3", ""),
-    ],
-)
-def test_the_exact_version_in_a_range(text: str, expected: str) -> None:
-    assert expected == exact_version_in(text)
 
 
 @pytest.mark.parametrize(

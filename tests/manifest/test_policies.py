@@ -26,6 +26,8 @@ allow-private-network = true
 max-age = 604800
 shared-max-age = 86400
 stale-while-revalidate = 0
+cdn-max-age = 31536000
+cdn-stale-while-revalidate = 60
 """
 
 
@@ -41,7 +43,14 @@ def test_a_policy_is_what_its_table_says() -> None:
         max_age=0,
         allow_private_network=True,
     )
-    assert rule.cache == Cache("weekly", max_age=604_800, shared_max_age=86_400, stale_while_revalidate=0)
+    assert rule.cache == Cache(
+        "weekly",
+        max_age=604_800,
+        shared_max_age=86_400,
+        stale_while_revalidate=0,
+        cdn_max_age=31_536_000,
+        cdn_stale_while_revalidate=60,
+    )
 
 
 def test_what_is_left_out_has_its_default() -> None:
@@ -137,6 +146,9 @@ CACHE = [
     pytest.param("shared-max-age = 5", [], id="an age for shared caches only"),
     pytest.param('max-age = "5"', [("type-wrong", 6)], id="an age in quotes"),
     pytest.param("max-age = 1\nstale-while-revalidate = -1", [("age-invalid", 7)], id="a negative time"),
+    pytest.param("cdn-max-age = 5", [], id="an age for a CDN only"),
+    pytest.param("cdn-max-age = 2147483648", [("age-invalid", 6)], id="too long a time for a CDN"),
+    pytest.param("cdn-stale-while-revalidate = -1", [("age-invalid", 6)], id="a negative time for a CDN"),
 ]
 
 

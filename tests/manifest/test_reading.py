@@ -56,7 +56,7 @@ def test_a_manifest_is_what_its_text_says() -> None:
             Rule(("npm/**",), ("**/*.map",), ANY, Cache("weekly", 604_800), "sandbox", 7),
             Rule(("partners/**", "*.js"), (), partners, REVALIDATE, "sandbox", 13),
         ),
-        libraries=(Library("jquery", "3.7.1"),),
+        libraries=(Library("jquery", ("3.7.1",)),),
     )
 
 
@@ -93,7 +93,7 @@ max-age = -1
 path = "a/"
 cors = "b"
 [libraries]
-jquery = "3"
+jquery = "next"
 """
     assert [
         ("schema-unsupported", 1),

@@ -73,3 +73,37 @@ def test_all_that_is_wrong_with_a_url_is_told() -> None:
 @pytest.mark.parametrize("name", ['"a\\nb"', '"\\u001b[2J"', '"""a\nb"""'])
 def test_a_name_is_one_line(name: str) -> None:
     assert [("site-name-invalid", 3)] == told(f"schema = 1\n[site]\nname = {name}\n")
+
+
+@pytest.mark.parametrize("key", ["unpkg-addresses", "cdnjs-addresses"])
+def test_other_shapes_of_addresses_are_asked_for_by_one_line_each(key: str) -> None:
+    wanted = parse_manifest(f"schema = 1\n[site]\n{key} = true\n").site
+    assert (key == "unpkg-addresses", key == "cdnjs-addresses") == (wanted.unpkg_addresses, wanted.cdnjs_addresses)
+    assert Site() == parse_manifest(f"schema = 1\n[site]\n{key} = false\n").site
+    assert [("type-wrong", 3)] == told(f"schema = 1\n[site]\n{key} = 'yes'\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("[]", (), id="none"),
+        pytest.param('["Surrogate-Key"]', ("Surrogate-Key",), id="one"),
+        pytest.param('["Surrogate-Key", "Cache-Tag"]', ("Cache-Tag", "Surrogate-Key"), id="both, in our order"),
+    ],
+)
+def test_tags_are_asked_for_by_the_header_that_has_them(value: str, expected: tuple[str, ...]) -> None:
+    assert expected == parse_manifest(f"schema = 1\n[site]\ncache-tags = {value}\n").site.cache_tags
+
+
+@pytest.mark.parametrize(
+    ("value", "reference"),
+    [
+        pytest.param('["Edge-Cache-Tag"]', "value-unknown", id="another header"),
+        pytest.param('["cache-tag"]', "value-unknown", id="in another case"),
+        pytest.param('["Cache-Tag", "Cache-Tag"]', "value-duplicate", id="twice"),
+        pytest.param('"Cache-Tag"', "type-wrong", id="no list"),
+        pytest.param("[1]", "type-wrong", id="no text"),
+    ],
+)
+def test_another_header_for_tags_is_refused(value: str, reference: str) -> None:
+    assert [(reference, 3)] == told(f"schema = 1\n[site]\ncache-tags = {value}\n")

@@ -1,0 +1,79 @@
+"""`cdnserve outdated`: which libraries are behind the registry.
+
+Never changes anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.options import json_option, registry_option, root_option
+from cdnserve.cli.progress import download_progress
+from cdnserve.cli.surroundings import library_settings
+from cdnserve.cli.terminal import Column, printable, write_json, write_table
+from cdnserve.libraries import Behind, outdated
+
+_COLUMNS = (
+    Column("library", style="bold"),
+    Column("requirement"),
+    Column("current"),
+    Column("wanted", style="green"),
+    Column("latest", style="cyan"),
+    Column("size", is_number=True),
+    Column("deprecated", style="yellow"),
+)
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--check", is_flag=True, help="Exit with status 1 if anything is behind.")
+@root_option
+@registry_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, names: tuple[str, ...], check: bool, root: Path, registry: str, as_json: bool) -> None:
+    """Show which libraries are behind the registry.
+
+    "wanted" is what update would add, "latest" what update --latest would. "size" is how much larger or smaller
+    the wanted version is, unpacked; the latest one where the wanted is here. On a terminal this is a table; in a
+    pipe each line has the fields with tabs between them, the size in octets.
+    """
+    with download_progress() as progress:
+        behind = outdated(root, names, library_settings(registry), progress)
+    if as_json:
+        write_json({"outdated": [{**asdict(one), "growth": one.growth} for one in behind]})
+    elif sys.stdout.isatty() and behind:
+        write_table(_COLUMNS, (_row(one, _human(one.growth)) for one in behind))
+    elif behind:
+        click.echo("\n".join(map(_line, behind)))
+    else:
+        click.echo("nothing is behind", err=True)
+    ctx.exit(1 if check and behind else 0)
+
+
+def _line(one: Behind) -> str:
+    octets = "" if one.growth is None else f"{one.growth:+}"
+    return "\t".join(map(printable, _row(one, octets)))
+
+
+def _row(one: Behind, size: str) -> tuple[str, ...]:
+    return one.name, one.requirement, one.current, one.wanted, one.latest, size, one.deprecated
+
+
+def _human(octets: int | None) -> str:
+    """Give a change of size as people read it.
+
+    >>> _human(1536), _human(-3 * 2**20), _human(0), _human(None)
+    ('+1.5 KiB', '-3 MiB', '0', '')
+    """
+    if not octets:
+        return "" if octets is None else "0"
+    for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
+        if abs(octets) >= size:
+            return f"{octets / size:+.3g} {unit}"
+    return f"{octets:+} octets"

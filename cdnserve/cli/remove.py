@@ -1,0 +1,34 @@
+"""`cdnserve remove`: npm packages out of the root, the manifest and the lock.
+
+Never asks: what is removed can be added again, with the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.options import json_option, root_option
+from cdnserve.cli.terminal import write, write_json
+from cdnserve.libraries import remove
+
+
+@click.command(cls=Command)
+@click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
+@root_option
+@json_option
+def command(specs: tuple[str, ...], root: Path, as_json: bool) -> None:
+    """Remove npm packages from the public libraries.
+
+    NAME removes all versions of a library; NAME@VERSION the one, and with a range those that satisfy it. Folder,
+    entry of the manifest and entry of the lock go together or not at all. The lock goes on recording the bytes
+    that were published as immutable.
+    """
+    removed = remove(root, specs)
+    if as_json:
+        write_json({"removed": list(removed.libraries), "requirements": list(removed.requirements)})
+        return
+    write([(one, "bold"), ("  removed", "")] for one in removed.libraries)
+    write([(one, "bold"), ("  removed from the manifest", "")] for one in removed.requirements)

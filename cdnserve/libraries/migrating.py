@@ -1,0 +1,137 @@
+"""Migrating: the npm packages that pages ask public CDNs for, opened where nobody sees them to be looked into.
+
+Never makes anything public: `add` does, once it is known what pages will load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.choosing import choose
+from cdnserve.libraries.gathering import Gathered, find, gather
+from cdnserve.libraries.metadata import Package
+from cdnserve.libraries.orders import Order
+from cdnserve.libraries.placing import reported
+from cdnserve.libraries.settings import Progress, Settings, Silent
+from cdnserve.libraries.spec import Spec, checked_spec
+from cdnserve.manifest.governing import LOCK, MANIFEST
+from cdnserve.manifest.lock import read_lock
+from cdnserve.manifest.matching import RuleMatcher
+from cdnserve.manifest.packages import is_package_name
+from cdnserve.manifest.reading import read_manifest
+from cdnserve.manifest.values import Manifest
+from cdnserve.rules.cdnjs import npm_package, places
+from cdnserve.rules.public_cdns import CDNJS, PackageFile
+
+_RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
+_ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
+
+Asked = tuple[str, str]
+"""A package's name and a requirement: an exact version, a range, a tag, or `""`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An unpacked package where nobody sees it; paths are relative to its folder."""
+
+    spec: Spec
+    folder: Path
+    files: frozenset[str]
+
+    def source(self, path: str) -> bytes:
+        """Give the content of one of the files."""
+        return (self.folder / path).read_bytes()
+
+
+def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
+    """Give what a CDN's address asks for in npm's names."""
+    if cdn != CDNJS:
+        return asked
+    name, version = asked.name, asked.requirement
+    return replace(asked, name=npm_package(name, version), files=places(name, asked.files[0]))
+
+
+def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:
+    """Say which of these paths pages of other origins could not load."""
+    matcher = RuleMatcher(manifest.rules)
+    problems: list[Problem] = []
+    for path in dict.fromkeys(paths):
+        index = matcher.find(path)
+        if index is None:
+            message = "no rule publishes this file, so pages that point to it would break"
+            problems.append(Problem("migration-unlisted", message, path, hint=_RULE))
+        elif manifest.rules[index].cors.name == "none":
+            message = 'its rule has cors = "none", so pages of other origins could not load it'
+            where = f"{MANIFEST}:{manifest.rules[index].line}"
+            problems.append(Problem("migration-without-cors", message, where, path, hint='say cors = "any"'))
+    return tuple(problems)
+
+
+@contextlib.contextmanager
+def opened(
+    asked: Collection[Asked], root: Path, settings: Settings, progress: Progress | None = None
+) -> Iterator[Mapping[Asked, Opened | str]]:
+    """Open the packages that are wished for, each at its exact version, or say why npm has none.
+
+    They are gone when the block ends. Raise ConfigurationError where the registry can't be asked or lies.
+    """
+    listener = progress or Silent()
+    packages, absent = _packages(sorted({name for name, _ in asked}), settings, listener)
+    chosen = {one: _chosen(one, packages) if one[0] in packages else absent[one[0]] for one in asked}
+    specs = list(dict.fromkeys(spec for spec in chosen.values() if isinstance(spec, Spec)))
+    with tempfile.TemporaryDirectory(prefix="cdnserve-") as name, reported(root):
+        gathered = gather(_orders(specs, root), Path(name), settings, listener, packages.values())
+        ready = {one.order.spec: _opened(one) for one in gathered}
+        yield {one: ready[spec] if isinstance(spec, Spec) else spec for one, spec in chosen.items()}
+
+
+def _opened(gathered: Gathered) -> Opened:
+    return Opened(gathered.order.spec, gathered.placement.folder, frozenset(gathered.unpacked.files))
+
+
+def _orders(specs: Iterable[Spec], root: Path) -> tuple[Order, ...]:
+    """Order what `add` would: with the manifest's globs, and as the lock demands."""
+    manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
+    files = {library.name: library.files for library in manifest.libraries}
+    locked = {key: entry.integrity for key, entry in lock.libraries.items()}
+    return tuple(Order(s, files.get(s.name, ()), locked.get(str(s), ""), is_first=True) for s in specs)
+
+
+def _packages(
+    names: Sequence[str], settings: Settings, progress: Progress
+) -> tuple[dict[str, Package], dict[str, str]]:
+    """Ask the registry for packages; give those that it has, and why it has not the others."""
+    absent = {name: "npm can't have a package of this name" for name in names if not is_package_name(name)}
+    names = [name for name in names if name not in absent]
+    try:
+        return {package.name: package for package in find(names, settings, progress)}, absent
+    except ConfigurationError as error:
+        if not all(problem.reference in _ABSENT for problem in error.problems):
+            raise
+    packages = {}
+    for name in names:
+        try:
+            (packages[name],) = find([name], settings, progress)
+        except ConfigurationError as error:
+            absent[name] = _said(error)
+    return packages, absent
+
+
+def _chosen(one: Asked, packages: Mapping[str, Package]) -> Spec | str:
+    name, requirement = one
+    try:
+        return checked_spec(name, choose(requirement, packages[name]))
+    except ConfigurationError as error:
+        return _said(error)
+
+
+def _said(error: ConfigurationError) -> str:
+    """Give the reason of problems that are about one package; raise all others again."""
+    if not all(problem.reference in _ABSENT for problem in error.problems):
+        raise error
+    return "; ".join(problem.message for problem in error.problems)

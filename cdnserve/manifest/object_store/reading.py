@@ -1,0 +1,148 @@
+"""Reading an object store's CORS configuration: S3's JSON, as its console and its API have it, or its XML.
+
+Never takes a configuration in part: one unknown element could be what makes it narrower.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.object_store.rules import StoreRule
+from cdnserve.manifest.object_store.xml import Element, XmlError, parse_xml
+
+LARGEST = 2**20
+"""The octets of a configuration that are read; S3 itself takes 64 KiB."""
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
+_MOST_DIGITS = 9
+
+# In JSON lists have names of their own, in XML elements come several times.
+_LISTS = {
+    "AllowedOrigins": "AllowedOrigin",
+    "AllowedMethods": "AllowedMethod",
+    "AllowedHeaders": "AllowedHeader",
+    "ExposeHeaders": "ExposeHeader",
+}
+_SINGLE = ("ID", "MaxAgeSeconds")
+Entry = dict[str, list[str]]
+
+
+def read_configuration(path: Path) -> tuple[StoreRule, ...]:
+    """Read a configuration file; raise ConfigurationError with every problem."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise _foreign(path.name, error.strerror or str(error)) from None
+    return parse_configuration(data, path.name)
+
+
+def parse_configuration(data: bytes, name: str = "cors.json") -> tuple[StoreRule, ...]:
+    """Parse a configuration's octets; raise ConfigurationError with every problem.
+
+    >>> parse_configuration(b'[{"AllowedOrigins": ["https://a.example"], "AllowedMethods": ["GET"]}]')[0].origins
+    ('https://a.example',)
+    """
+    if len(data) > LARGEST:
+        raise _foreign(name, f"it has more than {LARGEST:,} octets")
+    try:
+        is_xml = data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+        entries = list(_from_xml(parse_xml(data)) if is_xml else _from_json(data))
+    except (XmlError, ValueError, RecursionError) as error:
+        raise _foreign(name, str(error)) from None
+    problems = [problem for number, entry in enumerate(entries, 1) for problem in _problems(name, number, entry)]
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(_rule(number, entry) for number, entry in enumerate(entries, 1))
+
+
+def _from_xml(top: Element) -> Iterator[Entry]:
+    if top.name != "CORSConfiguration":
+        raise ValueError(f"its outermost element is {top.name}, not CORSConfiguration")
+    for rule in top.children:
+        if rule.name != "CORSRule":
+            raise ValueError(f"it has an element {rule.name} where a CORSRule is expected")
+        entry: Entry = {}
+        for child in rule.children:
+            if child.children:
+                raise ValueError(f"{child.name} holds other elements")
+            entry.setdefault(child.name, []).append(child.text.strip())
+        yield entry
+
+
+def _from_json(data: bytes) -> Iterator[Entry]:
+    document = json.loads(data, object_pairs_hook=_once)
+    if isinstance(document, dict) and document.keys() == {"CORSConfiguration"}:
+        document = document["CORSConfiguration"]
+    rules = document.get("CORSRules") if isinstance(document, dict) and len(document) == 1 else document
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise ValueError('it is neither a list of rules nor {"CORSRules": [...]}')
+    for rule in rules:
+        if singular := rule.keys() & set(_LISTS.values()):
+            raise ValueError(f"in JSON it is {min(singular)}s, with a list")
+        yield {_LISTS.get(key, key): _texts(key, value) for key, value in rule.items()}
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # JSON takes the last of two equal keys; who wrote the other one meant it too.
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise ValueError("an object has one key twice")
+    return dict(pairs)
+
+
+def _texts(key: str, value: object) -> list[str]:
+    if key in _LISTS:
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return list(value)
+        raise ValueError(f"{key} is not a list of strings")
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return [] if value is None else [json.dumps(value)]
+    return [str(value)]
+
+
+def _problems(file: str, number: int, entry: Entry) -> Iterator[Problem]:
+    where = f"{file}: rule {number}"
+    known = (*_LISTS.values(), *_SINGLE)
+    for key, values in entry.items():
+        if key not in known:
+            message = "a CORS configuration has no such element"
+            yield Problem("store-cors-unknown", message, where, key, f"known are {', '.join(known)}")
+        elif key in _SINGLE and len(values) > 1:
+            yield Problem("store-cors-invalid", f"{key} comes more than once", where)
+    if not entry.get("AllowedOrigin") or not entry.get("AllowedMethod"):
+        yield Problem("store-cors-invalid", "a rule needs an AllowedOrigin and an AllowedMethod", where)
+    for method in entry.get("AllowedMethod", ()):
+        if method not in METHODS:
+            hint = f"a store knows {', '.join(METHODS)}"
+            yield Problem("store-cors-invalid", "this is no AllowedMethod", where, method, hint)
+    for age in entry.get("MaxAgeSeconds", ()):
+        if not _is_number(age):
+            yield Problem("store-cors-invalid", "MaxAgeSeconds is no whole number of seconds", where, age)
+
+
+def _rule(number: int, entry: Entry) -> StoreRule:
+    def listed(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(entry.get(name, ())))
+
+    ages: Iterable[int] = map(int, entry.get("MaxAgeSeconds", ()))
+    return StoreRule(
+        number=number,
+        name="".join(entry.get("ID", ())),
+        origins=listed("AllowedOrigin"),
+        methods=listed("AllowedMethod"),
+        allow_headers=listed("AllowedHeader"),
+        expose_headers=listed("ExposeHeader"),
+        max_age=next(iter(ages), None),
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+
+
+def _foreign(name: str, why: str) -> ConfigurationError:
+    hint = "give what the store's console, get-bucket-cors or its API gives: JSON or XML"
+    return ConfigurationError([Problem("store-cors-foreign", f"not a CORS configuration: {why}", name, hint=hint)])

@@ -1,0 +1,158 @@
+"""From an object store's rules to one policy (Fetch §3.2): every file of a store is under all of its rules at once.
+
+Never widens: no origin, header or method is let in that each rule which the policy stands for did not let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from cdnserve.errors import Problem
+from cdnserve.manifest.field_names import request_header_problems, response_header_problems
+from cdnserve.manifest.object_store.rules import StoreRule
+from cdnserve.manifest.origins import Tolerance, origin_problems
+from cdnserve.rules.cors import ANY, Policy
+
+_READING = ("GET", "HEAD")
+_WHY_ANY = (
+    'it lets every origin read, and only cors = "any" does so here; that also exposes every response header and '
+    "allows every request header"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The headers of one side, requests or responses."""
+
+    names: Callable[[StoreRule], tuple[str, ...]]
+    covers: Callable[[StoreRule, str], bool]
+    problems: Callable[[str], Iterator[Problem]]
+
+
+_REQUEST = _Side(lambda rule: rule.allow_headers, StoreRule.covers_header, request_header_problems)
+_RESPONSE = _Side(lambda rule: rule.expose_headers, StoreRule.exposes, response_header_problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A policy, `None` where nothing could be translated, and all that differs from the store, as warnings."""
+
+    policy: Policy | None
+    differences: tuple[Problem, ...]
+
+
+def translate(rules: Sequence[StoreRule], name: str, *, take_any: bool = False) -> Translation:
+    """Translate the rules that let pages read; `take_any` accepts `cors = "any"` where it is wider in headers."""
+    told = [problem for rule in rules for problem in _methods(rule)]
+    reading = [rule for rule in rules if "GET" in rule.methods]
+    unbounded = [rule for rule in reading if "*" in rule.origins]
+    # A store takes the first rule that matches, so that only the first one can stand for all.
+    if unbounded and (take_any or (reading[0] in unbounded and _is_as_wide_as_any(reading[0]))):
+        return Translation(ANY, (*told, *(_any_taken(rule) for rule in unbounded if not _is_as_wide_as_any(rule))))
+    told += [_any_left_out(rule) for rule in unbounded]
+    kept = {rule: tuple(_origins(rule, told)) for rule in reading}
+    used = [rule for rule in reading if kept[rule]]
+    origins = tuple(dict.fromkeys(origin for rule in used for origin in kept[rule]))
+    if not origins:
+        return Translation(None, tuple(told))
+    policy = Policy(
+        name,
+        allow_origins=tuple(origin for origin in origins if origin != "null"),
+        allow_methods=tuple(method for method in _READING if all(method in rule.methods for rule in used)),
+        allow_headers=_headers(used, _REQUEST, told),
+        expose_headers=_headers(used, _RESPONSE, told),
+        max_age=_max_age(used, told),
+        allow_null_origin="null" in origins,
+    )
+    return Translation(policy, (*told, _credentials()))
+
+
+def _methods(rule: StoreRule) -> Iterator[Problem]:
+    others = [method for method in rule.methods if method not in _READING]
+    if "GET" not in rule.methods:
+        message = "left out: it lets no page read, and this server takes no uploads"
+        yield _at(rule, Problem("store-cors-method", message, value=", ".join(rule.methods)))
+    elif others:
+        message = "left out: this server answers GET, HEAD and OPTIONS alone"
+        yield _at(rule, Problem("store-cors-method", message, value=", ".join(others)))
+
+
+def _is_as_wide_as_any(rule: StoreRule) -> bool:
+    return "*" in rule.allow_headers and "*" in rule.expose_headers and set(_READING) <= set(rule.methods)
+
+
+def _any_taken(rule: StoreRule) -> Problem:
+    return _at(rule, Problem("store-cors-any", _WHY_ANY, value="*"))
+
+
+def _any_left_out(rule: StoreRule) -> Problem:
+    hint = "if scripts may read every header, as they may on any public CDN: --any"
+    return _at(rule, Problem("store-cors-any", f"left out: {_WHY_ANY}", value="*", hint=hint))
+
+
+def _origins(rule: StoreRule, told: list[Problem]) -> Iterator[str]:
+    """Yield the patterns that mean here what they mean to the store, or less."""
+    for pattern in rule.origins:
+        problem = _origin_problem(pattern)
+        if problem:
+            message = f"left out: {problem.message}"
+            # The manifest's own hint for a glob names a wider pattern.
+            hint = "list each origin that it stands for" if "*" in pattern else problem.hint
+            told.append(_at(rule, Problem("store-cors-origin", message, value=pattern, hint=hint)))
+        elif pattern != "*":
+            yield pattern
+
+
+def _origin_problem(pattern: str) -> Problem | None:
+    if pattern in ("*", "null"):
+        return None
+    if pattern.endswith(":*"):
+        # Ours covers the origin without a port too, the store's does not.
+        return Problem("store-cors-origin", "* for a port would let in the origin without a port as well")
+    return next(origin_problems(pattern, Tolerance()), None)
+
+
+def _headers(rules: Sequence[StoreRule], side: _Side, told: list[Problem]) -> tuple[str, ...]:
+    """Give the header names that every rule has; `*` only where all have it."""
+    if all("*" in side.names(rule) for rule in rules):
+        return ("*",)
+    kept: dict[str, str] = {}
+    for rule in rules:
+        for name in side.names(rule):
+            why = _header_fault(name, rules, side)
+            if why:
+                told.append(_at(rule, Problem("store-cors-header", f"left out: {why}", value=name)))
+            else:
+                kept.setdefault(name.lower(), name)
+    return tuple(kept.values())
+
+
+def _header_fault(name: str, rules: Sequence[StoreRule], side: _Side) -> str:
+    if name != "*" and "*" in name:
+        return "a header's name can't hold a *, so list each one"
+    if problem := next(side.problems(name), None):
+        return problem.message
+    if all(side.covers(rule, name) for rule in rules):
+        return ""
+    return "not every rule that lets pages read has it, and they share one policy"
+
+
+def _max_age(rules: Sequence[StoreRule], told: list[Problem]) -> int | None:
+    known = [rule.max_age for rule in rules if rule.max_age is not None]
+    shortest = min(known) if len(known) == len(rules) else None
+    for rule in rules:
+        if rule.max_age not in (None, shortest):
+            message = "left out: the shortest time of all rules that let pages read holds, or none if one says none"
+            told.append(_at(rule, Problem("store-cors-max-age", message, value=str(rule.max_age))))
+    return shortest
+
+
+def _credentials() -> Problem:
+    message = "a store may let pages of listed origins send cookies; the policy does not"
+    hint = "if a page needs that: allow-credentials = true"
+    return Problem("store-cors-credentials", message, hint=hint, warning=True)
+
+
+def _at(rule: StoreRule, problem: Problem) -> Problem:
+    return replace(problem, where=rule.label, warning=True)

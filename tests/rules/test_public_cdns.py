@@ -1,0 +1,224 @@
+"""Addresses on public CDNs, and the files of npm packages that they stand for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, cdn_of, find_addresses, read_address
+
+
+def one(url: str) -> PackageFile:
+    """Give the only file that an address stands for."""
+    found = read_address(url)
+    assert isinstance(found, Mapped), found
+    (file,) = found.files
+    return file
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "requirement", "files"),
+    [
+        pytest.param(
+            "https://cdn.jsdelivr.net/npm/jquery@3.7.1/dist/jquery.js",
+            *("jquery", "3.7.1", ("dist/jquery.js",)),
+            id="jsDelivr, an exact version",
+        ),
+        pytest.param(
+            "https://cdn.jsdelivr.net/npm/a@1/x.min.js",
+            *("a", "1", ("x.min.js", "x.js")),
+            id="jsDelivr, a minified file that it may have made itself",
+        ),
+        pytest.param("https://cdn.jsdelivr.net/npm/vue", "vue", "", (), id="jsDelivr, the default file"),
+        pytest.param(
+            "https://cdn.jsdelivr.net/npm/@vue/compat@latest/a.js",
+            *("@vue/compat", "latest", ("a.js",)),
+            id="jsDelivr, a scope and a tag",
+        ),
+        pytest.param("//fastly.jsdelivr.net/npm/a@1/b.js", "a", "1", ("b.js",), id="another host of jsDelivr"),
+        pytest.param("https://unpkg.com/vue@^3.4/b.js", "vue", "^3.4", ("b.js",), id="unpkg, a range"),
+        pytest.param("https://unpkg.com/a@%3E%3D1%20%3C2/b.js", "a", ">=1 <2", ("b.js",), id="an escaped range"),
+        pytest.param("https://unpkg.com/%40scope%2Fa@1/b.js", "@scope/a", "1", ("b.js",), id="an escaped scope"),
+        pytest.param("https://unpkg.com/three@0.160.0/", "three", "0.160.0", ("/",), id="unpkg, the whole package"),
+        pytest.param(
+            "https://unpkg.com/three@0.160.0/examples/jsm/",
+            *("three", "0.160.0", ("examples/jsm/",)),
+            id="unpkg, a folder",
+        ),
+        pytest.param(
+            "https://cdnjs.cloudflare.com/ajax/libs/lodash.js/4.17.21/lodash.min.js",
+            *("lodash.js", "4.17.21", ("lodash.min.js",)),
+            id="cdnjs, in its own names",
+        ),
+        pytest.param(
+            "http://ajax.googleapis.com/ajax/libs/jquery/3.7.1/jquery.min.js",
+            *("jquery", "3.7.1", ("dist/jquery.min.js", "jquery.min.js")),
+            id="Google, jQuery",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/jqueryui/1.12.1/jquery-ui.min.js",
+            *("jquery-ui-dist", "1.12.1", ("dist/jquery-ui.min.js", "jquery-ui.min.js")),
+            id="Google, jQuery UI before its package had builds",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/jqueryui/1.13.2/jquery-ui.min.js",
+            *("jquery-ui", "1.13.2", ("dist/jquery-ui.min.js", "jquery-ui.min.js")),
+            id="Google, jQuery UI",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/threejs/r84/three.min.js",
+            *("three", "0.84.0", ("build/three.min.js",)),
+            id="Google, a revision of three.js",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/angularjs/1.8.2/angular-route.min.js",
+            *("angular-route", "1.8.2", ("angular-route.min.js",)),
+            id="Google, a part of AngularJS",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/angularjs/1.8.2/i18n/angular-locale_de.js",
+            *("angular-i18n", "1.8.2", ("angular-locale_de.js",)),
+            id="Google, a locale of AngularJS",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/webfont/1.6.26/webfont.js",
+            *("webfontloader", "1.6.26", ("webfontloader.js",)),
+            id="Google, a file with another name",
+        ),
+        pytest.param(
+            "https://code.jquery.com/jquery-3.7.1.slim.min.js",
+            *("jquery", "3.7.1", ("dist/jquery.slim.min.js",)),
+            id="jQuery's CDN",
+        ),
+        pytest.param(
+            "https://code.jquery.com/jquery-migrate-3.4.1.js",
+            *("jquery-migrate", "3.4.1", ("dist/jquery-migrate.js",)),
+            id="jQuery's CDN, migrate",
+        ),
+        pytest.param(
+            "https://code.jquery.com/qunit/qunit-2.19.4.css",
+            *("qunit", "2.19.4", ("qunit/qunit.css",)),
+            id="jQuery's CDN, QUnit",
+        ),
+        pytest.param(
+            "https://stackpath.bootstrapcdn.com/bootstrap/4.5.2/css/bootstrap.min.css",
+            *("bootstrap", "4.5.2", ("dist/css/bootstrap.min.css",)),
+            id="BootstrapCDN",
+        ),
+        pytest.param(
+            "https://maxcdn.bootstrapcdn.com/font-awesome/4.7.0/css/font-awesome.min.css",
+            *("font-awesome", "4.7.0", ("css/font-awesome.min.css",)),
+            id="BootstrapCDN, Font Awesome",
+        ),
+    ],
+)
+def test_an_address_stands_for_a_file(url: str, name: str, requirement: str, files: tuple[str, ...]) -> None:
+    file = one(url)
+    assert (name, requirement, files, False) == (file.name, file.requirement, file.files, file.is_built)
+
+
+@pytest.mark.parametrize(
+    ("url", "files"),
+    [
+        pytest.param("https://esm.sh/preact@10", (), id="esm.sh"),
+        pytest.param("https://esm.sh/v135/preact@10", (), id="a pinned build of esm.sh"),
+        pytest.param("https://esm.sh/stable/preact@10", (), id="a stable build of esm.sh"),
+        pytest.param("https://esm.sh/*preact@10", (), id="dependencies that the page's import map has"),
+        pytest.param("https://esm.sh/preact@10/hooks", ("hooks",), id="a subpath"),
+        pytest.param("https://esm.sh/preact@10?bundle&target=es2022", (), id="options that change no behaviour"),
+        pytest.param("https://esm.run/preact@10", (), id="esm.run"),
+        pytest.param("https://cdn.jsdelivr.net/npm/preact@10/+esm", (), id="a module of jsDelivr"),
+        pytest.param("https://cdn.jsdelivr.net/npm/preact@10/hooks/+esm", ("hooks",), id="a module's subpath"),
+        pytest.param("https://unpkg.com/preact@10?module", (), id="a module of unpkg"),
+    ],
+)
+def test_an_address_stands_for_a_module(url: str, files: tuple[str, ...]) -> None:
+    file = one(url)
+    assert ("preact", "10", files, True) == (file.name, file.requirement, file.files, file.is_built)
+
+
+def test_a_stylesheet_of_esm_sh_is_a_file() -> None:
+    assert not one("https://esm.sh/bulma@1/css/bulma.css").is_built
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        pytest.param("https://cdn.jsdelivr.net/combine/npm/a,npm/b", "several files in one", id="combined"),
+        pytest.param("https://cdn.jsdelivr.net/gh/a/b@1/c.js", "GitHub", id="GitHub"),
+        pytest.param("https://cdn.jsdelivr.net/wp/a.js", "WordPress", id="WordPress"),
+        pytest.param("https://cdn.jsdelivr.net/sm/abc.js", "no file", id="another part of jsDelivr"),
+        pytest.param("https://cdn.jsdelivr.net/npm/a@1/../b.js", "no single file", id="a path that leads up"),
+        pytest.param(
+            "https://cdn.jsdelivr.net/npm/a@1/%2e%2e/b.js", "no single file", id="escaped, a path that leads up"
+        ),
+        pytest.param("https://cdn.jsdelivr.net/npm/a@1/b//c.js", "no single file", id="an empty segment"),
+        pytest.param("https://cdn.jsdelivr.net/npm/a@1/%ff.js", "UTF-8", id="no UTF-8"),
+        pytest.param("https://unpkg.com/", "no file", id="unpkg's own page"),
+        pytest.param("https://unpkg.com/browse/a@1/", "no file", id="unpkg's listing"),
+        pytest.param("https://unpkg.com/a@1/?meta", "no file", id="unpkg's metadata"),
+        pytest.param("https://unpkg.com/a@1/b/?module", "folder of modules", id="a folder of modules"),
+        pytest.param("https://esm.sh/gh/a/b", "not from npm", id="esm.sh, GitHub"),
+        pytest.param("https://esm.sh/jsr/@a/b", "not from npm", id="esm.sh, JSR"),
+        pytest.param("https://esm.sh/a@1?dev", "option dev", id="a development build"),
+        pytest.param("https://esm.sh/a@1?deps=b@2", "option deps", id="other dependencies"),
+        pytest.param("https://esm.sh/a@1/es2022/a.mjs", "inner file", id="an inner file of a build"),
+        pytest.param("https://esm.sh/a@1&deps=b/", "no npm package", id="options in the path"),
+        pytest.param("https://esm.run/", "no npm package", id="esm.run's own page"),
+        pytest.param("https://cdnjs.cloudflare.com/ajax/libs/a/1", "no file", id="no file of cdnjs"),
+        pytest.param("https://ajax.googleapis.com/ajax/libs/dojo/1.13.0/dojo/dojo.js", "builds of dojo", id="dojo"),
+        pytest.param("https://code.jquery.com/jquery-latest.js", "no version", id="a version that moved"),
+        pytest.param("https://maxcdn.bootstrapcdn.com/x/1/a.css", "npm has", id="unknown at BootstrapCDN"),
+        pytest.param("https://fonts.gstatic.com/s/inter/v1/x.woff2", "font file", id="a font file"),
+    ],
+)
+def test_an_address_has_no_counterpart(url: str, reason: str) -> None:
+    found = read_address(url)
+    assert isinstance(found, Unmapped)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://example.com/npm/vue", id="another host"),
+        pytest.param("https://unpkg.com.example/vue", id="a host that begins the same"),
+        pytest.param("https://cdn.jsdelivr.net:8443/npm/vue", id="another port"),
+        pytest.param("https://cdn.jsdelivr.net:x/npm/vue", id="no port"),
+        pytest.param("https://me@unpkg.com/vue", id="a user"),
+        pytest.param("ftp://unpkg.com/vue", id="another scheme"),
+        pytest.param("/npm/vue", id="a path"),
+        pytest.param("https://[::1/vue", id="no URL"),
+        pytest.param("https://unpkg.com/" + "x" * 5000, id="too long"),
+    ],
+)
+def test_an_address_is_elsewhere(url: str) -> None:
+    assert (None, "") == (read_address(url), cdn_of(url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param(" https://unpkg.com/vue\n", id="blanks around"),
+        pytest.param("https://unp\nkg.com/v\tue", id="a newline and a tab inside"),
+        pytest.param("HTTPS://UNPKG.COM/vue", id="capitals"),
+        pytest.param("https://unpkg.com./vue", id="a dot at the end of the host"),
+        pytest.param("https://unpkg.com:443/vue#x", id="the scheme's port and a fragment"),
+    ],
+)
+def test_an_address_is_read_as_browsers_read_it(url: str) -> None:
+    assert PackageFile("vue", "", (), ("unpkg", "browser", "main")) == one(url)
+
+
+@given(st.text(max_size=80), st.sampled_from(["cdn.jsdelivr.net/npm", "unpkg.com", "esm.sh", "fonts.googleapis.com"]))
+def test_no_address_breaks_the_reader(rest: str, start: str) -> None:
+    found = read_address(f"https://{start}/{rest}")
+    files = found.files if isinstance(found, Mapped) else ()
+    assert [] == [path for file in files for path in file.files if ".." in path.split("/") or path.startswith("//")]
+
+
+def test_addresses_are_found_in_a_text() -> None:
+    text = "import 'https://esm.sh/a'; f('//unpkg.com/b.js'); g(`https://example.com/c.js`) // https://esm.sh/d"
+    assert ["https://esm.sh/a", "//unpkg.com/b.js", "https://esm.sh/d"] == [url for _, url in find_addresses(text)]
+    assert [text.index(url) for _, url in find_addresses(text)] == [at for at, _ in find_addresses(text)]
