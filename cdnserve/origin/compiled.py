@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from cdnserve.manifest.matching import RuleMatcher
 from cdnserve.manifest.values import Rule
+from cdnserve.origin.aliases import Aliases, Lead
 from cdnserve.origin.message import Fields
+from cdnserve.origin.paths import NoPath, logical_path
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules import media_types
 from cdnserve.rules.cors import CompiledPolicy
@@ -28,6 +31,8 @@ class PublishRule:
         self.rule = rule
         self.policy = CompiledPolicy(rule.cors)
         self.cache_control = rule.cache.control.encode("latin-1")
+        targeted = rule.cache.cdn_control.encode("latin-1")
+        self.cdn_cache_control: Fields = ((b"cdn-cache-control", targeted),) if targeted else ()
 
     def describe(self, path: str) -> Fields:
         """Give the headers that say what a file's content is and how it may be used."""
@@ -35,6 +40,21 @@ class PublishRule:
         if self.rule.documents == "sandbox" and media_types.is_document(path):
             return (kind, NO_SNIFF, _SANDBOX)
         return (kind, NO_SNIFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a request path names: `rule` is the one that publishes it, `asset` the file that lies there.
+
+    `path` is the file's own logical path, however it was asked for. Where the address is an alias there is no asset,
+    but a `location`: the reference to `path`. `hint` is what a 404 may say.
+    """
+
+    path: str
+    rule: PublishRule | None
+    asset: Asset | None = None
+    location: str = ""
+    hint: str = ""
 
 
 class Origin:
@@ -46,13 +66,41 @@ class Origin:
         self.rules = tuple(PublishRule(rule) for rule in catalog.rules)
         self._matcher = RuleMatcher(catalog.rules)
 
-    def find(self, path: str) -> tuple[PublishRule | None, Asset | None]:
-        """Look up a logical path: the rule that publishes it, and the asset if a file lies there."""
+    def locate(self, raw_path: bytes) -> Found | NoPath:
+        """Look up a request target's path, as it came."""
+        path = logical_path(raw_path)
+        if isinstance(path, str):
+            return self.find(path)
+        # No file's path ends in a slash, but a library's address may.
+        folder = logical_path(raw_path.removesuffix(b"/"))
+        lead = self._aliases.find(folder, as_folder=True) if isinstance(folder, str) else None
+        return self._follow(lead) if lead and lead.location else path
+
+    def find(self, path: str) -> Found:
+        """Look up a logical path."""
         asset = self.catalog.assets.get(path)
         if asset is not None:
-            return self.rules[asset.rule], asset
+            return Found(path, self.rules[asset.rule], asset)
+        lead = self._aliases.find(path)
+        if lead is None:
+            return Found(path, self._rule(path))
+        found = self._follow(lead)
+        return found if found.rule else Found(path, self._rule(path), hint=lead.hint)
+
+    def _follow(self, lead: Lead) -> Found:
+        asset = self.catalog.assets.get(lead.path)
+        if asset is None:
+            return Found(lead.path, self._rule(lead.path), hint=lead.hint)
+        rule = self.rules[asset.rule]
+        return Found(lead.path, rule, None, lead.location) if lead.location else Found(lead.path, rule, asset)
+
+    def _rule(self, path: str) -> PublishRule | None:
         at = self._matcher.find(path)
-        return (None if at is None else self.rules[at]), None
+        return None if at is None else self.rules[at]
+
+    @cached_property
+    def _aliases(self) -> Aliases:
+        return Aliases(self.catalog, self.paths)
 
     @cached_property
     def paths(self) -> Sequence[str]:

@@ -53,7 +53,8 @@ def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Rep
 
 
 def _validators(rule: PublishRule, representation: Representation) -> Fields:
-    return (b"etag", entity_tag(representation).encode("latin-1")), (b"cache-control", rule.cache_control)
+    tag = entity_tag(representation).encode("latin-1")
+    return ((b"etag", tag), (b"cache-control", rule.cache_control), *rule.cdn_cache_control)
 
 
 def _digests(asset: Asset, representation: Representation) -> Fields:
@@ -142,6 +143,6 @@ def _refusal(selected: _Selected, status: int, text: str, depends_on: tuple[str,
     # Fresh as the file is, so Vary names the fields that led here: else one client's odd request,
     # stored by a shared cache, would be everybody's answer.
     control, tag = selected.rule.cache_control.decode("latin-1"), entity_tag(selected.representation)
-    more += ((b"etag", tag.encode("latin-1")),)
+    more += ((b"etag", tag.encode("latin-1")), *selected.rule.cdn_cache_control)
     line = Line(status, control, text)
     return plain(selected.request, selected.rule, line, more, selected.codings + depends_on)

@@ -8,36 +8,46 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdnserve.origin import files, options
-from cdnserve.origin.compiled import Origin, PublishRule
+from cdnserve.origin.compiled import Found, Origin, PublishRule
 from cdnserve.origin.host import is_valid_host
 from cdnserve.origin.message import Reply, Request
-from cdnserve.origin.paths import NoPath, logical_path
+from cdnserve.origin.paths import NoPath
 from cdnserve.origin.replies import Line, plain
 from cdnserve.origin.suggestions import suggest
-from cdnserve.release.catalog import Asset
-from cdnserve.rules.caching import NO_STORE, NOT_FOUND
+from cdnserve.origin.tags import tag_fields
+from cdnserve.rules.caching import ALIAS, NO_STORE, NOT_FOUND
 from cdnserve.rules.cors import ALLOWED_METHODS
 
 
 def respond(request: Request, origin: Origin) -> Reply:
     """Decide status, headers and content of the response to any request."""
-    path, rule, asset = _find(request, origin)
-    return _to_method(request, _refuse(request, rule) or _answer(request, origin, path, rule, asset))
+    found = origin.locate(request.raw_path)
+    reply = _refuse(request, _rule(found)) or _answer(request, origin, found)
+    return _to_method(request, _tagged(reply, origin, found))
 
 
 def failure(request: Request, origin: Origin, status: int, text: str) -> Reply:
     """Reply to a failure of ours (500, 503) so that whoever may read the path may read its status."""
-    return _to_method(request, plain(request, _find(request, origin)[1], Line(status, NO_STORE, text)))
+    rule = _rule(origin.locate(request.raw_path))
+    return _to_method(request, plain(request, rule, Line(status, NO_STORE, text)))
+
+
+def _rule(found: Found | NoPath) -> PublishRule | None:
+    return None if isinstance(found, NoPath) else found.rule
+
+
+def _tagged(reply: Reply, origin: Origin, found: Found | NoPath) -> Reply:
+    """Tag what a cache may keep; whatever is purged must go with all that was said of it."""
+    names = origin.catalog.site.cache_tags
+    if not names or isinstance(found, NoPath) or reply.header(b"cache-control") in (None, _NO_STORE):
+        return reply
+    more = tag_fields(names, found.path, is_alias=bool(found.location))
+    return replace(reply, headers=reply.headers + more)
 
 
 def _to_method(request: Request, reply: Reply) -> Reply:
     # RFC 9110 §9.3.2: to HEAD the same header fields as to GET, and no content.
     return replace(reply, body=b"") if request.method == "HEAD" else reply
-
-
-def _find(request: Request, origin: Origin) -> tuple[str | NoPath, PublishRule | None, Asset | None]:
-    path = logical_path(request.raw_path)
-    return (path, None, None) if isinstance(path, NoPath) else (path, *origin.find(path))
 
 
 def _refuse(request: Request, rule: PublishRule | None) -> Reply | None:
@@ -49,25 +59,32 @@ def _refuse(request: Request, rule: PublishRule | None) -> Reply | None:
     return None
 
 
-def _answer(
-    request: Request, origin: Origin, path: str | NoPath, rule: PublishRule | None, asset: Asset | None
-) -> Reply:
+def _answer(request: Request, origin: Origin, found: Found | NoPath) -> Reply:
     if request.method == "OPTIONS":
         if request.raw_path == b"*":
             return options.capabilities(request, None)
         # Whether a file lies there or not: the script that asks shall be able to read the 404.
-        if rule is not None and (answer := options.preflight(request, rule)):
+        if (rule := _rule(found)) is not None and (answer := options.preflight(request, rule)):
             return answer
-    if path is NoPath.MALFORMED:
+    if found is NoPath.MALFORMED:
         return plain(request, None, Line(400, NO_STORE, "The path is malformed."))
-    if isinstance(path, NoPath) or rule is None:
+    if isinstance(found, NoPath) or found.rule is None:
         return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
-    if asset is None:
-        text = f"{_NOT_FOUND} {suggest(path, origin.paths)}".rstrip()
-        return plain(request, rule, Line(404, NOT_FOUND.control, text))
+    if found.asset is None and not found.location:
+        text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.paths)}".rstrip()
+        return plain(request, found.rule, Line(404, NOT_FOUND.control, text))
     if request.method == "OPTIONS":
-        return options.capabilities(request, rule)
-    return files.reply(request, path, rule, asset, origin.clock())
+        return options.capabilities(request, found.rule)
+    if found.asset is None:
+        return _redirect(request, found.rule, found.location)
+    return files.reply(request, found.path, found.rule, found.asset, origin.clock())
+
+
+def _redirect(request: Request, rule: PublishRule, location: str) -> Reply:
+    # Relative, so that it stays on this host and below whatever an edge puts before all paths (RFC 9110 §10.2.2).
+    line = Line(302, ALIAS.control, f"Today this address leads to {location}")
+    return plain(request, rule, line, ((b"location", location.encode("ascii")),))
 
 
 _NOT_FOUND = "No public file has this path."
+_NO_STORE = NO_STORE.encode("ascii")

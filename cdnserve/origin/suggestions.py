@@ -5,15 +5,18 @@ Never costs more than a bounded look at the neighbours, and never names what is 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from difflib import get_close_matches
+
+from cdnserve.manifest.packages import is_exact_version
+from cdnserve.rules.versions import ascending
 
 _NEIGHBOURS = 8  # on each side of where the path would stand
 _LONGEST_NAME = 48
 _MOST_VERSIONS = 24
 _MOST_SHOWN = 10
+_MOST_FILES = 400  # of a version, where its files of the same name are looked for
 
 
 def suggest(path: str, paths: Sequence[str]) -> str:
@@ -25,10 +28,10 @@ def suggest(path: str, paths: Sequence[str]) -> str:
     'Hosted versions of jquery: 3.7.1, 3.6.0.'
     """
     folder, slash, name = path.rpartition("/")
-    if near := _nearest(folder + slash, name, paths):
+    if near := _nearest(folder + slash, name, paths) or _elsewhere(path, name, paths):
         return f"Did you mean /{near}?"
     library, versions = _hosted_versions(path, paths)
-    newest = sorted(versions, key=_by_number, reverse=True)[:_MOST_SHOWN]
+    newest = _newest_first(versions)[:_MOST_SHOWN]
     return f"Hosted versions of {library}: {', '.join(newest)}." if versions else ""
 
 
@@ -53,10 +56,20 @@ def _hosted_versions(path: str, paths: Sequence[str]) -> tuple[str, list[str]]:
     return prefix.removeprefix("npm/").removesuffix("@"), [] if asked in versions else versions
 
 
-def _by_number(version: str) -> tuple[list[int], bool]:
-    # Good enough to show the newest first; a pre-release stands before its release (SemVer §11).
-    core, pre_release, _ = version.partition("-")
-    return [int(digits[:9]) for digits in re.findall("[0-9]+", core)], not pre_release
+def _newest_first(versions: Sequence[str]) -> list[str]:
+    """Sort versions by precedence, and behind them what only looks like one."""
+    exact = [version for version in versions if is_exact_version(version)]
+    return [*reversed(ascending(exact)), *sorted(set(versions) - set(exact), reverse=True)]
+
+
+def _elsewhere(path: str, name: str, paths: Sequence[str]) -> str | None:
+    """Find the file of the same name in another folder of the same version, the one that lies highest."""
+    prefix, version = _split_library(path)
+    if not prefix:
+        return None
+    low, high = _span(f"{prefix}{version}/", paths)
+    same = [one for one in paths[low : min(high, low + _MOST_FILES)] if one.endswith(f"/{name}")]
+    return min(same, key=lambda one: (one.count("/"), one), default=None)
 
 
 def _split_library(path: str) -> tuple[str, str]:

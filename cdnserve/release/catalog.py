@@ -14,7 +14,7 @@ from cdnserve.manifest.values import Rule, Site
 
 Coding = Literal["identity", "br", "gzip", "zstd"]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class CatalogDamageError(Exception):
@@ -52,14 +52,31 @@ class Asset(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return self.representations[0]
 
 
+class Entries(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a package.json names for whoever asks for no file: paths in the package, `""` where it names none.
+
+    Nothing says that such a file exists, or is public.
+    """
+
+    jsdelivr: str = ""
+    unpkg: str = ""
+    browser: str = ""
+    main: str = ""
+    style: str = ""
+
+
 class Catalog(msgspec.Struct, frozen=True):
-    """All that a release publishes; `assets` is keyed by logical path (no leading slash), sorted."""
+    """All that a release publishes; `assets` is keyed by logical path (no leading slash), sorted.
+
+    `packages` is keyed by the folder of each hosted library that has a package.json, public or not.
+    """
 
     schema: int
     number: int
     site: Site
     rules: tuple[Rule, ...]
     assets: dict[str, Asset]
+    packages: dict[str, Entries] = msgspec.field(default_factory=dict)
 
 
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):

@@ -66,7 +66,7 @@ def gather(
     gathered = Gathered({})
     if not ordered:
         return gathered
-    start = _settle(writer, max(signatures[path][3] for _, path in ordered))
+    start = settle(writer, max(signatures[path][3] for _, path in ordered))
     progress.start("reading", len(ordered), sum(signatures[path][0] for _, path in ordered))
     try:
         with Sources(tree.root) as sources, Blobs(writer.state) as blobs:
@@ -99,7 +99,7 @@ def is_proof(signature: Signature, start: int) -> bool:
     return changed + (_TICK if changed % _SECOND else _COARSE_TICK) <= start
 
 
-def _settle(writer: Writer, newest: int) -> int:
+def settle(writer: Writer, newest: int) -> int:
     """Wait until the clock has moved on from the newest file, if that is a matter of milliseconds; give the time."""
     while 0 < newest + _TICK - (now := writer.clock()) <= _TICK:
         time.sleep((newest + _TICK - now) / _SECOND)

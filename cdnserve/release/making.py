@@ -14,10 +14,11 @@ import msgspec
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError, sync_blobs
 from cdnserve.release.built import Built
-from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Representation, encode
+from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
 from cdnserve.release.gathering import Gathered, gather, keep
 from cdnserve.release.index import Index, make_index, write_index
 from cdnserve.release.inputs import Inputs, published, read_inputs
+from cdnserve.release.packages import read_packages
 from cdnserve.release.progress import Progress
 from cdnserve.release.promises import Recorded, broken, lock_incomplete, new_promises, promises, record
 from cdnserve.release.results import Results
@@ -60,9 +61,10 @@ def make(task: Task, writer: Writer) -> Built:
     results = _encode(task, writer, survey, gathered)
     immutable = {path: gathered.contents[path] for path in survey.immutable(gathered.contents)}
     new = new_promises(survey.inputs.lock, immutable, task.now)
+    packages = read_packages(task.tree, task.index, survey.previous, gathered, writer)
     # The promise is written down before anybody can read the bytes.
     recorded = record(task.tree.root, survey.inputs.lock, survey.inputs.governing.lock, new)
-    catalog = _catalog(survey, gathered, results, recorded)
+    catalog = _catalog(survey, gathered, results, recorded, packages)
     _sync(writer, catalog, survey.there)
     if changed := catalog != survey.previous:
         catalog = msgspec.structs.replace(catalog, number=writer.next_number())
@@ -94,7 +96,7 @@ def _survey(task: Task, writer: Writer) -> _Survey:
 
 
 def _gather(task: Task, writer: Writer, survey: _Survey) -> Gathered:
-    promised = promises(survey.inputs.lock, survey.previous)
+    promised = promises(survey.inputs.lock, survey.previous, *writer.store.left_behind())
     gathered = keep(survey.rules, task.tree, task.index, survey.previous, survey.there)
     rest = [path for path in survey.rules if path not in gathered.contents]
     # What was promised comes first, so that a broken promise is found before anything new is stored.
@@ -135,7 +137,9 @@ def _encode(task: Task, writer: Writer, survey: _Survey, gathered: Gathered) -> 
     return results
 
 
-def _catalog(survey: _Survey, gathered: Gathered, results: Results, recorded: Recorded) -> Catalog:
+def _catalog(
+    survey: _Survey, gathered: Gathered, results: Results, recorded: Recorded, packages: dict[str, Entries]
+) -> Catalog:
     """Put the catalog together under the number of the last release: they are equal when nothing changed."""
     dates = {path: recorded.modified(path) for path in survey.immutable(gathered.contents)}
     assets = {}
@@ -146,7 +150,7 @@ def _catalog(survey: _Survey, gathered: Gathered, results: Results, recorded: Re
             assets[path] = Asset(rule, content.sha384, content.sha512, (identity, *coded), dates.get(path))
     manifest = survey.inputs.manifest
     number = survey.previous.number if survey.previous else 0
-    return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets)
+    return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets, packages)
 
 
 def _sync(writer: Writer, catalog: Catalog, there: set[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from tests.contract.wire import Response
 
 # The last two are the edge's own, for what no origin ever sees.
-STATUSES = frozenset({200, 204, 206, 304, 400, 403, 404, 405, 406, 412, 416, 431, 505})
+STATUSES = frozenset({200, 204, 206, 302, 304, 400, 403, 404, 405, 406, 412, 416, 431, 505})
 NEVER_STORED = frozenset({400, 403, 405, 406, 431, 505})
 ALLOW = "GET, HEAD, OPTIONS"
 PREFLIGHT_ONLY = ("access-control-allow-methods", "access-control-allow-headers", "access-control-max-age")
@@ -19,6 +19,8 @@ PREFLIGHT_ONLY = ("access-control-allow-methods", "access-control-allow-headers"
 _DAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 IMF_FIXDATE = re.compile(rf"{_DAY}, [0-3][0-9] {_MONTH} [0-9]{{4}} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT")
 STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]+"')
+_SEGMENT = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+"
+_BELOW = re.compile(rf"(?:\./|(?:\.\./)+){_SEGMENT}(?:/{_SEGMENT})*")
 _PART = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 
@@ -33,9 +35,7 @@ def _names(response: Response, method: str) -> Iterator[str]:
     names = [name for name, _ in response.fields]
     yield from (f"{name!r} is not in lower case" for name in names if name != name.lower())
     yield from (f"{name!r} stands more than once" for name in sorted(set(names)) if names.count(name) > 1)
-    yield from (
-        f"{name!r} has no place here" for name in ("location", "set-cookie", "transfer-encoding") if name in names
-    )
+    yield from (f"{name!r} has no place here" for name in ("set-cookie", "transfer-encoding") if name in names)
 
 
 def _status(response: Response, method: str) -> Iterator[str]:
@@ -106,6 +106,15 @@ def _range(response: Response, method: str) -> Iterator[str]:
         yield f"{response.status} with Content-Range {place!r}"
 
 
+def _location(response: Response, method: str) -> Iterator[str]:
+    location = response.get("location")
+    if (location is not None) != (response.status == 302):
+        yield f"Location {location!r} on {response.status}"
+    elif location is not None and not _BELOW.fullmatch(location):
+        # Relative, and of characters that RFC 3986 has in a path: no other host, no scheme, no second header.
+        yield f"Location {location!r}"
+
+
 def _validators(response: Response, method: str) -> Iterator[str]:
     tag = response.get("etag")
     if response.status in (200, 206, 304) and not STRONG_TAG.fullmatch(tag or ""):
@@ -138,6 +147,7 @@ _CHECKS: tuple[Callable[[Response, str], Iterator[str]], ...] = (
     _content,
     _allow,
     _range,
+    _location,
     _validators,
     _cors,
 )

@@ -33,19 +33,18 @@ NO_SNIFF = (b"x-content-type-options", b"nosniff")
     ],
 )
 def test_what_a_path_finds(path: str, policy: str | None, public: bool) -> None:
-    rule, asset = catalogs.ORIGIN.find(path)
-    assert policy == (rule and rule.policy.name)
-    assert public is (asset is not None)
+    found = catalogs.ORIGIN.find(path)
+    assert policy == (found.rule and found.rule.policy.name)
+    assert public is (found.asset is not None)
+    assert (path, "", "") == (found.path, found.location, found.hint)
 
 
 def test_the_asset_says_which_rule_published_it() -> None:
     """The policy is looked up by exactly the path that finds the file."""
     rules = (catalogs.rule("**", ANY), catalogs.rule("**", NONE))
     origin = catalogs.origin({"a.js": catalogs.asset("a.js", at=1)}, rules)
-    published, _ = origin.find("a.js")
-    matched, _ = origin.find("b.js")
-    assert published is origin.rules[1]
-    assert matched is origin.rules[0]
+    assert origin.find("a.js").rule is origin.rules[1]
+    assert origin.find("b.js").rule is origin.rules[0]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from cdnserve.origin import Reply, Stored, respond
 from cdnserve.origin.files import entity_tag
 from cdnserve.release.catalog import Coding
+from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import ANY
 from tests.origin import catalogs
 from tests.origin.catalogs import MODIFIED_DATE, SIZES, get, header, members, names, sha256
@@ -285,3 +286,28 @@ def test_last_modified_is_never_later_than_the_response() -> None:
         None,
         "Sun, 15 Jun 2025 15:06:40 GMT",
     )
+
+
+CDN = Cache("edge", cdn_max_age=31_536_000)
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        pytest.param(200, {}, id="whole"),
+        pytest.param(206, {"range": "bytes=0-1"}, id="a range"),
+        pytest.param(304, {"if_none_match": "*"}, id="not modified"),
+        pytest.param(412, {"if_match": '"x"'}, id="a precondition that failed"),
+        pytest.param(416, {"range": "bytes=9999-"}, id="an unsatisfiable range"),
+        pytest.param(406, {"accept_encoding": "*;q=0"}, id="nothing acceptable"),
+    ],
+)
+def test_a_cdn_is_told_what_browsers_are_not(status: int, fields: dict[str, str]) -> None:
+    """RFC 9213 §3: wherever Cache-Control is that of the file."""
+    files = {"a.js": catalogs.asset("a.js")}
+    for cache, control in ((CDN, "max-age=31536000"), (REVALIDATE, None)):
+        origin = catalogs.origin(files, (catalogs.rule("**", ANY, cache),))
+        reply = respond(catalogs.request("GET", "/a.js", **fields), origin)
+        assert status == reply.status
+        assert (control if status != 406 else None) == header(reply, "cdn-cache-control")
+        assert ("no-store" if status == 406 else "public, no-cache") == header(reply, "cache-control")

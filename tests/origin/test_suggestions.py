@@ -46,6 +46,11 @@ PATHS = sorted([
             "npm/@scope/pkg@3/index.js", "Hosted versions of @scope/pkg: 2.0.0, 1.0.0.", id="a version of a scope"
         ),
         pytest.param("npm/jquery@/x.js", "Hosted versions of jquery: 3.7.1, 3.7.1-beta.1, 3.6.0.", id="no version"),
+        pytest.param(
+            "npm/jquery@3.6.0/jquery.slim.js",
+            "Did you mean /npm/jquery@3.6.0/dist/jquery.slim.js?",
+            id="in another folder of the version",
+        ),
         pytest.param("npm/jquery@3.7.1/zzz.js", "", id="the version is hosted, but nothing near"),
         pytest.param("npm/lib@1.0.0", "Did you mean /npm/lib@1.0.0/a.js?", id="the folder of a version"),
         pytest.param("npm/unknown@1/x.js", "", id="a library that isn't hosted"),
@@ -66,6 +71,17 @@ def test_no_more_than_ten_versions_are_named() -> None:
     versions = suggest("npm/a@2/a.js", paths).removeprefix("Hosted versions of a: ").removesuffix(".").split(", ")
     assert len(versions) == 10
     assert all(f"npm/a@{version}/a.js" in paths for version in versions)
+
+
+def test_versions_are_named_by_precedence_and_before_what_is_none() -> None:
+    names = ("2.0.0", "10.0.0", "10.0.0-rc.1", "latest", "next")
+    words = suggest("lib@3/a.js", sorted(f"lib@{name}/b.js" for name in names))
+    assert words == "Hosted versions of lib: 10.0.0, 10.0.0-rc.1, 2.0.0, next, latest."
+
+
+def test_of_files_of_the_same_name_the_highest_is_meant() -> None:
+    paths = sorted(f"lib@1.0.0/{folder}/a.js" for folder in ("distribution/modules", "distribution", "sources"))
+    assert suggest("lib@1.0.0/a.js", paths) == "Did you mean /lib@1.0.0/distribution/a.js?"
 
 
 def test_a_long_name_beside_is_not_compared() -> None:

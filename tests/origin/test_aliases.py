@@ -1,0 +1,313 @@
+"""Aliases: a redirect to the best hosted version, never off the host, and only to what is public."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote, urljoin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdnserve.origin import Origin
+from tests.origin import catalogs, shelf
+from tests.origin.catalogs import header
+from tests.origin.shelf import DROP_IN, PLAIN, ask
+
+CACHED = "public, max-age=600, stale-while-revalidate=86400"
+BASE = "https://cdn.example.com"
+LISTED = "Hosted versions of jquery: 4.0.0-rc.1, 3.10.0, 3.7.1.\n"
+
+
+def leads_to(where: Origin, path: str) -> str:
+    """Follow a path's redirect, from below a prefix that an edge may have put there."""
+    reply = ask(where, "GET", path)
+    assert 302 == reply.status, reply
+    location = header(reply, "location") or ""
+    assert location.startswith(("./", "../"))
+    return urljoin(f"{BASE}/prefix{path}", location).removeprefix(f"{BASE}/prefix")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("/npm/jquery@3/dist/jquery.min.js", "jquery@3.10.0/dist/jquery.min.js", id="a major version"),
+        pytest.param("/npm/jquery@3.7/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="a minor version"),
+        pytest.param("/npm/jquery@latest/dist/jquery.js", "jquery@3.10.0/dist/jquery.js", id="latest"),
+        pytest.param("/npm/jquery@%5E3.6/dist/jquery.js", "jquery@3.10.0/dist/jquery.js", id="a caret, escaped"),
+        pytest.param("/npm/jquery@^3.6/dist/jquery.js", "jquery@3.10.0/dist/jquery.js", id="a caret as it is"),
+        pytest.param("/npm/jquery@~3.7/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="a tilde"),
+        pytest.param("/npm/jquery@3.x/dist/jquery.js", "jquery@3.10.0/dist/jquery.js", id="an x"),
+        pytest.param("/npm/jquery@*/dist/jquery.js", "jquery@3.10.0/dist/jquery.js", id="a star"),
+        pytest.param("/npm/jquery@>=3%20<3.8/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="a space, escaped"),
+        pytest.param("/npm/jquery@%3E%3D3%20%3C3.8/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="all escaped"),
+        pytest.param("/npm/jquery@2%7C%7C3.7/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="alternatives"),
+        pytest.param("/npm/jquery@v3.7.1/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="a v"),
+        pytest.param("/npm/jquery/dist/jquery.js", "jquery@3.10.0/dist/jquery.js", id="no version"),
+        pytest.param("/npm/@fontsource/inter@5/index.css", "@fontsource/inter@5.2.0/index.css", id="a scope"),
+        pytest.param("/npm/@fontsource/inter/index.css", "@fontsource/inter@5.2.0/index.css", id="a scope, no version"),
+        pytest.param("/npm/%6Aquery@3.7/dist/jquery.js", "jquery@3.7.1/dist/jquery.js", id="a needless escape"),
+        pytest.param(
+            "/npm/jquery@3.7/dist/odd/a%20b%25%23%3F.js", "jquery@3.7.1/dist/odd/a%20b%25%23%3F.js", id="an odd name"
+        ),
+        pytest.param("/npm/early/index.js", "early@1.0.0-beta.1/index.js", id="nothing but prereleases"),
+        pytest.param(
+            "/npm/jquery@4.0.0-rc.1%20-%204/dist/jquery.js", "jquery@4.0.0-rc.1/dist/jquery.js", id="a hyphen"
+        ),
+    ],
+)
+def test_an_alias_leads_to_the_best_hosted_version(path: str, expected: str) -> None:
+    assert f"/npm/{expected}" == leads_to(PLAIN, path)
+    assert f"/npm/{expected}" == leads_to(DROP_IN, path)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("/npm/vue@3.5.0", "vue@3.5.0/dist/vue.global.prod.js", id="an exact version"),
+        pytest.param("/npm/vue@3", "vue@3.5.0/dist/vue.global.prod.js", id="a range"),
+        pytest.param("/npm/vue", "vue@3.5.0/dist/vue.global.prod.js", id="no version"),
+        pytest.param("/npm/jquery", "jquery@3.10.0/dist/jquery.min.js", id="the minified one beside main"),
+        pytest.param("/npm/@fontsource/inter@5", "@fontsource/inter@5.2.0/index.css", id="a scope"),
+        pytest.param("/npm/early", "early@1.0.0-beta.1/index.js", id="without a package.json"),
+        pytest.param("/npm/partner", "partner@1.0.0/index.js", id="main is not public, index.js is"),
+    ],
+)
+def test_a_library_leads_to_its_default_file(path: str, expected: str, slash: str) -> None:
+    assert f"/npm/{expected}" == leads_to(PLAIN, path + slash)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("/jquery@3/dist/jquery.js", "/jquery@3.10.0/dist/jquery.js", id="a range"),
+        pytest.param("/jquery/dist/jquery.js", "/jquery@3.10.0/dist/jquery.js", id="no version"),
+        pytest.param("/@fontsource/inter@5/index.css", "/@fontsource/inter@5.2.0/index.css", id="a scope"),
+        pytest.param("/vue", "/vue@3.5.0/dist/vue.global.js", id="unpkg's default file"),
+        pytest.param("/vue@3.5.0/", "/vue@3.5.0/dist/vue.global.js", id="with a slash"),
+        pytest.param("/npm/x.js", "/npm@1.0.0/x.js", id="a library that is called npm"),
+    ],
+)
+def test_unpkgs_shape_stays_as_it_is(path: str, expected: str) -> None:
+    assert expected == leads_to(DROP_IN, path)
+    assert 404 == ask(PLAIN, "GET", path).status
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        pytest.param("/jquery@3.7.1/dist/jquery.js", "/npm/jquery@3.7.1/dist/jquery.js", id="unpkg"),
+        pytest.param("/@fontsource/inter@5.1.0/index.css", "/npm/@fontsource/inter@5.1.0/index.css", id="a scope"),
+        pytest.param("/ajax/libs/jquery/3.7.1/jquery.js", "/npm/jquery@3.7.1/dist/jquery.js", id="cdnjs"),
+        pytest.param(
+            "/ajax/libs/twitter-bootstrap/5.3.3/css/bootstrap.min.css",
+            "/npm/bootstrap@5.3.3/dist/css/bootstrap.min.css",
+            id="cdnjs, another name",
+        ),
+        pytest.param(
+            "/ajax/libs/popper.js/2.11.8/umd/popper.min.js",
+            "/npm/@popperjs/core@2.11.8/dist/umd/popper.min.js",
+            id="cdnjs, another name in this version",
+        ),
+        pytest.param("/partner@1.0.0/index.js", "/npm/partner@1.0.0/index.js", id="an allow-list"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT"])
+def test_an_exact_address_in_another_shape_gets_the_same_answer(path: str, own: str, method: str) -> None:
+    fields = {"origin": catalogs.APP}
+    assert ask(PLAIN, method, own, **fields) == ask(DROP_IN, method, path, **fields)
+    preflight = fields | {"access_control_request_method": "PUT"}
+    assert ask(PLAIN, "OPTIONS", own, **preflight) == ask(DROP_IN, "OPTIONS", path, **preflight)
+    absent = ask(PLAIN, method, path, **fields)
+    assert absent.status == (405 if method == "PUT" else 404)
+    assert header(absent, "access-control-allow-origin") is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/npm/jquery/lies-here.js", id="below a library's name"),
+        pytest.param("/npm/real@1/a.js", id="below a range"),
+        pytest.param("/npm/zzz.js", id="beside the libraries"),
+    ],
+)
+def test_a_file_that_lies_there_wins(path: str) -> None:
+    assert 200 == ask(DROP_IN, "GET", path).status
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        pytest.param("/npm/jquery@9/dist/jquery.js", LISTED, id="no version satisfies the range"),
+        pytest.param("/npm/jquery@3.7.0/dist/jquery.js", LISTED, id="an exact version that isn't hosted"),
+        pytest.param("/npm/jquery@next/dist/jquery.js", LISTED, id="a tag"),
+        pytest.param("/npm/jquery@9", LISTED, id="no file either"),
+        pytest.param("/npm/jquery@/dist/jquery.js", LISTED, id="an empty version"),
+        pytest.param("/npm/jquery@3.7.1%0b/x", "The path is malformed.\n", id="a control character"),
+        pytest.param(
+            "/npm/jquery@3/dist/jquery.mim.js",
+            "Did you mean /npm/jquery@3.10.0/dist/jquery.min.js?\n",
+            id="a near name in the best version",
+        ),
+        pytest.param(
+            "/npm/jquery/jquery.min.js", "Did you mean /npm/jquery@3.10.0/dist/jquery.min.js?\n", id="in another folder"
+        ),
+        pytest.param("/npm/nothing", "Did you mean /npm/nothing@1.0.0/other.js?\n", id="no default file"),
+        pytest.param("/npm/jquery@3/zzz.txt", "No public file has this path.\n", id="nothing near"),
+    ],
+)
+def test_what_leads_nowhere_is_told_with_what_is_hosted(path: str, words: str) -> None:
+    reply = ask(PLAIN, "GET", path)
+    assert isinstance(reply.body, bytes)
+    assert reply.body.decode().removeprefix("No public file has this path. ") == words
+    assert reply.status in (404, 400)
+    assert header(reply, "location") is None
+    if reply.status == 404:
+        assert "*" == header(reply, "access-control-allow-origin")
+        assert "public, max-age=60" == header(reply, "cache-control")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        pytest.param("/jquery@9/dist/jquery.js", LISTED, id="unpkg, no such version"),
+        pytest.param(
+            "/jquery@3.7.1/dist/jquery.mn.js",
+            "Did you mean /npm/jquery@3.7.1/dist/jquery.min.js?\n",
+            id="unpkg, no file",
+        ),
+        pytest.param("/ajax/libs/jquery/3/jquery.js", LISTED, id="cdnjs has no ranges"),
+        pytest.param("/ajax/libs/jquery/latest/jquery.js", LISTED, id="cdnjs has no tags"),
+        pytest.param(
+            "/ajax/libs/jquery/3.7.1/jquery.mn.js",
+            "Did you mean /npm/jquery@3.7.1/dist/jquery.min.js?\n",
+            id="cdnjs, no file",
+        ),
+    ],
+)
+def test_other_shapes_lead_nowhere_with_the_same_words(path: str, words: str) -> None:
+    reply = ask(DROP_IN, "GET", path)
+    assert (404, f"No public file has this path. {words}".encode()) == (reply.status, reply.body)
+    assert "*" == header(reply, "access-control-allow-origin")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/absent@3/x.js", id="a library that isn't hosted"),
+        pytest.param("/absent", id="its name alone"),
+        pytest.param("/ajax/libs/absent/1.0.0/x.js", id="cdnjs, not hosted"),
+        pytest.param("/ajax/libs/jquery/3.7.1", id="cdnjs has no default files"),
+        pytest.param("/ajax/other/jquery/3.7.1/jquery.js", id="not below libs"),
+        pytest.param("/npm/jquery@3/.git/config", id="a dot-folder"),
+        pytest.param("/npm/jquery@3/dist/jquery.js.map", id="left out by the rule"),
+        pytest.param("/npm/jquery@3/dist/", id="a folder in a library"),
+        pytest.param("/npm/jquery@9/", id="no such version, with a slash"),
+        pytest.param("/npm/jquery@3//", id="two slashes"),
+        pytest.param("/gh/jquery/jquery@3/dist/jquery.js", id="jsDelivr's GitHub"),
+        pytest.param("/combine/npm/jquery@3/dist/jquery.js", id="jsDelivr's combine"),
+        pytest.param("/-/jquery@3/dist/jquery.js", id="ours"),
+        pytest.param("/elsewhere/x.js", id="no rule"),
+        pytest.param("/", id="the root"),
+    ],
+)
+def test_what_no_rule_publishes_is_absent(path: str) -> None:
+    for where in (PLAIN, DROP_IN):
+        reply = ask(where, "GET", path)
+        assert (404, b"No public file has this path.\n") == (reply.status, reply.body)
+        assert header(reply, "access-control-allow-origin") is None
+        assert ask(where, "GET", "/never/heard/of.it") == reply
+
+
+def test_a_redirect_has_a_body_for_people_and_the_headers_of_its_class() -> None:
+    reply = ask(PLAIN, "GET", "/npm/jquery@3/dist/jquery.js", origin=catalogs.APP)
+    assert b"Today this address leads to ../../jquery@3.10.0/dist/jquery.js\n" == reply.body
+    assert CACHED == header(reply, "cache-control")
+    assert "*" == header(reply, "access-control-allow-origin")
+    assert "cross-origin" == header(reply, "cross-origin-resource-policy")
+    assert "text/plain; charset=utf-8" == header(reply, "content-type")
+    assert {"etag", "vary", "accept-ranges", "last-modified"}.isdisjoint(catalogs.names(reply))
+
+
+def test_head_gets_the_same_headers_and_no_content() -> None:
+    got, head = (ask(PLAIN, method, "/npm/jquery@3/dist/jquery.js") for method in ("GET", "HEAD"))
+    assert (302, got.headers, b"") == (head.status, head.headers, head.body)
+
+
+@pytest.mark.parametrize("fields", [{"range": "bytes=0-1"}, {"if_none_match": "*"}, {"if_match": '"x"'}])
+def test_ranges_and_preconditions_are_ignored(fields: dict[str, str]) -> None:
+    """RFC 9110 §13.2.1: ignored where the answer without them is no 2xx."""
+    path = "/npm/jquery@3/dist/jquery.js"
+    assert ask(PLAIN, "GET", path) == ask(PLAIN, "GET", path, **fields)
+
+
+def test_the_policy_is_that_of_the_file_that_it_leads_to() -> None:
+    for page, allowed in ((catalogs.APP, catalogs.APP), (catalogs.STRANGER, None)):
+        reply = ask(PLAIN, "GET", "/npm/partner/index.js", origin=page)
+        assert (302, "Origin") == (reply.status, header(reply, "vary"))
+        assert allowed == header(reply, "access-control-allow-origin")
+
+
+def test_a_preflight_for_an_alias_gets_the_answer_for_its_file() -> None:
+    asked = {"origin": catalogs.APP, "access_control_request_method": "PUT"}
+    for alias in ("/npm/partner/index.js", "/npm/partner@1/", "/npm/partner"):
+        for fields in (asked, asked | {"access_control_request_method": "GET"}, {}):
+            assert ask(PLAIN, "OPTIONS", "/npm/partner@1.0.0/index.js", **fields) == ask(
+                PLAIN, "OPTIONS", alias, **fields
+            )
+
+
+def test_another_method_is_refused_as_for_the_file() -> None:
+    assert ask(PLAIN, "POST", "/npm/jquery@3.10.0/dist/jquery.js") == ask(PLAIN, "POST", "/npm/jquery/dist/jquery.js")
+
+
+def test_a_file_is_found_without_a_look_at_aliases() -> None:
+    """What they need is computed once, and only when something else than a file was asked for."""
+    where = shelf.origin()
+    assert 200 == ask(where, "GET", "/npm/jquery@3.7.1/dist/jquery.js").status
+    assert {"_aliases", "paths"}.isdisjoint(vars(where))
+    ask(where, "GET", "/npm/jquery@3/dist/jquery.js")
+    assert {"_aliases", "paths"} <= set(vars(where))
+
+
+odd = st.sampled_from(
+    [
+        "..",
+        "%2e%2e",
+        ".",
+        "",
+        "%2f",
+        "\\",
+        "%5c",
+        "%0d%0aSet-Cookie: x",
+        "evil.example",
+        "javascript:alert(1)",
+        "@",
+        "%",
+    ]
+)
+known = st.sampled_from(
+    [*{segment for path in shelf.FILES for segment in path.split("/")}, "ajax", "libs", "3.7.1", "npm"]
+)
+ranges = st.sampled_from(["3", "latest", "^3", "%5E3", "*", "", "||||", ">=0" * 30, "9" * 400, "1.x", "%3E=1"])
+versioned = st.tuples(known, ranges).map("@".join)
+targets = st.lists(known | versioned | odd | st.text(max_size=8).map(lambda text: quote(text, safe="@^|")), max_size=6)
+public = set(shelf.FILES)
+
+
+@given(targets, st.sampled_from([PLAIN, DROP_IN]))
+def test_any_path_gets_an_answer_of_the_contract_or_leads_to_a_public_file(segments: list[str], where: Origin) -> None:
+    path = "/" + "/".join(segments)
+    reply = ask(where, "GET", path.encode("utf-8").decode("latin-1"))
+    assert reply.status in (200, 302, 400, 404)
+    if reply.status == 302:
+        location = header(reply, "location") or ""
+        assert location.isascii()
+        assert location.isprintable()
+        followed = urljoin(f"{BASE}{path}", location)
+        assert followed.startswith(f"{BASE}/")
+        at = unquote(followed.removeprefix(f"{BASE}/"))
+        assert at in public or (where is DROP_IN and f"npm/{at}" in public)
+        assert 200 == ask(where, "GET", followed.removeprefix(BASE)).status
+    else:
+        assert header(reply, "location") is None
