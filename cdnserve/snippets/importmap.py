@@ -24,7 +24,16 @@ _FOR_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 def importmap(subjects: Sequence[Subject], options: Options) -> str:
     """Write an import map as JSON that is safe inside an HTML script element."""
-    return json.dumps(import_map(subjects, options), indent=2).translate(_FOR_HTML)
+    return script_json(import_map(subjects, options))
+
+
+def script_json(value: object) -> str:
+    r"""Write JSON that is safe inside an HTML script element.
+
+    >>> print(script_json("</script>"))
+    "\u003c/script\u003e"
+    """
+    return json.dumps(value, indent=2).translate(_FOR_HTML)
 
 
 def import_map(subjects: Sequence[Subject], options: Options) -> dict[str, dict[str, str]]:

@@ -1,0 +1,66 @@
+"""`cdnserve import-cors`: an object store's CORS configuration as a policy of the manifest.
+
+Never an origin that the store does not let in: what has no equivalent is told and left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.options import json_option, root_option
+from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.terminal import write, write_json
+from cdnserve.errors import ConfigurationError, Problem
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--path", "paths", multiple=True, metavar="GLOB", help="The files to publish with it; repeatable.")
+@click.option("--name", default="", show_default="the rule's ID, else object-store", help="The policy's name.")
+@click.option("--any", "take_any", is_flag=True, help='Take cors = "any" for AllowedOrigin *, though it is wider.')
+@click.option("--write", "to_manifest", is_flag=True, help="Write behind ROOT/manifest.toml instead of to stdout.")
+@root_option
+@json_option
+def command(  # one for each option
+    file: Path,
+    paths: tuple[str, ...],
+    name: str,
+    take_any: bool,
+    to_manifest: bool,
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Translate an object store's CORS configuration.
+
+    FILE is S3's JSON or XML, which MinIO, R2 and Ceph have too. All its rules that let pages read become one
+    [cors.*] policy and one [[publish]] rule, as TOML to paste. The policy lets in no origin, header or method
+    that the store keeps out: what can't be said exactly is left out, and told.
+    """
+    from cdnserve.manifest.object_store.reading import read_configuration
+    from cdnserve.manifest.object_store.translating import translate
+    from cdnserve.manifest.object_store.writing import append_policy, policy_name, policy_text, taken_names
+
+    rules = read_configuration(file)
+    reading = [rule for rule in rules if "GET" in rule.methods]
+    own = reading[0].name if len(reading) == 1 else ""
+    translation = translate(rules, policy_name(name or own, taken_names(root)), take_any=take_any)
+    if translation.policy is None:
+        raise ConfigurationError((*translation.differences, _nothing(str(file))))
+    text = policy_text(translation.policy, paths)
+    told = (*translation.differences, *(append_policy(root, text) if to_manifest else ()))
+    if as_json:
+        write_json({"name": translation.policy.name, "toml": text, "problems": as_objects(told)})
+        return
+    report(told)
+    if to_manifest:
+        click.echo(f'written to {root / "manifest.toml"}: cors = "{translation.policy.name}"')
+        return
+    write([[(line, "")] for line in text.rstrip("\n").split("\n")])
+
+
+def _nothing(file: str) -> Problem:
+    message = "no rule of this configuration can be translated, so nothing was written"
+    return Problem("store-cors-empty", message, file, hint="write the policy by hand: see docs/cors.md")

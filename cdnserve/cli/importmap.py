@@ -1,0 +1,108 @@
+"""`cdnserve importmap`: an import map with integrity for hosted ES modules and all that they import.
+
+Never a map with a hole: what can't be resolved to a hosted file is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.current import build_release, open_release
+from cdnserve.cli.options import json_option, root_option, state_option
+from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.terminal import write, write_json
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest import is_package_name
+from cdnserve.rules.integrity import DEFAULT_ALGORITHM
+from cdnserve.rules.versions import is_range
+from cdnserve.snippets import Options, Subject, elements, metadata, of_asset, public_url, read_algorithms
+from cdnserve.snippets.graph.values import Wanted
+from cdnserve.snippets.importmap import script_json
+
+# The @ of a scope does not begin a range, and a range has no slash.
+_NAME = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<range>[^/]+))?(?:/(?P<path>.+))?", re.DOTALL)
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--format", "form", type=click.Choice(["json", "html"]), default="json", show_default=True, help="What to print."
+)
+@click.option("--preload", is_flag=True, help="With html: also a modulepreload link for each module.")
+@click.option("--relative", is_flag=True, help="Addresses that begin with /, for pages of the same host.")
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    metavar="NAME",
+    show_default=DEFAULT_ALGORITHM,
+    help="sha256, sha384 or sha512; repeatable.",
+)
+@root_option
+@state_option
+@json_option
+def command(  # one for each option
+    names: tuple[str, ...],
+    form: str,
+    preload: bool,
+    relative: bool,
+    algorithms: tuple[str, ...],
+    root: Path,
+    state: str | None,
+    as_json: bool,
+) -> None:
+    """Print an import map with integrity for hosted ES modules.
+
+    NAME is the name of a hosted library, with a range of versions and a path if need be: vue, vue@^3.4,
+    lit/decorators.js, @scope/name@1/path. The map names also what these modules import, in the versions that
+    their package.json files ask for, and has the integrity of every file.
+    """
+    from cdnserve.libraries.shelf import Shelf
+    from cdnserve.snippets.graph.modulemap import module_map
+    from cdnserve.snippets.graph.walk import module_graph
+
+    wanted, options = _wanted(names), Options(read_algorithms(algorithms))
+    store, catalog = open_release(root, state, build_release(root, state))
+    graph = module_graph(wanted, Shelf(root, store, catalog))
+    site = "" if relative else catalog.site.url
+    subjects = [replace(of_asset(catalog, path, module=True), url=public_url(path, site)) for path in graph.modules]
+    integrity = {subject.name: metadata(subject, options) for subject in subjects}
+    found = module_map(graph, lambda path: public_url(path, site), integrity)
+    warnings = (*graph.warnings, *_rule_warnings(subjects))
+    if as_json:
+        write_json({"importmap": found, "modules": graph.modules, "problems": as_objects(warnings)})
+        return
+    report(warnings)
+    text = script_json(found)
+    if form == "html":
+        at_once = [one for one in subjects if preload and one.kind == "module" and one.name not in graph.later]
+        links = (elements(subject, options)[0] for subject in at_once)
+        text = "\n".join(['<script type="importmap">', text, "</script>", *links])
+    write([[(line, "")] for line in text.split("\n")])
+
+
+def _wanted(names: Sequence[str]) -> list[Wanted]:
+    found, wrong = [], []
+    for name in names:
+        match = _NAME.fullmatch(name)
+        version = match["range"] if match else None
+        if match and is_package_name(match["name"]) and (version is None or is_range(version)):
+            found.append(Wanted(match["name"], version, f"./{match['path']}" if match["path"] else "."))
+        else:
+            hint = "say NAME, NAME@RANGE or NAME/PATH, as vue, vue@^3.4 or lit/decorators.js"
+            wrong.append(Problem("module-name", "this names no hosted module", value=name, hint=hint))
+    if wrong:
+        raise ConfigurationError(wrong)
+    return found
+
+
+def _rule_warnings(subjects: Sequence[Subject]) -> list[Problem]:
+    """Tell what the rules of the modules mean for the page, each thing once."""
+    first = {remark: subject.name for subject in reversed(subjects) for remark in subject.remarks}
+    return [Problem("module-rule", remark, path, warning=True) for remark, path in sorted(first.items())]

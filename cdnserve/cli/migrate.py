@@ -1,0 +1,138 @@
+"""`cdnserve migrate`: pages that load from public CDNs load the same files from here, with integrity.
+
+Never changes a page before every library that it needs is verified and in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.migration import Outcome, PagePlan, Plan, Surroundings, make_plan
+from cdnserve.cli.options import json_option, registry_option, root_option
+from cdnserve.cli.placed import write_libraries
+from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.progress import download_progress
+from cdnserve.cli.surroundings import library_settings
+from cdnserve.cli.terminal import Piece, write, write_json
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries import Added, add
+from cdnserve.libraries.own_pages import read_own_pages, write_own_pages
+from cdnserve.manifest import Manifest, Site, parse_manifest, read_manifest
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim"}
+
+
+@click.command(cls=Command)
+@click.argument("targets", nargs=-1, required=True, metavar="PAGE...", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Print what would change as a diff, and change nothing.")
+@click.option("--url", default="", metavar="URL", show_default="[site] url", help="The public base URL of ROOT.")
+@root_option
+@registry_option
+@json_option
+def command(targets: tuple[Path, ...], dry_run: bool, url: str, root: Path, registry: str, as_json: bool) -> None:
+    """Leave public CDNs: host what pages load from them, and rewrite the pages.
+
+    PAGE is an HTML file, or a folder of them. Its scripts, stylesheets, preloads and import maps that point to
+    jsDelivr, unpkg, cdnjs, esm.sh, Google Hosted Libraries or Google Fonts get the address of the same file here,
+    with integrity and crossorigin; nothing else in the page is touched. The libraries are added from npm. What has
+    no counterpart there is listed and left, and the exit status is 1.
+    """
+    manifest = read_manifest(root / "manifest.toml")
+    settings, site_url = library_settings(registry), _site_url(url, manifest)
+    pages = read_own_pages(targets, root)
+    with download_progress() as progress:
+        plan = make_plan(pages, Surroundings(root, manifest, site_url, settings, progress))
+        added = Added((), ())
+        if plan.libraries and not dry_run:
+            added = add(root, plan.libraries, settings, progress)
+    if not dry_run:
+        write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
+    if as_json:
+        write_json(_as_object(plan, added))
+    else:
+        _show(plan, added, root, dry_run=dry_run)
+    if plan.left:
+        raise click.exceptions.Exit(1)
+
+
+def _site_url(url: str, manifest: Manifest) -> str:
+    if url:
+        return _checked(url).url
+    if manifest.site.url:
+        return manifest.site.url
+    message = "pages of other origins need a whole URL, and the manifest has none"
+    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
+    raise ConfigurationError([Problem("migration-without-url", message, "manifest.toml", hint=hint)])
+
+
+def _checked(url: str) -> Site:
+    """Check a base URL as the manifest's is."""
+    import json
+
+    return parse_manifest(f"schema = 1\n[site]\nurl = {json.dumps(url)}\n", "--url").site
+
+
+def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:
+    report(added.warnings)
+    if dry_run:
+        write(line for page in plan.pages for line in _diff(page))
+    else:
+        write_libraries(root, added.libraries)
+        write(_line(page, outcome) for page in plan.pages for outcome in page.outcomes if outcome.fate != "left")
+    write((_line(page, one) for page in plan.pages for one in page.outcomes if one.fate == "left"), to_stderr=True)
+    write([[(_summary(plan, dry_run=dry_run), "")]], to_stderr=dry_run)
+
+
+def _diff(page: PagePlan) -> Iterator[Sequence[Piece]]:
+    before, after = (text.splitlines() for text in (page.text, page.after))
+    name = page.file.path.as_posix()
+    for line in unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm=""):
+        yield [(line, _STYLES.get(line[:1], ""))]
+
+
+def _line(page: PagePlan, outcome: Outcome) -> Sequence[Piece]:
+    reference = outcome.reference
+    to = f" -> {' '.join(outcome.urls)}" if outcome.urls else ""
+    why = f" ({outcome.remark})" if outcome.urls and outcome.remark else f": {outcome.remark}" * bool(outcome.remark)
+    place = (f"{page.file.path}:{reference.line}: ", "bold")
+    return [place, (outcome.fate, _FATES[outcome.fate]), (f" {reference.url}{to}{why}", "")]
+
+
+def _summary(plan: Plan, *, dry_run: bool) -> str:
+    moved = sum(outcome.fate == "moved" for page in plan.pages for outcome in page.outcomes)
+    changed = sum(page.is_changed for page in plan.pages)
+    would = "would be " * dry_run
+    pages = f"{changed} of {len(plan.pages)} page{'s' * (len(plan.pages) != 1)}"
+    return f"{moved} address{'es' * (moved != 1)} {would}moved in {pages}, {plan.left} left"
+
+
+def _as_object(plan: Plan, added: Added) -> dict[str, object]:
+    return {
+        "libraries": list(plan.libraries),
+        "added": [asdict(one) for one in added.libraries],
+        "pages": [
+            {
+                "path": str(page.file.path),
+                "changed": page.is_changed,
+                "references": [
+                    {
+                        "line": one.reference.line,
+                        "url": one.reference.url,
+                        "fate": one.fate,
+                        "to": list(one.urls),
+                        "remark": one.remark,
+                    }
+                    for one in page.outcomes
+                ],
+            }
+            for page in plan.pages
+        ],
+        "problems": as_objects(added.warnings),
+    }

@@ -1,0 +1,162 @@
+"""Counterparts: which file of an npm package a public CDN's address stands for (package.json, ES modules).
+
+Never gives a module that a browser could not run: each import must lead to a file or to a name of the page's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+from typing import Protocol
+
+from cdnserve.rules.public_cdns import PackageFile
+from cdnserve.snippets.graph.entries import Description, candidates, inside, spellings
+from cdnserve.snippets.graph.exports import exported
+from cdnserve.snippets.graph.imports import read_imports
+
+_MOST_MODULES = 2000
+_FAMILY = re.compile(r"font-family:\s*(?:'([^'\n]{1,128})'|\"([^\"\n]{1,128})\"|([A-Za-z0-9 -]{1,128}))")
+
+
+class Contents(Protocol):
+    """An unpacked npm package; paths are relative to its folder."""
+
+    @property
+    def files(self) -> Collection[str]:
+        """Give the paths of all files."""
+
+    def source(self, path: str) -> bytes:
+        """Give a file's content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a page does with a file: a stylesheet, a prefix of an import map; `names` its import map knows."""
+
+    is_style: bool = False
+    is_prefix: bool = False
+    names: frozenset[str] = frozenset()
+
+
+class AbsentError(ValueError):
+    """Says why a package has no counterpart."""
+
+
+def find_counterpart(asked: PackageFile, contents: Contents, use: Use) -> str:
+    """Give the path of the file, or of a folder with `/` at its end; raise `AbsentError` with the reason."""
+    if asked.files and asked.files[0].endswith("/"):
+        return _folder(asked.files[0], contents, use)
+    if asked.is_built:
+        return _module(asked, contents, use)
+    found = next((path for path in _places(asked, contents, use) if path in contents.files), None)
+    if found is None:
+        raise AbsentError(f"the npm package has no {asked.files[0]}" if asked.files else _NO_DEFAULT)
+    if asked.family and not _defines(asked.family, contents.source(found)):
+        raise AbsentError(f"{found} of the npm package does not define the family {asked.family}")
+    return found
+
+
+_NO_DEFAULT = "the package.json of the npm package names no file for browsers"
+
+
+def _folder(folder: str, contents: Contents, use: Use) -> str:
+    if not use.is_prefix:
+        raise AbsentError("it is a folder, not a file")
+    prefix = folder.lstrip("/")
+    if not any(file.startswith(prefix) for file in contents.files):
+        raise AbsentError(f"the npm package has no folder {prefix}")
+    return prefix or "/"
+
+
+def _places(asked: PackageFile, contents: Contents, use: Use) -> Iterator[str]:
+    if not asked.files:
+        yield from _defaults(asked, _described(contents), use)
+        return
+    yield from asked.files
+    if "unpkg" in asked.fields:
+        # unpkg adds what Node.js lets people leave out.
+        yield from (spelling for file in asked.files for spelling in spellings(file))
+
+
+def _defaults(asked: PackageFile, description: Description, use: Use) -> Iterator[str]:
+    own = asked.fields[:1]
+    for field in ("style", *asked.fields) if use.is_style else asked.fields:
+        value = description.get(field)
+        path = inside(value) if isinstance(value, str) else None
+        if not path:
+            continue
+        if field not in own and asked.fields[:1] == ("jsdelivr",):
+            # jsDelivr gives the minified file beside the one that tools read.
+            yield re.sub(r"(?<!\.min)(\.[a-z]+)\Z", r".min\1", path)
+        yield from spellings(path)
+    yield "index.js"
+
+
+def _described(contents: Contents) -> Description:
+    try:
+        found = json.loads(contents.source("package.json")) if "package.json" in contents.files else {}
+    except (ValueError, RecursionError):
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def _defines(family: str, stylesheet: bytes) -> bool:
+    families = _FAMILY.findall(stylesheet.decode("utf-8", "replace"))
+    return any(family.lower() == one.strip().lower() for found in families for one in found)
+
+
+def _module(asked: PackageFile, contents: Contents, use: Use) -> str:
+    """Find the ES module that the CDN would have built its own from."""
+    description = _described(contents)
+    subpath = f"./{asked.files[0]}" if asked.files else "."
+    for path in _entries(description, subpath):
+        if path in contents.files and read_imports(contents.source(path)).is_module:
+            _check_module(path, contents, use)
+            return path
+    raise AbsentError("the npm package has no ES module for it, only what the CDN makes one of")
+
+
+def _entries(description: Description, subpath: str) -> Iterator[str]:
+    if "exports" in description:
+        found = exported(description["exports"], subpath)
+        if isinstance(found, str):
+            yield found
+    yield from candidates(description, subpath)
+
+
+def _check_module(entry: str, contents: Contents, use: Use) -> None:
+    """Follow a module's imports; raise `AbsentError` where a browser could not."""
+    waiting, seen = [entry], {entry}
+    while waiting:
+        path = waiting.pop()
+        source = contents.source(path)
+        # What bundlers put in, and browsers don't have.
+        if b"process.env" in source and b"typeof process" not in source:
+            raise AbsentError(f"{path} of the npm package reads process.env, which no browser has")
+        imports = read_imports(source)
+        for specifier in (*imports.static, *imports.dynamic):
+            target = _target(specifier, path, contents, use)
+            if target and target not in seen:
+                seen.add(target)
+                waiting.append(target)
+        if len(seen) > _MOST_MODULES:
+            raise AbsentError(f"it imports more than {_MOST_MODULES:,} files")
+
+
+def _target(specifier: str, importer: str, contents: Contents, use: Use) -> str | None:
+    """Give the file that an import leads to, `None` where the page's import map says which."""
+    if specifier.startswith(("./", "../")):
+        path = normpath(join(dirname(importer), specifier))
+        if path not in contents.files:
+            raise AbsentError(f"{importer} of the npm package imports {specifier}, which no browser finds there")
+        return path if path.endswith((".js", ".mjs")) else None
+    if not _is_known(specifier, use.names):
+        raise AbsentError(f"{importer} of the npm package imports {specifier}, which the page's import map lacks")
+    return None
+
+
+def _is_known(specifier: str, names: Collection[str]) -> bool:
+    return specifier in names or any(name.endswith("/") and specifier.startswith(name) for name in names)

@@ -1,0 +1,131 @@
+"""The module graph (HTML, fetch the descendants of a module script): every hosted file that names given to it load.
+
+Never leaves a file out because nothing checks it, and never stops at the first thing that is missing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.snippets.graph.hosted import Package, Shelf, package_of
+from cdnserve.snippets.graph.reading import Modules
+from cdnserve.snippets.graph.resolution import Found, Resolver
+from cdnserve.snippets.graph.unresolved import not_hosted, with_one_command
+from cdnserve.snippets.graph.values import Edge, Graph, Wanted
+
+MOST_MODULES = 20_000
+
+
+def module_graph(wanted: Sequence[Wanted], shelf: Shelf) -> Graph:
+    """Follow the imports of hosted packages; raise ConfigurationError with everything that can't be resolved."""
+    modules = Modules(shelf)
+    entries, problems = _choose(wanted, Resolver(modules, {}), shelf)
+    walk = _Walk(modules, Resolver(modules, {package.name: package.version for _, package in reversed(entries)}))
+    for one, package in entries:
+        walk.enter(one, package)
+    walk.run()
+    problems += walk.problems
+    if any(not problem.warning for problem in problems):
+        raise ConfigurationError(with_one_command(dict.fromkeys(problems)))
+    return Graph(
+        edges=tuple(dict.fromkeys(walk.edges)),
+        modules=tuple(sorted(walk.seen)),
+        later=frozenset(walk.seen - walk.first),
+        warnings=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _choose(
+    wanted: Sequence[Wanted], resolver: Resolver, shelf: Shelf
+) -> tuple[list[tuple[Wanted, Package]], list[Problem]]:
+    chosen = [(one, resolver.choose(one.name, one.range)) for one in wanted]
+    entries = [(one, package) for one, package in chosen if package]
+    problems = [not_hosted(one.name, one.range, None, shelf) for one, package in chosen if not package]
+    first: dict[str, Package] = {}
+    for one, package in entries:
+        if first.setdefault(one.specifier, package) != package:
+            message = "a page's import map can give one name to one version only"
+            both = f"{first[one.specifier]} and {package}"
+            problems.append(Problem("module-twice", message, "", both, "ask for one of them"))
+    return entries, problems
+
+
+class _Walk:
+    """One walk from the entries; static imports first, so that `first` is what loads without any `import()`."""
+
+    def __init__(self, modules: Modules, resolver: Resolver) -> None:
+        self.modules = modules
+        self.resolver = resolver
+        self.edges: list[Edge] = []
+        self.problems: list[Problem] = []
+        self.seen: set[str] = set()
+        self.first: set[str] = set()
+        self.queue: deque[str] = deque()
+        self.dynamic: list[tuple[str, str]] = []
+
+    def enter(self, wanted: Wanted, package: Package) -> None:
+        found = self.resolver.entry(package, wanted.subpath)
+        if isinstance(found, Problem):
+            self.problems.append(found)
+            return
+        self.edges.append(Edge(None, wanted.specifier, found.path))
+        self.visit(found.path)
+
+    def run(self) -> None:
+        self.drain()
+        self.first = set(self.seen)
+        while self.dynamic:
+            module, specifier = self.dynamic.pop(0)
+            self.follow(module, specifier, is_dynamic=True)
+            self.drain()
+
+    def drain(self) -> None:
+        while self.queue:
+            module = self.queue.popleft()
+            imports = self.modules.imports(module)
+            self.doubt(module)
+            for specifier in imports.static:
+                self.follow(module, specifier)
+            self.dynamic += [(module, specifier) for specifier in imports.dynamic]
+
+    def visit(self, path: str) -> None:
+        if path in self.seen:
+            return
+        if len(self.seen) == MOST_MODULES:
+            message = f"more than {MOST_MODULES:,} modules load each other; an import map of them would be no help"
+            raise ConfigurationError([Problem("module-graph-size", message, path, hint="use a bundled build")])
+        self.seen.add(path)
+        self.queue.append(path)
+
+    def follow(self, module: str, specifier: str, *, is_dynamic: bool = False) -> None:
+        found = self.resolver.follow(module, specifier)
+        if isinstance(found, Problem):
+            # What import() asks for may never be needed.
+            self.problems.append(replace(found, warning=found.warning or is_dynamic))
+        elif found:
+            self.take(module, found)
+
+    def take(self, module: str, found: Found) -> None:
+        if found.key:
+            self.edges.append(Edge(package_of(module), found.key, found.path, found.is_path))
+        if found.undeclared:
+            message = "its package.json does not name this dependency, so the newest hosted version was taken"
+            where = str(package_of(module))
+            self.problems.append(Problem("module-undeclared", message, where, found.undeclared, warning=True))
+        self.visit(found.path)
+
+    def doubt(self, module: str) -> None:
+        imports = self.modules.imports(module)
+        if imports.computed:
+            message = "it computes what it imports with import(), so that is not in the map, and not checked"
+            self.problems.append(Problem("module-computed", message, module, warning=True))
+        if imports.needs_bundler:
+            message = "it reads process.env, which browsers don't have: this file is made for bundlers"
+            hint = "import a build for browsers, as vue/dist/vue.esm-browser.prod.js"
+            self.problems.append(Problem("module-for-bundlers", message, module, hint=hint, warning=True))
+        if not imports.is_whole:
+            message = "not all of this file could be parsed; what is imported there may be missing"
+            self.problems.append(Problem("module-syntax", message, module, warning=True))

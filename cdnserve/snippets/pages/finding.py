@@ -1,0 +1,73 @@
+"""Findings: what an audit says about a page, and the rules that it says it by.
+
+Never changes the id of a rule: people write ids into the settings of code hosts; `docs/audit.md` explains each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from cdnserve.snippets.pages.tag import Tag
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is looked for: `summary` is a sentence without a full stop."""
+
+    level: Level
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with one tag.
+
+    `rule` is an id out of `RULES`; `url` is what the tag loads, as far as it is known; `fix` is the start tag as it
+    should be, `""` where that can't be computed.
+    """
+
+    rule: str
+    tag: Tag
+    url: str
+    message: str
+    hint: str = ""
+    fix: str = ""
+
+    @property
+    def level(self) -> Level:
+        """How bad it is: an error doesn't load or loads unchecked, a warning may, a note is for information."""
+        return RULES[self.rule].level
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "integrity-missing": Rule("error", "a script or stylesheet of another origin loads unchecked"),
+        "integrity-malformed": Rule("error", "the integrity metadata holds no hash expression that can match"),
+        "integrity-weak": Rule("error", "browsers check none of the algorithms in the integrity metadata"),
+        "integrity-mixed": Rule("warning", "a part of the integrity metadata counts for nothing"),
+        "integrity-wrong": Rule("error", "the file has other integrity metadata, so browsers block it"),
+        "integrity-ignored": Rule("note", "browsers don't look at integrity metadata here"),
+        "integrity-of-alias": Rule("error", "an alias leads to other bytes one day, and integrity blocks them"),
+        "integrity-of-mutable": Rule("warning", "the file may change, and integrity blocks it then"),
+        "version-not-pinned": Rule("note", "the address names no exact version"),
+        "crossorigin-missing": Rule("error", "without crossorigin the browser can't check or use what it gets"),
+        "crossorigin-credentials": Rule("error", "the server allows no credentials, so browsers block the answer"),
+        "cors-refused": Rule("error", "the manifest lets no page of another origin load the file"),
+        "third-party-host": Rule("warning", "the file comes from a host that the manifest does not cover"),
+        "insecure-url": Rule("error", "the file comes over http: browsers block it, or anyone on the way changes it"),
+        "protocol-relative": Rule("note", "the address has no scheme, so the page's own decides"),
+        "not-public": Rule("error", "the address is ours, but nothing public lies there"),
+        "preload-mismatch": Rule("warning", "the preload's integrity is not the one of its use, so it is not used"),
+        "svg-script": Rule("warning", "a script in SVG has no integrity in any browser"),
+        "import-map-invalid": Rule("error", "browsers ignore the import map, or a part of it"),
+        "import-map-late": Rule("warning", "the import map comes after a module, and some browsers ignore it then"),
+        "import-map-repeated": Rule("warning", "there are several import maps, and some browsers read the first only"),
+        "fetch-failed": Rule("warning", "the file could not be fetched, so its integrity is not known"),
+    }
+)

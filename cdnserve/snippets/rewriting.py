@@ -1,0 +1,207 @@
+"""Rewriting: a page's text with other addresses, their integrity and `crossorigin` (HTML Standard §13.1.2.3).
+
+Never changes a character outside of the addresses that it is given and the attributes that belong to them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from cdnserve.rules.integrity import HashExpression, matches, parse_metadata
+from cdnserve.snippets.addresses import public_url
+from cdnserve.snippets.json_places import Members, Places, places
+from cdnserve.snippets.pages.tag import Attribute, Page, Tag
+from cdnserve.snippets.references import Reference
+
+Edit = tuple[int, int, str]
+"""Begin, end, and the text that takes the place of what stands between."""
+
+_ALGORITHM = "sha384"
+_NEEDS_QUOTES = re.compile(r"[\s\"'=<>`]|/\Z")
+_FOR_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """A file of ours: its logical path and its digests; a folder ends in `/` and has none."""
+
+    path: str
+    digests: tuple[HashExpression, ...] = ()
+
+    @property
+    def integrity(self) -> str:
+        """The hash expression that is written, `""` for a folder."""
+        return next((str(one) for one in self.digests if one.algorithm == _ALGORITHM), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A reference, and the files that take its address's place."""
+
+    reference: Reference
+    counterparts: tuple[Counterpart, ...]
+
+
+def differs(reference: Reference, counterparts: Sequence[Counterpart]) -> bool:
+    """Tell whether the page demands other bytes than those of the counterparts."""
+    if not parse_metadata(reference.integrity):
+        return False
+    digests = [{one.algorithm: one.digest for one in counterpart.digests} for counterpart in counterparts]
+    return len(digests) != 1 or not matches(reference.integrity, digests[0])
+
+
+def rewrite(page: Page, decided: Sequence[Decided], site_url: str) -> str:
+    """Give the page's text with the counterparts at the base URL in place of what was decided."""
+    edits: list[Edit] = []
+    maps: defaultdict[Tag, list[Decided]] = defaultdict(list)
+    for one in decided:
+        tag = one.reference.tag
+        if tag and one.reference.role == "import":
+            maps[tag].append(one)
+        elif tag:
+            edits += _tag_edits(page, tag, one, site_url)
+    for tag, inside in maps.items():
+        edits += _map_edits(page, tag, inside, site_url)
+    return _applied(page.text, edits)
+
+
+def _applied(text: str, edits: Iterable[Edit], offset: int = 0) -> str:
+    pieces, at = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
+        pieces += [text[at : start - offset], new]
+        at = end - offset
+    return "".join([*pieces, text[at:]])
+
+
+def _tag_edits(page: Page, tag: Tag, one: Decided, site_url: str) -> Iterator[Edit]:
+    first, *others = one.counterparts
+    yield from _attribute_edits(tag, one.reference, first, site_url)
+    lead = _indentation(page.text, tag.start)
+    copies = (_copy(tag, one.reference, other, site_url) for other in others)
+    yield from ((tag.end, tag.end, lead + copy) for copy in copies)
+
+
+def _copy(tag: Tag, reference: Reference, counterpart: Counterpart, site_url: str) -> str:
+    """Write the tag once more, for another file; an id stays with the first."""
+    edits = list(_attribute_edits(tag, reference, counterpart, site_url))
+    if same := tag.attribute("id"):
+        end = same.value_span[1] if same.value_span else same.name_span[1]
+        edits.append((same.name_span[0] - 1, end, ""))
+    return _applied(tag.text, edits, tag.start)
+
+
+def _attribute_edits(tag: Tag, reference: Reference, counterpart: Counterpart, site_url: str) -> Iterator[Edit]:
+    address = next(one for one in tag.attributes if one.value_span == reference.span)
+    wanted = {"integrity": counterpart.integrity, "crossorigin": "anonymous"}
+    present = {name: attribute for name in wanted if (attribute := tag.attribute(name))}
+    quote = address.quote or '"'
+    # What is added stands behind the address, in its quotes; the values need no escapes.
+    added = "".join(f" {name}={quote}{value}{quote}" for name, value in wanted.items() if name not in present)
+    yield (*reference.span, _value(public_url(counterpart.path, site_url), address.quote) + added)
+    for name, attribute in present.items():
+        if not _is_right(attribute):
+            yield _replaced(attribute, wanted[name])
+
+
+def _is_right(attribute: Attribute) -> bool:
+    """Tell whether an attribute may stay: integrity that was verified, `crossorigin` without credentials."""
+    if attribute.name == "integrity":
+        return bool(parse_metadata(attribute.value))
+    # HTML: every value but `use-credentials` is the anonymous state, also the empty and an invalid one.
+    return attribute.value.lower() != "use-credentials"
+
+
+def _replaced(attribute: Attribute, value: str) -> Edit:
+    if attribute.value_span is None:
+        return (attribute.name_span[1], attribute.name_span[1], f'="{value}"')
+    return (*attribute.value_span, _value(value, attribute.quote))
+
+
+def _value(text: str, quote: str) -> str:
+    """Write an attribute's value in the quotes that it had.
+
+    >>> _value("https://a.example/x.js", ""), _value("a=b", ""), _value("it's", "'")
+    ('https://a.example/x.js', '"a=b"', "'it&#x27;s'")
+    """
+    if not quote and _NEEDS_QUOTES.search(text):
+        quote = '"'
+    return f"{quote}{escape(text, quote=True)}{quote}" if quote else escape(text)
+
+
+def _indentation(text: str, at: int) -> str:
+    r"""Give the newline and the white space that a line beside the tag's own begins with.
+
+    >>> _indentation("<a>\r\n\t <link>", 7), _indentation("<link>", 0)
+    ('\r\n\t ', '')
+    """
+    newline = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at))
+    if newline < 0:
+        return ""
+    ending = "\r\n" if text[newline - 1 : newline + 1] == "\r\n" else text[newline]
+    blank = re.match(r"[ \t]*", text[newline + 1 : at])
+    return ending + (blank[0] if blank else "")
+
+
+def _map_edits(page: Page, tag: Tag, decided: Sequence[Decided], site_url: str) -> Iterator[Edit]:
+    """Change addresses inside of an import map, and add their integrity to its `integrity`."""
+    start = tag.content[0] if tag.content else tag.end
+    found = places(page.content(tag))
+    urls = {one.reference.url: public_url(one.counterparts[0].path, site_url) for one in decided}
+    for one in decided:
+        yield (*one.reference.span, _json(urls[one.reference.url]))
+    listed = {text.path[1]: text for text in found.texts if text.is_key and text.path[:-1] == ("integrity",)}
+    for url, new in urls.items():
+        if url in listed:
+            begin, end = listed[url].span
+            yield (start + begin, start + end, _json(new))
+    hashes = {urls[one.reference.url]: one.counterparts[0].integrity for one in decided}
+    present = listed.keys() | {new for url, new in urls.items() if url in listed}
+    if missing := {url: value for url, value in hashes.items() if value and url not in present}:
+        begin, end, new = _integrity(page.content(tag), found, missing)
+        yield (start + begin, start + end, new)
+
+
+def _integrity(text: str, found: Places, hashes: Mapping[str, str]) -> Edit:
+    """Add members to `integrity`, or `integrity` to the import map, in the manner of what stands there."""
+    whole = next(one for one in found.objects if one.path == ())
+    listed = next((one for one in found.objects if one.path == ("integrity",)), None)
+    outer = _gap(text, whole)
+    inner = _gap(text, listed) if listed and listed.first is not None else _deeper(outer)
+    members = f",{inner or ' '}".join(f"{_json(url)}: {_json(value)}" for url, value in hashes.items())
+    if listed and listed.first is None:
+        return (listed.span[0] + 1, listed.span[1] - 1, f"{inner}{members}{outer}")
+    if listed:
+        return _behind(text, listed, f",{inner or ' '}{members}")
+    return _behind(text, whole, f',{outer or " "}"integrity": {{{inner}{members}{outer}}}')
+
+
+def _behind(text: str, members: Members, new: str) -> Edit:
+    """Put a text behind an object's last member."""
+    at = members.span[0] + len(text[members.span[0] : members.span[1] - 1].rstrip())
+    return (at, at, new)
+
+
+def _gap(text: str, members: Members) -> str:
+    """Give the white space before an object's first member, `""` where all stands on one line."""
+    blank = text[members.span[0] + 1 : members.first] if members.first is not None else ""
+    return blank[blank.rfind("\n") - (blank[: blank.rfind("\n") + 1].endswith("\r\n")) :] if "\n" in blank else ""
+
+
+def _deeper(gap: str) -> str:
+    r"""Indent once more than a member of the outermost object does.
+
+    >>> _deeper("\n  "), _deeper("\n\t\t"), _deeper("")
+    ('\n    ', '\n\t\t\t', '')
+    """
+    if not gap:
+        return ""
+    return gap + ("\t" if gap.endswith("\t") else "  ")
+
+
+def _json(text: str) -> str:
+    return json.dumps(text).translate(_FOR_HTML)
