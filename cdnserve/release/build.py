@@ -13,10 +13,11 @@ from pathlib import Path
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.built import Built
+from cdnserve.release.holding import held, holds
 from cdnserve.release.index import Index, blob_folders, read_governing, read_index
 from cdnserve.release.progress import Progress, Silence
 from cdnserve.release.scan import Tree, scan
-from cdnserve.release.store import Store, store_problem
+from cdnserve.release.store import Store
 from cdnserve.release.writing import Writer
 
 
@@ -43,30 +44,54 @@ def find_places(root: Path, state: Path) -> Places:
     return places
 
 
-def build(root: Path, state: Path, *, locked: bool = False, progress: Progress | None = None) -> Built:
+def build(
+    root: Path, state: Path, *, locked: bool = False, despite_hold: bool = False, progress: Progress | None = None
+) -> Built:
     """Make a release of the files below `root`, unless the current one in `state` is the same.
 
+    After a rollback the current one stays while the root is as it was, unless a person asks `despite_hold`.
     `locked` takes the lock as it is and every warning as an error. Raises ConfigurationError with all problems;
-    the last release then stays as it was. Another build of the same state is waited for.
+    the last release then stays as it was. Another build of the same state is waited for. Where the state can't be
+    written, its release is served if it is of the same files, though they were copied since.
     """
     places = find_places(root, state)
     tree, index = _look(places)
     if index and _is_unchanged(index, tree, places.state, locked):
         return Built(index.number, False, tree.problems)
+    if not despite_hold and (kept := _held(tree, places.state)):
+        return kept
     try:
         with Writer(places.state, progress or Silence()) as writer:
             if writer.waited:
                 tree, index = _look(places)
+            # Once more: somebody may have rolled back a moment ago.
+            if not despite_hold and (kept := _held(tree, places.state)):
+                return kept
             # Only now: a build that finds nothing changed does not wait for what making a release needs.
             from cdnserve.release.making import Task, make  # noqa: PLC0415
 
             return make(Task(tree, index, locked, progress or Silence(), int(time.time())), writer)
     except StoreError as failure:
-        raise ConfigurationError([store_problem(failure, places.state)]) from failure
+        # Only now: hardly anybody builds where nothing can be written.
+        from cdnserve.release.baked import as_built  # noqa: PLC0415
+
+        return as_built(failure, tree, index, places.state, locked=locked)
 
 
 def _look(places: Places) -> tuple[Tree, Index | None]:
     return scan(places.root, places.inner), read_index(places.state)
+
+
+def _held(tree: Tree, state: str) -> Built | None:
+    """Give the release that a rollback chose, while nothing below the root has changed since."""
+    store = Store(Path(state))
+    try:
+        hold = holds(state, store.current(), tree)
+    except ConfigurationError:  # a damaged pointer holds nothing
+        return None
+    if hold is None or not store.holds(hold.number):
+        return None
+    return Built(hold.number, False, (*tree.problems, held(hold)))
 
 
 def _is_unchanged(index: Index, tree: Tree, state: str, locked: bool) -> bool:

@@ -10,12 +10,13 @@ import os
 from dataclasses import dataclass
 from zlib import crc32
 
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.release.blobs import replace_file
-from cdnserve.release.scan import LOCK, MANIFEST, Signature, pack, unpack
+from cdnserve.release.scan import Signature, pack, unpack
 
 _FILE = "index"
 # Raise it when a release would come out differently from the same files.
-_FORMAT = 1
+_FORMAT = 2
 _SUM = 4
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest import Lock, Manifest, RuleMatcher, inspect_manifest, read_lock
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.release.index import Governing, read_governing
 from cdnserve.release.promises import unlocked_libraries
-from cdnserve.release.scan import LOCK, MANIFEST, Tree
+from cdnserve.release.scan import Tree
 
 
 @dataclass(frozen=True, slots=True)

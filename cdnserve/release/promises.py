@@ -12,9 +12,10 @@ from pathlib import Path
 
 from cdnserve.errors import Problem
 from cdnserve.manifest import Lock, LockedFile, Manifest, read_lock, write_lock
+from cdnserve.manifest.governing import LOCK, changing
 from cdnserve.manifest.lock import render_lock
+from cdnserve.manifest.requirements import unresolved
 from cdnserve.release.catalog import Catalog
-from cdnserve.release.scan import LOCK
 from cdnserve.release.sources import Content
 from cdnserve.rules.integrity import hash_expression, parse_metadata
 
@@ -34,12 +35,17 @@ class Recorded:
         return self.files[path].modified if path in self.files else None
 
 
-def promises(lock: Lock, previous: Catalog | None) -> dict[str, bytes]:
-    """Give the sha384 that each promised path must have; the lock says more than the last release does."""
-    released = previous.assets.items() if previous else ()
-    rules = previous.rules if previous else ()
-    kept = {path: asset.sha384 for path, asset in released if rules[asset.rule].cache.immutable}
+def promises(lock: Lock, *released: Catalog | None) -> dict[str, bytes]:
+    """Give the sha384 that each promised path must have; what stands first decides, and the lock before all."""
+    kept: dict[str, bytes] = {}
+    for catalog in reversed(released):
+        kept |= _immutable(catalog) if catalog else {}
     return kept | {path: parse_metadata(file.integrity)[0].digest for path, file in lock.immutable.items()}
+
+
+def _immutable(catalog: Catalog) -> dict[str, bytes]:
+    rules = catalog.rules
+    return {path: asset.sha384 for path, asset in catalog.assets.items() if rules[asset.rule].cache.immutable}
 
 
 def broken(promised: Mapping[str, bytes], contents: Mapping[str, Content]) -> Iterator[Problem]:
@@ -63,18 +69,16 @@ def _date(content: Content, now: int) -> int:
 
 
 def unlocked_libraries(manifest: Manifest, lock: Lock) -> Iterator[Problem]:
-    """Yield a warning for each library of the manifest that the lock does not pin."""
-    for library in manifest.libraries:
-        pin = f"{library.name}@{library.version}"
-        if pin not in lock.libraries:
-            yield Problem(
-                "library-not-locked",
-                "the manifest has this library, the lock does not",
-                where=LOCK,
-                value=pin,
-                hint=f"run cdnserve add {pin}",
-                warning=True,
-            )
+    """Yield a warning for each library that the manifest wants in a version of which the lock has none."""
+    for library, requirement in unresolved(manifest, lock):
+        yield Problem(
+            "library-not-locked",
+            "the manifest wants this library, the lock has no version of it that is meant",
+            where=LOCK,
+            value=f"{library.name}@{requirement}",
+            hint=f"run cdnserve update {library.name}",
+            warning=True,
+        )
 
 
 def record(root: str, lock: Lock, octets: bytes, new: Mapping[str, LockedFile]) -> Recorded:
@@ -84,10 +88,11 @@ def record(root: str, lock: Lock, octets: bytes, new: Mapping[str, LockedFile]) 
         return Recorded(lock.immutable, octets)
     if not os.access(root, os.W_OK):
         return Recorded(lock.immutable, octets, (_lock_left_alone(path),))
-    # Read again: a library may have been added while files were encoded.
-    fresh = read_lock(path)
-    merged = Lock(fresh.libraries, {**new, **fresh.immutable})
-    write_lock(path, merged)
+    with changing(Path(root)):
+        # Read again: a library may have been added while files were encoded.
+        fresh = read_lock(path)
+        merged = Lock(fresh.libraries, {**new, **fresh.immutable})
+        write_lock(path, merged)
     return Recorded(merged.immutable, render_lock(merged) if fresh == lock else b"")
 
 

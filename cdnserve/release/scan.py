@@ -13,12 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cdnserve.errors import Problem
+from cdnserve.manifest.governing import LOCK, MANIFEST
 
 Signature = tuple[int, int, int, int]
 """Size, mtime and inode number, and the ctime, which no program can set back; times in nanoseconds."""
 
-MANIFEST = "manifest.toml"
-LOCK = "manifest.lock"
 _WELL_KNOWN = ".well-known"
 # Links to folders may lie inside each other, but so that a few of them cannot name a million paths.
 _NESTED_LINKS = 4

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,7 @@ class Store:
     def holds(self, number: int) -> bool:
         """Tell whether this release is the current one and there."""
         try:
-            return self.current() == number and self._catalog(number).exists()
+            return self.current() == number and self.catalog(number).exists()
         except ConfigurationError:
             return False
 
@@ -54,6 +56,14 @@ class Store:
         """Give the numbers of all releases that are there, sorted."""
         matches = map(_CATALOG.fullmatch, self._names("releases"))
         return tuple(sorted(int(match[1]) for match in matches if match))
+
+    def last_removed(self) -> int:
+        """Give the highest number of a release that was removed, 0 where none was; it is not given again."""
+        try:
+            text = (self.state / "removed").read_bytes().decode("ascii", "replace").removesuffix("\n")
+        except OSError:
+            return 0
+        return int(text) if _NUMBER.fullmatch(text) else 0
 
     def load(self, number: int | None = None) -> Catalog:
         """Read a release, the current one unless told; it is whole, and all of its blobs are there."""
@@ -70,7 +80,7 @@ class Store:
         number = self.current() if number is None else number
         if number is None:
             raise ConfigurationError([_release_missing(self.state, 0)])
-        path = self._catalog(number)
+        path = self.catalog(number)
         try:
             return decode(path.read_bytes())
         except FileNotFoundError:
@@ -81,6 +91,17 @@ class Store:
             raise ConfigurationError([_release_unknown(path, unknown)]) from unknown
         except CatalogDamageError as corrupt:
             raise ConfigurationError([_release_corrupt(path)]) from corrupt
+
+    def left_behind(self) -> Iterator[Catalog]:
+        """Yield the releases that are newer than the current one, as a rollback leaves them; not the damaged ones."""
+        try:
+            current = self.current() or 0
+        except ConfigurationError:
+            return
+        for number in self.numbers():
+            if number > current:
+                with suppress(ConfigurationError):
+                    yield self.read(number)
 
     def blob(self, sha256: bytes) -> Path:
         """Give the file that holds the octets with this digest."""
@@ -100,6 +121,10 @@ class Store:
             if any(representation.sha256.hex() not in there for representation in asset.representations)
         )
 
+    def catalog(self, number: int) -> Path:
+        """Give the file that holds a release's catalog."""
+        return self.state / "releases" / f"{number}.cat"
+
     def _names(self, folder: str) -> list[str]:
         path = self.state / folder
         try:
@@ -109,8 +134,10 @@ class Store:
         except OSError as error:
             raise ConfigurationError([_unreadable(str(path), error)]) from error
 
-    def _catalog(self, number: int) -> Path:
-        return self.state / "releases" / f"{number}.cat"
+
+def is_denied(failure: StoreError) -> bool:
+    """Tell whether the state folder is protected from whoever builds."""
+    return failure.error.errno in _DENIED
 
 
 def store_problem(failure: StoreError, state: str) -> Problem:
@@ -124,7 +151,7 @@ def store_problem(failure: StoreError, state: str) -> Problem:
             value=reason,
             hint="free some space, or put the state elsewhere with --state or CDNSERVE_STATE",
         )
-    if failure.error.errno in _DENIED:
+    if is_denied(failure):
         return Problem(
             "state-unwritable",
             "the state folder can't be written",

@@ -14,7 +14,7 @@ from cdnserve.release.blobs import remove_temporaries, replace_file, storing
 from cdnserve.release.progress import Progress
 from cdnserve.release.store import Store
 
-_OURS = frozenset({"blobs", "releases", "drafts", "build.lock", "current", "index", "results"})
+_OURS = frozenset({"blobs", "releases", "drafts", "build.lock", "current", "index", "results", "held", "removed"})
 
 
 class Writer:
@@ -54,12 +54,16 @@ class Writer:
             return os.fstat(self._lock).st_mtime_ns
 
     def next_number(self) -> int:
-        """Give a number that no release has, also none that was never finished."""
-        return max(self.store.numbers(), default=0) + 1
+        """Give a number that no release has or had, also none that was never finished."""
+        return max((*self.store.numbers(), self.store.last_removed()), default=0) + 1
 
     def publish(self, number: int, catalog: bytes) -> None:
         """Write a catalog whose blobs are stored, then make it the current release."""
         replace_file(self.state, f"releases/{number}.cat", catalog)
+        self.point_to(number)
+
+    def point_to(self, number: int) -> None:
+        """Make a release that is there the current one."""
         replace_file(self.state, "current", b"%d\n" % number)
 
     def _wait(self) -> None:

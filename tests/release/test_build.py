@@ -13,6 +13,7 @@ import pytest
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest import read_manifest
 from cdnserve.release import Built, Store, build, making, sources
+from cdnserve.release.catalog import SCHEMA
 from cdnserve.release.encode import Job
 from cdnserve.release.progress import Phase
 from cdnserve.release.workers import run
@@ -63,7 +64,8 @@ def test_a_release_holds_what_the_manifest_lists(root: Path, state: Path) -> Non
     manifest = read_manifest(root / "manifest.toml")
     assert {path: FILES[path] for path in PUBLIC} == public_bytes(state)
     assert PUBLIC == list(catalog.assets)
-    assert (1, 1, manifest.site, manifest.rules) == (catalog.schema, catalog.number, catalog.site, catalog.rules)
+    assert (1, manifest.site, manifest.rules) == (catalog.number, catalog.site, catalog.rules)
+    assert SCHEMA == catalog.schema
     assert {0: 2, 1: 3} == {rule: [a.rule for a in catalog.assets.values()].count(rule) for rule in (0, 1)}
 
 

@@ -6,12 +6,14 @@ import base64
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest import Lock, LockedFile, LockedLibrary, read_lock, write_lock
+from cdnserve.manifest.governing import changing
 from cdnserve.release import Built, Store, build, sources
 from tests.release.opened import Opened
 from tests.release.roots import MANIFEST, SCRIPT, age, plant, public_bytes, snapshot
@@ -267,3 +269,17 @@ def test_locked_tells_everything_at_once(root: Path, state: Path) -> None:
     os.mkfifo(root / "fifo.js")
     expected = {"file-special", "library-not-locked", "lock-incomplete", "immutable-changed"}
     assert expected == {problem.reference for problem in problems(root, state, locked=True)}
+
+
+def test_what_another_command_writes_into_the_lock_meanwhile_stays(root: Path, state: Path) -> None:
+    """A build waits for whoever is changing the governing files, and reads them after that."""
+    pins = {"jquery@3.7.1": LockedLibrary("sha512-" + "A" * 86 + "==")}
+    plant(root, {"npm/new.js": "new"})
+    with ThreadPoolExecutor() as threads:
+        with changing(root):
+            building = threads.submit(build, root, state)
+            lock = read_lock(root / "manifest.lock")
+            write_lock(root / "manifest.lock", Lock(pins, lock.immutable))
+        building.result()
+    found = read_lock(root / "manifest.lock")
+    assert (pins, True) == (found.libraries, "npm/new.js" in found.immutable)

@@ -12,6 +12,7 @@ import pytest
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release import Store, build
 from cdnserve.release.blobs import StoreError
+from cdnserve.release.catalog import SCHEMA
 from cdnserve.release.store import store_problem
 from tests.release.roots import SCRIPT, plant, public_bytes
 
@@ -102,8 +103,8 @@ def test_a_damaged_catalog(state: Path) -> None:
 
 
 def test_a_catalog_of_another_version(state: Path) -> None:
-    (state / "releases/2.cat").write_bytes(msgspec.msgpack.encode([2, b"", b""]))
-    assert ("release-schema-unknown", "schema 2") == (problem(state).reference, problem(state).value)
+    (state / "releases/2.cat").write_bytes(msgspec.msgpack.encode([SCHEMA + 1, b"", b""]))
+    assert ("release-schema-unknown", f"schema {SCHEMA + 1}") == (problem(state).reference, problem(state).value)
 
 
 def test_a_missing_blob(state: Path) -> None:

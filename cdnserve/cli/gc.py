@@ -1,0 +1,77 @@
+"""`cdnserve gc`: old releases go, and the stored bytes that only they needed.
+
+Never takes what is current or in use.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.options import json_option, root_argument, state_option
+from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.progress import build_progress
+from cdnserve.cli.terminal import write_json
+from cdnserve.release.collecting import Collected, Wish, collect
+from cdnserve.server.settings import state_folder
+
+_NEWEST = 5
+
+
+@click.command(cls=Command)
+@root_argument
+@state_option
+@click.option(
+    "--keep",
+    default=_NEWEST,
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    show_default=True,
+    help="How many of the newest releases to keep.",
+)
+@click.option(
+    "--grace",
+    default=300,
+    type=click.IntRange(min=0),
+    metavar="SECONDS",
+    show_default=True,
+    help="Keep what was current in the last so many seconds.",
+)
+@click.option("--forget", is_flag=True, help="Give up the release that was rolled back from, too.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@json_option
+def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, dry_run: bool, as_json: bool) -> None:
+    """Remove old releases of ROOT, and stored bytes that no release needs.
+
+    The current release stays, so does one that a running server answers from, and one that was rolled back
+    from. A build that is under way is waited for.
+    """
+    wish = Wish(keep, float(grace), forget, dry_run)
+    with build_progress() as progress:
+        done = collect(state_folder(root, state), wish, progress)
+    if as_json:
+        write_json(_as_object(done, wish))
+        return
+    report(done.warnings)
+    click.echo("\n".join(_lines(done, wish)))
+
+
+def _lines(done: Collected, wish: Wish) -> list[str]:
+    verb, freed = ("would be removed", "would be freed") if wish.dry_run else ("removed", "freed")
+    which = f": {', '.join(map(str, done.releases))}" if done.releases else ""
+    lines = [f"{len(done.releases):,} release{'s' * (len(done.releases) != 1)} {verb}{which}"]
+    lines.append(f"{done.blobs:,} stored file{'s' * (done.blobs != 1)} {verb}, {done.octets:,} octets {freed}")
+    return lines + [f"release {number} stays: {reason}" for number, reason in done.kept.items()]
+
+
+def _as_object(done: Collected, wish: Wish) -> dict[str, object]:
+    return {
+        "removed": done.releases,
+        "stored_files": done.blobs,
+        "octets": done.octets,
+        "kept": [{"release": number, "reason": reason} for number, reason in done.kept.items()],
+        "dry_run": wish.dry_run,
+        "problems": as_objects(done.warnings),
+    }

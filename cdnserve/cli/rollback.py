@@ -1,0 +1,43 @@
+"""`cdnserve rollback`: an earlier release becomes the current one again.
+
+Never changes a file in the root, and never a release.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cdnserve.cli.command import Command
+from cdnserve.cli.options import json_option, root_option, state_option
+from cdnserve.cli.progress import build_progress
+from cdnserve.cli.terminal import write_json
+from cdnserve.release.rollback import roll_back
+from cdnserve.server.settings import state_folder
+
+
+@click.command(cls=Command)
+@click.argument("number", required=False, type=click.IntRange(min=1))
+@root_option
+@state_option
+@json_option
+def command(number: int | None, root: Path, state: str | None, as_json: bool) -> None:
+    """Make release NUMBER the current one; without it, the one before the current.
+
+    A running server takes it up by itself. It stays the current one until a file, the manifest or the lock
+    changes, or until you run cdnserve build. NUMBER may be a newer release as well.
+    """
+    with build_progress() as progress:
+        done = roll_back(root, state_folder(root, state), number, progress)
+    paths = done.differences.paths
+    if as_json:
+        write_json({"release": done.number, "left": done.left, "paths": paths, "problems": []})
+    elif done.number == done.left:
+        click.echo(f"release {done.number} is the current one already")
+    else:
+        click.echo(f"release {done.number} is current, release {done.left} was")
+        answers = f"{len(paths):,} path{'s are' if len(paths) != 1 else ' is'} answered otherwise"
+        click.echo(
+            f"{answers}: purge {'them' if len(paths) != 1 else 'it'} from edges" if paths else "the files are the same"
+        )

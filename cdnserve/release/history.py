@@ -1,0 +1,61 @@
+"""History: the releases that are there, when each was made, and what it changed.
+
+Never builds, and never stumbles over a release that it can't read: that is a fact to tell, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.catalog import Catalog
+from cdnserve.release.differences import Differences, compare
+from cdnserve.release.holding import read_hold
+from cdnserve.release.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One release; `made` is in seconds since 1970, `octets` is the size of its files without content codings.
+
+    `differences` are those from the release before that could be read. `left` says that a rollback left it. Where
+    `problem` says why the release can't be read, the rest is empty.
+    """
+
+    number: int
+    made: float
+    is_current: bool
+    left: bool = False
+    files: int = 0
+    octets: int = 0
+    differences: Differences = field(default_factory=Differences)
+    problem: Problem | None = None
+
+
+def history(state: Path) -> Iterator[Entry]:
+    """Yield the releases of a state folder, the oldest first."""
+    store = Store(state)
+    current = store.current()
+    hold = read_hold(str(state))
+    left = hold.left if hold and hold.number == current else None
+    before: Catalog | None = None
+    for number in store.numbers():
+        made = _made(store, number)
+        try:
+            catalog = store.read(number)
+        except ConfigurationError as error:
+            yield Entry(number, made, number == current, number == left, problem=error.problems[0])
+            continue
+        octets = sum(asset.identity.size for asset in catalog.assets.values())
+        differences = compare(before, catalog)
+        yield Entry(number, made, number == current, number == left, len(catalog.assets), octets, differences)
+        before = catalog
+
+
+def _made(store: Store, number: int) -> float:
+    try:
+        return store.catalog(number).stat().st_mtime
+    except OSError:  # somebody removed it a moment ago, which reading it tells
+        return 0.0
