@@ -16,7 +16,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 PROVEN  := cdnserve/rules/*,cdnserve/origin/*
 
 .DELETE_ON_ERROR:
-.PHONY: serve test check bench image lock
+.PHONY: serve test check bench image image-test lock
 
 serve: $(VENV)/serve.stamp ## build and serve public/
 	$(BIN)/cdnserve serve public $(ARGS)
@@ -33,12 +33,16 @@ check: $(VENV)/test.stamp ## lint, format, types, layers
 	$(BIN)/mypy --strict
 	$(BIN)/python -m pytest --quiet tests/test_layers.py
 
-bench: $(VENV)/bench.stamp ## measure the build, the start, and what a request costs beside other servers
+bench: $(VENV)/bench.stamp ## measure the build, the start, `sync` beside npm, and what a request costs beside other servers
 	$(BIN)/python -m bench.release
+	$(BIN)/python -m bench.libraries
 	$(BIN)/python -m bench.serve $(ARGS)
 
 image: ## build a container image
 	$(ENGINE) build --tag $(IMAGE) $(ARGS) .
+
+image-test: $(VENV)/test.stamp ## build the image without an engine, run it, ask it (as root, with buildah and debootstrap)
+	CDNSERVE_IMAGE_TEST=1 $(BIN)/python -m pytest tests/image
 
 lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)
 	$(COMPILE) $(ARGS) --output-file requirements/serve.txt pyproject.toml >/dev/null

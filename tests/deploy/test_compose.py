@@ -1,0 +1,58 @@
+"""The Compose file: cdnserve on an inner network, Caddy with TLS before it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cdnserve.server.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "deploy"
+
+
+def services() -> dict[str, dict[str, Any]]:
+    """Read the services."""
+    read: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    return read
+
+
+def test_only_caddy_can_be_reached() -> None:
+    assert "ports" not in services()["cdnserve"]
+    assert services()["cdnserve"]["networks"] == ["inner"]
+    assert services()["caddy"]["ports"] == ["80:80", "443:443", "443:443/udp"]
+
+
+def test_it_has_no_right_that_it_does_not_need() -> None:
+    for service in services().values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_every_setting_is_one_that_serve_has() -> None:
+    from cdnserve.cli.serve import command  # noqa: PLC0415
+
+    assert set(services()["cdnserve"]["environment"]) <= {parameter.envvar for parameter in command.params}
+
+
+def test_a_download_is_given_the_time_to_end() -> None:
+    grace = int(services()["cdnserve"]["stop_grace_period"].removesuffix("s"))
+    assert Settings(Path(), Path()).drain_seconds < grace
+
+
+def test_caddy_takes_its_file() -> None:
+    caddy = shutil.which("caddy")
+    if not caddy:
+        pytest.skip("Caddy is not installed")
+    done = subprocess.run(
+        [caddy, "validate", "--adapter", "caddyfile", "--config", str(FOLDER / "Caddyfile")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
