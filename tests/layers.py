@@ -16,7 +16,7 @@ LAYERS = (
     ("manifest",),
     ("release",),
     ("origin", "libraries", "snippets"),
-    ("pages",),
+    ("pages", "verify"),
     ("server",),
     ("cli",),
     ("__main__",),

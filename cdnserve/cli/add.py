@@ -17,7 +17,6 @@ from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write_json
-from cdnserve.libraries import Terms, add
 
 
 @click.command(cls=Command)
@@ -37,6 +36,8 @@ def command(
     or version, the lock the exact version and its integrity. Versions that are here already stay beside the new
     one. Nothing is changed unless all goes well.
     """
+    from cdnserve.libraries import Terms, add
+
     with download_progress() as progress:
         added = add(root, specs, library_settings(registry), progress, Terms(files, exact))
     if as_json:

@@ -27,7 +27,7 @@ def command(root: Path, state: str | None, locked: bool, as_json: bool) -> None:
     Only what has changed is read. Where nothing has, the release stays the same. A running server takes a
     new release up by itself.
     """
-    built = build_release(root, state, locked=locked)
+    built = build_release(root, state, locked=locked, despite_hold=True)
     if as_json:
         write_json({"release": built.number, "changed": built.changed, "problems": as_objects(built.warnings)})
         return

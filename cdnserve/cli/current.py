@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from cdnserve.release.catalog import Catalog
 
 
-def build_release(root: Path, state: str | None, *, locked: bool = False) -> Built:
+def build_release(root: Path, state: str | None, *, locked: bool = False, despite_hold: bool = False) -> Built:
     """Build what has changed, with progress on a terminal; raise ConfigurationError with every problem."""
     with build_progress() as progress:
-        return build(root, state_folder(root, state), locked=locked, progress=progress)
+        return build(root, state_folder(root, state), locked=locked, despite_hold=despite_hold, progress=progress)
 
 
 def open_release(root: Path, state: str | None, built: Built) -> tuple[Store, Catalog]:

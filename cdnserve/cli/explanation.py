@@ -17,7 +17,7 @@ from cdnserve.manifest.field_names import request_header_problems
 from cdnserve.manifest.hosts import is_loopback
 from cdnserve.manifest.matching import is_unlisted
 from cdnserve.origin import Origin, Reply, Request, respond
-from cdnserve.origin.compiled import PublishRule
+from cdnserve.origin.compiled import Found, PublishRule
 from cdnserve.origin.message import Fields
 from cdnserve.origin.paths import NoPath, logical_path
 from cdnserve.origin.suggestions import suggest
@@ -59,6 +59,7 @@ class Exchange:
 class Explanation:
     """All that is known; `unlisted` says why the path is not public, `blocked` why the browser blocks.
 
+    `leads_to` is the logical path that the address stands for, where it is not the file's own.
     `asks` says why the browser sends a CORS-preflight request first; its exchange is the first one then.
     `advice` says what in the manifest would let the page read.
     """
@@ -74,6 +75,7 @@ class Explanation:
     blocked: str = ""
     advice: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    leads_to: str = ""
 
     @property
     def is_readable(self) -> bool:
@@ -84,21 +86,25 @@ class Explanation:
 def explain(question: Question, origin: Origin) -> Explanation:
     """Answer the question from a compiled origin."""
     raw_path = request_path(question.path, origin.catalog, question.root)
+    located = origin.locate(raw_path)
+    found = Found("", None) if isinstance(located, NoPath) else located
+    rule = found.rule
+    is_public = bool(found.asset or found.location)
     path = logical_path(raw_path)
-    rule, asset = (None, None) if isinstance(path, NoPath) else origin.find(path)
     exchanges, blocked = _exchanges(question, raw_path, origin)
     return Explanation(
         path=raw_path.decode("ascii"),
         rule=rule,
-        asset=asset,
+        asset=found.asset,
         exchanges=exchanges,
-        unlisted=() if asset else tuple(_unlisted(path, rule, origin, question)),
+        unlisted=() if is_public else tuple(_unlisted(path, found, origin, question)),
         admitted=rule.policy.admits(question.origin) if rule and question.origin else None,
         near=_near(question.origin, rule),
         asks=browser.preflight_reasons(_script_request(question)) if question.origin else (),
         blocked=blocked,
         advice=tuple(_advice(_script_request(question), rule)) if blocked and rule else (),
         notes=tuple(_notes(question, origin, rule)),
+        leads_to=found.path if is_public and found.path != path else "",
     )
 
 
@@ -162,18 +168,18 @@ def is_forbidden(name: str) -> bool:
     return any(problem.reference == "header-forbidden" for problem in request_header_problems(name))
 
 
-def _unlisted(path: str | NoPath, rule: PublishRule | None, origin: Origin, question: Question) -> Iterator[str]:
+def _unlisted(path: str | NoPath, found: Found, origin: Origin, question: Question) -> Iterator[str]:
     if isinstance(path, NoPath):
         malformed = path is NoPath.MALFORMED
         yield "the path is malformed" if malformed else "the path is not in normal form, so it is never a file's"
         return
-    if rule is None:
+    if found.rule is None:
         yield from reasons(path, origin.catalog.rules)
     yield from on_disk(path, question.root)
-    if rule is None and not is_unlisted(path) and (question.root / path).is_file():
+    if found.rule is None and not is_unlisted(path) and (question.root / path).is_file():
         yield "to publish it, write a [[publish]] rule whose path matches it"
     yield from (warning.message for warning in question.warnings if warning.where == path)
-    if near := suggest(path, origin.paths):
+    if near := found.hint or suggest(found.path, origin.paths):
         yield near
 
 

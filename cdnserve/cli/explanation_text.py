@@ -23,8 +23,8 @@ _WIDTH = 9
 
 def as_lines(question: Question, explanation: Explanation) -> Iterator[Line]:
     """Give the lines for people."""
-    state = ("is public", "bold green") if explanation.asset else ("is not public", "bold red")
-    yield (explanation.path, "bold"), (" ", ""), state
+    yield (explanation.path, "bold"), (" ", ""), _state(explanation)
+    yield from _facts("file", [explanation.leads_to] if explanation.leads_to else [])
     yield from _facts("why", explanation.unlisted)
     if explanation.rule:
         yield from _rule(explanation.rule, explanation.asset)
@@ -38,6 +38,12 @@ def as_lines(question: Question, explanation: Explanation) -> Iterator[Line]:
         yield ()
         yield _verdict(question, explanation)
         yield from ((("To allow it, ", ""), (advice, "yellow")) for advice in explanation.advice)
+
+
+def _state(explanation: Explanation) -> Piece:
+    if explanation.asset:
+        return ("is public", "bold green")
+    return ("is an alias", "bold green") if explanation.leads_to else ("is not public", "bold red")
 
 
 def _facts(label: str, texts: Iterable[str], style: str = "") -> Iterator[Line]:
@@ -116,6 +122,7 @@ def as_object(question: Question, explanation: Explanation) -> dict[str, object]
     return {
         "path": explanation.path,
         "public": explanation.asset is not None,
+        "leads_to": explanation.leads_to or None,
         "readable": explanation.is_readable,
         "unlisted": list(explanation.unlisted),
         "rule": _rule_object(explanation.rule) if explanation.rule else None,

@@ -26,13 +26,16 @@ from cdnserve.server.settings import state_folder
 def command(file: str, root: Path, state: str | None, as_json: bool) -> None:
     """Write manifest, lock and files into one archive.
 
-    FILE is a tar archive, through gzip or zstd if its name ends in .gz or .zst; - is stdout, plain. It holds
+    FILE is a tar archive, compressed as its name says: .tar, .tar.gz or .tar.zst; - is stdout, plain. It holds
     what the manifest makes public and the libraries whole, with the sha256 of each file. The same files give
     the same archive. Its integrity is for whoever takes it: cdnserve import FILE --integrity.
     """
+    from cdnserve.libraries.transfer.codings import ENDINGS
     from cdnserve.libraries.transfer.exporting import export
 
     is_stream = file == "-"
+    if not is_stream and not file.lower().endswith(tuple(ENDINGS)):
+        raise click.UsageError(f"FILE must end in one of {', '.join(ENDINGS)}, or be -")
     if is_stream and (as_json or sys.stdout.isatty()):
         raise click.UsageError("stdout can't hold the archive: it is a terminal, or wanted for JSON")
     target = sys.stdout.buffer if is_stream else Path(file)

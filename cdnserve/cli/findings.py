@@ -66,8 +66,8 @@ def _finding(finding: Finding) -> dict[str, object]:
     return {
         "rule": finding.rule,
         "level": finding.level,
-        "line": finding.tag.line,
-        "column": finding.tag.column,
+        "line": finding.place.line,
+        "column": finding.place.column,
         "url": finding.url,
         "message": finding.message,
         "hint": finding.hint,
@@ -82,7 +82,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str, str]]:
 
 
 def _rows(finding: Finding) -> Iterator[tuple[Piece, ...]]:
-    place = f"{finding.tag.line}:{finding.tag.column}"
+    place = f"{finding.place.line}:{finding.place.column}"
     level = (f"{finding.level} ", _STYLES[finding.level])
     yield (place, "bold"), level, (finding.message, ""), (f" [{finding.rule}]", "dim")
     for label, text, style in _facts(finding):
@@ -90,7 +90,7 @@ def _rows(finding: Finding) -> Iterator[tuple[Piece, ...]]:
 
 
 def _lines(page: str, finding: Finding) -> Iterator[tuple[Piece, ...]]:
-    place = f"{page}:{finding.tag.line}:{finding.tag.column}"
+    place = f"{page}:{finding.place.line}:{finding.place.column}"
     yield ((f"{place}: {finding.level}: {finding.message} [{finding.rule}]", ""),)
     for label, text, _ in _facts(finding):
         yield ((f"    {f'{label}:':6}{text}", ""),)

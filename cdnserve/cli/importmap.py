@@ -22,11 +22,15 @@ from cdnserve.manifest import is_package_name
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 from cdnserve.rules.versions import is_range
 from cdnserve.snippets import Options, Subject, elements, metadata, of_asset, public_url, read_algorithms
+from cdnserve.snippets.graph.entries import inside
 from cdnserve.snippets.graph.values import Wanted
 from cdnserve.snippets.importmap import script_json
 
-# The @ of a scope does not begin a range, and a range has no slash.
-_NAME = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<range>[^/]+))?(?:/(?P<path>.+))?", re.DOTALL)
+# The @ of a scope does not begin a range, and a range has no slash. A file is not what begins like a range: "@>=3".
+_NAME = re.compile(
+    r"(?P<name>(?:@[^@/=]+/)?[^@/=]+)(?:@(?P<range>[^/]+?))?(?:/(?P<path>[^=]+))?(?:(?<![@<>|\s])=(?P<file>[^=]+))?",
+    re.DOTALL,
+)
 
 
 @click.command(cls=Command)
@@ -60,8 +64,9 @@ def command(  # one for each option
     """Print an import map with integrity for hosted ES modules.
 
     NAME is the name of a hosted library, with a range of versions and a path if need be: vue, vue@^3.4,
-    lit/decorators.js, @scope/name@1/path. The map names also what these modules import, in the versions that
-    their package.json files ask for, and has the integrity of every file.
+    lit/decorators.js, @scope/name@1/path. NAME=FILE chooses the file that it means: vue=dist/vue.esm-browser.js. The
+    map names also what these modules import, in the versions that their package.json files ask for, and has the
+    integrity of every file.
     """
     from cdnserve.libraries.shelf import Shelf
     from cdnserve.snippets.graph.modulemap import module_map
@@ -91,11 +96,11 @@ def _wanted(names: Sequence[str]) -> list[Wanted]:
     found, wrong = [], []
     for name in names:
         match = _NAME.fullmatch(name)
-        version = match["range"] if match else None
-        if match and is_package_name(match["name"]) and (version is None or is_range(version)):
-            found.append(Wanted(match["name"], version, f"./{match['path']}" if match["path"] else "."))
+        version, file = (match["range"], inside(match["file"] or "")) if match else (None, None)
+        if match and is_package_name(match["name"]) and (version is None or is_range(version)) and file is not None:
+            found.append(Wanted(match["name"], version, f"./{match['path']}" if match["path"] else ".", file))
         else:
-            hint = "say NAME, NAME@RANGE or NAME/PATH, as vue, vue@^3.4 or lit/decorators.js"
+            hint = "say NAME, NAME@RANGE, NAME/PATH or NAME=FILE, as vue, vue@^3.4 or lit/decorators.js"
             wrong.append(Problem("module-name", "this names no hosted module", value=name, hint=hint))
     if wrong:
         raise ConfigurationError(wrong)

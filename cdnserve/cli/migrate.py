@@ -81,12 +81,16 @@ def _checked(url: str) -> Site:
 
 def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:
     report(added.warnings)
+    told = [(page, outcome) for page in plan.pages for outcome in page.outcomes]
     if dry_run:
-        write(line for page in plan.pages for line in _diff(page))
+        write((line for page in plan.pages for line in _diff(page)), keep_tabs=True)
+        # The diff says the rest.
+        write((_line(page, one) for page, one in told if one.fate != "left" and one.remark), to_stderr=True)
+        write(([("would add ", "bold"), (library, "")] for library in plan.libraries), to_stderr=True)
     else:
         write_libraries(root, added.libraries)
-        write(_line(page, outcome) for page in plan.pages for outcome in page.outcomes if outcome.fate != "left")
-    write((_line(page, one) for page in plan.pages for one in page.outcomes if one.fate == "left"), to_stderr=True)
+        write(_line(page, one) for page, one in told if one.fate != "left")
+    write((_line(page, one) for page, one in told if one.fate == "left"), to_stderr=True)
     write([[(_summary(plan, dry_run=dry_run), "")]], to_stderr=dry_run)
 
 

@@ -6,8 +6,10 @@ Never changes anything.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +18,10 @@ from cdnserve.cli.options import json_option, registry_option, root_option
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import Column, printable, write_json, write_table
-from cdnserve.libraries import Behind, outdated
+from cdnserve.libraries.wording import counted
+
+if TYPE_CHECKING:
+    from cdnserve.libraries import Behind
 
 _COLUMNS = (
     Column("library", style="bold"),
@@ -43,17 +48,25 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, root: Path,
     the wanted version is, unpacked; the latest one where the wanted is here. On a terminal this is a table; in a
     pipe each line has the fields with tabs between them, the size in octets.
     """
+    from cdnserve.libraries import outdated
+
     with download_progress() as progress:
         behind = outdated(root, names, library_settings(registry), progress)
     if as_json:
         write_json({"outdated": [{**asdict(one), "growth": one.growth} for one in behind]})
     elif sys.stdout.isatty() and behind:
-        write_table(_COLUMNS, (_row(one, _human(one.growth)) for one in behind))
+        _write_table([_row(one, _human(one.growth)) for one in behind])
     elif behind:
         click.echo("\n".join(map(_line, behind)))
     else:
         click.echo("nothing is behind", err=True)
     ctx.exit(1 if check and behind else 0)
+
+
+def _write_table(rows: Sequence[Sequence[str]]) -> None:
+    """Write a table without the columns that have nothing to say."""
+    told = [at for at in range(len(_COLUMNS)) if any(row[at] for row in rows)]
+    write_table([_COLUMNS[at] for at in told], ([row[at] for at in told] for row in rows))
 
 
 def _line(one: Behind) -> str:
@@ -73,7 +86,4 @@ def _human(octets: int | None) -> str:
     """
     if not octets:
         return "" if octets is None else "0"
-    for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
-        if abs(octets) >= size:
-            return f"{octets / size:+.3g} {unit}"
-    return f"{octets:+} octets"
+    return ("+" if octets > 0 else "-") + counted(abs(octets))

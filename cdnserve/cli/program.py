@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any
 
@@ -24,12 +25,36 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "list": "List what is public.",
         "explain": "Explain what a browser gets, and why.",
         "sri": "Print integrity metadata and ready tags.",
+        "audit": "Audit how HTML pages load scripts and styles.",
+        "migrate": "Leave public CDNs: host what pages load, and rewrite the pages.",
         "add": "Add npm packages.",
+        "remove": "Remove npm packages.",
+        "update": "Add the newest versions that the manifest allows.",
+        "outdated": "Show which libraries are behind the registry.",
         "sync": "Restore the npm packages that the lock records.",
+        "importmap": "Print an import map for hosted ES modules.",
+        "export": "Write manifest, lock and files into one archive.",
+        "import": "Take what export wrote, verified.",
+        "import-cors": "Translate an object store's CORS configuration.",
+        "releases": "List the releases, and what each one changed.",
+        "rollback": "Make an earlier release the current one again.",
+        "gc": "Remove old releases.",
+        "verify": "Compare what a live URL answers with the release.",
+        "healthcheck": "Ask a running server whether it is well.",
         "schema": "Print the JSON Schema of the manifest.",
     }
 )
 """The commands in the order of the help; each is `command` of the module with its name."""
+
+
+def module_name(command: str) -> str:
+    """Give the name of a command's module, which can be no word of Python's own.
+
+    >>> module_name("serve"), module_name("import-cors"), module_name("import")
+    ('serve', 'import_cors', 'import_')
+    """
+    name = command.replace("-", "_")
+    return f"{name}_" if iskeyword(name) else name
 
 
 class Program(click.Group):
@@ -43,7 +68,7 @@ class Program(click.Group):
         """Import the command with this name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"cdnserve.cli.{cmd_name}").command
+        command: click.Command = import_module(f"cdnserve.cli.{module_name(cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

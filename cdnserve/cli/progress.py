@@ -101,7 +101,8 @@ class DownloadProgress:
 
     def retry(self, library: str, why: str, pause: float) -> None:
         """Say on a library's bar that it begins again after a while, and why."""
-        again = f"{printable(library)}: {printable(why)}, again in {pause:.0f} s"
+        # Where a line is too long its end is cut off.
+        again = f"{printable(library)}: again in {pause:.0f} s, {printable(why)}"
         if library in self._tasks:
             self._bars.reset(self._tasks[library], description=again)
         else:

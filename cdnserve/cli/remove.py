@@ -12,7 +12,6 @@ import click
 from cdnserve.cli.command import Command
 from cdnserve.cli.options import json_option, root_option
 from cdnserve.cli.terminal import write, write_json
-from cdnserve.libraries import remove
 
 
 @click.command(cls=Command)
@@ -26,6 +25,8 @@ def command(specs: tuple[str, ...], root: Path, as_json: bool) -> None:
     entry of the manifest and entry of the lock go together or not at all. The lock goes on recording the bytes
     that were published as immutable.
     """
+    from cdnserve.libraries import remove
+
     removed = remove(root, specs)
     if as_json:
         write_json({"removed": list(removed.libraries), "requirements": list(removed.requirements)})

@@ -5,7 +5,6 @@ Never names a file but as the command line did: the code host knows the folder.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,10 +13,10 @@ from urllib.parse import quote
 from cdnserve.cli.findings import Audited
 from cdnserve.errors import Problem
 from cdnserve.snippets.pages.finding import RULES, Finding
-from cdnserve.snippets.pages.tag import Tag
+from cdnserve.snippets.pages.lines import NEWLINE
+from cdnserve.snippets.pages.tag import Part, Tag
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_NEWLINE = re.compile(r"\r\n?|\n")
 _RULES = tuple(RULES)
 
 
@@ -60,7 +59,7 @@ def _notification(problem: Problem) -> dict[str, object]:
 
 def _result(page: str, finding: Finding) -> dict[str, object]:
     parts = (f"{finding.message}.", finding.url, finding.hint)
-    location = {"artifactLocation": _artifact(page), "region": _region(finding.tag)}
+    location = {"artifactLocation": _artifact(page), "region": _region(finding.place)}
     result: dict[str, object] = {
         "ruleId": finding.rule,
         "ruleIndex": _RULES.index(finding.rule),
@@ -77,14 +76,14 @@ def _fix(page: str, finding: Finding) -> dict[str, object]:
     return {"description": {"text": "Write the tag as it should be."}, "artifactChanges": [change]}
 
 
-def _region(tag: Tag) -> dict[str, int]:
-    """Give where a tag begins and where the next character stands."""
-    *before, last = _NEWLINE.split(tag.text)
-    end = len(last) + (1 if before else tag.column)
+def _region(place: Tag | Part) -> dict[str, int]:
+    """Give where a tag or a part begins, and where the next character stands."""
+    *before, last = NEWLINE.split(place.text)
+    end = len(last) + (1 if before else place.column)
     return {
-        "startLine": tag.line,
-        "startColumn": tag.column,
-        "endLine": tag.line + len(before),
+        "startLine": place.line,
+        "startColumn": place.column,
+        "endLine": place.line + len(before),
         "endColumn": end,
     }
 

@@ -22,11 +22,11 @@ _GAP = 2  # the space behind a column and the one before the next
 _SHORTEST = 16
 
 
-def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]]) -> None:
+def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]], *, keep_tabs: bool = False) -> None:
     """Print lines with their styles; long ones are left to the terminal."""
     screen = _console(stream)
     for line in lines:
-        screen.print(_text(line), soft_wrap=True)
+        screen.print(_text(line, keep_tabs=keep_tabs), soft_wrap=True)
 
 
 def print_rows(stream: TextIO, rows: Iterable[Sequence[Piece]]) -> None:
@@ -78,5 +78,5 @@ def _console(stream: TextIO) -> Console:
     return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
-def _text(pieces: Iterable[Piece]) -> Text:
-    return Text.assemble(*((printable(text), style) for text, style in pieces))
+def _text(pieces: Iterable[Piece], *, keep_tabs: bool = False) -> Text:
+    return Text.assemble(*((printable(text, keep_tabs=keep_tabs), style) for text, style in pieces))

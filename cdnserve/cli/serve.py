@@ -6,20 +6,24 @@ Never listens before there is a whole release.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cdnserve.cli.command import Command
 from cdnserve.cli.current import build_release, open_release
 from cdnserve.cli.limits import limit_options
-from cdnserve.cli.logs import logging_to_stderr
+from cdnserve.cli.listening import listening_options
+from cdnserve.cli.logs import LogFormat, logging_to_stderr, tell_no_start, tell_problems
+from cdnserve.cli.operation import operation_options
 from cdnserve.cli.options import root_argument, state_option
-from cdnserve.cli.problems import report
 from cdnserve.cli.terminal import write
 from cdnserve.cli.welcome import prepare
+from cdnserve.errors import ConfigurationError
 from cdnserve.server.limits import Limits
 from cdnserve.server.run import run
 from cdnserve.server.settings import Settings, state_folder
@@ -91,6 +95,8 @@ _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
     show_envvar=True,
     help="For how long responses may go on when it ends.",
 )
+@listening_options
+@operation_options
 @limit_options
 @click.pass_context
 def command(
@@ -104,6 +110,11 @@ def command(
     access_log: str,
     fast_lane: bool,
     drain_seconds: int,
+    log_format: LogFormat,
+    shutdown_delay: int,
+    admin_host: str,
+    admin_port: int | None,
+    listening: dict[str, Any],
     **limits: int,
 ) -> None:
     """Serve ROOT: build what has changed, listen, and watch for changes.
@@ -111,9 +122,6 @@ def command(
     The first line of output is `listening on URL`. A broken manifest is reported, and the last good release is
     served on. SIGTERM and Ctrl-C end it when the requests that are under way are answered.
     """
-    built = build_release(root, state)
-    report(built.warnings)
-    welcome = prepare(root, *open_release(root, state, built))
     settings = Settings(
         root,
         state_folder(root, state),
@@ -124,6 +132,28 @@ def command(
         drain_seconds,
         _ACCESS_LOGS[access_log],
         Limits(**limits),
+        shutdown_delay,
+        admin_host,
+        admin_port,
+        **listening,
     )
-    started = run(settings, lambda url: write(welcome.lines(url)), logging_to_stderr)
+    try:
+        started = _serve(settings, state, log_format)
+    except ConfigurationError as error:
+        if log_format == "text":
+            raise
+        tell_no_start(error.problems)
+        started = False
     ctx.exit(0 if started else 1)
+
+
+def _serve(settings: Settings, state: str | None, log_format: LogFormat) -> bool:
+    built = build_release(settings.root, state)
+    tell_problems(built.warnings, log_format)
+    welcome = prepare(settings.root, *open_release(settings.root, state, built))
+
+    def on_listening(url: str) -> None:
+        # The rest is for people, and the log says it as well.
+        write(islice(welcome.lines(url), None if log_format == "text" else 1))
+
+    return run(settings, on_listening, partial(logging_to_stderr, log_format))

@@ -17,8 +17,9 @@ from cdnserve.cli.options import root_option, state_option
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.remote import Remote
-from cdnserve.libraries.targets import Hosted, Public, Target, resolve
+from cdnserve.libraries.targets import Hosted, Local, Public, Target, resolve
+from cdnserve.origin import Origin
+from cdnserve.origin.compiled import Found
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 from cdnserve.snippets import (
     DEFAULT_FORMAT,
@@ -90,15 +91,28 @@ def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -
         try:
             found += resolve(given_url(target) if is_url else target, root, hosted, library_settings())
         except ConfigurationError as error:
-            problems |= dict.fromkeys(error.problems)
+            unknown = any(problem.reference == "target-unknown" for problem in error.problems)
+            alias = _alias_problem(target, hosted()) if unknown else None
+            problems |= dict.fromkeys([alias] if alias else error.problems)
     if problems:
         raise ConfigurationError(problems)
     return found
 
 
+def _alias_problem(target: str, hosted: Hosted) -> Problem | None:
+    """Tell that a target is an alias, and of what; an integrity would hold until the next version."""
+    origin = Origin(hosted.catalog)
+    for path in (target.removeprefix("/"), f"npm/{target}"):
+        found = origin.locate(given_url(f"/{path}").encode("ascii"))
+        if isinstance(found, Found) and found.location:
+            message = "an alias leads to other bytes one day, so there is no integrity metadata of it"
+            return Problem("target-alias", message, target, hint=f"name what it leads to today: {found.path}")
+    return None
+
+
 def _subject(target: Target, hosted: Callable[[], Hosted], module: bool | None) -> Subject:
     if isinstance(target, Public):
         return of_asset(hosted().catalog, target.path, target.source, module=module)
-    if isinstance(target, Remote):
-        return of_response(target.url, target.content, target.media_type, module=module, remarks=target.remarks)
-    return of_file(target.path, target.content, module=module)
+    if isinstance(target, Local):
+        return of_file(target.path, target.content, module=module)
+    return of_response(target.url, target.content, target.media_type, module=module, remarks=target.remarks)

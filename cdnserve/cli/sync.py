@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +19,9 @@ from cdnserve.cli.problems import as_objects, count, report
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write, write_json
-from cdnserve.libraries import Checked, check, sync
+
+if TYPE_CHECKING:
+    from cdnserve.libraries import Checked
 
 _BASES = (
     ("tarball", "compared with the tarball"),
@@ -41,6 +44,8 @@ def command(ctx: click.Context, only_check: bool, prune: bool, root: Path, regis
     problem, never overwritten. What the lock does not have is told, and removed only with --prune. --check asks no
     network: it compares with tarballs in the cache, else with the immutable files of the lock.
     """
+    from cdnserve.libraries import check, sync
+
     if only_check and prune:
         raise click.UsageError("--check changes nothing, so there is nothing to prune")
     if only_check:

@@ -25,7 +25,7 @@ class Column:
     style: str = ""
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, keep_tabs: bool = False) -> str:
     r"""Give text on one line, with escapes for what can't be printed.
 
     >>> printable("a\x1b[31m\u202e.js")
@@ -33,17 +33,18 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    kept = "\t" * keep_tabs
+    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False) -> None:
+def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False, keep_tabs: bool = False) -> None:
     """Write lines, with their styles where they go to a terminal."""
     stream = sys.stderr if to_stderr else sys.stdout
     if stream.isatty():
         from cdnserve.cli.screen import print_lines
 
-        print_lines(stream, lines)
-    elif written := "".join("".join(printable(text) for text, _ in line) + "\n" for line in lines):
+        print_lines(stream, lines, keep_tabs=keep_tabs)
+    elif written := "".join("".join(printable(text, keep_tabs=keep_tabs) for text, _ in line) + "\n" for line in lines):
         click.echo(written, stream, nl=False)
 
 

@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from cdnserve.manifest.globs import matches
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.matching import is_unlisted
 from cdnserve.manifest.values import Rule
 
@@ -45,7 +46,7 @@ def on_disk(path: str, root: Path) -> Iterator[str]:
 
 
 def _never(path: str) -> str:
-    if path.lower() in ("manifest.toml", "manifest.lock"):
+    if path.lower() in (MANIFEST, LOCK):
         return "the manifest and its lock are never public"
     if path.startswith("-/"):
         return "/-/ is the server's own; no rule can publish there"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +18,9 @@ from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import Piece, write, write_json
-from cdnserve.libraries import Manner, Move, Updated, update
+
+if TYPE_CHECKING:
+    from cdnserve.libraries import Move, Updated
 
 
 @click.command(cls=Command)
@@ -37,6 +40,8 @@ def command(
     --latest the highest requirement of a library is rewritten in its own manner, ^3.6 to ^4.0.0. Nothing is
     changed unless all goes well.
     """
+    from cdnserve.libraries import Manner, update
+
     with download_progress() as progress:
         updated = update(root, names, library_settings(registry), progress, Manner(latest, prune, dry_run))
     if as_json:
@@ -56,8 +61,10 @@ def command(
 
 
 def _lines(updated: Updated, would: str) -> Iterator[list[Piece]]:
-    for move in updated.moves:
-        yield [(f"{move.name}@{move.version}", "bold"), (f"  {would}{_beside(move)}{_rewritten(move)}", "")]
+    moves = ((f"{move.name}@{move.version}", f"{_beside(move)}{_rewritten(move)}") for move in updated.moves)
+    # Two requirements may stand for the same versions.
+    for library, told in dict.fromkeys(moves):
+        yield [(library, "bold"), (f"  {would}{told}", "")]
     for one in updated.pruned:
         yield [(one, "bold"), (f"  {would}removed", "")]
 

@@ -20,7 +20,7 @@ from cdnserve.rules.cors import ANY
 from cdnserve.rules.media_types import destination
 from cdnserve.snippets import Options, elements, of_asset
 
-_ANYWHERE = {"http://0.0.0.0:": "http://127.0.0.1:", "http://[::]:": "http://[::1]:"}
+_ANYWHERE = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
 _TRIED = ("script", "style", "font", "image")
 
 
@@ -44,8 +44,10 @@ class Welcome:
             yield ((f"nothing is public yet: add a [[publish]] rule to {self.root / 'manifest.toml'}", "yellow"),)
 
     def _tag(self, url: str) -> str:
+        if url.startswith("unix:"):
+            return ""
         # No browser opens the address that means all interfaces.
-        base = next((url.replace(all_, one) for all_, one in _ANYWHERE.items() if url.startswith(all_)), url)
+        base = next((url.replace(all_, one) for all_, one in _ANYWHERE.items() if all_ in url), url)
         catalog = msgspec.structs.replace(self.example, site=Site(url=base))
         tags = (elements(of_asset(catalog, path, self.source), Options()) for path in catalog.assets)
         return next((written[-1] for written in tags if written), "")

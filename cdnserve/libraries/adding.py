@@ -5,32 +5,29 @@ Never changes what is published already, and never writes before everything is v
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.changes.incoming import incoming_folder
+from cdnserve.libraries.changes.placing import reported
 from cdnserve.libraries.choosing import choose, deprecation
 from cdnserve.libraries.decisions import Decision, carry_out
-from cdnserve.libraries.gathering import Gathered, find, gather
-from cdnserve.libraries.incoming import incoming_folder
-from cdnserve.libraries.metadata import Package
-from cdnserve.libraries.orders import Order
+from cdnserve.libraries.downloads.gathering import Gathered, find, gather
+from cdnserve.libraries.downloads.orders import Order
 from cdnserve.libraries.outcomes import Added
-from cdnserve.libraries.placing import reported
+from cdnserve.libraries.registries.metadata import Package
+from cdnserve.libraries.remarks import notes, unlisted
+from cdnserve.libraries.scene import Scene, read_scene
 from cdnserve.libraries.settings import Progress, Settings, Silent
 from cdnserve.libraries.spec import Spec, Wish, checked_spec, parse_wishes
 from cdnserve.manifest.globs import glob_problems
-from cdnserve.manifest.governing import LOCK, MANIFEST
-from cdnserve.manifest.lock import Lock, read_lock
-from cdnserve.manifest.matching import RuleMatcher
+from cdnserve.manifest.governing import MANIFEST
 from cdnserve.manifest.packages import is_exact_version
-from cdnserve.manifest.reading import read_manifest
 from cdnserve.manifest.requirements import hosted, is_requirement, resolve
 from cdnserve.manifest.revising import Revision
 from cdnserve.manifest.values import Library, Manifest
-
-_RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,6 @@ class _Choice:
     is_literal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What was there before."""
-
-    entries: Mapping[str, Library]
-    manifest: Manifest
-    lock: Lock
-
-
 def add(
     root: Path, specs: Sequence[str], settings: Settings, progress: Progress | None = None, terms: Terms | None = None
 ) -> Added:
@@ -71,9 +59,9 @@ def add(
     wishes, terms, progress = parse_wishes(specs), terms or Terms(), progress or Silent()
     _check_globs(terms.files)
     # Before anything is touched: there must be a manifest and a lock that are whole.
-    _check_terms(wishes, terms, _look(root))
+    _check_terms(wishes, terms, read_scene(root))
     with reported(root), incoming_folder(root) as folder:
-        scene = _look(root)
+        scene = read_scene(root)
         packages = find(list(dict.fromkeys(wish.name for wish in wishes)), settings, progress)
         choices = _choices(wishes, packages, terms)
         gathered = gather(_orders(choices, scene, terms), folder, settings, progress, packages)
@@ -82,17 +70,12 @@ def add(
     return Added(libraries, tuple(_warnings(gathered, packages, scene.manifest)))
 
 
-def _look(root: Path) -> _Scene:
-    manifest = read_manifest(root / MANIFEST)
-    return _Scene({library.name: library for library in manifest.libraries}, manifest, read_lock(root / LOCK))
-
-
 def _check_globs(globs: Iterable[str]) -> None:
     if problems := [replace(problem, value=glob) for glob in globs for problem in glob_problems(glob)]:
         raise ConfigurationError(problems)
 
 
-def _check_terms(wishes: Iterable[Wish], terms: Terms, scene: _Scene) -> None:
+def _check_terms(wishes: Iterable[Wish], terms: Terms, scene: Scene) -> None:
     entries = (scene.entries.get(name) for name in dict.fromkeys(wish.name for wish in wishes) if terms.files)
     problems = [_other_files(entry) for entry in entries if entry and set(entry.files) != set(terms.files)]
     if problems:
@@ -122,17 +105,17 @@ def _requirement(wish: Wish, version: str, *, exact: bool) -> str:
     return wish.wanted if is_requirement(wish.wanted) else f"^{version}"
 
 
-def _orders(choices: Iterable[_Choice], scene: _Scene, terms: Terms) -> tuple[Order, ...]:
+def _orders(choices: Iterable[_Choice], scene: Scene, terms: Terms) -> tuple[Order, ...]:
     orders: dict[Spec, Order] = {}
     for choice in choices:
         spec, entry = choice.spec, scene.entries.get(choice.spec.name)
         known = scene.lock.libraries.get(str(spec))
         locked = known.integrity if known else ""
-        orders[spec] = Order(spec, entry.files if entry else terms.files, locked, is_first=True)
+        orders[spec] = Order(spec, entry.files if entry else terms.files, locked)
     return tuple(orders.values())
 
 
-def _revisions(choices: Sequence[_Choice], scene: _Scene, terms: Terms) -> Iterator[Revision]:
+def _revisions(choices: Sequence[_Choice], scene: Scene, terms: Terms) -> Iterator[Revision]:
     for name in dict.fromkeys(choice.spec.name for choice in choices):
         mine = [choice for choice in choices if choice.spec.name == name]
         entry = scene.entries.get(name)
@@ -145,22 +128,12 @@ def _revisions(choices: Sequence[_Choice], scene: _Scene, terms: Terms) -> Itera
 
 def _warnings(gathered: Sequence[Gathered], packages: Iterable[Package], manifest: Manifest) -> Iterator[Problem]:
     known = {package.name: package for package in packages}
-    yield from dict.fromkeys(warning for one in gathered for warning in one.warnings)
+    yield from notes(gathered)
     for one in gathered:
         spec = one.order.spec
         if warning := deprecation(spec.version, known[spec.name]):
             yield warning
     yield from unlisted(gathered, manifest)
-
-
-def unlisted(gathered: Iterable[Gathered], manifest: Manifest) -> Iterator[Problem]:
-    """Warn of each library of which no rule publishes any file."""
-    matcher = RuleMatcher(manifest.rules)
-    for one in gathered:
-        folder = one.order.spec.folder
-        if not any(matcher.find(f"{folder}/{path}") is not None for path in one.unpacked.files):
-            message = "no rule publishes this library: it is there, but not public"
-            yield Problem("library-unlisted", message, folder, hint=_RULE, warning=True)
 
 
 def _other_files(entry: Library) -> Problem:

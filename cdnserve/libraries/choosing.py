@@ -6,7 +6,7 @@ Never asks a network, and never takes a prerelease that npm's ranges would not l
 from __future__ import annotations
 
 from cdnserve.errors import Problem
-from cdnserve.libraries.metadata import Package, version_not_found
+from cdnserve.libraries.registries.metadata import Package, version_not_found
 from cdnserve.libraries.wording import shown
 from cdnserve.manifest.packages import is_exact_version
 

@@ -6,19 +6,21 @@ Never downloads, and never asks a person.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cdnserve.libraries.gathering import Gathered
+from cdnserve.libraries.changes.placing import Changes, is_present
 from cdnserve.libraries.outcomes import Placed, placed
-from cdnserve.libraries.placing import Changes, is_present
 from cdnserve.libraries.spec import FOLDER, Spec
-from cdnserve.manifest import edit
 from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, render_lock
 from cdnserve.manifest.reading import read_manifest
 from cdnserve.manifest.revising import Revision
+
+if TYPE_CHECKING:
+    from cdnserve.libraries.downloads.gathering import Gathered
 
 Libraries = Mapping[str, LockedLibrary]
 
@@ -65,9 +67,13 @@ def _write_lock(root: Path, changes: Changes, change: Callable[[Libraries], dict
         changes.write(LOCK, render_lock(Lock(libraries, lock.immutable)))
 
 
-def _write_manifest(root: Path, changes: Changes, revisions: Iterable[Revision]) -> None:
+def _write_manifest(root: Path, changes: Changes, revisions: Sequence[Revision]) -> None:
     # Read again, since a person may have written it during the downloads.
     read_manifest(root / MANIFEST)
+    if not revisions:
+        return
+    from cdnserve.manifest import edit  # noqa: PLC0415 - a parser that keeps comments takes long to load
+
     text = before = (root / MANIFEST).read_bytes().decode()
     for revision in revisions:
         text = edit.revise(text, revision)

@@ -11,23 +11,22 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from cdnserve.libraries.cache import Cache, cache_folder
-from cdnserve.libraries.comparing import Comparison, compare_tarball
-from cdnserve.libraries.members import is_always_kept
-from cdnserve.libraries.orders import Order
-from cdnserve.libraries.placing import is_present
-from cdnserve.libraries.receiving import Measured
+from cdnserve.libraries.archives.members import is_kept
+from cdnserve.libraries.changes.comparing import Comparison, compare_tarball
+from cdnserve.libraries.changes.placing import is_present
+from cdnserve.libraries.downloads.cache import Cache, cache_folder
+from cdnserve.libraries.downloads.orders import Order
+from cdnserve.libraries.registries.receiving import Measured
+from cdnserve.libraries.scene import Scene
 from cdnserve.libraries.settings import Settings
 from cdnserve.libraries.spec import FOLDER, checked_spec
-from cdnserve.manifest.globs import matches
 from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.requirements import hosted, hosted_names
-from cdnserve.manifest.values import Manifest
 from cdnserve.rules.integrity import hash_expression
 
 Basis = Literal["tarball", "lock", "nothing"]
@@ -50,29 +49,29 @@ class Examined:
     difference: Comparison
 
 
-def hosted_orders(manifest: Manifest, lock: Lock) -> Iterator[tuple[Order, bool]]:
+def hosted_orders(scene: Scene) -> Iterator[tuple[Order, bool]]:
     """Yield an order for each library of the lock, and whether the manifest names it; in the manifest's order."""
-    entries = {library.name: library for library in manifest.libraries}
-    for name in dict.fromkeys((*entries, *hosted_names(lock))):
+    entries = scene.entries
+    for name in dict.fromkeys((*entries, *hosted_names(scene.lock))):
         entry = entries.get(name)
-        for version in hosted(lock, name):
+        for version in hosted(scene.lock, name):
             spec = checked_spec(name, version)
             files = entry.files if entry else ()
-            yield Order(spec, files, lock.libraries[str(spec)].integrity, is_first=False), entry is not None
+            yield Order(spec, files, scene.lock.libraries[str(spec)].integrity), entry is not None
 
 
-def examine(root: Path, manifest: Manifest, lock: Lock, settings: Settings) -> Iterator[Examined]:
+def examine(root: Path, scene: Scene, settings: Settings) -> Iterator[Examined]:
     """Examine every library that the lock records."""
     folder = cache_folder(settings)
     cache = Cache(folder, settings.limits.tarball) if folder else None
-    for order, is_named in hosted_orders(manifest, lock):
+    for order, is_named in hosted_orders(scene):
         place = root / order.spec.folder
         basis: Basis = "nothing"
         difference = Comparison()
         there = is_present(place)
         # What the manifest doesn't name has no globs to be compared by.
         if there and is_named:
-            basis, difference = _compared(order, place, lock, cache, settings)
+            basis, difference = _compared(order, place, scene.lock, cache, settings)
         yield Examined(order, is_named, there, basis, difference)
 
 
@@ -84,18 +83,12 @@ def surplus_folders(root: Path, lock: Lock) -> Iterator[str]:
         yield from (folder for folder in surplus if is_present(root / folder))
 
 
-def is_kept(path: str, files: Iterable[str]) -> bool:
-    """Tell whether a file of a package is kept by globs, of which none mean all."""
-    globs = tuple(files)
-    return not globs or is_always_kept(path) or any(matches(glob, path) for glob in globs)
-
-
 def _compared(
     order: Order, place: Path, lock: Lock, cache: Cache | None, settings: Settings
 ) -> tuple[Basis, Comparison]:
     with _kept_tarball(order, cache) as tarball:
         if tarball:
-            keep = functools.partial(is_kept, files=order.files)
+            keep = functools.partial(is_kept, globs=order.files)
             return "tarball", compare_tarball(tarball, place, keep, settings.limits)
     prefix = f"{order.spec.folder}/"
     recorded = {path.removeprefix(prefix): file for path, file in lock.immutable.items() if path.startswith(prefix)}
@@ -112,7 +105,7 @@ def _compared(
 def _kept_tarball(order: Order, cache: Cache | None) -> Iterator[BinaryIO | None]:
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as temporary:
         file = cast(BinaryIO, temporary)
-        yield file if cache and cache.copy(order.locked, Measured(file, [order.locked])) else None
+        yield file if cache and cache.copy(order.locked, Measured(file, order.locked)) else None
 
 
 def _integrity(path: Path) -> str | None:

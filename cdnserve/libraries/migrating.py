@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.changes.placing import reported
 from cdnserve.libraries.choosing import choose
-from cdnserve.libraries.gathering import Gathered, find, gather
-from cdnserve.libraries.metadata import Package
-from cdnserve.libraries.orders import Order
-from cdnserve.libraries.placing import reported
+from cdnserve.libraries.downloads.gathering import Gathered, find, gather
+from cdnserve.libraries.downloads.orders import Order
+from cdnserve.libraries.registries.metadata import Package
 from cdnserve.libraries.settings import Progress, Settings, Silent
 from cdnserve.libraries.spec import Spec, checked_spec
 from cdnserve.manifest.governing import LOCK, MANIFEST
@@ -25,8 +25,8 @@ from cdnserve.manifest.matching import RuleMatcher
 from cdnserve.manifest.packages import is_package_name
 from cdnserve.manifest.reading import read_manifest
 from cdnserve.manifest.values import Manifest
-from cdnserve.rules.cdnjs import npm_package, places
-from cdnserve.rules.public_cdns import CDNJS, PackageFile
+from cdnserve.rules.cdnjs import npm_package, npm_version, places
+from cdnserve.rules.public_cdns import CDNJS, PackageFile, unminified
 
 _RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
 _ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
@@ -53,7 +53,9 @@ def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
     if cdn != CDNJS:
         return asked
     name, version = asked.name, asked.requirement
-    return replace(asked, name=npm_package(name, version), files=places(name, asked.files[0]))
+    # cdnjs minifies files itself where the package has none that are.
+    files = unminified(places(name, asked.files[0]))
+    return replace(asked, name=npm_package(name, version), requirement=npm_version(name, version), files=files)
 
 
 def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:
@@ -99,7 +101,7 @@ def _orders(specs: Iterable[Spec], root: Path) -> tuple[Order, ...]:
     manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
     files = {library.name: library.files for library in manifest.libraries}
     locked = {key: entry.integrity for key, entry in lock.libraries.items()}
-    return tuple(Order(s, files.get(s.name, ()), locked.get(str(s), ""), is_first=True) for s in specs)
+    return tuple(Order(s, files.get(s.name, ()), locked.get(str(s), "")) for s in specs)
 
 
 def _packages(

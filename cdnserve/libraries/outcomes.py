@@ -6,9 +6,12 @@ Never decides anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cdnserve.errors import Problem
-from cdnserve.libraries.gathering import Gathered
+
+if TYPE_CHECKING:
+    from cdnserve.libraries.downloads.gathering import Gathered
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.choosing import choose
-from cdnserve.libraries.gathering import find
-from cdnserve.libraries.metadata import Package
+from cdnserve.libraries.downloads.gathering import find
+from cdnserve.libraries.registries.metadata import Package
+from cdnserve.libraries.scene import Scene
 from cdnserve.libraries.settings import Progress, Settings
 from cdnserve.libraries.wording import shown
-from cdnserve.manifest.governing import LOCK, MANIFEST
-from cdnserve.manifest.lock import Lock, read_lock
+from cdnserve.manifest.governing import MANIFEST
+from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.packages import is_exact_version
-from cdnserve.manifest.reading import read_manifest
 from cdnserve.manifest.requirements import ascending, hosted, resolve
-from cdnserve.manifest.values import Library, Manifest
+from cdnserve.manifest.values import Library
 
 # A bare number, or numbers with x in place of the last ones: they stay as many parts as they are.
 _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?((?:\.[xX*])*)")
@@ -47,34 +46,23 @@ class Outlook:
         return self.package.name
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What there is: the manifest, the lock, and those libraries of the manifest that are meant."""
-
-    manifest: Manifest
-    lock: Lock
-    libraries: tuple[Library, ...]
-
-
-def read_scene(root: Path, names: Sequence[str]) -> Scene:
-    """Read what there is; raise ConfigurationError for a name that the manifest does not have. No names are all."""
-    manifest = read_manifest(root / MANIFEST)
-    entries = {library.name: library for library in manifest.libraries}
+def named(scene: Scene, names: Sequence[str]) -> tuple[Library, ...]:
+    """Give the manifest's libraries of these names, without any all; raise ConfigurationError for one that is none."""
+    entries = scene.entries
     if problems := [_unknown(name, entries) for name in dict.fromkeys(names) if name not in entries]:
         raise ConfigurationError(problems)
-    chosen = [entries[name] for name in dict.fromkeys(names)] if names else manifest.libraries
-    return Scene(manifest, read_lock(root / LOCK), tuple(chosen))
+    return tuple(entries[name] for name in dict.fromkeys(names or entries))
 
 
-def look_out(scene: Scene, settings: Settings, progress: Progress) -> list[Outlook]:
+def look_out(libraries: Sequence[Library], lock: Lock, settings: Settings, progress: Progress) -> list[Outlook]:
     """Ask the registry about every requirement; raise the problems of all of them together."""
-    if not scene.libraries:
+    if not libraries:
         return []
-    packages = find([library.name for library in scene.libraries], settings, progress)
+    packages = find([library.name for library in libraries], settings, progress)
     outlooks: list[Outlook] = []
     problems: list[Problem] = []
-    for library, package in zip(scene.libraries, packages, strict=True):
-        versions = hosted(scene.lock, library.name)
+    for library, package in zip(libraries, packages, strict=True):
+        versions = hosted(lock, library.name)
         try:
             outlooks += _outlooks(library, versions, package)
         except ConfigurationError as error:

@@ -1,12 +1,11 @@
 """Pages to look through: HTML files, folders of them, and URLs, as octets; and the digests of what pages load.
 
-Never reads what is no HTML, and never follows a link out of a folder.
+Never reads what is no HTML, and never lets one page keep the others from being read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,15 +13,10 @@ from email.message import Message
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.page_files import ENDINGS, FORMAT, LARGEST, pages_below, read_page_file, too_large
 from cdnserve.libraries.remote import Remote, fetch
 from cdnserve.libraries.settings import Settings
-from cdnserve.libraries.wording import counted
 from cdnserve.rules.integrity import ALGORITHMS
-
-ENDINGS = (".html", ".htm")
-LARGEST = 32 * 2**20
-_XHTML = (".xhtml", ".xht")
-_FORMAT = "XHTML is read by other rules than HTML, so its tags can't be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,7 @@ def read_pages(names: Iterable[str], root: Path, settings: Settings) -> Iterator
     """Read each page once; what can't be read is a problem, and does not keep the others from being read."""
     seen: set[str] = set()
     for name in names:
-        for one in [name] if is_url(name) else _files(Path(name)):
+        for one in [name] if is_url(name) else _files(Path(name), root):
             if isinstance(one, Problem):
                 yield one
             elif one not in seen:
@@ -64,35 +58,18 @@ def read_pages(names: Iterable[str], root: Path, settings: Settings) -> Iterator
                 yield _fetched(one, settings) if is_url(one) else _read(Path(one), root)
 
 
-def _files(path: Path) -> Iterator[str | Problem]:
+def _files(path: Path, root: Path) -> Iterator[str | Problem]:
     if not path.is_dir():
         yield str(path)
-        return
-    found = [
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(path)
-        for name in names
-        if name.lower().endswith(ENDINGS)
-    ]
-    if not found:
+    elif found := pages_below(path, root):
+        yield from map(str, found)
+    else:
         yield Problem("page-missing", f"no page lies in this folder: none ends in {' or '.join(ENDINGS)}", str(path))
-    yield from sorted(found)
 
 
 def _read(file: Path, root: Path) -> PageFile | Problem:
-    name = str(file)
-    if file.suffix.lower() in _XHTML:
-        return Problem("page-format", _FORMAT, name)
-    # Opening a FIFO would wait for ever.
-    if not file.is_file():
-        message = "there is no such page" if not file.exists() else "it is neither a file nor a folder"
-        return Problem("page-missing", message, name)
-    try:
-        with open(file, "rb") as opened:
-            content = opened.read(LARGEST + 1)
-    except OSError as error:
-        return Problem("page-missing", f"the page can't be read: {error.strerror}", name)
-    return PageFile(name, content, path=_below(file, root)) if len(content) <= LARGEST else _too_large(name)
+    content = read_page_file(file)
+    return content if isinstance(content, Problem) else PageFile(str(file), content, path=_below(file, root))
 
 
 def _fetched(url: str, settings: Settings) -> PageFile | Problem:
@@ -104,15 +81,11 @@ def _fetched(url: str, settings: Settings) -> PageFile | Problem:
     head["Content-Type"] = answer.media_type
     kind = head.get_content_type() if answer.media_type else "text/html"
     if kind != "text/html":
-        message = _FORMAT if kind == "application/xhtml+xml" else "what it answers is no HTML page"
+        message = FORMAT if kind == "application/xhtml+xml" else "what it answers is no HTML page"
         return Problem("page-format", message, url, kind)
     if len(answer.content) > LARGEST:
-        return _too_large(url)
+        return too_large(url)
     return PageFile(url, answer.content, answer.url, str(head.get_param("charset", "")))
-
-
-def _too_large(name: str) -> Problem:
-    return Problem("page-too-large", f"the page is larger than {counted(LARGEST)}", name)
 
 
 def _below(file: Path, root: Path) -> str:

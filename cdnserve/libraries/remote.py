@@ -11,10 +11,10 @@ from urllib3 import BaseHTTPResponse, HTTPResponse
 from urllib3 import exceptions as broken
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.address import Address, parse_address
-from cdnserve.libraries.client import PIECE, REDIRECTS
-from cdnserve.libraries.configuration import read_configuration
-from cdnserve.libraries.connections import Connections, cut_off
+from cdnserve.libraries.registries.address import Address, parse_address
+from cdnserve.libraries.registries.client import PIECE, REDIRECTS
+from cdnserve.libraries.registries.configuration import read_configuration
+from cdnserve.libraries.registries.connections import Connections, cut_off
 from cdnserve.libraries.settings import Settings
 from cdnserve.libraries.wording import counted, shown
 

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.changes.incoming import incoming_folder
+from cdnserve.libraries.changes.placing import reported
 from cdnserve.libraries.decisions import Decision, carry_out
-from cdnserve.libraries.incoming import incoming_folder
 from cdnserve.libraries.outcomes import Removed
-from cdnserve.libraries.placing import reported
+from cdnserve.libraries.scene import Scene, read_scene
 from cdnserve.libraries.spec import Spec, Wish, checked_spec, parse_wishes
-from cdnserve.manifest.governing import LOCK, MANIFEST
-from cdnserve.manifest.lock import Lock, read_lock
-from cdnserve.manifest.reading import read_manifest
+from cdnserve.manifest.governing import LOCK
+from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.requirements import hosted, resolve
 from cdnserve.manifest.revising import Revision
-from cdnserve.manifest.values import Library, Manifest
+from cdnserve.manifest.values import Library
 
 
 def remove(root: Path, specs: Sequence[str]) -> Removed:
@@ -28,16 +28,16 @@ def remove(root: Path, specs: Sequence[str]) -> Removed:
     A requirement that no hosted version satisfies any more goes too.
     """
     wishes = parse_wishes(specs)
-    _decide(wishes, read_manifest(root / MANIFEST), read_lock(root / LOCK))
+    _decide(wishes, read_scene(root))
     with reported(root), incoming_folder(root) as folder:
-        decision = _decide(wishes, read_manifest(root / MANIFEST), read_lock(root / LOCK))
+        decision = _decide(wishes, read_scene(root))
         carry_out(root, folder, decision)
     requirements = (f"{revision.name}@{old}" for revision in decision.revisions for old in revision.replaced)
     return Removed(tuple(map(str, decision.removed)), tuple(requirements))
 
 
-def _decide(wishes: Iterable[Wish], manifest: Manifest, lock: Lock) -> Decision:
-    entries = {library.name: library for library in manifest.libraries}
+def _decide(wishes: Iterable[Wish], scene: Scene) -> Decision:
+    entries, lock = scene.entries, scene.lock
     gone: dict[Spec, None] = {}
     dropped: dict[str, set[str]] = {}
     problems: list[Problem] = []
@@ -84,4 +84,5 @@ def _hints(wish: Wish, versions: Sequence[str], entries: Iterable[str]) -> Itera
 
     if near := get_close_matches(wish.name, list(entries), n=1):
         yield f"did you mean {near[0]}?"
+        return
     yield "cdnserve sync tells which folders the lock does not have"

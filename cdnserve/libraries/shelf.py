@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cdnserve.libraries.spec import FOLDER
 from cdnserve.release.catalog import Catalog
+from cdnserve.release.packages import library_folder
 from cdnserve.release.store import Store
 from cdnserve.rules.versions import ascending
 
@@ -67,20 +68,8 @@ class Shelf:
 
 
 def _versions(catalog: Catalog) -> dict[str, Sequence[str]]:
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for path in catalog.assets:
-        if path.startswith(f"{FOLDER}/"):
-            name, _, version = _library(path).rpartition("@")
-            if name:
-                found[name].add(version)
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for folder in {library_folder(path) for path in catalog.assets} - {""}:
+        name, _, version = folder.removeprefix(f"{FOLDER}/").rpartition("@")
+        found[name].append(version)
     return {name: ascending(versions) for name, versions in found.items()}
-
-
-def _library(path: str) -> str:
-    """Give NAME@VERSION of a path below the libraries' folder.
-
-    >>> _library("npm/@scope/x@1.0.0/i.js"), _library("npm/x@1.0.0/i.js")
-    ('@scope/x@1.0.0', 'x@1.0.0')
-    """
-    parts = path.split("/")
-    return "/".join(parts[1 : 3 if parts[1].startswith("@") else 2])

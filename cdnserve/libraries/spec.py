@@ -101,7 +101,10 @@ def _name_problem(name: str) -> Problem | None:
     if is_package_name(name):
         return None
     hint = "say NAME@VERSION or @SCOPE/NAME@VERSION, where VERSION may be a range or a tag"
-    return Problem("package-name", "npm has no package of this name", "", shown(name), hint)
+    message = "npm has no package of this name"
+    if ":" in name or name.startswith((".", "/", "~/")) or re.fullmatch(r"[^@/]+/.*", name, re.DOTALL):
+        message = "an address or a path is no package of a registry"
+    return Problem("package-name", message, "", shown(name), hint)
 
 
 def _wanted_problem(name: str, wanted: str) -> Problem | None:

@@ -5,27 +5,24 @@ Never takes the registry's word for what a tarball should be, and never removes 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.comparing import first_difference
-from cdnserve.libraries.decisions import Decision, carry_out
+from cdnserve.libraries.changes.comparing import first_difference
+from cdnserve.libraries.changes.incoming import INCOMING, incoming_folder
+from cdnserve.libraries.changes.journal import is_pending
+from cdnserve.libraries.changes.placing import changed, reported
 from cdnserve.libraries.examining import Examined, examine, surplus_folders
-from cdnserve.libraries.gathering import gather
-from cdnserve.libraries.incoming import INCOMING, incoming_folder
-from cdnserve.libraries.journal import is_pending
 from cdnserve.libraries.outcomes import Placed, Synced
-from cdnserve.libraries.placing import changed, reported
+from cdnserve.libraries.scene import Scene, read_scene
 from cdnserve.libraries.settings import Progress, Settings, Silent
 from cdnserve.libraries.spec import FOLDER
 from cdnserve.libraries.wording import shown
-from cdnserve.manifest.governing import LOCK, MANIFEST
-from cdnserve.manifest.lock import Lock, read_lock
-from cdnserve.manifest.reading import read_manifest
+from cdnserve.manifest.governing import LOCK
 from cdnserve.manifest.requirements import unresolved
-from cdnserve.manifest.values import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +40,15 @@ def sync(root: Path, settings: Settings, progress: Progress | None = None, *, pr
     """
     with reported(root):
         _tidy(root)
-        manifest, lock = _read(root)
-        examined = tuple(examine(root, manifest, lock, settings))
-        problems = [*_not_locked(manifest, lock), *_damage(examined)]
+        scene = read_scene(root)
+        examined = tuple(examine(root, scene, settings))
+        problems = [*_not_locked(scene), *_damage(examined)]
         if problems:
             raise ConfigurationError(problems)
-        surplus = (*surplus_folders(root, lock), *_surplus_files(examined))
+        folders, files = tuple(surplus_folders(root, scene.lock)), tuple(_surplus_files(examined))
+        surplus = (*folders, *files)
         restored = _mend(root, examined, settings, progress or Silent(), surplus if prune else ())
-    warnings = () if prune else map(_surplus, surplus)
+    warnings = () if prune else _surplus(folders, files)
     back = {one.folder for one in restored}
     present = tuple(one.order.spec.folder for one in examined if one.order.spec.folder not in back)
     return Synced(restored, present, (*_unnamed(examined), *warnings), surplus if prune else ())
@@ -58,31 +56,15 @@ def sync(root: Path, settings: Settings, progress: Progress | None = None, *, pr
 
 def check(root: Path, settings: Settings) -> Checked:
     """Compare what is there with the lock, without a network and without a change; raise ConfigurationError."""
-    manifest, lock = _read(root)
+    scene = read_scene(root)
     with reported(root):
-        examined = tuple(examine(root, manifest, lock, settings))
-        surplus = (*surplus_folders(root, lock), *_surplus_files(examined))
+        examined = tuple(examine(root, scene, settings))
+        surplus = tuple(_surplus(surplus_folders(root, scene.lock), _surplus_files(examined)))
         begun = [_interrupted()] if is_pending(root / FOLDER / INCOMING) else []
     absent = (_absent(one) for one in examined if not one.is_present)
-    problems = (*begun, *_not_locked(manifest, lock), *absent, *_damage(examined), *_missing(examined))
-    warnings = (*_unnamed(examined), *map(_surplus, surplus))
+    problems = (*begun, *_not_locked(scene), *absent, *_damage(examined), *_missing(examined))
+    warnings = (*_unnamed(examined), *surplus)
     return Checked(examined, (*problems, *(replace(warning, warning=False) for warning in warnings)))
-
-
-def _read(root: Path) -> tuple[Manifest, Lock]:
-    problems: list[Problem] = []
-    manifest = lock = None
-    try:
-        manifest = read_manifest(root / MANIFEST)
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
-        lock = read_lock(root / LOCK)
-    except ConfigurationError as error:
-        problems += error.problems
-    if manifest is None or lock is None:
-        raise ConfigurationError(problems)
-    return manifest, lock
 
 
 def _tidy(root: Path) -> None:
@@ -98,6 +80,10 @@ def _mend(
     orders = [one.order for one in examined if not one.is_present or one.difference.absent]
     if not orders and not swept:
         return ()
+    # Both take longer to load than looking through some libraries that are all there.
+    from cdnserve.libraries.decisions import Decision, carry_out  # noqa: PLC0415
+    from cdnserve.libraries.downloads.gathering import gather  # noqa: PLC0415
+
     with incoming_folder(root) as folder:
         gathered = gather(orders, folder, settings, progress)
         return carry_out(root, folder, Decision(gathered, swept=swept), beside=True)
@@ -111,14 +97,19 @@ def _surplus_files(examined: Iterable[Examined]) -> Iterator[str]:
 def _damage(examined: Iterable[Examined]) -> Iterator[Problem]:
     for one in examined:
         if one.difference.changed:
-            yield from changed(one.order.spec, replace(one.difference, absent=(), extra=())).problems
+            difference = replace(one.difference, absent=(), extra=())
+            hint = f"if nothing depends on it, delete {one.order.spec.folder}/, then run cdnserve sync"
+            yield from (replace(problem, hint=hint) for problem in changed(one.order.spec, difference).problems)
 
 
-def _not_locked(manifest: Manifest, lock: Lock) -> Iterator[Problem]:
-    for library, requirement in unresolved(manifest, lock):
-        message = f"{library.name} is wanted as {requirement}, and the lock has no such version"
-        hint = f"run cdnserve update {library.name}"
-        yield Problem("library-not-locked", message, LOCK, f"{library.name}@{requirement}", hint)
+def _not_locked(scene: Scene) -> Iterator[Problem]:
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for library, requirement in unresolved(scene.manifest, scene.lock):
+        wanted[library.name].append(requirement)
+    for name, requirements in wanted.items():
+        message = f"the lock lacks versions of {name} that the manifest wants"
+        value = f"{name}@{', '.join(requirements)}"
+        yield Problem("library-not-locked", message, LOCK, value, f"run cdnserve update {name}")
 
 
 def _unnamed(examined: Iterable[Examined]) -> Iterator[Problem]:
@@ -130,10 +121,14 @@ def _unnamed(examined: Iterable[Examined]) -> Iterator[Problem]:
             yield Problem("library-unnamed", message, LOCK, str(one.order.spec), hint, warning=True)
 
 
-def _surplus(path: str) -> Problem:
-    message = "the lock has no such library, or the library no such file; it is public if a rule says so"
+def _surplus(folders: Iterable[str], files: Iterable[str]) -> Iterator[Problem]:
     hint = "once nothing depends on it, run cdnserve sync --prune"
-    return Problem("library-surplus", message, shown(path), hint=hint, warning=True)
+    for path in folders:
+        message = "the lock has no such library; it is public if a rule says so"
+        yield Problem("library-surplus", message, shown(path), hint=hint, warning=True)
+    for path in files:
+        message = "the library has no such file, or the manifest does not keep it; it is public if a rule says so"
+        yield Problem("library-surplus", message, shown(path), hint=hint, warning=True)
 
 
 def _absent(one: Examined) -> Problem:

@@ -5,31 +5,29 @@ Never makes a tag, and never asks a network but for a URL.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.remote import Remote, fetch
 from cdnserve.libraries.settings import Settings
 from cdnserve.libraries.spec import FOLDER
 from cdnserve.manifest.governing import MANIFEST
-from cdnserve.release.catalog import Asset, Catalog
+from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.content import read_text
 from cdnserve.release.store import Store
+from cdnserve.rules.default_files import FIELDS, default_files
 from cdnserve.rules.media_types import destination
+
+if TYPE_CHECKING:
+    from cdnserve.libraries.remote import Remote
 
 _MOST_LISTED = 10
 # NAME@VERSION or NAME@VERSION/PATH; the @ of a scope does not begin a version.
 _LIBRARY = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<version>[^@/]+)(?:/(?P<path>.*))?)?", re.DOTALL)
-# The fields of package.json that say what a browser loads, the most telling first.
-_FOR_SCRIPTS = ("jsdelivr", "unpkg", "browser", "main")
-_FOR_STYLES = ("jsdelivr", "unpkg", "style", "main")
-# These name what a page loads; the others what a tool reads, so a minified file beside that one is meant.
-_FOR_PAGES = ("jsdelivr", "unpkg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Local:
     content: bytes
 
 
-Target = Public | Local | Remote
+Target: TypeAlias = "Public | Local | Remote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,8 @@ def resolve(text: str, root: Path, hosted: Callable[[], Hosted], settings: Setti
     A library without a path may mean a script and a stylesheet. `hosted` is asked only if it matters.
     """
     if text.lower().startswith(("http://", "https://")):
+        from cdnserve.libraries.remote import fetch  # noqa: PLC0415 - what speaks to hosts takes long to load
+
         return (fetch(text, settings),)
     file = Path(text)
     if not file.is_file():
@@ -113,10 +113,9 @@ def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
 
 
 def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
-    package = _package(hosted.root / folder / "package.json")
-    public = hosted.catalog.assets
-    script = _first(package, _FOR_SCRIPTS, "script", folder, public)
-    style = _first(package, _FOR_STYLES, "style", folder, public)
+    entries, public = hosted.catalog.packages.get(folder, Entries()), hosted.catalog.assets
+    script = _first(entries, "script", folder, public)
+    style = _first(entries, "style", folder, public)
     if not script and not style:
         message, hint = (
             "its package.json names no public file for browsers",
@@ -126,30 +125,11 @@ def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
     return tuple(path for path in (script, style) if path)
 
 
-def _package(file: Path) -> dict[str, object]:
-    try:
-        package = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return package if isinstance(package, dict) else {}
-
-
-def _first(
-    package: dict[str, object], fields: tuple[str, ...], kind: str, folder: str, public: dict[str, Asset]
-) -> str:
-    """Give the first file that one of the fields names, and that is public and of this kind; `""` for none."""
-    named = ((field, value) for field in fields if isinstance(value := package.get(field), str))
-    paths = (f"{folder}/{path}" for field, value in named for path in _spellings(field, value))
+def _first(entries: Entries, kind: str, folder: str, public: dict[str, Asset]) -> str:
+    """Give the first file that the package names for browsers, and that is public and of this kind; `""` for none."""
+    named = {field: getattr(entries, field) for field in FIELDS}
+    paths = (f"{folder}/{path}" for path in default_files(named, "jsdelivr", for_style=kind == "style"))
     return next((path for path in paths if path in public and destination(path) == kind), "")
-
-
-def _spellings(field: str, value: str) -> Iterator[str]:
-    path = value.removeprefix("./").removeprefix("/")
-    stem, dot, ending = path.rpartition(".")
-    if field not in _FOR_PAGES and not stem.endswith(".min"):
-        yield f"{stem}.min{dot}{ending}"
-    # Node.js: a module's ending, or the file's name in a folder, may be left out.
-    yield from (path, f"{path}.js", f"{path.removesuffix('/')}/index.js")
 
 
 def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:

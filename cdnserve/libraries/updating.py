@@ -5,22 +5,25 @@ Never takes a hosted version away unless it is told to: pages out there name it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.errors import Problem
-from cdnserve.libraries.adding import unlisted
+from cdnserve.libraries.changes.incoming import incoming_folder
+from cdnserve.libraries.changes.placing import reported
 from cdnserve.libraries.choosing import deprecation
 from cdnserve.libraries.decisions import Decision, carry_out
-from cdnserve.libraries.gathering import Gathered, gather
-from cdnserve.libraries.incoming import incoming_folder
-from cdnserve.libraries.orders import Order
+from cdnserve.libraries.downloads.gathering import gather
+from cdnserve.libraries.downloads.orders import Order
 from cdnserve.libraries.outcomes import Move, Updated
-from cdnserve.libraries.outlook import Outlook, Scene, higher, look_out, read_scene, rewritten
-from cdnserve.libraries.placing import reported
+from cdnserve.libraries.outlook import Outlook, higher, look_out, named, rewritten
+from cdnserve.libraries.registries.metadata import Package
+from cdnserve.libraries.remarks import notes, unlisted
+from cdnserve.libraries.scene import Scene, read_scene
 from cdnserve.libraries.settings import Progress, Settings, Silent
 from cdnserve.libraries.spec import Spec, checked_spec
+from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.requirements import hosted, resolve
 from cdnserve.manifest.revising import Revision
 from cdnserve.manifest.values import Library
@@ -35,26 +38,42 @@ class Manner:
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an update comes to, before anything is fetched."""
+
+    scene: Scene
+    packages: Mapping[str, Package]
+    moves: tuple[Move, ...]
+    pruned: tuple[Spec, ...]
+
+
 def update(
     root: Path, names: Sequence[str], settings: Settings, progress: Progress | None = None, manner: Manner | None = None
 ) -> Updated:
     """Update the named libraries, or all; raise ConfigurationError with every problem, and then nothing has changed."""
     manner, progress = manner or Manner(), progress or Silent()
-    scene = read_scene(root, names)
     if manner.dry_run:
-        outlooks = look_out(scene, settings, progress)
-        moves = _moves(outlooks, manner)
-        return Updated(moves, (), _texts(_pruned(moves, scene, manner)), tuple(_deprecations(outlooks, moves)))
+        plan = _plan(root, names, settings, progress, manner)
+        return Updated(plan.moves, (), _texts(plan.pruned), tuple(_deprecations(plan)))
+    # Before anything is touched: what is wrong with names, manifest and lock is told first.
+    named(read_scene(root), names)
     with reported(root), incoming_folder(root) as folder:
-        scene = read_scene(root, names)
-        outlooks = look_out(scene, settings, progress)
-        moves = _moves(outlooks, manner)
-        packages = {outlook.name: outlook.package for outlook in outlooks}
-        gathered = gather(_orders(moves, scene), folder, settings, progress, packages.values())
-        pruned = _pruned(moves, scene, manner)
-        libraries = carry_out(root, folder, Decision(gathered, pruned, tuple(_revisions(moves))))
-    warnings = (*_notes(gathered), *_deprecations(outlooks, moves), *unlisted(gathered, scene.manifest))
-    return Updated(moves, libraries, _texts(pruned), warnings)
+        plan = _plan(root, names, settings, progress, manner)
+        gathered = gather(_orders(plan), folder, settings, progress, plan.packages.values())
+        libraries = carry_out(root, folder, Decision(gathered, plan.pruned, tuple(_revisions(plan.moves))))
+    warnings = (*notes(gathered), *_deprecations(plan), *unlisted(gathered, plan.scene.manifest))
+    return Updated(plan.moves, libraries, _texts(plan.pruned), warnings)
+
+
+def _plan(root: Path, names: Sequence[str], settings: Settings, progress: Progress, manner: Manner) -> _Plan:
+    scene = read_scene(root)
+    libraries = named(scene, names)
+    outlooks = look_out(libraries, scene.lock, settings, progress)
+    moves = _moves(outlooks, manner)
+    unmeant = ((library.name, version) for library in libraries for version in _unmeant(library, moves, scene.lock))
+    pruned = tuple(checked_spec(name, version) for name, version in unmeant) if manner.prune else ()
+    return _Plan(scene, {outlook.name: outlook.package for outlook in outlooks}, moves, pruned)
 
 
 def _moves(outlooks: Iterable[Outlook], manner: Manner) -> tuple[Move, ...]:
@@ -69,10 +88,10 @@ def _move(outlook: Outlook, *, beyond: bool) -> Move:
     return Move(outlook.name, requirement, new, outlook.current, version)
 
 
-def _orders(moves: Iterable[Move], scene: Scene) -> tuple[Order, ...]:
-    files = {library.name: library.files for library in scene.libraries}
-    new = dict.fromkeys(checked_spec(move.name, move.version) for move in moves)
-    return tuple(Order(s, files[s.name], "", is_first=True) for s in new if str(s) not in scene.lock.libraries)
+def _orders(plan: _Plan) -> tuple[Order, ...]:
+    entries, known = plan.scene.entries, plan.scene.lock.libraries
+    new = dict.fromkeys(checked_spec(move.name, move.version) for move in plan.moves)
+    return tuple(Order(spec, entries[spec.name].files, "") for spec in new if str(spec) not in known)
 
 
 def _revisions(moves: Iterable[Move]) -> Iterator[Revision]:
@@ -81,31 +100,19 @@ def _revisions(moves: Iterable[Move]) -> Iterator[Revision]:
             yield Revision(move.name, {move.requirement: move.rewritten})
 
 
-def _pruned(moves: Sequence[Move], scene: Scene, manner: Manner) -> tuple[Spec, ...]:
-    if not manner.prune:
-        return ()
-    unmeant = ((library.name, version) for library in scene.libraries for version in _unmeant(library, moves, scene))
-    return tuple(checked_spec(name, version) for name, version in unmeant)
-
-
-def _unmeant(library: Library, moves: Iterable[Move], scene: Scene) -> list[str]:
+def _unmeant(library: Library, moves: Iterable[Move], lock: Lock) -> list[str]:
     """Give the hosted versions that no requirement stands for, once the moves are made."""
     mine = [move for move in moves if move.name == library.name]
     new = {move.requirement: move.rewritten for move in mine}
-    versions = hosted(scene.lock, library.name)
+    versions = hosted(lock, library.name)
     there = {*versions, *(move.version for move in mine)}
     meant = {resolve(new.get(requirement, requirement), there) for requirement in library.versions}
     return [version for version in versions if version not in meant]
 
 
-def _notes(gathered: Iterable[Gathered]) -> Iterable[Problem]:
-    return dict.fromkeys(warning for one in gathered for warning in one.warnings)
-
-
-def _deprecations(outlooks: Iterable[Outlook], moves: Sequence[Move]) -> Iterator[Problem]:
-    packages = {outlook.name: outlook.package for outlook in outlooks}
-    for name, version in dict.fromkeys((move.name, move.version) for move in moves):
-        if warning := deprecation(version, packages[name]):
+def _deprecations(plan: _Plan) -> Iterator[Problem]:
+    for name, version in dict.fromkeys((move.name, move.version) for move in plan.moves):
+        if warning := deprecation(version, plan.packages[name]):
             yield warning
 
 

@@ -27,4 +27,4 @@ def counted(octets: int) -> str:
     for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
         if octets >= size:
             return f"{octets / size:.4g} {unit}"
-    return f"{octets} octets"
+    return f"{octets} octet{'s' * (octets != 1)}"

@@ -152,7 +152,7 @@ def _outline(pattern: str) -> Problem | None:
     if pattern.startswith("!"):
         return Problem("glob-invalid", "a glob can't be negated", hint=f'write except = ["{pattern[1:]}"]')
     if pattern.startswith("/"):
-        return Problem("glob-invalid", "a glob is relative to the root", hint=f"write {pattern.lstrip('/') or '**'}")
+        return Problem("glob-invalid", "a glob begins without a slash", hint=f"write {pattern.lstrip('/') or '**'}")
     if "//" in pattern:
         return Problem("glob-invalid", "a glob can't have an empty segment", hint="a glob is a path, not a URL")
     if pattern.endswith("/"):

@@ -22,7 +22,8 @@ from cdnserve.manifest.packages import is_pin
 Entry = TypeVar("Entry", LockedLibrary, LockedFile)
 Accepts = Callable[[str], bool]
 
-_RESTORE = "take the lock from version control again, then build"
+_RESTORE = "take the lock from version control again"
+_MEND = "each entry is a line, with a comma behind all but the last; or take the lock from version control again"
 _NEWER = "update cdnserve; if nobody uses a newer one, take the lock from version control again"
 _CONFLICT_BEGINS = re.compile(r"^<{7}(?:\s.*)?$", re.MULTILINE)
 _CONFLICT_GOES_ON = re.compile(r"^(?:\|{7}|={7}|>{7})(?:\s.*)?$", re.MULTILINE)
@@ -57,7 +58,7 @@ class _Document:
         begins = list(_CONFLICT_BEGINS.finditer(self.text))
         for found in begins or _CONFLICT_GOES_ON.finditer(self.text):
             message = "a merge left its conflict markers here"
-            hint = "keep the lines of both sides without the markers, then build"
+            hint = "keep the lines of both sides without the markers; cdnserve check tells what is left to do"
             yield Problem("lock-conflict", message, self.at(found.start()), found[0].rstrip(), hint)
 
     def parse(self) -> object:
@@ -66,7 +67,7 @@ class _Document:
         except json.JSONDecodeError as error:
             cut_short = error.msg.startswith("Unterminated string") or not self.text[error.pos :].strip()
             message = "not JSON: the file ends too early" if cut_short else f"not JSON: {error.msg}"
-            problem = Problem("lock-malformed", message, self.at(error.pos), hint=_RESTORE)
+            problem = Problem("lock-malformed", message, self.at(error.pos), hint=_RESTORE if cut_short else _MEND)
         except (ValueError, RecursionError):
             # A number of thousands of digits, or arrays nested thousands deep.
             problem = Problem("lock-malformed", "not a lock: a value is too long or too deep", self.name, hint=_RESTORE)
@@ -84,7 +85,7 @@ class _Document:
             if name in members:
                 # Within an entry it is the entry's own name that leads to the line.
                 where = self.where(name if key in ("", *_SECTIONS) else key, last=True)
-                hint = "keep one of them, then build"
+                hint = "keep one of them; cdnserve check tells what is left to do"
                 problems.append(
                     Problem("lock-duplicate", "this stands twice, as after a merge", where, printable(name), hint)
                 )

@@ -26,13 +26,17 @@ def suggest(path: str, paths: Sequence[str]) -> str:
     'Did you mean /a/greet.min.js?'
     >>> suggest("npm/jquery@9/dist/jquery.js", ["npm/jquery@3.6.0/dist/jquery.js", "npm/jquery@3.7.1/dist/jquery.js"])
     'Hosted versions of jquery: 3.7.1, 3.6.0.'
+    >>> suggest("npm/jquery@3.6.0/src/core.js", ["npm/jquery@3.6.0/dist/jquery.js", "npm/jquery@3.6.0/src/LICENSE"])
+    'The nearest public file is /npm/jquery@3.6.0/dist/jquery.js.'
     """
     folder, slash, name = path.rpartition("/")
     if near := _nearest(folder + slash, name, paths) or _elsewhere(path, name, paths):
         return f"Did you mean /{near}?"
     library, versions = _hosted_versions(path, paths)
-    newest = _newest_first(versions)[:_MOST_SHOWN]
-    return f"Hosted versions of {library}: {', '.join(newest)}." if versions else ""
+    if versions:
+        return f"Hosted versions of {library}: {', '.join(_newest_first(versions)[:_MOST_SHOWN])}."
+    neighbour = _neighbour(path, paths)
+    return f"The nearest public file is /{neighbour}." if neighbour else ""
 
 
 def _nearest(folder: str, name: str, paths: Sequence[str]) -> str | None:
@@ -70,6 +74,21 @@ def _elsewhere(path: str, name: str, paths: Sequence[str]) -> str | None:
     low, high = _span(f"{prefix}{version}/", paths)
     same = [one for one in paths[low : min(high, low + _MOST_FILES)] if one.endswith(f"/{name}")]
     return min(same, key=lambda one: (one.count("/"), one), default=None)
+
+
+def _neighbour(path: str, paths: Sequence[str]) -> str | None:
+    """Find the file of the same version that stands next to where the path would, one of the same kind if there is."""
+    prefix, version = _split_library(path)
+    low, high = _span(f"{prefix}{version}/", paths) if prefix else (0, 0)
+    at = bisect_left(paths, path, low, high)
+    around = paths[max(low, at - _NEIGHBOURS) : min(high, at + _NEIGHBOURS)]
+    kind = path.rpartition(".")[2]
+    return max(around, key=lambda one: (one.endswith(f".{kind}"), _shared(one, path)), default=None)
+
+
+def _shared(one: str, other: str) -> int:
+    """Give how many characters two paths have in common at their beginning."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _split_library(path: str) -> tuple[str, str]:

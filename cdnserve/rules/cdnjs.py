@@ -1,12 +1,13 @@
 """cdnjs: its names of libraries, and where its files lie in npm packages.
 
-Never says that a file exists: these are places to look, in the order in which they are worth it. The facts were
-looked up in cdnjs's own description of each library (its npm package and the folder that it copies), or in the
-package. Files that cdnjs minified by itself lie in no package.
+Never says that a file exists: these are places to look, in the order in which they are worth it. What differs from
+npm was looked up in cdnjs' description of each library: the npm package that it takes files from, or, where it takes
+them from a repository, the package that is published from there; and the folders that it copies.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -81,6 +82,10 @@ _RENAMED: Mapping[str, tuple[tuple[int, int], str, str]] = MappingProxyType({
     "selectize.js": ((0, 13), "selectize", "@selectize/selectize"),
 })  # fmt: skip
 
+# three.js called its versions revisions, and npm counts them as minor ones.
+_REVISION = re.compile(r"r([0-9]{1,6})")
+_REVISED = ("three.js",)
+
 # cdnjs's name → the folders that it copies, where they are not the first of the usual ones.
 _FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "ScrollMagic": ("scrollmagic/minified", "scrollmagic/uncompressed"),
@@ -146,6 +151,16 @@ def npm_package(name: str, version: str) -> str:
         since, older, newer = _RENAMED[name]
         return newer if _begin(version) >= since else older
     return _PACKAGES.get(name, name)
+
+
+def npm_version(name: str, version: str) -> str:
+    """Give npm's version of what cdnjs calls `version`.
+
+    >>> npm_version("three.js", "r128"), npm_version("three.js", "0.149.0"), npm_version("vue", "3.5.0")
+    ('0.128.0', '0.149.0', '3.5.0')
+    """
+    found = _REVISION.fullmatch(version) if name in _REVISED else None
+    return f"0.{found[1]}.0" if found else version
 
 
 def places(name: str, file: str) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ import httptools
 from cdnserve.origin import Fields, Reply, Request, Stored
 from cdnserve.server.access_log import AccessLog, Exchange
 from cdnserve.server.live import Live
+from cdnserve.server.metrics.meter import Meter, Tally
+from cdnserve.server.metrics.outcome import outcome
+from cdnserve.server.proxies import FORWARDED
 from cdnserve.server.wire import Opening, Openings, head_after_date, target_path, version_refused
 
 # Larger content goes from the page cache to the socket, never through the heap.
@@ -33,9 +36,9 @@ _OVERHEAD = 512
 class Answer:
     """A response behind its opening: `tail` is all of it, or only the head where `stored` is large."""
 
-    __slots__ = ("close", "octets", "opening", "plain", "stored", "tail")
+    __slots__ = ("close", "hits", "octets", "opening", "plain", "stored", "tail", "tally", "timed")
 
-    def __init__(self, opening: Opening, head: bytes, content: bytes | Stored, *, close: bool) -> None:
+    def __init__(self, opening: Opening, head: bytes, content: bytes | Stored, *, close: bool, tally: Tally) -> None:
         tail, stored = (head, content) if isinstance(content, Stored) else (head + content, None)
         self.octets = len(tail) - len(head) if stored is None else stored.length
         self.opening = opening
@@ -43,6 +46,8 @@ class Answer:
         self.stored = stored
         self.close = close
         self.plain = stored is None and not close  # one write, and nothing else to do
+        self.tally = tally
+        self.hits = self.timed = 0  # since the meter was last settled
 
 
 class Facts:
@@ -55,24 +60,34 @@ class Facts:
         self.persists = persists  # of a connection in HTTP/1.1
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the log says of a head and its answer, but for client and time; and what the head says of the client."""
+
+    line: bytes
+    forwarded: tuple[bytes, ...]
+
+
 @dataclass(slots=True)
 class _Generation:
     blocks: dict[bytes, Facts] = field(default_factory=dict)
     lines: dict[bytes, dict[Facts, Answer]] = field(default_factory=dict)
     facts: dict[object, Facts] = field(default_factory=dict)
     answers: dict[object, Answer] = field(default_factory=dict)
-    entries: dict[bytes, bytes] = field(default_factory=dict)
+    entries: dict[bytes, Entry] = field(default_factory=dict)
     size: int = 0
 
 
 class Answers:
     """The answers of one release, in two generations: what isn't asked for while one fills is let go."""
 
-    def __init__(self, live: Live, openings: Openings, budget: int) -> None:
+    def __init__(self, live: Live, openings: Openings, budget: int, meter: Meter, *, closing: bool = False) -> None:
         self._live = live
+        self._closing = closing  # each of them is the last of its connection
         self._origin = live.origin
         self._openings = openings
         self._budget = budget // 2
+        self._meter = meter
         self._old = _Generation()
         self._begin()
 
@@ -89,17 +104,19 @@ class Answers:
         known = self.lines.get(line, {}).get(facts) if facts else None
         return known or self._interpret(line, block)
 
-    def entry(self, head: bytes, answer: Answer, log: AccessLog) -> bytes:
-        """Give what the log says of a head and its answer, but for client and time."""
+    def entry(self, head: bytes, answer: Answer, log: AccessLog) -> Entry:
+        """Give the entry in the log for a head and its answer."""
         known = self._young.entries.get(head)
         if known is None:
             line, _, block = head.partition(b"\r\n")
-            fields = dict(_Head(_NEWEST + block).fields)
+            listed = _Head(_NEWEST + block).fields
+            fields = dict(listed)
             texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
             request, referer, agent = (text.decode("latin-1") for text in texts)
-            known = log.entry(Exchange("", request, answer.opening.status, answer.octets, referer, agent))
+            written = log.entry(Exchange("", request, answer.opening.status, answer.octets, referer, agent))
+            known = Entry(written, tuple(value for name, value in listed if name == FORWARDED))
             self._young.entries[head] = known
-            self._young.size += len(head) + len(known) + _OVERHEAD
+            self._young.size += len(head) + len(written) + _OVERHEAD
         return known
 
     def _interpret(self, line: bytes, block: bytes) -> Answer | None:
@@ -116,7 +133,7 @@ class Answers:
         facts = self._facts(block)
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
         reply = version_refused(asked.version) or self._live.reply(request, self._origin)
-        answer = self._answer(request, reply, close=not (facts.persists and asked.version == "1.1"))
+        answer = self._answer(request, reply, close=self._closing or not (facts.persists and asked.version == "1.1"))
         # A failure of ours may be mended by the next request.
         if answer.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._remember(line, facts, answer)
@@ -136,17 +153,21 @@ class Answers:
 
     def _answer(self, request: Request, reply: Reply, *, close: bool) -> Answer:
         """Make the answer, or take it up where the same reply was made before."""
-        known = self._young.answers.get((reply, close)) or self._old.answers.get((reply, close))
+        octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
+        tally = self._meter.tally("fast", outcome(request, reply, self._origin), octets)
+        # Replies that are alike may be counted apart: as those of two policies, or to an origin that is refused.
+        key = (reply, close, tally)
+        known = self._young.answers.get(key) or self._old.answers.get(key)
         if known is None:
             opening, head = self._openings[reply.status], head_after_date(reply, close=close)
             if not isinstance(reply.body, Stored) or reply.body.length > LARGEST_IN_MEMORY:
-                known = Answer(opening, head, reply.body, close=close)
+                known = Answer(opening, head, reply.body, close=close, tally=tally)
             elif (content := self._live.content(reply.body)) is not None:
-                known = Answer(opening, head, content, close=close)
+                known = Answer(opening, head, content, close=close, tally=tally)
             else:
                 return self._answer(request, self._live.lost(request, self._origin), close=close)
-        if (reply, close) not in self._young.answers:
-            self._young.answers[reply, close] = known
+        if key not in self._young.answers:
+            self._young.answers[key] = known
             self._young.size += len(known.tail) + _OVERHEAD
         return known
 

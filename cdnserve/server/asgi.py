@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from time import perf_counter
+from typing import cast
 from urllib.parse import quote
 
 import aiofiles
@@ -19,17 +21,22 @@ from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from cdnserve.origin import Reply, Request, Stored
+from cdnserve.origin import Origin, Reply, Request, Stored
 from cdnserve.release import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, Exchange
 from cdnserve.server.live import Live
+from cdnserve.server.metrics.meter import Meter
+from cdnserve.server.metrics.outcome import outcome
+from cdnserve.server.own import Own
 from cdnserve.server.settings import Settings, read_settings
-from cdnserve.server.watch import Watcher, follow, rebuild
+from cdnserve.server.watch import OnBuild, Watcher, follow, rebuild
 
 logger = logging.getLogger("cdnserve")
 
 _CHUNK = 256 * 1024
+# A connection of HTTP/2 may wait with many responses at once.
+_SMALL_CHUNK = 32 * 1024
 
 
 def create_app(
@@ -37,23 +44,37 @@ def create_app(
     open_live: Callable[[Settings], Live],
     *watchers: Watcher,
     log: AccessLog | None = None,
+    own: Own | None = None,
 ) -> Starlette:
     """Make the application: as it starts it asks for its settings and its release, then it serves.
 
-    While it does, it follows the store's current release, and runs the other watchers.
+    While it does, it follows the store's current release, and runs the other watchers. `own` answers below `/-/`.
     """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         chosen = settings()
-        app.state.live = await asyncio.to_thread(open_live, chosen)
-        async with _running(partial(follow, app.state.live), *(partial(watcher, chosen) for watcher in watchers)):
+        app.state.live = live = await asyncio.to_thread(open_live, chosen)
+        app.state.own = ours = own or _alone()
+        ours.take_up(live)
+        builds = ours.house.count_build
+        async with _running(partial(follow, live), *(partial(_watch, watcher, chosen, builds) for watcher in watchers)):
             yield
 
     app = Starlette(lifespan=lifespan)
     app.state.log = log
     app.router.default = serve
     return app
+
+
+def _alone() -> Own:
+    own = Own()
+    own.house.move_in()
+    return own
+
+
+async def _watch(watcher: Watcher, settings: Settings, on_build: OnBuild, stop: asyncio.Event) -> None:
+    await watcher(settings, stop, on_build)
 
 
 @asynccontextmanager
@@ -69,23 +90,34 @@ async def _running(*watchers: Callable[[asyncio.Event], Coroutine[None, None, No
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request from the release that is current as it arrives."""
+    began, own = perf_counter(), scope["app"].state.own
+    request = read_request(scope)
+    if reply := await own.public(request):
+        await send_reply(send, reply)
+    else:
+        await _serve_public(scope, send, request)
+        own.meter.asgi.add(perf_counter() - began)
+
+
+async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
     live: Live = scope["app"].state.live
-    origin, request = live.origin, _request(scope)
+    origin = live.origin
     reply = live.reply(request, origin)
     if not isinstance(reply.body, Stored):
-        _record(scope, request, reply)
-        await _send(send, reply)
+        _record(scope, request, reply, origin)
+        await send_reply(send, reply)
     elif file := await _open(live.store.blob(reply.body.sha256), reply.body):
-        _record(scope, request, reply)
+        _record(scope, request, reply, origin)
         try:
             await file.seek(reply.body.start)
-            await _stream(send, reply, reply.body.length, file.read)
+            chunk = _SMALL_CHUNK if request.http_version == "2" else _CHUNK
+            await _stream(send, reply, chunk, file.read)
         finally:
             await file.close()
     else:
         lost = live.lost(request, origin)
-        _record(scope, request, lost)
-        await _send(send, lost)
+        _record(scope, request, lost, origin)
+        await send_reply(send, lost)
 
 
 async def _open(blob: Path, stored: Stored) -> AsyncBufferedReader | None:
@@ -100,32 +132,37 @@ async def _open(blob: Path, stored: Stored) -> AsyncBufferedReader | None:
     return None
 
 
-def _request(scope: Scope) -> Request:
+def read_request(scope: Scope) -> Request:
+    """Take the facts of a request from its scope."""
     # raw_path is optional in ASGI; where it is absent, the decoded path is all that there is.
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
     return Request(scope["method"], raw_path, tuple(scope["headers"]), scope["http_version"])
 
 
-def _record(scope: Scope, request: Request, reply: Reply) -> None:
+def _record(scope: Scope, request: Request, reply: Reply, origin: Origin) -> None:
+    octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
+    meter: Meter = scope["app"].state.own.meter
+    meter.add(meter.tally("asgi", outcome(request, reply, origin), octets))
     log: AccessLog | None = scope["app"].state.log
     if log:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         target = (request.raw_path + query).decode("latin-1")
-        octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
         voice = (request.value(b"referer") or "", request.value(b"user-agent") or "")
         client = scope["client"][0] if scope["client"] else ""
         line = f"{request.method} {target} HTTP/{request.http_version}"
         log.record(Exchange(client, line, reply.status, octets, *voice))
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Send a reply whose content is at hand."""
     await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
-async def _stream(send: Send, reply: Reply, left: int, read: Callable[[int], Awaitable[bytes]]) -> None:
+async def _stream(send: Send, reply: Reply, chunk: int, read: Callable[[int], Awaitable[bytes]]) -> None:
+    left = cast(Stored, reply.body).length
     await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    while content := await read(min(left, _CHUNK)):
+    while content := await read(min(left, chunk)):
         left -= len(content)
         await send({"type": "http.response.body", "body": content, "more_body": True})
     # A blob cut while it is sent leaves the response short of its Content-Length: the server cuts the connection.

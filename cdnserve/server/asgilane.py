@@ -15,7 +15,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from cdnserve.origin.replies import Line
-from cdnserve.server.access_log import Exchange
 from cdnserve.server.lane import Lane
 from cdnserve.server.wire import (
     HEAD_TOO_LARGE,
@@ -23,6 +22,7 @@ from cdnserve.server.wire import (
     TOO_MANY,
     VERSION_UNKNOWN,
     malformed,
+    part,
     refusal,
     target_path,
     version_refused,
@@ -65,12 +65,16 @@ class AsgiLane(HttpToolsProtocol):
         self._progress = 0
         self._untold = 0  # octets since llhttp told anything of them: they lie on the heap
         self._running: RequestResponseCycle | None = None
+        # From this tick on, if nothing is under way.
+        self._leaves = lane.tick + 2 if lane.closing else None
         self._deaf = False  # nothing that still comes is asked of us
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, unless there are too many."""
         super().connection_made(transport)
+        self._lane.meter.accept()
         if len(self.connections) > self._lane.limits.connections:
+            self._lane.meter.refuse()
             self._refuse(TOO_MANY)
 
     def take_over(self, transport: asyncio.Transport) -> None:
@@ -88,7 +92,8 @@ class AsgiLane(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
             return False
         self.cycle.keep_alive = False
-        return True
+        # Under TLS there is no such half: asyncio ends both directions.
+        return self.scheme != "https"
 
     def data_received(self, data: bytes) -> None:
         """Feed llhttp; what it refuses ends the connection."""
@@ -135,14 +140,10 @@ class AsgiLane(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
             self.cycle.keep_alive = False  # the response under way is the last
             return
-        self.transport.write(response)
-        if response and self._lane.log:
-            client, octets = self.client[0] if self.client else "", len(response.partition(b"\r\n\r\n")[2])
-            self._lane.log.record(Exchange(client, "", int(response[9:12]), octets))
-        # Closing at once, with octets that were not read, could cost the client the answer (RFC 9112 §9.6).
+        if response:
+            self._lane.count_refusal("asgi", self.client[0] if self.client else "", response)
         self._seen = self._lane.tick
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        part(self.transport, response)
 
     def on_message_begin(self) -> None:
         """Begin to measure a head."""
@@ -169,6 +170,8 @@ class AsgiLane(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if self._lane.closing:
+            cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
 
     def _measure(self, octets: int) -> None:
@@ -187,18 +190,36 @@ class AsgiLane(HttpToolsProtocol):
         if method == b"CONNECT" or httptools.parse_url(self.url).path is None:
             self.url = target_path(method, self.url)
         self._head_began, self._untold = None, 0
+        self.scope["client"] = self._lane.client(self.client, self.headers)
         super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        """Close soon after what is under way has been sent (uvicorn calls this as it drains)."""
+        self._leaves = self._lane.tick + 1
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, if one comes."""
+        super().on_response_complete()
+        if self._leaves is not None:
+            self._leaves = self._lane.tick + 2
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether a request is under way."""
+        return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def expire(self, tick: int) -> None:
         """End the connection if it is over a limit; uvicorn itself ends idle ones."""
-        limits = self._lane.limits
-        if self._deaf and (self.cycle is None or self.cycle.response_complete):  # type: ignore[redundant-expr]
+        limits, left = self._lane.limits, self.transport.get_write_buffer_size()
+        if (self._deaf and not self.is_active) or (self.transport.is_closing() and not left):
             if tick - self._seen >= LINGER_SECONDS:
                 self.transport.abort()
             return
+        if self._leaves is not None and tick >= self._leaves and not self.is_active:
+            self.transport.close()
+            return
         if self._head_began is not None and tick - self._head_began >= limits.head_seconds:
             self._refuse(HEAD_TOO_SLOW)
-        left = self.transport.get_write_buffer_size()
         if left == 0 or left != self._progress:
             self._progress, self._seen = left, tick
         elif tick - self._seen >= limits.stall_seconds:

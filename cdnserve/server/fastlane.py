@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import httptools
@@ -17,12 +18,12 @@ from uvicorn.server import ServerState
 from cdnserve.origin import Stored
 from cdnserve.origin.replies import Line
 from cdnserve.server.acceptance import Acceptance
-from cdnserve.server.access_log import AccessLog, Exchange
 from cdnserve.server.answers import Answer
 from cdnserve.server.asgilane import LINGER_SECONDS, AsgiLane
-from cdnserve.server.lane import Lane
+from cdnserve.server.lane import Lane, Peer
+from cdnserve.server.metrics.meter import UNTIMED
 from cdnserve.server.sending import Sending
-from cdnserve.server.wire import HEAD_TOO_LARGE, HEAD_TOO_SLOW, TOO_MANY, malformed, refusal
+from cdnserve.server.wire import HEAD_TOO_LARGE, HEAD_TOO_SLOW, TOO_MANY, malformed, part, refusal
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
@@ -40,6 +41,7 @@ class FastLane(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._lane = lane
+        self._meter = lane.meter
         self._state = server_state
         self._make_asgi = partial(AsgiLane, lane, config, server_state, app_state, _loop)
         self._left: AsgiLane | None = None  # the connection to the ASGI edge
@@ -48,22 +50,26 @@ class FastLane(asyncio.Protocol):
         self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
         self._waiting = b""  # not even given to llhttp, for a response is under way
         self._busy = False
-        self._client = b""  # as the access log names it
-        self._closing = False
+        self._peer: Peer | None = None  # once the access log asks for it
+        # From this tick on, if nothing is under way.
+        self._leaves = lane.tick + 2 if lane.closing else None
         self._lingers = False
         self._failed: Exception | None = None  # llhttp's, behind a response that is under way
         self._sending: Sending | None = None
         self._began = self._seen = lane.tick  # of the pending head; of the last sign of life
+        self._asked = 0.0  # when the head was whole whose answer is under way
         self._progress = 0
 
     # What the transport tells
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, unless there are too many."""
-        self._transport = transport
+        self.transport = transport
         self._write = transport.write
         self._state.connections.add(self)  # type: ignore[arg-type]
+        self._meter.accept()
         if len(self._state.connections) > self._lane.limits.connections:
+            self._meter.refuse()
             self._refuse(TOO_MANY)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -95,9 +101,11 @@ class FastLane(asyncio.Protocol):
             self._take_heads(data)
             return
         # A known block ends the head, and one with content is never remembered: so this is all there is.
-        if answer.plain and lane.log is None:
+        if answer.plain and lane.log is None and answer.hits & UNTIMED:
             self._write(answer.opening.octets + answer.tail)
+            answer.hits += 1
         else:
+            self._asked = perf_counter()
             self._give(answer, data)
 
     def pause_writing(self) -> None:
@@ -112,42 +120,46 @@ class FastLane(asyncio.Protocol):
     # What the server tells
 
     def shutdown(self) -> None:
-        """Close when what is under way has been sent (uvicorn calls this as it drains)."""
-        if self._busy:
-            self._closing = True
-        else:
-            self._transport.close()
+        """Close soon after what is under way has been sent (uvicorn calls this as it drains)."""
+        # Not at once: a request may be on its way. Its answer then tells the client that it is the last.
+        self._leaves = self._lane.tick + 1
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether a request is under way."""
+        return (self._busy or bool(self._pending)) and not self._lingers
 
     def expire(self, tick: int) -> None:
         """End the connection if it is over a limit."""
         limits = self._lane.limits
-        if self._lingers:
+        unsent = self._busy or self.transport.get_write_buffer_size()
+        if self._lingers or (self.transport.is_closing() and not unsent):
             if tick - self._seen >= LINGER_SECONDS:
-                self._transport.abort()
-        elif self._busy or self._transport.get_write_buffer_size():
+                self.transport.abort()
+        elif unsent:
             self._expire_stalled(tick, limits.stall_seconds)
+        elif self._leaves is not None and tick >= self._leaves:
+            self.transport.close()
         elif self._pending:
             if tick - self._began >= limits.head_seconds:
                 self._refuse(HEAD_TOO_SLOW)
         elif tick - self._seen >= limits.idle_seconds:
-            self._transport.close()
+            self.transport.close()
 
     def _expire_stalled(self, tick: int, seconds: int) -> None:
-        progress = self._sending.sent if self._sending else self._transport.get_write_buffer_size()
+        progress = self._sending.sent if self._sending else self.transport.get_write_buffer_size()
         if progress != self._progress:
             self._progress, self._seen = progress, tick
         elif tick - self._seen >= seconds:
-            self._transport.abort()
+            self.transport.abort()
 
     # The longer way
 
     def _receive_more(self, data: bytes) -> None:
-        if self._lingers:
-            return
-        if self._busy:
-            self._waiting += data
-        else:
+        if not self._busy:
             self._accept(data)
+        elif not self._lingers:
+            self._waiting += data
 
     def _accept(self, data: bytes) -> None:
         try:
@@ -166,6 +178,7 @@ class FastLane(asyncio.Protocol):
             head = buffer[:end]
             if end > self._lane.limits.head:
                 break
+            self._asked = perf_counter()
             answer = self._lane.answers.find(head) if self._acceptance.take() else None
             if answer is None:
                 self._delegate(buffer)
@@ -175,37 +188,37 @@ class FastLane(asyncio.Protocol):
             self._give(answer, head)
             if self._left:
                 self._left.data_received(buffer)
-            if self._left or self._transport.is_closing():
+            if self._left or self.transport.is_closing():
                 return
         self._keep(buffer)
 
     def _keep(self, buffer: bytes) -> None:
-        if self._busy:
-            self._pending = buffer
-        elif len(buffer) > self._lane.limits.head:
+        if not self._busy and len(buffer) > self._lane.limits.head:
             self._refuse(HEAD_TOO_LARGE)
-        elif buffer:
+        else:
             self._pending = buffer
 
     def _give(self, answer: Answer, head: bytes) -> None:
         if answer.stored is not None:
             self._send_large(answer, answer.stored, head)
+            if self._left:  # what was left to the ASGI edge is counted and logged there
+                return
+            self._meter.add(answer.tally)
         else:
             self._write(answer.opening.octets + answer.tail)
+            self._meter.count(answer, perf_counter() - self._asked)
             if answer.close:
-                self._transport.close()
-        # What was left to the ASGI edge is in its log.
-        log = self._lane.log
-        if log and not self._left:
-            log.note(self._client or self._name_client(log), self._lane.answers.entry(head, answer, log))
+                self.transport.close()
+        if log := self._lane.log:
+            self._peer = self._peer or self._lane.peer(self._host(), log)
+            self._lane.note(self._peer, head, answer, log)
 
-    def _name_client(self, log: AccessLog) -> bytes:
-        address = get_remote_addr(self._transport)
-        self._client = log.client(address[0] if address else "")
-        return self._client
+    def _host(self) -> str:
+        address = get_remote_addr(self.transport)
+        return address[0] if address else ""
 
     def _send_large(self, answer: Answer, stored: Stored, head: bytes) -> None:
-        transport = self._transport
+        transport = self.transport
         # What the transport still holds goes first, and TLS must see every octet: the ASGI edge does both.
         if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
             self._delegate(head)
@@ -223,9 +236,11 @@ class FastLane(asyncio.Protocol):
     def _sent(self, complete: bool, *, close: bool) -> None:
         self._sending = None
         if not complete:
-            self._transport.abort()
-        elif close or self._closing:
-            self._transport.close()
+            self.transport.abort()
+            return
+        self._meter.fast.add(perf_counter() - self._asked)
+        if close:
+            self.transport.close()
         elif self._busy:
             self._release()
 
@@ -233,20 +248,19 @@ class FastLane(asyncio.Protocol):
         self._busy = True
         self._progress = 0
         self._seen = self._lane.tick
-        self._transport.pause_reading()
+        self.transport.pause_reading()
 
     def _release(self) -> None:
-        if self._closing:
-            self._transport.close()
-            return
+        if self._leaves is not None:
+            self._leaves = self._lane.tick + 2  # a whole second at least, for the next one began somewhen
         self._busy = False
         self._began = self._seen = self._lane.tick
-        self._transport.resume_reading()
+        self.transport.resume_reading()
         if self._pending:
             self._take_heads(b"")
         if self._failed and not self._busy:
             self._fail(b"", self._failed)
-        if self._waiting and not self._busy:
+        if self._waiting and not self._busy and not self.transport.is_closing():
             data, self._waiting = self._waiting, b""
             (self._left.data_received if self._left else self._accept)(data)
 
@@ -254,8 +268,8 @@ class FastLane(asyncio.Protocol):
         """Leave the connection to the ASGI edge, with the octets that have no answer yet."""
         self._state.connections.discard(self)
         self._left = self._make_asgi()
-        self._left.take_over(self._transport)
-        self._transport.set_protocol(self._left)
+        self._left.take_over(self.transport)
+        self.transport.set_protocol(self._left)
         self._left.data_received(octets)
 
     def _fail(self, data: bytes, error: Exception) -> None:
@@ -268,20 +282,16 @@ class FastLane(asyncio.Protocol):
             data = b""  # what is left of it is pending
         if self._busy:
             self._failed = error  # what was accepted before is answered first
-        elif not self._left and not self._transport.is_closing():
+        elif not self._left and not self.transport.is_closing():
             self._end(malformed(error, self._pending + data, self._lane.openings.date))
 
     def _refuse(self, line: Line) -> None:
         self._end(refusal(line, self._lane.openings.date))
 
     def _end(self, response: bytes) -> None:
-        """Send a last response; what still comes is dropped, for closing at once could cost the client the answer."""
+        """Send a last response; what still comes is dropped."""
         self._busy = self._lingers = True
         self._pending = self._waiting = b""
         self._seen = self._lane.tick
-        self._write(response)
-        if log := self._lane.log:
-            entry = log.entry(Exchange("", "", int(response[9:12]), len(response.partition(_END)[2])))
-            log.note(self._client or self._name_client(log), entry)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+        self._lane.count_refusal("fast", self._host(), response)
+        part(self.transport, response)

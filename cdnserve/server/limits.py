@@ -5,6 +5,7 @@ Never a timer for each request: one sweep a second looks at all connections.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +28,16 @@ class Expiring(Protocol):
 
     def expire(self, tick: int) -> None:
         """End the connection if it is over a limit; `tick` counts seconds."""
+
+
+class Connection(Expiring, Protocol):
+    """A connection of any kind: one whose keys are not agreed on yet, or a lane's."""
+
+    transport: asyncio.Transport
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether a request is under way."""
 
 
 def sweep(connections: Iterable[Expiring], tick: int) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 from collections.abc import Callable
 
 from cdnserve.origin import Origin, Reply, Request, Stored, failure, respond
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.store import Store
+from cdnserve.release.using import Uses
 
 logger = logging.getLogger("cdnserve")
 
@@ -28,7 +30,9 @@ class Live:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.origin = _origin(store.load())
+        self._uses = Uses()
+        self._swapping = threading.Lock()
+        self.origin = self._take(store.current())
         self._on_swap: list[Callable[[], None]] = []
 
     def on_swap(self, callback: Callable[[], None]) -> None:
@@ -37,13 +41,21 @@ class Live:
 
     def reload(self) -> bool:
         """Take up the current release if it is another than the served one; tell whether it was."""
-        number = self.store.current()
-        if number is None or number == self.origin.catalog.number:
-            return False
-        self.origin = _origin(self.store.load(number))
-        for callback in self._on_swap:
-            callback()
-        return True
+        with self._swapping:
+            number = self.store.current()
+            if number is None or number == self.origin.catalog.number:
+                return False
+            self.origin = self._take(number)
+            for callback in self._on_swap:
+                callback()
+            return True
+
+    def _take(self, number: int | None) -> Origin:
+        """Load a release, marked as in use before anything of it is read."""
+        if number is None:
+            return _origin(self.store.load())  # tells that there is none
+        with self._uses.next(self.store.catalog(number)):
+            return _origin(self.store.load(number))
 
     def reply(self, request: Request, origin: Origin) -> Reply:
         """Decide the reply; a defect of ours becomes a 500 that carries the path's CORS headers."""

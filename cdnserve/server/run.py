@@ -1,38 +1,42 @@
-"""A server process under uvicorn: sockets, signals, draining.
+"""Running: sockets, and one process or several that serve on them.
 
 Never prints: what happens is told to the logger and to `on_listening`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from typing import cast
 
 import uvicorn
 
-from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog
+from cdnserve.server.admin import Admin
 from cdnserve.server.asgi import create_app
-from cdnserve.server.asgilane import AsgiLane
-from cdnserve.server.fastlane import FastLane
+from cdnserve.server.entrance import entrance, open_certificate
+from cdnserve.server.events import ADMIN, START, event
+from cdnserve.server.hangup import obey_hangups
 from cdnserve.server.lane import Lane
-from cdnserve.server.limits import Expiring, sweep
 from cdnserve.server.live import Live
+from cdnserve.server.metrics.board import Board
+from cdnserve.server.metrics.house import House
+from cdnserve.server.own import Own
+from cdnserve.server.process import Ending, Server
 from cdnserve.server.settings import Settings
+from cdnserve.server.sockets import address_of, on_descriptor, on_path, on_port
+from cdnserve.server.tls import tell_warnings
+from cdnserve.server.version import running_version
 from cdnserve.server.watch import Watcher, rebuild
-from cdnserve.server.workers import Workers
+from cdnserve.server.workers import Post, Workers
 
-# uvicorn's main loop calls on_tick ten times a second.
-_TICKS_A_SECOND = 10
-_BACKLOG = 2048
+logger = logging.getLogger("cdnserve")
+
 _STANDARD_OUTPUT = 1
 
 
@@ -42,94 +46,90 @@ Telling = Callable[[], AbstractContextManager[None]]
 def run(settings: Settings, on_listening: Callable[[str], None], telling: Telling = nullcontext) -> bool:
     """Serve the current release until SIGTERM or SIGINT, then drain; tell whether it started.
 
-    `on_listening` gets the base URL as soon as connections are taken. While `telling` is entered, which it is in every
-    process, what the logger "cdnserve" is told reaches people.
+    `on_listening` gets the base URL as soon as connections are taken, or `unix:` and the path of the socket. While
+    `telling` is entered, which it is in every process, what the logger "cdnserve" is told reaches people.
     """
-    with telling(), _listen(settings) as listener:
+    with telling(), ExitStack() as stack:
+        if certificate := open_certificate(settings):
+            tell_warnings(certificate)
+        listener = _listen(settings, stack)
+        admin = None
+        if settings.admin_port is not None:
+            admin = on_port(settings.admin_host, settings.admin_port, "--admin-host and --admin-port")
+            stack.enter_context(admin)
+        board = Board.shared(settings.workers) if settings.workers > 1 else Board()
+        House(board).move_in()
+        post = Post(listener, admin, board)
+        address = _address(settings, listener)
 
         def on_started() -> None:
-            on_listening(_url(settings.host, listener))
+            _tell_start(settings, post, address)
+            on_listening(address)
+            settings.notices.ready()
 
         if settings.workers > 1:
-            return Workers(partial(work, telling), settings, listener).run(on_started)
-        return _serve(settings, listener, on_started, rebuild)
+            return Workers(partial(work, telling), settings, post).run(on_started)
+        ending = Ending(settings.drain_seconds, settings.shutdown_delay, True, settings.notices)
+        return _serve(settings, post, ending, on_started, rebuild)
 
 
-def work(telling: Telling, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
+def work(telling: Telling, settings: Settings, post: Post, on_started: Callable[[], None]) -> None:
     """Be one of several workers: serve and take up new releases, which the parent builds."""
     # Ctrl-C reaches every process of the terminal, but the parent alone decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Nor is it a worker that builds; what is built it takes up by itself.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with telling():
-        # Of new releases the parent tells, once for all.
-        logging.getLogger("cdnserve").setLevel(logging.WARNING)
-        _serve(settings, listener, on_started)
+        # Of a new release one tells, for all.
+        logging.getLogger("cdnserve").setLevel(logging.INFO if post.worker == 1 else logging.WARNING)
+        _serve(settings, post, Ending(settings.drain_seconds, 0, False), on_started)
 
 
-def _serve(settings: Settings, listener: socket.socket, on_started: Callable[[], None], *also: Watcher) -> bool:
+def _serve(settings: Settings, post: Post, ending: Ending, on_started: Callable[[], None], *also: Watcher) -> bool:
     log = AccessLog(settings.access_log, partial(os.write, _STANDARD_OUTPUT)) if settings.access_log else None
-    lane = Lane(Live(Store(settings.state)), settings.limits, log)
+    own = Own(post.board, post.worker, metrics_are_public=post.admin is None)
+    lane = Lane(Live(Store(settings.state)), settings.limits, log, own.meter, settings.proxies)
+    if also:
+        also += (partial(obey_hangups, lane.live),)
+    protocol, renewal = entrance(settings, lane, tells=post.worker == 1)
     config = uvicorn.Config(
-        create_app(lambda: settings, lambda _: lane.live, *also, log=log),
-        http=cast(type[asyncio.Protocol], partial(FastLane if settings.fast_lane else AsgiLane, lane)),
+        create_app(lambda: settings, lambda _: lane.live, *also, *renewal, log=log, own=own),
+        http=protocol,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        # Its own would believe whoever is on this machine; ours is asked in the lanes.
+        proxy_headers=False,
         timeout_keep_alive=settings.limits.idle_seconds,
-        timeout_graceful_shutdown=settings.drain_seconds,
     )
-    server = _Server(config, lane, on_started)
-    server.run(sockets=[listener])
+    server = Server(config, lane, own, ending, on_started)
+    if post.admin:
+        server.admin = Admin(own, lane.live, post.admin)
+    server.run(sockets=[post.listener])
     if log:
         log.flush()
     return server.started
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, lane: Lane, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._lane = lane
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_started()
-
-    async def on_tick(self, counter: int) -> bool:
-        ends = await super().on_tick(counter)
-        if counter % _TICKS_A_SECOND == 0:
-            self._lane.beat()
-            # Every connection of ours is one of the two lanes.
-            sweep(cast(Iterable[Expiring], self.server_state.connections), self._lane.tick)
-        return ends
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        # uvicorn's own raises the signal again after the drain; a drained server has ended well.
-        signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, self.handle_exit) for number in signals}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _listen(settings: Settings, stack: ExitStack) -> socket.socket:
+    if settings.descriptor is not None:
+        return stack.enter_context(on_descriptor(settings.descriptor))
+    if settings.unix is not None:
+        return stack.enter_context(on_path(settings.unix))
+    return stack.enter_context(on_port(settings.host, settings.port, "--host and --port"))
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        where, hint = f"{settings.host}:{settings.port}", "choose another with --host and --port"
-        raise ConfigurationError([Problem("address-unusable", str(error.strerror), where, hint=hint)]) from error
-    return listener
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = settings.host if settings.descriptor is None else ""
+    return address_of(listener, secure=settings.pair is not None, host=host)
 
 
-def _url(host: str, listener: socket.socket) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+def _tell_start(settings: Settings, post: Post, address: str) -> None:
+    release, program = Store(settings.state).current(), running_version()
+    facts = event(START, version=program, release=release, workers=settings.workers, address=address)
+    logger.info("serving release %s on %s", release, address, extra=facts)
+    if post.admin:
+        address = address_of(post.admin, secure=False, host=settings.admin_host)
+        logger.info("health and metrics are on %s", address, extra=event(ADMIN, address=address))

@@ -12,13 +12,21 @@ from pathlib import Path
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.server.access_log import AccessFormat
 from cdnserve.server.limits import Limits
+from cdnserve.server.notices import Notices
+from cdnserve.server.pair import Pair
+from cdnserve.server.proxies import Proxies
+from cdnserve.server.sockets import Unix
 
 _STATE_FOLDER = ".cdnserve"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the files and releases lie, and where to listen; port 0 asks the system for a free one."""
+    """Where the files and releases lie, and where to listen; port 0 asks the system for a free one.
+
+    A descriptor, else a Unix socket, is listened on instead of host and port. Without an admin port health and metrics
+    are answered on the public one. HTTP/2 needs a pair, which is a certificate and its key.
+    """
 
     root: Path
     state: Path
@@ -29,6 +37,15 @@ class Settings:
     drain_seconds: int = 30
     access_log: AccessFormat | None = None
     limits: Limits = field(default_factory=Limits)
+    shutdown_delay: int = 0
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
+    unix: Unix | None = None
+    descriptor: int | None = None
+    pair: Pair | None = None
+    http2: bool = False
+    proxies: Proxies = field(default_factory=Proxies)
+    notices: Notices = field(default_factory=Notices)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

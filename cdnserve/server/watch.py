@@ -9,11 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Literal
 
 from watchfiles import Change, awatch
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release import build
+from cdnserve.release.catalog import Catalog
+from cdnserve.server.events import BUILD, RECOVERED, SWAP, event, refusal
 from cdnserve.server.live import Live
 from cdnserve.server.settings import Settings
 
@@ -25,11 +28,17 @@ _DEBOUNCE_MS = 200
 _LOOK_AGAIN_MS = 60_000
 _SERVED_ON = "the last good release is served on"
 
-Watcher = Callable[[Settings, asyncio.Event], Coroutine[None, None, None]]
+Outcome = Literal["made", "unchanged", "refused", "failed"]
+OnBuild = Callable[[Outcome], None]
+Watcher = Callable[[Settings, asyncio.Event, OnBuild], Coroutine[None, None, None]]
 
 
-async def rebuild(settings: Settings, stop: asyncio.Event) -> None:
-    """Build a release whenever manifest, lock or files change."""
+def _unheard(_: Outcome) -> None:
+    """Take no notice of how builds end."""
+
+
+async def rebuild(settings: Settings, stop: asyncio.Event, on_build: OnBuild = _unheard) -> None:
+    """Build a release whenever manifest, lock or files change; `on_build` gets to know how each build ends."""
     root = settings.root.resolve()
     state = settings.state.resolve()
 
@@ -46,27 +55,34 @@ async def rebuild(settings: Settings, stop: asyncio.Event) -> None:
     )
     told: tuple[Problem, ...] = ()
     async for changes in looks:
-        told = await _build(settings, told, again=bool(changes))
+        outcome, told = await _build(settings, told, again=bool(changes))
+        on_build(outcome)
 
 
-async def _build(settings: Settings, told: tuple[Problem, ...], *, again: bool) -> tuple[Problem, ...]:
+async def look_again(settings: Settings, on_build: OnBuild = _unheard) -> None:
+    """Build what has changed, now, and tell every problem again."""
+    outcome, _ = await _build(settings, (), again=True)
+    on_build(outcome)
+
+
+async def _build(settings: Settings, told: tuple[Problem, ...], *, again: bool) -> tuple[Outcome, tuple[Problem, ...]]:
     """Build once, and give the problems; those that were told before are told only `again`."""
     try:
         built = await asyncio.to_thread(build, settings.root, settings.state)
     except ConfigurationError as error:
         if again or error.problems != told:
             _tell(error)
-        return error.problems
+        return "refused", error.problems
     except Exception:  # whatever it is, the next change gets its turn
         logger.exception(_SERVED_ON)
-        return ()
+        return "failed", ()
     if told:
-        logger.info("the build works again")
+        logger.info("the build works again", extra=event(RECOVERED))
     if built.changed:
-        logger.info("release %d is built", built.number)
+        logger.info("release %d is built", built.number, extra=event(BUILD, release=built.number))
         for warning in built.warnings:
             logger.warning("%s", warning)
-    return ()
+    return ("made" if built.changed else "unchanged"), ()
 
 
 async def follow(live: Live, stop: asyncio.Event) -> None:
@@ -76,18 +92,37 @@ async def follow(live: Live, stop: asyncio.Event) -> None:
     def is_current(_: Change, path: str) -> bool:
         return path == str(folder / "current")
 
-    async for _ in awatch(folder, watch_filter=is_current, debounce=_DEBOUNCE_MS, stop_event=stop, recursive=False):
-        try:
-            if await asyncio.to_thread(live.reload):
-                catalog = live.origin.catalog
-                logger.info("release %d is served: %d files are public", catalog.number, len(catalog.assets))
-        except ConfigurationError as error:
-            _tell(error)
-        except Exception:
-            logger.exception(_SERVED_ON)
+    looks = awatch(
+        folder,
+        watch_filter=is_current,
+        debounce=_DEBOUNCE_MS,
+        stop_event=stop,
+        yield_on_timeout=True,
+        rust_timeout=_LOOK_AGAIN_MS,
+        recursive=False,
+    )
+    async for _ in looks:
+        await take_up(live)
+
+
+async def take_up(live: Live) -> None:
+    """Serve the current release of the store, if it is another than the served one."""
+    before = live.origin.catalog.number
+    try:
+        if await asyncio.to_thread(live.reload):
+            _tell_swap(before, live.origin.catalog)
+    except ConfigurationError as error:
+        _tell(error)
+    except Exception:
+        logger.exception(_SERVED_ON)
+
+
+def _tell_swap(before: int, now: Catalog) -> None:
+    facts = event(SWAP, before=before, now=now.number, files=len(now.assets))
+    logger.info("release %d is served: %d files are public", now.number, len(now.assets), extra=facts)
 
 
 def _tell(error: ConfigurationError) -> None:
     for problem in error.problems:
         logger.error("%s", problem)
-    logger.error(_SERVED_ON)
+    logger.error(_SERVED_ON, extra=refusal(error.problems))

@@ -6,6 +6,7 @@ Never decides a status but where no request could be read at all.
 from __future__ import annotations
 
 import re
+from asyncio import WriteTransport
 from functools import cache
 from http import HTTPStatus
 from typing import cast
@@ -95,6 +96,19 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: |\Z)")
 def refusal(line: Line, date: bytes) -> bytes:
     """Give a whole response for a connection that is closed after it; `date` is a header line or empty."""
     return _refusal(text_reply(line), date)
+
+
+def part(transport: WriteTransport, response: bytes) -> None:
+    """Send a last response and say that nothing follows; who reads on drops what comes, for a while.
+
+    Closing at once, with octets that were not read, could cost the client the answer (RFC 9112 §9.6).
+    """
+    transport.write(response)
+    if transport.can_write_eof():
+        transport.write_eof()
+    else:
+        # TLS ends both ways at once; its own end, too, reads and drops what comes.
+        transport.close()
 
 
 def malformed(error: Exception, data: bytes, date: bytes) -> bytes:

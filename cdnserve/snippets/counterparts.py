@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from posixpath import dirname, join, normpath
 from typing import Protocol
 
+from cdnserve.rules.default_files import FIELDS, default_files
 from cdnserve.rules.public_cdns import PackageFile
 from cdnserve.snippets.graph.entries import Description, candidates, inside, spellings
 from cdnserve.snippets.graph.exports import exported
-from cdnserve.snippets.graph.imports import read_imports
+from cdnserve.snippets.graph.imports import Imports, read_imports
 
+MOST_LISTED = 100
+"""More modules than this make an import map longer than its page."""
 _MOST_MODULES = 2000
 _FAMILY = re.compile(r"font-family:\s*(?:'([^'\n]{1,128})'|\"([^\"\n]{1,128})\"|([A-Za-z0-9 -]{1,128}))")
 
@@ -59,6 +64,12 @@ def find_counterpart(asked: PackageFile, contents: Contents, use: Use) -> str:
     return found
 
 
+def modules_with(entries: Iterable[str], contents: Contents) -> tuple[str, ...]:
+    """Give the modules of a package that load with some of its modules, these too; more than `MOST_LISTED` are cut."""
+    listed = (path for path, _ in _modules(entries, contents, partial(_neighbour, contents)))
+    return tuple(sorted(islice(listed, MOST_LISTED + 1)))
+
+
 _NO_DEFAULT = "the package.json of the npm package names no file for browsers"
 
 
@@ -72,27 +83,14 @@ def _folder(folder: str, contents: Contents, use: Use) -> str:
 
 
 def _places(asked: PackageFile, contents: Contents, use: Use) -> Iterator[str]:
-    if not asked.files:
-        yield from _defaults(asked, _described(contents), use)
-        return
+    if not asked.files and asked.mirror:
+        described = ((field, _described(contents).get(field)) for field in FIELDS)
+        named = {field: inside(value) or "" for field, value in described if isinstance(value, str)}
+        yield from default_files(named, asked.mirror, for_style=use.is_style)
     yield from asked.files
-    if "unpkg" in asked.fields:
+    if asked.mirror == "unpkg":
         # unpkg adds what Node.js lets people leave out.
         yield from (spelling for file in asked.files for spelling in spellings(file))
-
-
-def _defaults(asked: PackageFile, description: Description, use: Use) -> Iterator[str]:
-    own = asked.fields[:1]
-    for field in ("style", *asked.fields) if use.is_style else asked.fields:
-        value = description.get(field)
-        path = inside(value) if isinstance(value, str) else None
-        if not path:
-            continue
-        if field not in own and asked.fields[:1] == ("jsdelivr",):
-            # jsDelivr gives the minified file beside the one that tools read.
-            yield re.sub(r"(?<!\.min)(\.[a-z]+)\Z", r".min\1", path)
-        yield from spellings(path)
-    yield "index.js"
 
 
 def _described(contents: Contents) -> Description:
@@ -129,33 +127,45 @@ def _entries(description: Description, subpath: str) -> Iterator[str]:
 
 def _check_module(entry: str, contents: Contents, use: Use) -> None:
     """Follow a module's imports; raise `AbsentError` where a browser could not."""
-    waiting, seen = [entry], {entry}
-    while waiting:
-        path = waiting.pop()
-        source = contents.source(path)
-        # What bundlers put in, and browsers don't have.
-        if b"process.env" in source and b"typeof process" not in source:
+    for number, (path, imports) in enumerate(_modules([entry], contents, partial(_target, contents, use))):
+        if imports.needs_bundler:
             raise AbsentError(f"{path} of the npm package reads process.env, which no browser has")
-        imports = read_imports(source)
-        for specifier in (*imports.static, *imports.dynamic):
-            target = _target(specifier, path, contents, use)
-            if target and target not in seen:
-                seen.add(target)
-                waiting.append(target)
-        if len(seen) > _MOST_MODULES:
+        if number == _MOST_MODULES:
             raise AbsentError(f"it imports more than {_MOST_MODULES:,} files")
 
 
-def _target(specifier: str, importer: str, contents: Contents, use: Use) -> str | None:
-    """Give the file that an import leads to, `None` where the page's import map says which."""
+def _modules(
+    entries: Iterable[str], contents: Contents, follow: Callable[[str, str], str | None]
+) -> Iterator[tuple[str, Imports]]:
+    """Give modules and all that they import; `follow` gives the file that an importer's specifier leads to, if any."""
+    waiting = list(entries)
+    seen = set(waiting)
+    while waiting:
+        path = waiting.pop()
+        imports = read_imports(contents.source(path))
+        yield path, imports
+        found = dict.fromkeys(follow(path, specifier) for specifier in (*imports.static, *imports.dynamic))
+        new = [target for target in found if target and target not in seen]
+        seen.update(new)
+        waiting += new
+
+
+def _target(contents: Contents, use: Use, importer: str, specifier: str) -> str | None:
+    """Give the module that an import leads to, `None` where the page's import map says which."""
     if specifier.startswith(("./", "../")):
         path = normpath(join(dirname(importer), specifier))
         if path not in contents.files:
             raise AbsentError(f"{importer} of the npm package imports {specifier}, which no browser finds there")
-        return path if path.endswith((".js", ".mjs")) else None
+        return _neighbour(contents, importer, specifier)
     if not _is_known(specifier, use.names):
         raise AbsentError(f"{importer} of the npm package imports {specifier}, which the page's import map lacks")
     return None
+
+
+def _neighbour(contents: Contents, importer: str, specifier: str) -> str | None:
+    """Give the module of the same package that a path leads to."""
+    path = normpath(join(dirname(importer), specifier)) if specifier.startswith(("./", "../")) else ""
+    return path if path in contents.files and path.endswith((".js", ".mjs")) else None
 
 
 def _is_known(specifier: str, names: Collection[str]) -> bool:

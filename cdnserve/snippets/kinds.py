@@ -11,12 +11,16 @@ from cdnserve.snippets.modules import looks_like_module
 
 Kind = Literal["script", "module", "style", "font", "image", "audio", "video", "track", "json", "map", ""]
 
-# MIME Sniffing §4.6, "JavaScript MIME type", without the legacy version suffixes.
-_JAVASCRIPT = frozenset(
-    f"{top}/{sub}"
-    for top in ("text", "application")
-    for sub in ("javascript", "ecmascript", "x-javascript", "x-ecmascript")
+_ECMASCRIPT = ("ecmascript", "javascript", "x-ecmascript", "x-javascript")
+# MIME Sniffing §4.6, "JavaScript MIME type".
+JAVASCRIPT = frozenset(
+    (
+        *(f"{top}/{sub}" for top in ("application", "text") for sub in _ECMASCRIPT),
+        *(f"text/javascript1.{number}" for number in range(6)),
+        *("text/jscript", "text/livescript"),
+    )
 )
+"""The essences that browsers take for JavaScript."""
 _FONTS = ("font/", "application/font-", "application/x-font-", "application/vnd.ms-fontobject")
 
 
@@ -30,7 +34,7 @@ def kind_of(path: str, media_type: str, source: str = "", *, module: bool | None
     ('module', 'font')
     """
     essence = media_type.partition(";")[0].strip().lower()
-    if essence in _JAVASCRIPT:
+    if essence in JAVASCRIPT:
         return "module" if _is_module(path, source, module) else "script"
     if path.endswith(".map"):
         return "map"

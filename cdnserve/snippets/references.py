@@ -8,19 +8,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cdnserve.rules.public_cdns import cdn_of, find_addresses
 from cdnserve.snippets.json_places import Text, places
 from cdnserve.snippets.pages.tag import Attribute, Page, Span, Tag
+from cdnserve.snippets.pages.urls import authority
 
 Role = Literal["script", "style", "preload", "import", "hint", "other"]
 """What for: `hint` opens a connection and loads nothing, `other` is what can't be rewritten."""
 
 _HINTS = frozenset({"preconnect", "dns-prefetch"})
 _PRELOADS = frozenset({"preload", "modulepreload"})
-_JAVASCRIPT = re.compile(r"(?:module|(?:text|application)/(?:x-)?(?:java|ecma|j|live)script(?:1\.[0-5])?)?")
 _IN_STYLE = re.compile(r"(?:@import|url\()[\s\"'(a-z]{0,16}\Z", re.IGNORECASE)
 
 IN_SCRIPT = "it stands in a script's own text"
@@ -31,6 +31,9 @@ NO_SCRIPT = "browsers load nothing for a script of this type"
 IN_SVG = "browsers check no integrity for scripts of SVG"
 IN_POLICY = "a Content Security Policy of the page allows this CDN; it must allow the site's own URL"
 NOT_LOADED = "its link neither loads a stylesheet nor preloads anything"
+IN_AMP = "an AMP page may load stylesheets from a few hosts only, and this is one of them"
+
+_AMP = "cdn.ampproject.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Reference:
     """One address on a public CDN.
 
     `span` is the attribute's value or the string of the import map, with its quotes. `tag` is `None` for what stands
-    in no tag. `integrity` is what the page says already. `reason` says why this place can't be rewritten.
+    in no tag. `integrity` is what the page says already, and `specifier` what an import map gives the address to.
+    `reason` says why this place can't be rewritten.
     """
 
     url: str
@@ -48,25 +52,15 @@ class Reference:
     tag: Tag | None = None
     integrity: str = ""
     reason: str = ""
-
-
-class _Lines:
-    """A page whose lines can be counted quickly."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self._newlines = [newline.start() for newline in re.finditer(r"\r\n?|\n", page.text)]
-
-    def line(self, at: int) -> int:
-        """Give the line of an offset, from 1."""
-        return bisect_left(self._newlines, at) + 1
+    specifier: str = ""
 
 
 def find_references(page: Page) -> tuple[Reference, ...]:
     """Find every address on a public CDN, in the order of the page."""
-    lines = _Lines(page)
-    found = [reference for tag in page.tags for reference in _of_tag(tag, lines)]
-    found += _in_styles(lines)
+    found = [reference for tag in page.tags for reference in _of_tag(tag, page)]
+    if any(tag.name == "script" and authority(tag.value("src") or "") == _AMP for tag in page.tags):
+        found = [replace(one, reason=one.reason or IN_AMP) if one.role == "style" else one for one in found]
+    found += _in_styles(page)
     return tuple(sorted(found, key=lambda reference: reference.span))
 
 
@@ -80,11 +74,11 @@ def _is_name(path: tuple[str, ...]) -> bool:
     return len(path) == 2 and path[0] == "imports"
 
 
-def _of_tag(tag: Tag, lines: _Lines) -> Iterator[Reference]:
+def _of_tag(tag: Tag, page: Page) -> Iterator[Reference]:
     if tag.is_import_map:
-        yield from _in_import_map(tag, lines)
+        yield from _in_import_map(tag, page)
     elif tag.name == "script":
-        yield from _of_script(tag, lines)
+        yield from _of_script(tag, page)
     elif tag.name == "svg:script":
         for name in ("href", "xlink:href"):
             yield from _at(tag, tag.attribute(name), "other", IN_SVG)
@@ -94,12 +88,12 @@ def _of_tag(tag: Tag, lines: _Lines) -> Iterator[Reference]:
         yield from _of_policy(tag)
 
 
-def _of_script(tag: Tag, lines: _Lines) -> Iterator[Reference]:
-    is_script = _JAVASCRIPT.fullmatch((tag.value("type") or "").strip().lower()) is not None
+def _of_script(tag: Tag, page: Page) -> Iterator[Reference]:
+    is_script = tag.script_type != ""
     if source := tag.attribute("src"):
         yield from _at(tag, source, "script" if is_script else "other", "" if is_script else NO_SCRIPT)
     elif is_script and tag.content:
-        yield from _in_text(lines, tag.content, IN_SCRIPT)
+        yield from _in_text(page, tag.content, IN_SCRIPT)
 
 
 def _of_link(tag: Tag) -> Iterator[Reference]:
@@ -130,22 +124,22 @@ def _at(tag: Tag, attribute: Attribute | None, role: Role, reason: str = "") -> 
         yield Reference(url, role, tag.line, attribute.value_span, tag, tag.value("integrity") or "", reason)
 
 
-def _in_import_map(tag: Tag, lines: _Lines) -> Iterator[Reference]:
+def _in_import_map(tag: Tag, page: Page) -> Iterator[Reference]:
     start = tag.content[0] if tag.content else tag.end
     try:
-        texts = places(lines.page.content(tag)).texts
+        texts = places(page.content(tag)).texts
     except ValueError:
-        yield from _in_text(lines, tag.content or (start, start), NO_JSON)
+        yield from _in_text(page, tag.content or (start, start), NO_JSON)
         return
     checked = {text.path[1]: text.value for text in texts if not text.is_key and text.path[0] == "integrity"}
     for text in texts:
         if _is_address(text) and cdn_of(text.value):
             place = (start + text.span[0], start + text.span[1])
-            line, integrity = lines.line(place[0]), checked.get(text.value, "")
+            line, integrity = page.line(place[0]), checked.get(text.value, "")
             if text.is_key:
                 yield Reference(text.value, "other", line, place, tag, reason=IN_KEY)
             else:
-                yield Reference(text.value, "import", line, place, tag, integrity)
+                yield Reference(text.value, "import", line, place, tag, integrity, specifier=text.path[-1])
 
 
 def _is_address(text: Text) -> bool:
@@ -161,15 +155,14 @@ def _import_map(tag: Tag, page: Page) -> list[Text]:
         return []
 
 
-def _in_styles(lines: _Lines) -> Iterator[Reference]:
+def _in_styles(page: Page) -> Iterator[Reference]:
     """Find what stylesheets in the page import; what only looks like one stands in a comment."""
-    page = lines.page
     tags = [(tag.start, tag.content[1] if tag.content else tag.end) for tag in page.tags]
     comments = list(_comments(page.text))
     for at, url in find_addresses(page.text):
         is_style = _IN_STYLE.search(page.text[max(at - 32, 0) : at])
         if is_style and not _is_inside(at, tags) and not _is_inside(at, comments):
-            yield Reference(url, "other", lines.line(at), (at, at + len(url)), reason=IN_STYLE)
+            yield Reference(url, "other", page.line(at), (at, at + len(url)), reason=IN_STYLE)
 
 
 def _is_inside(at: int, spans: Sequence[Span]) -> bool:
@@ -185,7 +178,7 @@ def _comments(text: str) -> Iterator[Span]:
         start = text.find("<!--", end)
 
 
-def _in_text(lines: _Lines, span: Span, reason: str) -> Iterator[Reference]:
-    for at, url in find_addresses(lines.page.text[slice(*span)]):
+def _in_text(page: Page, span: Span, reason: str) -> Iterator[Reference]:
+    for at, url in find_addresses(page.text[slice(*span)]):
         place = span[0] + at
-        yield Reference(url, "other", lines.line(place), (place, place + len(url)), reason=reason)
+        yield Reference(url, "other", page.line(place), (place, place + len(url)), reason=reason)

@@ -28,10 +28,14 @@ _FOR_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 @dataclass(frozen=True, slots=True)
 class Counterpart:
-    """A file of ours: its logical path and its digests; a folder ends in `/` and has none."""
+    """A file of ours: its logical path and its digests; a folder ends in `/` and has none.
+
+    `modules` are those that an import map lists too, because they load with it.
+    """
 
     path: str
     digests: tuple[HashExpression, ...] = ()
+    modules: tuple[Counterpart, ...] = ()
 
     @property
     def integrity(self) -> str:
@@ -159,7 +163,8 @@ def _map_edits(page: Page, tag: Tag, decided: Sequence[Decided], site_url: str) 
         if url in listed:
             begin, end = listed[url].span
             yield (start + begin, start + end, _json(new))
-    hashes = {urls[one.reference.url]: one.counterparts[0].integrity for one in decided}
+    files = [file for one in decided for file in (one.counterparts[0], *one.counterparts[0].modules)]
+    hashes = {public_url(file.path, site_url): file.integrity for file in files}
     present = listed.keys() | {new for url, new in urls.items() if url in listed}
     if missing := {url: value for url, value in hashes.items() if value and url not in present}:
         begin, end, new = _integrity(page.content(tag), found, missing)

@@ -91,8 +91,9 @@ def questions(path: str, rule: PublishRule, asset: Asset) -> Iterator[Question]:
     for coding in _codings(asset):
         yield Question("whole", "GET", path, _fields(first, coding))
     small = asset.identity.size <= _LARGE
-    for origin in others:
-        yield Question("whole" if small else "head", "GET" if small else "HEAD", path, _fields(origin, "identity"))
+    # RFC 9110 §12.5.3: without the field any coding will do, so some edges ask for one and unpack it themselves.
+    for fields in (_fields(first, ""), *(_fields(origin, "identity") for origin in others)):
+        yield Question("whole" if small else "head", "GET" if small else "HEAD", path, fields)
     plain = _fields(first, "identity")
     yield Question("conditional", "GET", path, (*plain, ("if-none-match", entity_tag(asset.identity))))
     yield Question("head", "HEAD", path, plain)
@@ -108,7 +109,8 @@ def _codings(asset: Asset) -> tuple[str, ...]:
 
 
 def _fields(origin: str | None, coding: str) -> tuple[Field, ...]:
-    return (("accept-encoding", coding), *([("origin", origin)] if origin else []))
+    accepted = (("accept-encoding", coding),) if coding else ()
+    return (*accepted, *([("origin", origin)] if origin else []))
 
 
 def _ranges(size: int) -> tuple[str, ...]:

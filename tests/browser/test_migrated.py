@@ -88,6 +88,7 @@ class Migrated:
     root: Path
     html: str
     summary: dict[str, Any]
+    audit: dict[str, Any]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -109,7 +110,8 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
     if "pages" not in summary and problems <= ABSENT:
         pytest.skip(f"no npm registry can be asked: {result.stdout}")
     assert result.returncode == os.EX_OK, result.stdout + result.stderr
-    return Migrated(root, file.read_text(), summary)
+    audit = run("audit", str(file), "--root", str(root), "--json")
+    return Migrated(root, file.read_text(), summary, json.loads(audit.stdout))
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +170,11 @@ def test_every_address_was_moved(migrated: Migrated) -> None:
     assert f'integrity="{PUBLISHED}"' in migrated.html
     changed = [line for line in PAGE.splitlines() if line not in migrated.html.splitlines()]
     assert [] == [line for line in changed if "https://" not in line and "//cdnjs" not in line and line != "    }"]
+
+
+def test_the_audit_finds_what_is_right_but_for_the_plain_http_of_this_test(migrated: Migrated) -> None:
+    (page,) = migrated.audit["pages"]
+    assert {"insecure-url"} == {finding["rule"] for finding in page["findings"]}
 
 
 def test_the_page_as_it_was_finds_nothing_without_a_network(page: Page, migrated: Migrated, unlisted: Pages) -> None:

@@ -1,4 +1,4 @@
-"""The README as its tests and `update_readme.py` read it: help texts, console sessions, links.
+"""The README and docs/ as their tests and `update_readme.py` read them: help texts, console sessions, links.
 
 Never changes a word of prose.
 """
@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from cdnserve.cli import main
 
 README = Path(__file__).parents[2] / "README.md"
-_HELP = re.compile(r"```text\nUsage: cdnserve(?P<name> [a-z]+)? .*?\n```", re.DOTALL)
+COMMANDS = README.parent / "docs" / "commands.md"
+_HELP = re.compile(r"```text\nUsage: cdnserve(?P<name> [a-z-]+)? .*?\n```", re.DOTALL)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 

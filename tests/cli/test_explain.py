@@ -319,3 +319,50 @@ def test_a_hostile_path_reaches_no_terminal(root: Path) -> None:
     assert 1 == status
     assert "\x1b[2J" not in written
     assert "/demo/%1B[2J.js is not public" in bare(written)
+
+
+def host_libraries(root: Path) -> None:
+    """Lay two versions of a library below the root, and publish them in unpkg's shape too."""
+    for version in ("1.0.0", "1.2.0"):
+        folder = root / f"npm/lib@{version}"
+        folder.mkdir(parents=True)
+        (folder / "index.js").write_text("export {};\n")
+    manifest = (root / "manifest.toml").read_text()
+    manifest = manifest.replace(
+        "[[publish]]", 'unpkg-addresses = true\n[[publish]]\npath = "npm/**"\ncors = "any"\n[[publish]]', 1
+    )
+    (root / "manifest.toml").write_text(manifest)
+
+
+def test_an_alias_is_explained_with_what_it_leads_to(run: Run, root: Path) -> None:
+    host_libraries(root)
+    result = run("explain", "npm/lib@1/index.js", "--origin", APP)
+    assert (0, "") == (result.exit_code, result.stderr)
+    lines = result.stdout.splitlines()
+    assert "/npm/lib@1/index.js is an alias" == lines[0]
+    assert "  file     npm/lib@1.2.0/index.js" == lines[1]
+    assert "< HTTP/1.1 302 Found" in lines
+    assert "< location: ../lib@1.2.0/index.js" in lines
+    assert "< cache-control: public, max-age=600, stale-while-revalidate=86400" in lines
+    assert "there is no such file" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "public", "status", "leads_to"),
+    [
+        pytest.param("npm/lib@1.0.0/index.js", True, 200, None, id="a file's own path"),
+        pytest.param("lib@1.0.0/index.js", True, 200, "npm/lib@1.0.0/index.js", id="an exact drop-in address"),
+        pytest.param("lib/index.js", False, 302, "npm/lib@1.2.0/index.js", id="an alias in unpkg's shape"),
+        pytest.param("/npm/lib@^1.0/", False, 302, "npm/lib@1.2.0/index.js", id="a default file"),
+        pytest.param("npm/lib@2/index.js", False, 404, None, id="no such version"),
+    ],
+)
+def test_where_an_address_leads_is_told_to_programs(
+    run: Run, root: Path, path: str, public: bool, status: int, leads_to: str | None
+) -> None:
+    host_libraries(root)
+    explained = explain(run, path)
+    assert (public, leads_to) == (explained["public"], explained["leads_to"])
+    assert [("GET", status)] == heads(explained)
+    assert (status < 400) == (explained["unlisted"] == [])
+    assert ("Hosted versions of lib: 1.2.0, 1.0.0." in explained["unlisted"]) == (status == 404)

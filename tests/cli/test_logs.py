@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import sys
 
 import pytest
 
-from cdnserve.cli.logs import logging_to_stderr
+from cdnserve.cli.logs import logging_to_stderr, tell_no_start, tell_problems
 from cdnserve.errors import Problem
+from cdnserve.server.events import event
 
 logger = logging.getLogger("cdnserve")
 
@@ -48,3 +51,74 @@ def test_afterwards_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     assert before == (logger.level, list(logging.getLogger().handlers))
     logger.info("unheard")
     assert "" == capsys.readouterr().err
+
+
+def _lines(written: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in written.splitlines()]
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to_stderr("json"):
+        logger.info("release %d is served", 2, extra=event("swap", before=1, now=2))
+        logging.getLogger("uvicorn.error").warning("odd\x1b[2J\nindeed")
+        logging.getLogger("watchfiles.main").info("unheard")
+    written = capsys.readouterr().err
+    assert written.isascii()
+    assert "\x1b" not in written
+    swap, other = _lines(written)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", str(swap.pop("time")))
+    expected = {"level": "info", "event": "swap", "message": "release 2 is served", "before": 1, "now": 2}
+    assert expected == swap
+    assert ("other", "warning", "uvicorn.error", "odd\x1b[2J\nindeed") == tuple(
+        other[name] for name in ("event", "level", "logger", "message")
+    )
+
+
+def test_json_has_problems_whole_and_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = [Problem("an-id", "wrong", "manifest.toml:1", "x\x07"), Problem("an-id", "wrong too")]
+    tell_no_start(problems)
+    first, second, last = _lines(capsys.readouterr().err)
+    assert ("problem", "an-id", "manifest.toml:1", "x\x07") == tuple(
+        first[name] for name in ("event", "reference", "where", "value")
+    )
+    assert ("problem", "wrong too") == (second["event"], second["message"])
+    assert ("refused", 2, ["an-id"], "error") == tuple(last[name] for name in ("event", "problems", "ids", "level"))
+
+
+def test_json_has_the_traceback_of_a_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to_stderr("json"):
+        try:
+            raise RuntimeError("a defect")
+        except RuntimeError:
+            logger.exception("it failed")
+    (line,) = _lines(capsys.readouterr().err)
+    assert "RuntimeError: a defect" in str(line["traceback"])
+
+
+def test_a_warning_before_the_start_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    warning = Problem("an-id", "look here", warning=True)
+    tell_problems([warning], "json")
+    (line,) = _lines(capsys.readouterr().err)
+    assert ("warning", True) == (line["level"], line["warning"])
+    tell_problems([warning], "text")
+    assert "warning: look here [an-id]\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["start", "drain-begin", "drain-end"])
+def test_people_are_told_of_start_and_drain(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with logging_to_stderr():
+        logger.info("it is so", extra=event(name))
+    assert re.fullmatch(r"\d\d:\d\d:\d\d it is so\n", capsys.readouterr().err)
+
+
+def test_a_terminal_that_shows_stdout_is_not_told_of_the_start_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    with logging_to_stderr():
+        logger.info("it has begun", extra=event("start"))
+        logger.info("it ends", extra=event("drain-begin"))
+    written = capsys.readouterr().err
+    assert "it has begun" not in written
+    assert "it ends" in written

@@ -84,6 +84,10 @@ def test_downloads_have_a_bar_each_and_may_begin_again() -> None:
     ]
     downloads.begin("a@1.0.0", 200)
     assert (200, 0) == (bars.tasks[0].total, bars.tasks[0].completed)
+    downloads.retry("a@1.0.0", "the\x1bhost is busy", 2.0)
+    assert "a@1.0.0: again in 2 s, the\\x1bhost is busy" == bars.tasks[0].description
+    downloads.begin("a@1.0.0", 300)
+    assert ("a@1.0.0", 300, 0) == (bars.tasks[0].description, bars.tasks[0].total, bars.tasks[0].completed)
     downloads.finish("a@1.0.0")
     assert ["b\\x1b@1.0.0"] == [task.description for task in bars.tasks]
 
@@ -94,3 +98,15 @@ def test_downloads_are_shown_on_a_terminal(on_terminal: Callable[[], Terminal]) 
         assert downloading
         downloading.begin("a@1.0.0", 100)
     assert "a@1.0.0" in terminal.getvalue()
+
+
+def test_a_download_that_never_began_may_fail_and_finish() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    downloads = DownloadProgress(bars)
+    downloads.advance("a@1.0.0", 1)
+    downloads.finish("a@1.0.0")
+    assert [] == bars.tasks
+    downloads.retry("a", "no answer came in time", 1.0)
+    assert ["a: again in 1 s, no answer came in time"] == [task.description for task in bars.tasks]
+    downloads.finish("a")
+    assert [] == bars.tasks

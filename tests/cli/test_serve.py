@@ -41,7 +41,9 @@ def test_it_serves_and_a_signal_ends_it_well(root: Path, number: signal.Signals)
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(f"{url}/drafts/notes.txt")
         assert 0 == server.stop(number)
-        assert [] == server.stderr.rest()
+        told = [line.split(" ", 1)[1] for line in server.stderr.rest()]
+        assert [f"serving release 1 on {url}", "draining, for 30 seconds at most"] == told[:2]
+        assert ["drained"] == [line.split()[0] for line in told[2:]]
 
 
 def test_it_says_how_much_is_public_and_gives_a_tag_to_try(root: Path) -> None:
@@ -137,3 +139,37 @@ def test_settings_come_from_the_environment_too(root: Path) -> None:
     with serving(cwd=root.parent, CDNSERVE_ROOT="files", CDNSERVE_STATE=state, CDNSERVE_PORT="0") as server:
         assert get(f"{address(server)}/own/page.txt")
     assert (root.parent / "state" / "current").is_file()
+
+
+def test_the_log_as_json(root: Path) -> None:
+    """Every line on stderr is an object, from the start to the end; on stdout there is the address alone."""
+    manifest = root / "manifest.toml"
+    (root / "demo" / "gone.js").symlink_to("nowhere")
+    options = ("--port", "0", "--workers", "2", "--log-format", "json", "--admin-port", "0", "--shutdown-delay", "1")
+    with serving(*options, cwd=root.parent) as server:
+        url = address(server)
+        admin = json.loads(server.stderr.until('"admin"'))["address"]
+        assert b"release 1\n" == get(f"{admin}/-/ready")
+        manifest.write_text(manifest.read_text().replace('cors = "any"', 'cors = "anny"'))
+        refused = json.loads(server.stderr.until('"refused"'))
+        assert (1, ["name-unknown"]) == (refused["problems"], refused["ids"])
+        manifest.write_text(manifest.read_text().replace('cors = "anny"', 'cors = "none"'))
+        swap = json.loads(server.stderr.until('"swap"'))
+        assert (1, 2, 7) == (swap["before"], swap["now"], swap["files"])
+        assert 0 == server.stop(signal.SIGTERM)
+        events = [json.loads(line) for line in server.stderr.rest()]
+        names = [event["event"] for event in events]
+        assert ["problem", "start", "admin", "problem", "refused"] == names[:5]
+        assert ["shutdown-delay", "drain-begin", "drain-end"] == names[-3:]
+        assert 1 == names.count("swap")
+        start = events[1]
+        assert (1, 2, url) == (start["release"], start["workers"], start["address"])
+        assert [f"listening on {url}"] == server.stdout.rest()
+
+
+def test_no_start_as_json(root: Path) -> None:
+    (root / "manifest.toml").write_text("schema = 1\nfoo = 1\n")
+    result = run_in_pipe("serve", "--port", "0", cwd=root.parent, CDNSERVE_LOG_FORMAT="json")
+    assert (1, "") == (result.returncode, result.stdout)
+    problem, refused = map(json.loads, result.stderr.splitlines())
+    assert ("manifest.toml:2", ["key-unknown"]) == (problem["where"], refused["ids"])

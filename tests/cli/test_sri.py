@@ -150,3 +150,16 @@ def test_a_hostile_name_reaches_no_terminal_as_it_is(tmp_path: Path) -> None:
         status, written = run_on_terminal("sri", "--format", form, "a\x1b[2J.js", cwd=tmp_path)
         assert 0 == status
         assert "\x1b[2J" not in written
+
+
+@pytest.mark.parametrize("target", ["npm/lib@1/index.js", "/npm/lib/index.js", "lib@latest/index.js", "lib@^1", "lib"])
+def test_an_alias_gets_no_integrity_but_the_file_that_it_leads_to(run: Run, root: Path, target: str) -> None:
+    (root / "npm/lib@1.2.0").mkdir(parents=True)
+    (root / "npm/lib@1.2.0/index.js").write_text("export {};\n")
+    manifest = (root / "manifest.toml").read_text()
+    (root / "manifest.toml").write_text(f'{manifest}[[publish]]\npath = "npm/**"\ncors = "any"\n')
+    result = run("sri", target)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "[target-alias]" in result.stderr
+    assert "npm/lib@1.2.0/index.js" in result.stderr
+    assert "sha384-" in run("sri", "npm/lib@1.2.0/index.js").stdout

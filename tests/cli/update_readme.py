@@ -1,4 +1,4 @@
-"""Write the help texts of today into README.md: `python tests/cli/update_readme.py`."""
+"""Write the help texts of today into README.md and docs/commands.md: `python tests/cli/update_readme.py`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.cli.readme import README, refreshed
+from tests.cli.readme import COMMANDS, README, refreshed
 
 
 def main() -> None:
-    """Rewrite the README where it differs."""
-    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrite them where they differ."""
+    for document in (README, COMMANDS):
+        document.write_text(refreshed(document.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contract import site as sites
-from tests.contract.edges import EDGES, Edge, running
+from tests.contract.edges import EDGES, H1_EDGES, Edge, running
 from tests.contract.scenes import SCENES
 from tests.contract.site import Site
 from tests.contract.test_vary_honesty import FIELDS, METHODS, PATHS
@@ -19,11 +19,17 @@ from tests.contract.wire import Field, Response
 
 
 @pytest.fixture(scope="module")
-def edges(site: Site, state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Edge]]:
+def all_edges(site: Site, state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Edge]]:
     """Every edge, side by side on one release."""
     logs = tmp_path_factory.mktemp("logs")
     with ExitStack() as stack:
-        yield [stack.enter_context(running(name, site.root, state, logs / name)) for name in EDGES]
+        yield {name: stack.enter_context(running(name, site.root, state, logs / name)) for name in EDGES}
+
+
+@pytest.fixture(scope="module")
+def edges(all_edges: dict[str, Edge]) -> list[Edge]:
+    """Those whose octets can be compared."""
+    return [all_edges[name] for name in H1_EDGES]
 
 
 def _on_the_wire(response: Response) -> tuple[int, str, list[tuple[str, str]], bytes]:
@@ -39,6 +45,15 @@ def test_every_scene_is_the_same_octets_on_every_edge(edges: list[Edge], folder:
             first, *others = (_on_the_wire(scene.play(edge, folder, *more)) for edge in edges)
             for other in others:
                 assert first == other
+
+
+@pytest.mark.parametrize("folder", sites.FOLDERS)
+def test_every_scene_says_the_same_in_http_2(all_edges: dict[str, Edge], folder: str) -> None:
+    """RFC 9110 §3.1: what a message means doesn't depend on how it is framed."""
+    for scene in SCENES:
+        for more in ((), (("Origin", sites.ORIGIN),), (("Origin", sites.STRANGER),)):
+            known, other = (_on_the_wire(scene.play(all_edges[name], folder, *more)) for name in (H1_EDGES[0], "http2"))
+            assert known == other
 
 
 @settings(max_examples=300, deadline=None)

@@ -117,7 +117,8 @@ def test_a_good_response_breaks_no_promise() -> None:
     ("method", "status", "changes", "check"),
     [
         pytest.param("GET", 200, {"ETag": None, "X-A": "b"}, "_names", id="a name in upper case"),
-        pytest.param("GET", 200, {"location": "//evil.example"}, "_names", id="a redirect"),
+        pytest.param("GET", 200, {"location": "//evil.example"}, "_location", id="a redirect of a file"),
+        pytest.param("GET", 302, {"location": "//evil.example"}, "_location", id="a redirect to another host"),
         pytest.param("GET", 500, {}, "_status", id="a failure"),
         pytest.param("POST", 200, {}, "_status", id="another method"),
         pytest.param("HEAD", 206, {"content-range": "bytes 0-0/1"}, "_status", id="a range of HEAD"),

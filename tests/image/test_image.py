@@ -117,7 +117,7 @@ def test_the_health_check_needs_no_shell(plain: Image, mounted: Container) -> No
 def test_without_a_folder_it_says_what_is_missing(plain: Image) -> None:
     done = subprocess.run(plain.command([("tmpfs", STATE)]), check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "/manifest.toml" in done.stderr
+    assert "[manifest-missing]" in done.stderr
 
 
 def test_a_baked_image_needs_no_writable_disk(baked: Image) -> None:
@@ -141,7 +141,7 @@ def test_a_baked_image_starts_on_its_release(baked: Image) -> None:
     done = subprocess.run(
         baked.command([], "cdnserve", "releases", "--json"), capture_output=True, text=True, check=True
     )
-    assert [release["number"] for release in json.loads(done.stdout)["releases"]] == [1]
+    assert [release["release"] for release in json.loads(done.stdout)["releases"]] == [1]
 
 
 def octets(root: Path) -> int:

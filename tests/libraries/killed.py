@@ -15,11 +15,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cdnserve.libraries import Limits, Manner, Settings, add, remove, sync, update
-from cdnserve.libraries.incoming import incoming_folder
+from cdnserve.libraries.changes.incoming import incoming_folder
+from cdnserve.libraries.transfer.importing import import_archive
 from cdnserve.manifest import Lock, read_lock, read_manifest
 from cdnserve.manifest.lock import parse_lock
 
-STEPS = ("open", "fsync", "rename", "replace", "mkdir", "rmdir", "unlink")
+STEPS = ("open", "fsync", "rename", "replace", "link", "mkdir", "rmdir", "unlink")
+ARCHIVE = "site.tar"
+"""What is imported, beside the root."""
 LIMITS = Limits(at_once=1, first_pause=0.0, attempts=1)
 
 Command = Callable[[Path, Settings], object]
@@ -28,6 +31,7 @@ COMMANDS: Mapping[str, Command] = {
     "remove": lambda root, settings: remove(root, ["x", "@s/y"]),
     "update": lambda root, settings: update(root, [], settings, manner=Manner(latest=True, prune=True)),
     "sync": lambda root, settings: sync(root, settings, prune=True),
+    "import": lambda root, settings: import_archive(root, root.with_name(ARCHIVE), replace=True),
 }
 
 

@@ -21,7 +21,9 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.libraries import Added, Limits, Placed, Settings, Silent, Terms, add, gathering, placing
+from cdnserve.libraries import Added, Limits, Placed, Settings, Silent, Terms, add
+from cdnserve.libraries.changes import placing
+from cdnserve.libraries.downloads import gathering
 from cdnserve.manifest import read_lock, read_manifest
 from cdnserve.manifest.governing import replace_file
 from cdnserve.manifest.values import Library
@@ -388,7 +390,8 @@ def test_bytes_that_differ_from_the_lock_are_refused(root: Path, registry: Local
     registry.publish("x", "1.0.0", PACKAGE)
     _add(root, registry, "x@1.0.0")
     registry.publish("x", "1.0.0", packed({"dist/x.js": "evil"}))
-    assert ["lock-mismatch"] == _refused(root, settings_for(root.parent, registry.url), "x@1.0.0")
+    settings = settings_for(root.parent, registry.url, {"CDNSERVE_CACHE": "off"})
+    assert ["lock-mismatch"] == _refused(root, settings, "x@1.0.0")
 
 
 def test_files_that_were_changed_are_not_overwritten(root: Path, registry: LocalRegistry) -> None:

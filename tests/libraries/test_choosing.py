@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.address import parse_address
 from cdnserve.libraries.choosing import choose, deprecation
-from cdnserve.libraries.metadata import Package, read_document
-from cdnserve.libraries.registry import Registry
+from cdnserve.libraries.registries.address import parse_address
+from cdnserve.libraries.registries.metadata import Package, read_document
+from cdnserve.libraries.registries.registry import Registry
 
 HOME = Registry(parse_address("https://npm.example/"), {})
 
@@ -67,6 +67,15 @@ def test_choosing(requirement: str, versions: str, tags: dict[str, str], expecte
         pytest.param("1.0.1", "1.0.0 2.0.0", {}, "x@1.0.1", "it has 1.0.0", id="an exact version"),
         pytest.param("^3", "1.0.0 2.0.0", {}, "x@^3", "it has 1.0.0, 2.0.0", id="a range"),
         pytest.param("^1", "1.0.0-rc.1", {}, "x@^1", "it has 1.0.0-rc.1", id="only prereleases"),
+        pytest.param("^3", "1.0.0 2.0.0 2.1.0-rc.1", {}, "x@^3", "it has 1.0.0, 2.0.0", id="releases are meant"),
+        pytest.param(
+            "2.1.0-rc.2",
+            "2.0.0 2.1.0-rc.1",
+            {},
+            "x@2.1.0-rc.2",
+            "it has 2.0.0, 2.1.0-rc.1",
+            id="a prerelease is meant",
+        ),
         pytest.param(
             "beta",
             "1.0.0",

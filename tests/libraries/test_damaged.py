@@ -128,6 +128,14 @@ def test_a_damaged_file_is_told_by_every_command_and_left(
         assert any(problem.hint for problem in problems)
 
 
+def test_damages_of_both_files_are_told_at_once(root: Path, settings: Settings) -> None:
+    for file in ("manifest.toml", "manifest.lock"):
+        (root / file).write_bytes(dict(_damages((root / file).read_text()))["a merge conflict"])
+    for command in (*CHANGING.values(), *LOOKING.values()):
+        problems = _problems(command, root, settings)
+        assert ["manifest-conflict", "lock-conflict"] == [problem.reference for problem in problems]
+
+
 @pytest.mark.parametrize(
     ("file", "reference", "line"),
     [("manifest.toml", "manifest-conflict", 6), ("manifest.lock", "lock-conflict", 7)],

@@ -15,8 +15,8 @@ import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries import Limits, Silent
-from cdnserve.libraries.gathering import Gathered, gather
-from cdnserve.libraries.orders import Order
+from cdnserve.libraries.downloads.gathering import Gathered, gather
+from cdnserve.libraries.downloads.orders import Order
 from cdnserve.libraries.spec import Spec
 from tests.libraries.registry import (
     QUICK,
@@ -40,7 +40,7 @@ DECENT = member("package/a.js", "let a")
 def _gather(tmp_path: Path, registry: LocalRegistry, limits: Limits = SMALL, npmrc: str = "") -> tuple[Gathered, ...]:
     settings = settings_for(tmp_path, registry.url, limits=limits)
     (settings.home / ".npmrc").write_text(npmrc)
-    return gather([Order(SPEC, (), "", is_first=True)], _folder(tmp_path, "incoming"), settings, Silent())
+    return gather([Order(SPEC, (), "")], _folder(tmp_path, "incoming"), settings, Silent())
 
 
 def _problem(tmp_path: Path, registry: LocalRegistry, limits: Limits = SMALL) -> Problem:
@@ -256,9 +256,9 @@ def test_an_interruption_ends_all_downloads(
     stalled = Answer(fields={**fields, "Content-Length": str(len(GOOD))}, write=stall)
     registry.answer(TARBALL, stalled, Answer(body=GOOD, fields=fields))
     settings = settings_for(tmp_path, registry.url, limits=SMALL)
-    order = Order(SPEC, (), sha512(GOOD), is_first=False)
+    order = Order(SPEC, (), sha512(GOOD))
     with monkeypatch.context() as patch:
-        patch.setattr("cdnserve.libraries.gathering.wait", interrupted)
+        patch.setattr("cdnserve.libraries.downloads.gathering.wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             gather([order], _folder(tmp_path, "interrupted"), settings, Heard())
     (gathered,) = gather([order], _folder(tmp_path, "again"), settings, Silent())

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from cdnserve.libraries import Settings, add
-from cdnserve.manifest.lock import Lock, LockedFile, read_lock, write_lock
+from cdnserve.manifest.lock import Lock, LockedFile, LockedLibrary, read_lock, render_lock, write_lock
 from tests.libraries.conftest import MANIFEST
-from tests.libraries.killed import LIMITS
+from tests.libraries.killed import ARCHIVE, LIMITS
 from tests.libraries.registry import LocalRegistry, packed
+from tests.libraries.transfer.roots import archive_of
 
 HERE = Path(__file__).parents[2]
 
@@ -51,6 +52,13 @@ def root(place: Path, registry: LocalRegistry) -> Path:
 
 
 _A = "sha384-" + "A" * 64
+ARRIVING = {
+    "manifest.toml": b'schema = 1\n\n[[publish]]\npath = ["npm/**", "app/**"]\n',
+    "manifest.lock": render_lock(Lock({"z@1.0.0": LockedLibrary("sha512-" + "A" * 86 + "==")})),
+    "app/a.js": b"new",
+    "app/1/b.js": b"b",
+    "npm/z@1.0.0/d/z.js": b"z",
+}
 
 
 def _stopped(root: Path, registry: LocalRegistry, command: str, how: str) -> list[dict[str, object]]:
@@ -61,7 +69,9 @@ def _stopped(root: Path, registry: LocalRegistry, command: str, how: str) -> lis
 
 
 @pytest.mark.parametrize("how", ["kill", "interrupt"])
-@pytest.mark.parametrize(("command", "least"), [("add", 40), ("remove", 25), ("update", 40), ("sync", 30)])
+@pytest.mark.parametrize(
+    ("command", "least"), [("add", 40), ("remove", 25), ("update", 40), ("sync", 30), ("import", 40)]
+)
 def test_a_command_that_is_stopped_at_any_step(
     root: Path, registry: LocalRegistry, command: str, least: int, how: str
 ) -> None:
@@ -73,6 +83,10 @@ def test_a_command_that_is_stopped_at_any_step(
         (root / "npm" / "@s" / "y@1.0.0" / "d" / "b.js").unlink()
         (root / "npm" / "old@1.0.0").mkdir()
         (root / "npm" / "old@1.0.0" / "a.js").write_text("old")
+    if command == "import":
+        (root / "app").mkdir()
+        (root / "app" / "a.js").write_text("old")
+        (root.with_name(ARCHIVE)).write_bytes(archive_of(ARRIVING))
     seen = _stopped(root, registry, command, how)
     assert len(seen) >= least
     assert [] == [one for one in seen if not one["whole"] or one["outcome"] == "neither"]

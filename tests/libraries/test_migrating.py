@@ -96,8 +96,16 @@ def test_only_what_the_manifest_keeps_is_opened(root: Path, registry: LocalRegis
 def test_names_of_cdnjs_become_npms() -> None:
     found = as_npm(PackageFile("lodash.js", "4.17.21", ("lodash.min.js",)), CDNJS)
     assert ("lodash", "4.17.21", "lodash.min.js") == (found.name, found.requirement, found.files[0])
+    revision = as_npm(PackageFile("three.js", "r128", ("three.min.js",)), CDNJS)
+    assert ("three", "0.128.0", "build/three.min.js") == (revision.name, revision.requirement, revision.files[0])
     own = PackageFile("lodash.js", "1", ("x.js",))
     assert own == as_npm(own, "unpkg")
+
+
+def test_a_file_that_cdnjs_minified_is_looked_for_as_it_was() -> None:
+    """After every place where a minified one may lie."""
+    files = as_npm(PackageFile("Chart.js", "4.4.1", ("chart.umd.min.js",)), CDNJS).files
+    assert files.index("lib/chart.umd.min.js") < files.index("dist/chart.umd.js")
 
 
 def test_what_no_page_could_load_is_told_once() -> None:

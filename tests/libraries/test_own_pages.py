@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.libraries import own_pages
+from cdnserve.libraries import own_pages, page_files
 from cdnserve.libraries.own_pages import OwnPage, read_own_pages, write_own_pages
 from cdnserve.manifest.governing import replace_file
 
@@ -50,8 +50,15 @@ def test_every_page_that_can_not_be_read_is_told(site: Path) -> None:
     assert ["page-missing", "page-missing"] == [problem.reference for problem in caught.value.problems]
 
 
+def test_xhtml_is_refused(site: Path) -> None:
+    """Its tags stand elsewhere than HTML's rules say."""
+    (site / "a.xhtml").write_text('<script src="a.js"/>')
+    with pytest.raises(ConfigurationError, match="page-format"):
+        read_own_pages([site / "a.xhtml"], site / "public")
+
+
 def test_a_page_that_is_too_large_is_refused(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_pages, "LARGEST", 3)
+    monkeypatch.setattr(page_files, "LARGEST", 3)
     with pytest.raises(ConfigurationError, match="larger than 3 octets"):
         read_own_pages([site / "a.html"], site / "public")
 
@@ -98,6 +105,6 @@ def test_a_page_that_can_not_be_written_leaves_the_others_as_they_were(
 def test_a_page_that_is_gone_is_told(site: Path) -> None:
     pages = read_own_pages([site / "a.html"], site / "public")
     (site / "a.html").unlink()
-    with pytest.raises(ConfigurationError, match="No such file"):
+    with pytest.raises(ConfigurationError, match="somebody changed it meanwhile"):
         write_own_pages([(page, b"new") for page in pages])
     assert not (site / "a.html").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import Problem
-from cdnserve.libraries import pages
+from cdnserve.libraries import page_files
 from cdnserve.libraries.pages import Digests, PageFile, fetch_digests, read_pages
 from tests.libraries.registry import Answer, LocalRegistry, settings_for
 
@@ -47,6 +47,14 @@ def test_a_folder_is_not_left_by_a_link(tmp_path: Path) -> None:
     assert ["page-missing"] == references(read(tmp_path, tmp_path / "inside"))
 
 
+def test_pages_of_packages_are_not_ones_own(tmp_path: Path) -> None:
+    for name in ("a.html", ".git/b.html", "node_modules/c/d.html", "public/npm/x@1.0.0/e.html", "public/demo/f.html"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(PAGE)
+    assert ["a.html", "f.html"] == references(read(tmp_path, tmp_path))
+    assert ["e.html"] == references(read(tmp_path, tmp_path / "public/npm/x@1.0.0"))
+
+
 def test_a_page_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(PAGE)
     assert ["a.html"] == references(read(tmp_path, tmp_path / "a.html", tmp_path))
@@ -62,7 +70,7 @@ def test_a_page_below_the_root_has_a_path(tmp_path: Path) -> None:
 
 def test_what_is_no_page_does_not_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has its own problem."""
-    monkeypatch.setattr(pages, "LARGEST", 40)
+    monkeypatch.setattr(page_files, "LARGEST", 40)
     os.mkfifo(tmp_path / "fifo.html")
     (tmp_path / "large.html").write_bytes(PAGE * 2)
     (tmp_path / "x.xhtml").write_bytes(PAGE)

@@ -14,7 +14,7 @@ import pytest
 from urllib3 import HTTPResponse
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.connections import Connections
+from cdnserve.libraries.registries.connections import Connections
 from cdnserve.libraries.remote import Remote, fetch
 from tests.libraries.registry import QUICK, Answer, LocalRegistry, settings_for
 

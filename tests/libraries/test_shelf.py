@@ -40,6 +40,15 @@ def test_versions_are_those_with_a_public_file(shelf: Shelf) -> None:
     assert {"x": ["1.9.0", "1.10.0"], "@scope/y": ["2.0.0"], "hidden": [], "gone": []} == found
 
 
+def test_a_folder_without_an_exact_version_is_none(root: Path, tmp_path: Path) -> None:
+    """As one that somebody made by hand."""
+    (root / "npm/x@latest").mkdir()
+    (root / "npm/x@latest/i.js").write_text("export {}\n")
+    store = Store(tmp_path / "state")
+    found = Shelf(root, store, store.read(build(root, tmp_path / "state").number))
+    assert ["1.9.0", "1.10.0"] == list(found.versions("x"))
+
+
 def test_a_package_may_be_here_unlisted(shelf: Shelf) -> None:
     found = [shelf.is_here(name) for name in ("x", "@scope/y", "hidden", "gone", "@none/y", "hid")]
     assert [True, True, True, False, False, False] == found

@@ -118,6 +118,27 @@ def test_a_spec_takes_no_other_than_an_exact_version(version: str) -> None:
     assert ["version-not-exact"] == [problem.reference for problem in raised.value.problems]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("git+https://a.example/x.git", True, id="a repository"),
+        pytest.param("github:a/x", True, id="a repository by its host"),
+        pytest.param("a/x", True, id="a repository without its host"),
+        pytest.param("./x.tgz", True, id="a file"),
+        pytest.param("~/x", True, id="a folder at home"),
+        pytest.param("npm:jquery@3", True, id="an alias of npm"),
+        pytest.param("@fontsource", False, id="a scope alone"),
+        pytest.param("@a/b/c", False, id="a path in a package"),
+        pytest.param("_x", False, id="a name that is none"),
+    ],
+)
+def test_what_is_an_address_is_called_one(text: str, expected: bool) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[package-name\]") as raised:
+        parse_wish(text)
+    (problem,) = raised.value.problems
+    assert expected == ("an address or a path" in problem.message)
+
+
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         parse_wishes(["../x@1.0.0", "jquery@a/b", "vue@3.5.0", "vue@3.4.0"])

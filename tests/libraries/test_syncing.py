@@ -156,7 +156,7 @@ def test_nothing_locked_is_nothing_to_do(root: Path) -> None:
     [
         pytest.param('x = "2.0.0"', ["x@2.0.0"], id="an exact version"),
         pytest.param('x = "^1.1"', ["x@^1.1"], id="a range"),
-        pytest.param('x = ["^1.0.0", "3.x", "~4"]', ["x@3.x", "x@~4"], id="some of several"),
+        pytest.param('x = ["^1.0.0", "3.x", "~4"]', ["x@3.x, ~4"], id="some of several"),
         pytest.param('x = { version = ">1" }\ny = "1.0.0"', ["x@>1", "y@1.0.0"], id="several libraries"),
     ],
 )

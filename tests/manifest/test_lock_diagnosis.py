@@ -106,6 +106,14 @@ TOUCHED = [
 ]
 
 
+def test_a_slip_is_mended_and_a_half_is_fetched_again() -> None:
+    """A comma too few is what keeping both sides of a merge most often leaves."""
+    slip = WRITTEN.replace('"},\n', '"}\n', 1)
+    assert slip != WRITTEN
+    assert "comma" in problems_of(slip)[0].hint
+    assert "comma" not in problems_of(WRITTEN[:300])[0].hint
+
+
 @pytest.mark.parametrize(("text", "reference", "line"), TOUCHED)
 def test_is_told_with_its_line(text: str | bytes, reference: str, line: int) -> None:
     """A line of 0 stands for the whole file, where no line is more to blame than another."""

@@ -153,7 +153,11 @@ def test_a_file_that_lies_there_wins(path: str) -> None:
             "/npm/jquery/jquery.min.js", "Did you mean /npm/jquery@3.10.0/dist/jquery.min.js?\n", id="in another folder"
         ),
         pytest.param("/npm/nothing", "Did you mean /npm/nothing@1.0.0/other.js?\n", id="no default file"),
-        pytest.param("/npm/jquery@3/zzz.txt", "No public file has this path.\n", id="nothing near"),
+        pytest.param(
+            "/npm/jquery@3/zzz.txt",
+            "The nearest public file is /npm/jquery@3.10.0/dist/jquery.js.\n",
+            id="nothing like it",
+        ),
     ],
 )
 def test_what_leads_nowhere_is_told_with_what_is_hosted(path: str, words: str) -> None:

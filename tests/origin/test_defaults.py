@@ -16,8 +16,10 @@ ALL = Entries("for-jsdelivr.js", "for-unpkg.js", "for-bundlers.js", "main.js", "
     [
         pytest.param(ALL, "jsdelivr", "for-jsdelivr.js for-unpkg.js main.js", "for-jsdelivr.js", id="jsDelivr's own"),
         pytest.param(ALL, "unpkg", "for-jsdelivr.js for-unpkg.js main.js", "for-unpkg.js", id="unpkg's own"),
-        pytest.param(ALL, "jsdelivr", "for-unpkg.js main.js", "for-unpkg.js", id="another CDN's for jsDelivr"),
-        pytest.param(ALL, "unpkg", "for-jsdelivr.js main.js", "for-jsdelivr.js", id="another CDN's for unpkg"),
+        pytest.param(ALL, "jsdelivr", "for-unpkg.js main.js", "main.js", id="not unpkg's for jsDelivr"),
+        pytest.param(ALL, "unpkg", "for-jsdelivr.js main.js", "main.js", id="not jsDelivr's for unpkg"),
+        pytest.param(ALL, "jsdelivr", "for-unpkg.js index.js", "for-unpkg.js", id="unpkg's where there is no other"),
+        pytest.param(ALL, "unpkg", "for-jsdelivr.js", "for-jsdelivr.js", id="jsDelivr's where there is no other"),
         pytest.param(ALL, "jsdelivr", "for-bundlers.js main.js", "for-bundlers.js", id="browser before main"),
         pytest.param(ALL, "jsdelivr", "main.js style.css", "main.js", id="main before style"),
         pytest.param(ALL, "jsdelivr", "style.css index.js", "style.css", id="style before index.js"),

@@ -51,7 +51,16 @@ PATHS = sorted([
             "Did you mean /npm/jquery@3.6.0/dist/jquery.slim.js?",
             id="in another folder of the version",
         ),
-        pytest.param("npm/jquery@3.7.1/zzz.js", "", id="the version is hosted, but nothing near"),
+        pytest.param(
+            "npm/jquery@3.7.1/zzz.js",
+            "The nearest public file is /npm/jquery@3.7.1/dist/jquery.js.",
+            id="the version is hosted, but nothing is like it",
+        ),
+        pytest.param(
+            "npm/jquery@3.6.0/dist/zzz.css",
+            "The nearest public file is /npm/jquery@3.6.0/dist/jquery.js.",
+            id="nor of its kind",
+        ),
         pytest.param("npm/lib@1.0.0", "Did you mean /npm/lib@1.0.0/a.js?", id="the folder of a version"),
         pytest.param("npm/unknown@1/x.js", "", id="a library that isn't hosted"),
         pytest.param("npm/jquer@3/x.js", "", id="the beginning of a library's name"),

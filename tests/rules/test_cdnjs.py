@@ -40,6 +40,19 @@ def test_the_package_of_a_library(name: str, version: str, package: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "version", "expected"),
+    [
+        pytest.param("three.js", "r128", "0.128.0", id="a revision"),
+        pytest.param("three.js", "0.160.0", "0.160.0", id="a version as npm has it"),
+        pytest.param("three.js", "r1x", "r1x", id="no revision"),
+        pytest.param("prettify", "r298", "r298", id="another library's revision"),
+    ],
+)
+def test_the_version_of_a_library(name: str, version: str, expected: str) -> None:
+    assert expected == cdnjs.npm_version(name, version)
+
+
+@pytest.mark.parametrize(
     ("name", "file", "place"),
     [
         pytest.param("jquery", "jquery.min.js", "dist/jquery.min.js", id="dist"),

@@ -97,6 +97,28 @@ def one(url: str) -> PackageFile:
             id="jQuery's CDN, migrate",
         ),
         pytest.param(
+            "https://code.jquery.com/jquery-4.0.0.slim.module.min.js",
+            *("jquery", "4.0.0", ("dist-module/jquery.slim.module.min.js",)),
+            id="jQuery's CDN, a module",
+        ),
+        pytest.param(
+            "https://code.jquery.com/ui/1.12.1/themes/base/jquery-ui.css",
+            "jquery-ui-dist",
+            "1.12.1",
+            ("dist/themes/base/jquery-ui.css", "themes/base/jquery-ui.css", "jquery-ui.css"),
+            id="jQuery's CDN, the base theme of jQuery UI",
+        ),
+        pytest.param(
+            "https://use.fontawesome.com/releases/v5.8.1/css/all.css",
+            *("@fortawesome/fontawesome-free", "5.8.1", ("css/all.min.css", "css/all.css")),
+            id="Font Awesome's CDN",
+        ),
+        pytest.param(
+            "https://ajax.googleapis.com/ajax/libs/bootstrap/5.3.3/js/bootstrap.min.js",
+            *("bootstrap", "5.3.3", ("dist/js/bootstrap.min.js",)),
+            id="Google, Bootstrap",
+        ),
+        pytest.param(
             "https://code.jquery.com/qunit/qunit-2.19.4.css",
             *("qunit", "2.19.4", ("qunit/qunit.css",)),
             id="jQuery's CDN, QUnit",
@@ -170,6 +192,7 @@ def test_a_stylesheet_of_esm_sh_is_a_file() -> None:
         pytest.param("https://ajax.googleapis.com/ajax/libs/dojo/1.13.0/dojo/dojo.js", "builds of dojo", id="dojo"),
         pytest.param("https://code.jquery.com/jquery-latest.js", "no version", id="a version that moved"),
         pytest.param("https://maxcdn.bootstrapcdn.com/x/1/a.css", "npm has", id="unknown at BootstrapCDN"),
+        pytest.param("https://use.fontawesome.com/abc123.js", "a kit", id="a kit of Font Awesome"),
         pytest.param("https://fonts.gstatic.com/s/inter/v1/x.woff2", "font file", id="a font file"),
     ],
 )
@@ -208,7 +231,7 @@ def test_an_address_is_elsewhere(url: str) -> None:
     ],
 )
 def test_an_address_is_read_as_browsers_read_it(url: str) -> None:
-    assert PackageFile("vue", "", (), ("unpkg", "browser", "main")) == one(url)
+    assert PackageFile("vue", "", (), "unpkg") == one(url)
 
 
 @given(st.text(max_size=80), st.sampled_from(["cdn.jsdelivr.net/npm", "unpkg.com", "esm.sh", "fonts.googleapis.com"]))

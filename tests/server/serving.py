@@ -93,20 +93,26 @@ def eventually(is_so: Callable[[], bool]) -> bool:
 
 
 @contextmanager
-def serving(wanted: Settings, log: Path) -> Iterator[Served]:
-    """Serve the current release until the block ends."""
+def serving(wanted: Settings, log: Path, descriptors: tuple[int, ...] = ()) -> Iterator[Served]:
+    """Serve the current release until the block ends, in a process that is passed descriptors."""
     packed = pickle.dumps(replace(wanted, root=wanted.root.resolve(), state=wanted.state.resolve())).hex()
     output = log.with_suffix(".out")
     with log.open("wb") as errors, output.open("wb") as lines:
         command = [sys.executable, "-c", _LAUNCH, packed]
-        process = subprocess.Popen(command, stdout=lines, stderr=errors, cwd=_PROJECT)
+        process = subprocess.Popen(command, stdout=lines, stderr=errors, cwd=_PROJECT, pass_fds=descriptors)
         try:
             assert eventually(lambda: process.poll() is not None or output.read_bytes().count(b"\n") > 0)
             assert process.poll() is None, log.read_text()
-            host, _, port = output.read_text().split("\n")[0].removeprefix("http://").rpartition(":")
-            yield Served((host.strip("[]"), int(port)), log, process, output)
+            yield Served(_address(output.read_text().split("\n")[0]), log, process, output)
         finally:
             _stop(process)
+
+
+def _address(url: str) -> tuple[str, int]:
+    if url.startswith("unix:"):
+        return url.removeprefix("unix:"), 0
+    host, _, port = url.partition("://")[2].rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

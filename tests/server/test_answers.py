@@ -11,6 +11,7 @@ from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog
 from cdnserve.server.answers import LARGEST_IN_MEMORY, Answer, Answers
 from cdnserve.server.live import Live
+from cdnserve.server.metrics.meter import Meter
 from cdnserve.server.wire import Openings
 from tests.contract.wire import message
 from tests.server import tree
@@ -21,7 +22,7 @@ _BUDGET = 1 << 20
 
 def make(place: Built, budget: int = _BUDGET) -> Answers:
     """Make the answers of a release, with a budget in octets."""
-    return Answers(Live(Store(place.state)), Openings(), budget)
+    return Answers(Live(Store(place.state)), Openings(), budget, Meter())
 
 
 def find(
@@ -158,7 +159,7 @@ def test_what_the_log_says_is_remembered(built: Built) -> None:
     answer = answers.find(head)
     assert answer is not None
     entry = answers.entry(head, answer, log)
-    assert entry == b'"GET /any/none.txt HTTP/1.1" 404 %d "https://a.example/" "b\\xe9"\n' % answer.octets
+    assert entry.line == b'"GET /any/none.txt HTTP/1.1" 404 %d "https://a.example/" "b\\xe9"\n' % answer.octets
     assert entry is answers.entry(head, answer, log)
 
 
@@ -178,10 +179,10 @@ def test_a_lost_blob_is_500_with_cors(few: Built) -> None:
 def test_an_answer_belongs_to_one_release(few: Built) -> None:
     """A swap begins new answers: the lane does it; those that were made stay what they are."""
     live = Live(Store(few.state))
-    answers = Answers(live, Openings(), _BUDGET)
+    answers = Answers(live, Openings(), _BUDGET, Meter())
     before = find(answers, "/any/tiny.txt")
     (few.root / "any/tiny.txt").write_bytes(b"other\n")
     build(few.root, few.state)
     assert live.reload()
     assert before is find(answers, "/any/tiny.txt")
-    assert find(Answers(live, Openings(), _BUDGET), "/any/tiny.txt").tail.endswith(b"\r\n\r\nother\n")
+    assert find(Answers(live, Openings(), _BUDGET, Meter()), "/any/tiny.txt").tail.endswith(b"\r\n\r\nother\n")

@@ -184,6 +184,28 @@ def test_who_takes_nothing_is_cut_off(room: Room) -> None:
     play(room, story)
 
 
+def test_in_a_drain_a_request_that_was_on_its_way_is_the_last(built: Built) -> None:
+    """Who asks no more is waited for, but a moment."""
+    room = Room(built, LIMITS)
+
+    async def story() -> None:
+        protocol, tape = room.asgi()
+        other, idle = room.asgi()
+        protocol.data_received(GET)
+        assert await until(lambda: b"connection: close" not in tape.written and tape.written.endswith(tree.TINY))
+        room.lane.close()
+        protocol.shutdown()
+        other.shutdown()
+        protocol.data_received(GET)
+        assert await until(tape.is_closing)
+        assert [None, "close"] == [r.get("connection") for r in responses(tape.written)]
+        assert [] == idle.deeds
+        room.pass_time(other, 1)
+        assert ["close"] == idle.deeds
+
+    play(room, story)
+
+
 def test_too_many_connections(built: Built) -> None:
     """Who was let in by the fast lane stays in when it hands over."""
     room = Room(built, Limits(connections=1))

@@ -64,6 +64,9 @@ def test_patience_ends(built: Built, lane: str, tmp_path: Path) -> None:
         assert len(reader.recv(1)) == 1
         served.terminate()
         assert served.ended() == 0
+        told = served.told().splitlines()
+    assert "WARNING the drain time is over: connections that are cut: 1" in told
+    assert [] == [line for line in told if "Traceback" in line or "Error" in line or line.startswith("ERROR")]
 
 
 def test_nothing_under_way_ends_at_once(few: Built, tmp_path: Path) -> None:

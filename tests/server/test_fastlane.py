@@ -208,7 +208,27 @@ class TestEnd:
     def test_idle(self, room: Room) -> None:
         protocol, tape = room.fast()
         protocol.shutdown()
+        assert [] == tape.deeds
+        room.pass_time(protocol, 1)
         assert ["close"] == tape.deeds
+
+    def test_a_request_that_was_on_its_way_is_the_last(self, built: Built) -> None:
+        room = Room(built, LIMITS)
+        protocol, tape = room.fast()
+        protocol.data_received(GET)
+        assert b"connection: close" not in tape.written
+        room.lane.close()
+        protocol.shutdown()
+        protocol.data_received(GET * 2)
+        assert tape.written.endswith(b"connection: close\r\n\r\n" + tree.TINY)
+        assert (2, ["close"]) == (tape.written.count(b"HTTP/1.1 200"), tape.deeds)
+
+    def test_half_a_head_is_waited_for_but_a_moment(self, room: Room) -> None:
+        protocol, tape = room.fast()
+        protocol.shutdown()
+        protocol.data_received(GET[:20])
+        room.pass_time(protocol, 1)
+        assert (b"", ["close"]) == (tape.written, tape.deeds)
 
     def test_under_way(self, room: Room) -> None:
         protocol, tape = room.fast()
@@ -217,7 +237,17 @@ class TestEnd:
         protocol.shutdown()
         assert ["pause"] == tape.deeds
         protocol.resume_writing()
-        assert ["pause", "close"] == tape.deeds
+        room.pass_time(protocol, 1)
+        assert ["pause", "resume"] == tape.deeds
+        room.pass_time(protocol, 1)
+        assert ["pause", "resume", "close"] == tape.deeds
+
+    def test_a_connection_that_came_too_late_to_be_told(self, built: Built) -> None:
+        room = Room(built, LIMITS)
+        room.lane.close()
+        protocol, tape = room.fast()
+        room.pass_time(protocol, 2)
+        assert ["close"] == tape.deeds
 
     def test_a_connection_is_counted_until_it_is_lost(self, built: Built) -> None:
         room = Room(built, Limits(connections=1))

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cdnserve.server.metrics.board import Board
 from cdnserve.server.settings import Settings
-from cdnserve.server.workers import Workers
+from cdnserve.server.workers import Post, Workers
 from tests.contract.wire import Connection, message
 from tests.server import tree
 from tests.server.conftest import Built
@@ -138,7 +139,7 @@ def test_ctrl_c_reaches_the_parent_alone(pair: Served) -> None:
     assert pair.ended() == 0
 
 
-def _die(_: Settings, __: socket.socket, ___: object) -> None:
+def _die(_: Settings, __: Post, ___: object) -> None:
     raise SystemExit(3)
 
 
@@ -146,7 +147,8 @@ def test_workers_that_can_t_start_are_no_start(few: Built) -> None:
     wanted = replace(settings(few.root, few.state), workers=2)
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert not Workers(_die, wanted, listener).run(lambda: told.append("started"))
+        post = Post(listener, None, Board.shared(2))
+        assert not Workers(_die, wanted, post).run(lambda: told.append("started"))
     assert [] == told
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from cdnserve.rules.public_cdns import Mapped, PackageFile, read_address
-from cdnserve.snippets.counterparts import AbsentError, Use, find_counterpart
+from cdnserve.snippets.counterparts import MOST_LISTED, AbsentError, Use, find_counterpart, modules_with
 
 
 class Package:
@@ -140,17 +140,40 @@ def test_a_subpath_of_a_module_is_found() -> None:
         pytest.param("export * from '../../x.js'", "which no browser finds", id="a file outside"),
         pytest.param("import 'https://example.com/x.js'", "imports https://example.com/x.js", id="another host"),
         pytest.param("export {}; if (process.env.NODE_ENV) f()", "reads process.env", id="what bundlers put in"),
+        pytest.param("import './inner.js'", "inner.js of the npm package reads process.env", id="in another file"),
     ],
 )
 def test_a_module_that_no_browser_could_run_is_absent(source: str, reason: str) -> None:
     with pytest.raises(AbsentError) as caught:
-        found(ESM, Package({"m.js": source}, module="m.js"))
+        found(ESM, Package({"m.js": source, "inner.js": "export {}; process.env.X"}, module="m.js"))
     assert reason in str(caught.value)
 
 
 def test_a_bare_import_may_be_the_import_maps() -> None:
     package = Package({"m.js": "import 'react'; import 'lib/x.js'"}, module="m.js")
     assert "m.js" == found(ESM, package, Use(names=frozenset({"react", "lib/"})))
+
+
+def test_a_comment_on_process_env_is_no_use_of_it() -> None:
+    assert "m.js" == found(ESM, Package({"m.js": "export {} // process.env"}, module="m.js"))
+
+
+def test_the_modules_that_load_with_some() -> None:
+    files = {
+        "a.js": "import './lib/b.js'; import 'bare'; import './none.js'; import '../outside.js'",
+        "lib/b.js": "import('../c.mjs'); import './data.json'",
+        "c.mjs": "import './a.js'",
+        "lib/data.json": "{}",
+        "other.js": "export {}",
+    }
+    assert ("a.js", "c.mjs", "lib/b.js") == modules_with(["a.js"], Package(files))
+    assert ("a.js", "c.mjs", "lib/b.js", "other.js") == modules_with(["a.js", "other.js"], Package(files))
+    assert () == modules_with([], Package(files))
+
+
+def test_a_list_of_modules_is_cut() -> None:
+    chain = {f"{number}.js": f"import './{number + 1}.js'" for number in range(MOST_LISTED * 2)}
+    assert MOST_LISTED + 1 == len(modules_with(["0.js"], Package(chain)))
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "\x00", "1"])

@@ -83,6 +83,23 @@ def test_a_policy_that_allows_a_public_cdn_is_told() -> None:
     assert [(url, "other", references.IN_POLICY) for url in ("https://unpkg.com/", "cdn.jsdelivr.net")] == found
 
 
+def test_a_stylesheet_of_an_amp_page_stays() -> None:
+    """AMP has a list of hosts for stylesheets, and ours is not on it."""
+    page = scan(f"<script async src=https://cdn.ampproject.org/v0.js></script><link rel=stylesheet href={URL}>")
+    assert [("style", references.IN_AMP)] == [(one.role, one.reason) for one in find_references(page)]
+
+
+def test_what_is_for_browsers_without_scripts_is_found_where_it_is_asked_for() -> None:
+    html = f"<noscript><link rel=stylesheet href={URL}></noscript>"
+    assert () == find_references(scan(html))
+    assert [URL] == [one.url for one in find_references(scan(html, scripting=False))]
+
+
+def test_the_specifier_is_what_the_import_map_calls_it() -> None:
+    html = f'<script type=importmap>{{"imports":{{"a/":"{URL}/"}},"scopes":{{"/s/":{{"b":"{URL}"}}}}}}</script>'
+    assert ["a/", "b"] == [one.specifier for one in find_references(scan(html))]
+
+
 def test_they_come_in_the_order_of_the_page() -> None:
     html = f"<style>@import url({URL}?1)</style>\n<script src={URL}?2></script>\n<script>'{URL}?3'</script>"
     assert [(1, f"{URL}?1"), (2, f"{URL}?2"), (3, f"{URL}?3")] == [(r.line, r.url) for r in find_references(scan(html))]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -179,6 +180,14 @@ def test_a_folder_has_no_integrity() -> None:
     before = '<script type=importmap>{"imports":{"a/":"https://unpkg.com/a@1/x/"}}</script>'
     expected = f'<script type=importmap>{{"imports":{{"a/":"{SITE}/npm/a@1.0.0/x/"}}}}</script>'
     assert expected == rewritten(before, Counterpart("npm/a@1.0.0/x/"))
+
+
+def test_the_modules_that_load_with_a_file_are_listed_too() -> None:
+    inner = counterpart("npm/a@1.0.0/inner.js", b"inner")
+    before = f'<script type=importmap>{{"imports":{{"a":"{OLD}"}}}}</script>'
+    after = rewritten(before, replace(counterpart(), modules=(inner,)))
+    found = json.loads(after.partition(">")[2].rpartition("</script>")[0])
+    assert {NEW: hashed(), f"{SITE}/npm/a@1.0.0/inner.js": hashed(content=b"inner")} == found["integrity"]
 
 
 def test_json_of_an_import_map_never_ends_its_script() -> None:

@@ -41,6 +41,16 @@ def recompressing(asked: Asked, forward: Forward) -> Got:
     return replace(got.having(*fields), body=gzip.compress(got.body))
 
 
+def unpacking(asked: Asked, forward: Forward) -> Got:
+    """Ask for gzip on behalf of those who ask for nothing, and unpack what comes."""
+    if "accept-encoding" in asked.fields or asked.method != "GET":
+        return forward(asked)
+    got = forward(replace(asked, fields={**asked.fields, "accept-encoding": "gzip"}))
+    if got.value("content-encoding") != "gzip":
+        return got
+    return replace(got.without("content-encoding", "content-length"), body=gzip.decompress(got.body))
+
+
 def minifying(asked: Asked, forward: Forward) -> Got:
     """Take the comments out of scripts."""
     got = forward(asked.without("accept-encoding"))

@@ -51,6 +51,7 @@ def test_an_edge_that_is_set_up_right_has_no_finding(store: Store, server: Serve
 
 SINS = [
     pytest.param(sins.minifying, {"content-changed"}, id="it minifies"),
+    pytest.param(sins.unpacking, {"etag-changed"}, id="it unpacks, and keeps the entity tag"),
     pytest.param(sins.Cache("accept-encoding"), {"origins-mixed"}, id="its cache takes no notice of Origin"),
     pytest.param(
         sins.primed(sins.Cache("accept-encoding"), None),

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import BinaryIO, Literal, Protocol
 
 import zstandard
 
-from cdnserve.libraries.archive import Source
-from cdnserve.libraries.gunzip import CorruptError, Gunzip, OversizeError
+from cdnserve.libraries.archives.archive import Source
+from cdnserve.libraries.archives.gunzip import CorruptError, Gunzip, OversizeError
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM, hash_expression
 
 Coding = Literal["", "gzip", "zstd"]
 
-_ENDINGS: dict[str, Coding] = {".gz": "gzip", ".tgz": "gzip", ".zst": "zstd", ".tzst": "zstd"}
+ENDINGS: Mapping[str, Coding] = MappingProxyType(
+    {".tar": "", ".tar.gz": "gzip", ".tgz": "gzip", ".tar.zst": "zstd", ".tzst": "zstd"}
+)
+"""The endings of an archive's name, and what they ask for."""
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # Also a frame that says nothing of its size must not make us hold more than this.
@@ -47,7 +52,7 @@ def coding_of(name: str) -> Coding:
     >>> coding_of("site.tar"), coding_of("site.tar.gz"), coding_of("site.tar.zst")
     ('', 'gzip', 'zstd')
     """
-    return next((coding for ending, coding in _ENDINGS.items() if name.lower().endswith(ending)), "")
+    return next((coding for ending, coding in ENDINGS.items() if name.lower().endswith(ending)), "")
 
 
 class Encoder:

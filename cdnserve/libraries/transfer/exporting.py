@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.archive import BLOCK, PIECE
+from cdnserve.libraries.archives.archive import BLOCK, PIECE
 from cdnserve.libraries.transfer.codings import Coding, Encoder, coding_of
 from cdnserve.libraries.transfer.gathering import Load, gather
 from cdnserve.libraries.transfer.index import FOLDER, LARGEST, NAME, OUTERMOST, Entry, encode_index
@@ -52,7 +52,11 @@ def export(root: Path, state: Path, target: Path | BinaryIO) -> Exported:
 @contextlib.contextmanager
 def _draft(target: Path) -> Iterator[BinaryIO]:
     """Give a file that takes the target's place once it is whole."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        # Nobody asked for a file of the draft's name.
+        raise OSError(error.errno, error.strerror, str(target)) from None
     try:
         with open(descriptor, "wb") as file:
             yield file

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.archive import ForbiddenError, Member
-from cdnserve.libraries.members import Names, inner_path
+from cdnserve.libraries.archives.archive import ForbiddenError, Member
+from cdnserve.libraries.archives.members import Names, inner_path
 from cdnserve.libraries.spec import FOLDER
 from cdnserve.libraries.transfer.index import OUTERMOST, Entry
 from cdnserve.libraries.wording import shown

@@ -15,16 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.incoming import incoming_folder
-from cdnserve.libraries.placing import reported
+from cdnserve.libraries.changes.incoming import incoming_folder
+from cdnserve.libraries.changes.placing import Changes, reported
 from cdnserve.libraries.transfer.judging import Verdict, judge
-from cdnserve.libraries.transfer.plan import carry_out, is_pending, make_plan, take_back
 from cdnserve.libraries.transfer.unpacking import Unpacked, unpack
-from cdnserve.manifest.governing import LOCK, MANIFEST, changing
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.rules.integrity import hash_expression, matches, parse_metadata
-
-FOLDER = ".importing"
-"""Where files lie that are not verified yet: a dot-folder of the root, so never public, and on its file system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +37,27 @@ def import_archive(root: Path, source: Path | BinaryIO, *, replace: bool = False
 
     `integrity` is the metadata that the archive itself must satisfy, `""` for none. A root that isn't there is made.
     """
-    with reported(root), _made(root), incoming_folder(root), _own_folder(root) as folder:
+    with reported(root), _made(root), incoming_folder(root) as folder:
         with _archive(source, folder) as archive:
             _check(archive, integrity)
             files = folder / "files"
             files.mkdir()
             unpacked = unpack(archive, files)
-        with changing(root):
+        with Changes(root, folder) as changes:
             verdict = judge(root, unpacked, replace=replace)
-            _place(root, folder, unpacked, verdict)
+            _place(changes, unpacked, verdict)
+            changes.keep()
     return Imported(len(verdict.new), len(verdict.replaced), verdict.same)
 
 
-def _place(root: Path, folder: Path, unpacked: Unpacked, verdict: Verdict) -> None:
-    new = {path: unpacked.places[path].relative_to(folder).as_posix() for path in verdict.new if path != MANIFEST}
-    replaced = tuple(path for path in verdict.replaced if path != MANIFEST)
-    governing = {LOCK: verdict.lock} if verdict.lock else {}
+def _place(changes: Changes, unpacked: Unpacked, verdict: Verdict) -> None:
+    files = [path for path in (*verdict.new, *verdict.replaced) if path != MANIFEST]
+    changes.put({path: unpacked.places[path] for path in files}, [path for path in verdict.replaced if path in files])
+    # The governing files last: they speak of what is there by then.
+    if verdict.lock:
+        changes.write(LOCK, verdict.lock)
     if MANIFEST in (*verdict.new, *verdict.replaced):
-        governing[MANIFEST] = unpacked.places[MANIFEST].read_bytes()
-    if new or replaced or governing:
-        plan = make_plan(root, new, replaced, governing)
-        carry_out(root, folder, plan, unpacked.places, governing)
+        changes.write(MANIFEST, unpacked.places[MANIFEST].read_bytes())
 
 
 @contextlib.contextmanager
@@ -76,23 +72,6 @@ def _made(root: Path) -> Iterator[None]:
         if made:
             with contextlib.suppress(OSError):
                 root.rmdir()
-
-
-@contextlib.contextmanager
-def _own_folder(root: Path) -> Iterator[Path]:
-    """Give an empty dot-folder in the root, after what a killed import left has been taken back."""
-    folder = root / FOLDER
-    if is_pending(folder):
-        with changing(root):
-            take_back(root, folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        # What could not be taken back must not be lost.
-        if not is_pending(folder):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from cdnserve.libraries.wording import shown
 from cdnserve.manifest import Lock, RuleMatcher, parse_manifest, read_lock
 from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.lock import parse_lock, render_lock
+from cdnserve.release.packages import library_folder
 from cdnserve.release.promises import broken, promises
 from cdnserve.release.sources import Content, Sources, read
 
@@ -73,9 +74,7 @@ def _strangers(unpacked: Unpacked, lock: Lock) -> Iterator[Problem]:
         raise not_exported("its manifest is not UTF-8") from None
     find = RuleMatcher(parse_manifest(text).rules).find
     for path in unpacked.places:
-        parts = path.split("/")
-        library = "/".join(parts[1 : 3 if parts[1:] and parts[1].startswith("@") else 2])
-        is_kept = parts[0] == FOLDER and library in lock.libraries
+        is_kept = library_folder(path).removeprefix(f"{FOLDER}/") in lock.libraries
         if path not in (MANIFEST, LOCK) and not is_kept and find(path) is None:
             message = "the archive holds a file that its manifest doesn't publish"
             hint = "cdnserve export writes no such thing: find out where the archive comes from"

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.archive import BLOCK, Archive, ForbiddenError, Member
-from cdnserve.libraries.gunzip import CorruptError, OversizeError
-from cdnserve.libraries.members import Names, inner_path
+from cdnserve.libraries.archives.archive import BLOCK, Archive, ForbiddenError, Member
+from cdnserve.libraries.archives.gunzip import CorruptError, OversizeError
+from cdnserve.libraries.archives.members import Names, inner_path
 from cdnserve.libraries.transfer.codings import decoded
 from cdnserve.libraries.transfer.gathering import LONGEST_PATH
 from cdnserve.libraries.transfer.index import FOLDER, LARGEST, NAME, Entry, Index, decode_index, not_exported

@@ -1,4 +1,4 @@
-"""Reading an object store's CORS configuration: S3's JSON, as its console and its API have it, or its XML.
+"""Reading an object store's CORS configuration: S3's JSON, as its console and its API have it, its XML, or R2's JSON.
 
 Never takes a configuration in part: one unknown element could be what makes it narrower.
 """
@@ -26,6 +26,9 @@ _LISTS = {
     "ExposeHeaders": "ExposeHeader",
 }
 _SINGLE = ("ID", "MaxAgeSeconds")
+# R2's own API, and its command line, have other names for the same.
+_OF_R2 = {"id": "ID", "exposeHeaders": "ExposeHeaders", "maxAgeSeconds": "MaxAgeSeconds"}
+_ALLOWED_BY_R2 = {"origins": "AllowedOrigins", "methods": "AllowedMethods", "headers": "AllowedHeaders"}
 Entry = dict[str, list[str]]
 
 
@@ -76,13 +79,32 @@ def _from_json(data: bytes) -> Iterator[Entry]:
     document = json.loads(data, object_pairs_hook=_once)
     if isinstance(document, dict) and document.keys() == {"CORSConfiguration"}:
         document = document["CORSConfiguration"]
-    rules = document.get("CORSRules") if isinstance(document, dict) and len(document) == 1 else document
+    rules = document
+    if isinstance(document, dict) and len(document) == 1:
+        rules = document["CORSRules"] if "CORSRules" in document else _from_r2(document.get("rules"))
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise ValueError('it is neither a list of rules nor {"CORSRules": [...]}')
+        raise ValueError('it is neither a list of rules nor {"CORSRules": [...]} nor {"rules": [...]}')
     for rule in rules:
         if singular := rule.keys() & set(_LISTS.values()):
             raise ValueError(f"in JSON it is {min(singular)}s, with a list")
         yield {_LISTS.get(key, key): _texts(key, value) for key, value in rule.items()}
+
+
+def _from_r2(rules: object) -> object:
+    """Give rules of R2's own form in S3's names."""
+    return [_renamed(rule) for rule in rules] if isinstance(rules, list) else None
+
+
+def _renamed(rule: object) -> object:
+    allowed = rule.get("allowed") if isinstance(rule, dict) else None
+    if not isinstance(rule, dict) or not isinstance(allowed, dict):
+        return rule
+    outer = _pairs({key: value for key, value in rule.items() if key != "allowed"}, _OF_R2)
+    return _once(outer + _pairs(allowed, _ALLOWED_BY_R2))
+
+
+def _pairs(table: dict[str, object], names: dict[str, str]) -> list[tuple[str, object]]:
+    return [(names.get(key, key), value) for key, value in table.items()]
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

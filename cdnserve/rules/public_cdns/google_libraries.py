@@ -17,6 +17,8 @@ GOOGLE = "Google Hosted Libraries"
 # name → npm package, folders to look in
 _LIBRARIES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "bootstrap": ("bootstrap", ("dist/",)),
+        "bootstrap-table": ("bootstrap-table", ("",)),
         "cesiumjs": ("cesium", ("",)),
         "d3js": ("d3", ("dist/", "build/", "")),
         "hammerjs": ("hammerjs", ("",)),
@@ -24,6 +26,7 @@ _LIBRARIES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
         "jquery": ("jquery", ("dist/", "")),
         "model-viewer": ("@google/model-viewer", ("dist/",)),
         "shaka-player": ("shaka-player", ("dist/",)),
+        "spf": ("spf", ("dist/",)),
         "threejs": ("three", ("build/",)),
         "webfont": ("webfontloader", ("",)),
     }

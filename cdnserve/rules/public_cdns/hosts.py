@@ -40,6 +40,7 @@ _READERS: Mapping[str, tuple[str, Reader]] = MappingProxyType(
             ("maxcdn.bootstrapcdn.com", "stackpath.bootstrapcdn.com", "netdna.bootstrapcdn.com"),
             (projects.BOOTSTRAP_CDN, projects.bootstrap_cdn),
         ),
+        "use.fontawesome.com": (projects.FONT_AWESOME, projects.font_awesome),
     }
 )
 

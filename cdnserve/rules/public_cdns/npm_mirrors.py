@@ -12,9 +12,6 @@ from cdnserve.rules.public_cdns.values import Mapped, PackageFile, Unmapped, spl
 JSDELIVR = "jsDelivr"
 UNPKG = "unpkg"
 
-# The fields of package.json that name the file behind an address without a file.
-JSDELIVR_FIELDS = ("jsdelivr", "browser", "main")
-UNPKG_FIELDS = ("unpkg", "browser", "main")
 _ESM = "+esm"
 _OTHERS = {
     "gh": "it is a file of a GitHub repository, not of an npm package",
@@ -40,7 +37,7 @@ def jsdelivr(path: str, _query: str = "") -> Mapped | Unmapped:
     if file == _ESM or file.endswith(f"/{_ESM}"):
         return _module(JSDELIVR, name, requirement, file.removesuffix(_ESM).removesuffix("/"))
     files = unminified([file]) if file else ()
-    return Mapped(JSDELIVR, (PackageFile(name, requirement, files, JSDELIVR_FIELDS),))
+    return Mapped(JSDELIVR, (PackageFile(name, requirement, files, "jsdelivr"),))
 
 
 def esm_run(path: str, _query: str = "") -> Mapped | Unmapped:
@@ -60,7 +57,7 @@ def unpkg(path: str, query: str = "") -> Mapped | Unmapped:
     if "module" in options:
         return _module(UNPKG, *spec)
     name, requirement, file = spec
-    return Mapped(UNPKG, (PackageFile(name, requirement, (file,) if file else (), UNPKG_FIELDS),))
+    return Mapped(UNPKG, (PackageFile(name, requirement, (file,) if file else (), "unpkg"),))
 
 
 def _module(cdn: str, name: str, requirement: str, file: str) -> Mapped | Unmapped:

@@ -1,4 +1,4 @@
-"""cdnjs, and the CDNs of jQuery and Bootstrap: their paths (facts of their documentation).
+"""cdnjs, and the CDNs of jQuery, Bootstrap and Font Awesome: their paths (facts of their documentation).
 
 Never turns cdnjs' names into npm's: who asks knows both.
 """
@@ -11,11 +11,15 @@ from cdnserve.rules.public_cdns.values import CDNJS, Mapped, PackageFile, Unmapp
 
 JQUERY = "jQuery's CDN"
 BOOTSTRAP_CDN = "BootstrapCDN"
+FONT_AWESOME = "Font Awesome's CDN"
 
 _NUMBER = r"[0-9]+\.[0-9]+(?:\.[0-9]+)?(?:-[0-9A-Za-z.]+?)?"
-_CORE = re.compile(rf"(?P<name>jquery|jquery-migrate)-(?P<version>{_NUMBER})(?P<ending>(?:\.slim)?(?:\.min)?\.js)")
+_ENDING = r"(?:\.slim)?(?P<module>\.module)?(?:\.min)?\.js"
+_CORE = re.compile(rf"(?P<name>jquery|jquery-migrate)-(?P<version>{_NUMBER})(?P<ending>{_ENDING})")
 _UI = re.compile(rf"ui/(?P<version>{_NUMBER})/(?P<file>.+)")
+_ICONS = re.compile(rf"releases/v(?P<version>{_NUMBER})/(?P<file>(?:css|js)/[a-z0-9-]+)\.(?P<ending>css|js)")
 _QUNIT = re.compile(rf"qunit/qunit-(?P<version>{_NUMBER})(?P<ending>\.js|\.css)")
+_BASE_THEME = "themes/base/"
 _PLACES = {
     "bootstrap": ("bootstrap", "dist/"),
     "font-awesome": ("font-awesome", ""),
@@ -39,7 +43,8 @@ def jquery(path: str, _query: str = "") -> Mapped | Unmapped:
     """
     if found := _CORE.fullmatch(path):
         name, version, ending = found.group("name", "version", "ending")
-        return _one(JQUERY, name, whole(version), f"dist/{name}{ending}")
+        folder = "dist-module" if found["module"] else "dist"
+        return _one(JQUERY, name, whole(version), f"{folder}/{name}{ending}")
     if (found := _UI.fullmatch(path)) and is_plain(found["file"]):
         return Mapped(JQUERY, (jquery_ui(found["version"], found["file"]),))
     if found := _QUNIT.fullmatch(path):
@@ -56,11 +61,27 @@ def bootstrap_cdn(path: str, _query: str = "") -> Mapped | Unmapped:
     return _one(BOOTSTRAP_CDN, package, whole(version), folder + rest[0])
 
 
+def font_awesome(path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of use.fontawesome.com, whose files are npm's minified ones.
+
+    >>> font_awesome("releases/v5.8.1/css/all.css").files[0].files
+    ('css/all.min.css', 'css/all.css')
+    """
+    found = _ICONS.fullmatch(path)
+    if not found:
+        return Unmapped(FONT_AWESOME, "it is a kit, or a file that npm does not have")
+    files = (f"{found['file']}.min.{found['ending']}", f"{found['file']}.{found['ending']}")
+    return Mapped(FONT_AWESOME, (PackageFile("@fortawesome/fontawesome-free", found["version"], files),))
+
+
 def jquery_ui(version: str, file: str) -> PackageFile:
-    """Give the place of a file of jQuery UI, whose package has its builds since 1.13."""
+    """Give the place of a file of jQuery UI, whose package has its builds since 1.13.
+
+    Before, they are in a package of their own, with the base theme beside them.
+    """
     numbers = [int(part) for part in re.findall(r"[0-9]{1,6}", version)[:2]]
     package = "jquery-ui" if numbers >= [1, 13] else "jquery-ui-dist"
-    return PackageFile(package, version, (f"dist/{file}", file))
+    return PackageFile(package, version, tuple(dict.fromkeys((f"dist/{file}", file, file.removeprefix(_BASE_THEME)))))
 
 
 def whole(version: str) -> str:

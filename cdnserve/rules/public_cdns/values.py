@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 CDNJS = "cdnjs"
 """The one CDN whose names are not npm's: `PackageFile.name` and `files` are as cdnjs has them."""
@@ -20,15 +21,15 @@ class PackageFile:
     """A file of an npm package.
 
     `requirement` is an exact version, a range or a tag, `""` for the newest. `files` are the places to look, in
-    this order; none means the file that one of `fields` of package.json names. One that ends in `/` is a folder,
-    `/` the whole package. `is_built` says that the CDN makes a module out of it, in which no bare import is left.
-    `family` is the font family that the stylesheet must define.
+    this order; none means the default file of a `mirror`. One that ends in `/` is a folder, `/` the whole package.
+    `is_built` says that the CDN makes a module out of it, in which no bare import is left. `family` is the font family
+    that the stylesheet must define.
     """
 
     name: str
     requirement: str
     files: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
+    mirror: Literal["", "jsdelivr", "unpkg"] = ""
     is_built: bool = False
     family: str = ""
 

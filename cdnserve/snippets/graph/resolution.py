@@ -38,12 +38,19 @@ class Found:
 
 
 class Resolver:
-    """Resolves specifiers; `asked` are the versions that a person chose, preferred where a dependent allows them."""
+    """Resolves specifiers.
 
-    def __init__(self, modules: Modules, asked: Mapping[str, str]) -> None:
+    `asked` are the versions that a person chose, preferred where a dependent allows them; `files` the files that a
+    person chose for a subpath of a package, for everybody.
+    """
+
+    def __init__(
+        self, modules: Modules, asked: Mapping[str, str], files: Mapping[tuple[Package, str], str] | None = None
+    ) -> None:
         self._modules = modules
         self._shelf = modules.shelf
         self._asked = asked
+        self._files = files or {}
 
     def choose(self, name: str, wanted: str | None) -> Package | None:
         """Choose the hosted version of a package that satisfies a range, the best one; `None` for any."""
@@ -56,7 +63,8 @@ class Resolver:
 
     def entry(self, package: Package, subpath: str) -> Found | Problem:
         """Find the ES module that a package has at a subpath (`.` or `./…`)."""
-        named = self._named(package, subpath)
+        chosen = self._files.get((package, subpath))
+        named = (chosen,) if chosen else self._named(package, subpath)
         if isinstance(named, Problem):
             return named
         modules, description = self._modules, self._modules.described(package)
@@ -69,7 +77,8 @@ class Resolver:
         if public:
             return unresolved.common_js(package, public[0])
         unlisted = next((path for path in paths if self._shelf.lies_unlisted(path)), None)
-        return unresolved.unlisted(unlisted) if unlisted else unresolved.missing(str(package), _said(package, subpath))
+        said = chosen or _said(package, subpath)
+        return unresolved.unlisted(unlisted) if unlisted else unresolved.missing(str(package), said)
 
     def follow(self, module: str, specifier: str) -> Found | Problem | None:
         """Resolve what a module imports; `None` where there is nothing to be checked (`data:`)."""

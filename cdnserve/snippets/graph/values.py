@@ -13,11 +13,15 @@ from cdnserve.snippets.graph.hosted import Package
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person asks for: a package, a range (`None` for any version) and a subpath, `.` or `./…`."""
+    """What a person asks for: a package, a range (`None` for any version) and a subpath, `.` or `./…`.
+
+    `file` is the file of the package that stands for it, `""` for the one that its package.json means.
+    """
 
     name: str
     range: str | None = None
     subpath: str = "."
+    file: str = ""
 
     @property
     def specifier(self) -> str:

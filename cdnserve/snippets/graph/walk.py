@@ -23,7 +23,9 @@ def module_graph(wanted: Sequence[Wanted], shelf: Shelf) -> Graph:
     """Follow the imports of hosted packages; raise ConfigurationError with everything that can't be resolved."""
     modules = Modules(shelf)
     entries, problems = _choose(wanted, Resolver(modules, {}), shelf)
-    walk = _Walk(modules, Resolver(modules, {package.name: package.version for _, package in reversed(entries)}))
+    asked = {package.name: package.version for _, package in reversed(entries)}
+    files = {(package, one.subpath): one.file for one, package in entries if one.file}
+    walk = _Walk(modules, Resolver(modules, asked, files))
     for one, package in entries:
         walk.enter(one, package)
     walk.run()
@@ -44,12 +46,12 @@ def _choose(
     chosen = [(one, resolver.choose(one.name, one.range)) for one in wanted]
     entries = [(one, package) for one, package in chosen if package]
     problems = [not_hosted(one.name, one.range, None, shelf) for one, package in chosen if not package]
-    first: dict[str, Package] = {}
+    first: dict[str, str] = {}
     for one, package in entries:
-        if first.setdefault(one.specifier, package) != package:
-            message = "a page's import map can give one name to one version only"
-            both = f"{first[one.specifier]} and {package}"
-            problems.append(Problem("module-twice", message, "", both, "ask for one of them"))
+        meant = f"{package}={one.file}" if one.file else str(package)
+        if first.setdefault(one.specifier, meant) != meant:
+            message = "a page's import map can give one name to one version and one file only"
+            problems.append(Problem("module-twice", message, "", f"{first[one.specifier]} and {meant}", "ask for one"))
     return entries, problems
 
 
@@ -124,7 +126,7 @@ class _Walk:
             self.problems.append(Problem("module-computed", message, module, warning=True))
         if imports.needs_bundler:
             message = "it reads process.env, which browsers don't have: this file is made for bundlers"
-            hint = "import a build for browsers, as vue/dist/vue.esm-browser.prod.js"
+            hint = "choose a build for browsers, as with vue=dist/vue.esm-browser.prod.js"
             self.problems.append(Problem("module-for-bundlers", message, module, hint=hint, warning=True))
         if not imports.is_whole:
             message = "not all of this file could be parsed; what is imported there may be missing"

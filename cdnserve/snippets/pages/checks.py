@@ -16,31 +16,32 @@ from cdnserve.snippets.pages.finding import Finding
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _WEAK = re.compile(r"[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9+/_-]+={0,2}(?:\?\S*)?", re.ASCII)
 _FETCH = "cdnserve audit --fetch computes it"
+_BY_BROWSER = "no integrity metadata is right for all browsers, for each gets other bytes; host the file instead"
 
 
 def missing(facts: Facts) -> Iterator[Finding]:
     """Check that scripts and stylesheets of another origin have integrity metadata."""
     load = facts.load
-    if not facts.is_cross_origin or (load.integrity or "").strip() or (facts.place and facts.is_alias):
+    if not facts.is_cross_origin or (load.integrity or "").strip():
         return
     if load.use == "folder":
         message = f"{load.url} is a prefix: no module below it has integrity metadata"
         hint = "list each module's URL in the import map's integrity"
         yield Finding("integrity-missing", load.tag, load.url, message, hint)
-    elif load.is_checked and load.use != "preload" and (facts.place is None or facts.place.is_public):
+    elif load.is_checked and load.use != "preload" and (facts.place is None or facts.place.asset):
         yield _missing(facts)
 
 
 def _missing(facts: Facts) -> Finding:
     load, right = facts.load, facts.right_metadata
     message = "it loads unchecked: whoever controls the other origin controls this page"
-    if facts.is_alias:
-        return Finding(
-            "integrity-missing", load.tag, load.url, message, "name an exact version first, then add integrity"
-        )
-    return Finding(
-        "integrity-missing", load.tag, load.url, message, right_hint(facts) if right else _FETCH, fixed(facts)
-    )
+    hint = right_hint(facts) if right else _FETCH
+    if facts.differs_by_browser:
+        hint = _BY_BROWSER
+    elif facts.is_alias:
+        hint = "name an exact version first, then add integrity"
+    fix = "" if facts.is_alias else fixed(facts)
+    return Finding("integrity-missing", load.tag, load.url, message, hint, fix)
 
 
 def malformed(facts: Facts) -> Iterator[Finding]:
@@ -75,15 +76,18 @@ def wrong(facts: Facts) -> Iterator[Finding]:
 
 
 def alias(facts: Facts) -> Iterator[Finding]:
-    """Check that integrity metadata belongs to an exact version."""
+    """Check that integrity metadata belongs to an exact version, and to the same bytes for all."""
     load = facts.load
-    if not facts.is_alias or not load.is_checked:
+    if not (facts.is_alias or facts.differs_by_browser) or not load.is_checked:
         return
-    if (load.integrity or "").strip():
+    if facts.differs_by_browser and facts.metadata:
+        message = "the CDN gives each browser other bytes, so that other browsers block it"
+        yield Finding("integrity-of-alias", load.tag, load.url, message, _BY_BROWSER)
+    elif (load.integrity or "").strip():
         message = "the address names no exact version: with the next version, browsers block it"
         yield Finding("integrity-of-alias", load.tag, load.url, message, _pin(facts))
-    elif facts.place:
-        message = "the address names no exact version, so it can't have integrity metadata"
+    elif facts.place and facts.is_cross_origin:
+        message = "the address names no exact version, so it can't have integrity metadata, and loads unchecked"
         yield Finding("version-not-pinned", load.tag, load.url, message, _pin(facts))
 
 

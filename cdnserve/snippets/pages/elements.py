@@ -133,16 +133,16 @@ class Parser(HTMLParser):
         # The standard has no insertion modes of their own for a select any more.
         self.phases |= dict.fromkeys(("inSelect", "inSelectInTable"), self.phases["inBody"])
 
-    def read(self, text: str) -> Page:
-        """Read a page as a browser with scripting does; raise `TooComplexError`."""
+    def read(self, text: str, *, scripting: bool) -> Page:
+        """Read a page as a browser with or without scripting does; raise `TooComplexError`."""
         source = Source(text)
-        self.innerHTMLMode, self.container, self.scripting = False, "div", True  # html5lib's names
+        self.innerHTMLMode, self.container, self.scripting = False, "div", scripting  # html5lib's names
         tokenizer = Tokenizer(source, self)
         self.tokenizer = tokenizer
         self.tree.spend = tokenizer.spend
         self.reset()
         self.mainLoop()
-        return Page(text, tuple(self.tree.tags))
+        return Page(text, tuple(self.tree.tags), source.lines)
 
     def parseError(self, errorcode: str = "", datavars: Any = None) -> None:  # noqa: ANN401, N802
         """Forget what browsers forgive."""

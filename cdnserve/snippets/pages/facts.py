@@ -12,7 +12,7 @@ from cdnserve.manifest.values import Rule
 from cdnserve.rules.integrity import HashExpression, hash_expression, parse_metadata, strongest
 from cdnserve.snippets.pages.loads import Load, Loads
 from cdnserve.snippets.pages.ours import Ours, Place
-from cdnserve.snippets.pages.strangers import is_unpinned
+from cdnserve.snippets.pages.strangers import differs_by_browser, is_unpinned
 from cdnserve.snippets.pages.urls import authority, origin
 
 
@@ -36,7 +36,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One load, and what is known of its file; `place` is `None` of a file that is not ours."""
+    """One load, and what is known of its file; `place` is `None` of a file that is not ours.
+
+    An `is_alias` leads to other bytes one day, and what `differs_by_browser` to other bytes in another browser.
+    """
 
     load: Load
     is_cross_origin: bool
@@ -45,6 +48,7 @@ class Facts:
     digests: Mapping[str, bytes]
     failure: str
     is_alias: bool
+    differs_by_browser: bool
 
     @property
     def metadata(self) -> tuple[HashExpression, ...]:
@@ -63,18 +67,20 @@ def facts(load: Load, scene: Scene) -> Facts:
     place = scene.ours.find(load.url)
     catalog, asset = scene.ours.catalog, place.asset if place else None
     fetched = scene.fetched.get(load.url, Fetched())
-    digests = fetched.digests
+    differs = place is None and differs_by_browser(load.url)
+    digests = {} if differs else fetched.digests
     if asset:
         digests = {"sha256": asset.identity.sha256, "sha384": asset.sha384, "sha512": asset.sha512}
     is_cross_origin = bool(authority(load.url)) and (not scene.url or origin(load.url) != origin(scene.url))
     public = catalog.assets.get(place.target or place.path) if catalog and place else None
     rule = catalog.rules[public.rule] if catalog and public else None
     is_alias = bool(place.target) if place else is_unpinned(load.url)
-    return Facts(load, is_cross_origin, place, rule, digests, fetched.failure, is_alias)
+    return Facts(load, is_cross_origin, place, rule, digests, fetched.failure, is_alias, differs)
 
 
 def unknown(scene: Scene) -> tuple[str, ...]:
     """Give the URLs whose files must be fetched to know their digests."""
     every = (facts(load, scene) for load in scene.loads.every if load.is_checked)
-    urls = (one.load.url for one in every if one.place is None and (one.load.integrity or one.is_cross_origin))
+    strange = (one for one in every if one.place is None and not one.differs_by_browser)
+    urls = (one.load.url for one in strange if one.load.integrity or one.is_cross_origin)
     return tuple(dict.fromkeys(url for url in urls if origin(url)))

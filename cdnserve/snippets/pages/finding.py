@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from cdnserve.snippets.pages.tag import Tag
+from cdnserve.snippets.pages.tag import Part, Tag
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -29,7 +29,7 @@ class Finding:
     """One thing that is wrong with one tag.
 
     `rule` is an id out of `RULES`; `url` is what the tag loads, as far as it is known; `fix` is the start tag as it
-    should be, `""` where that can't be computed.
+    should be, `""` where that can't be computed. `part` is the part of the tag's content that it is about, if any.
     """
 
     rule: str
@@ -38,6 +38,12 @@ class Finding:
     message: str
     hint: str = ""
     fix: str = ""
+    part: Part | None = None
+
+    @property
+    def place(self) -> Tag | Part:
+        """What of the page's text it is about."""
+        return self.part or self.tag
 
     @property
     def level(self) -> Level:
@@ -55,7 +61,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "integrity-ignored": Rule("note", "browsers don't look at integrity metadata here"),
         "integrity-of-alias": Rule("error", "an alias leads to other bytes one day, and integrity blocks them"),
         "integrity-of-mutable": Rule("warning", "the file may change, and integrity blocks it then"),
-        "version-not-pinned": Rule("note", "the address names no exact version"),
+        "version-not-pinned": Rule("warning", "an alias of ours loads unchecked: it can't have integrity metadata"),
         "crossorigin-missing": Rule("error", "without crossorigin the browser can't check or use what it gets"),
         "crossorigin-credentials": Rule("error", "the server allows no credentials, so browsers block the answer"),
         "cors-refused": Rule("error", "the manifest lets no page of another origin load the file"),

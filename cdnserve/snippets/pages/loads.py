@@ -6,21 +6,17 @@ Never judges: a load is what the page says, with its addresses resolved.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cdnserve.snippets.pages.mapped import Map, read_map
-from cdnserve.snippets.pages.tag import Page, Tag
-from cdnserve.snippets.pages.urls import resolve
+from cdnserve.snippets.pages.inline import inline_imports
+from cdnserve.snippets.pages.mapped import Map, below_prefix, read_map
+from cdnserve.snippets.pages.tag import Page, Part, Tag
+from cdnserve.snippets.pages.urls import origin, resolve
 
 Use = Literal["script", "module", "style", "modulepreload", "preload", "mapped", "folder", "svg", "other"]
 
-_JAVASCRIPT = frozenset(
-    f"{top}/{sub}"
-    for top in ("text", "application")
-    for sub in ("javascript", "ecmascript", "x-javascript", "x-ecmascript")
-)
 _CHECKED_PRELOADS = ("script", "style")
 
 
@@ -30,7 +26,8 @@ class Load:
 
     `destination` is what a preload is for (`as`). `integrity` is `None` where the page has none; where it stands in
     an import map, `by_map` says so. `crossorigin` is `""` where the page says nothing. A `folder` is an import map's
-    prefix, and `mapped` one of its modules.
+    prefix, and `mapped` one of its modules, or one that an inline module script imports. `part` is where the address
+    stands in an import map.
     """
 
     tag: Tag
@@ -41,6 +38,7 @@ class Load:
     crossorigin: Literal["", "anonymous", "use-credentials"] = ""
     destination: str = ""
     by_map: bool = False
+    part: Part | None = None
 
     @property
     def is_checked(self) -> bool:
@@ -67,10 +65,11 @@ class Loads:
 def loads(page: Page, url: str = "") -> Loads:
     """Find what a page loads; `url` is where the page itself is served, `""` where that is not known."""
     base = _base(page, url)
-    maps = tuple(read_map(tag, page.content(tag), base) for tag in page.tags if tag.is_import_map and not tag.inert)
+    maps = tuple(read_map(page, tag, base) for tag in page.tags if tag.is_import_map and not tag.inert)
     found = [load for tag in page.tags for load in _of_tag(tag, base)]
     found += [load for one in maps for load in _of_map(one, base)]
     by_url: Mapping[str, str] = {url: value for one in reversed(maps) for url, value in one.integrity.items()}
+    found += _imported(page, base, maps, {load.url for load in found if load.use == "mapped"})
     every = sorted((_completed(load, by_url) for load in found), key=lambda load: load.tag.start)
     return Loads(page, base, tuple(every), maps)
 
@@ -84,7 +83,7 @@ def _base(page: Page, url: str) -> str:
 
 def _completed(load: Load, by_url: Mapping[str, str]) -> Load:
     # "If el does not have an integrity attribute, then … resolving a module integrity metadata."
-    if load.use in ("module", "modulepreload") and load.integrity is None and load.url in by_url:
+    if load.use in ("module", "modulepreload", "mapped") and load.integrity is None and load.url in by_url:
         return replace(load, integrity=by_url[load.url], by_map=True)
     return load
 
@@ -100,21 +99,11 @@ def _of_tag(tag: Tag, base: str) -> Iterator[Load]:
 
 
 def _of_script(tag: Tag, base: str) -> Iterator[Load]:
-    written, kind = tag.value("src"), _script_type(tag)
-    if kind and written and written.strip():
+    written, kind = tag.value("src"), tag.script_type
+    if kind in ("script", "module") and written and written.strip():
         yield _load(tag, kind, written, base)
     elif written is None and tag.value("integrity") and not tag.is_import_map:
         yield _load(tag, "other", "", base)
-
-
-def _script_type(tag: Tag) -> Literal["script", "module"] | None:
-    # HTML §4.12.1.1, "prepare the script element": an empty type, or none and no language, is JavaScript.
-    written, language = tag.value("type"), tag.value("language")
-    kind = written if written is not None else f"text/{language}" if language else ""
-    essence = kind.strip().lower()
-    if essence == "module":
-        return "module"
-    return "script" if not essence or essence in _JAVASCRIPT or essence.startswith("text/javascript1.") else None
 
 
 def _of_link(tag: Tag, base: str) -> Iterator[Load]:
@@ -146,6 +135,16 @@ def _of_map(one: Map, base: str) -> Iterator[Load]:
     for url, written in known.items():
         at = bisect_left(checked, url)
         if not url.endswith("/"):
-            yield Load(one.tag, "mapped", written, url, one.integrity.get(url), by_map=True)
+            yield Load(one.tag, "mapped", written, url, one.integrity.get(url), by_map=True, part=one.parts.get(url))
         elif at == len(checked) or not checked[at].startswith(url):
-            yield Load(one.tag, "folder", written, url, by_map=True)
+            yield Load(one.tag, "folder", written, url, by_map=True, part=one.parts.get(url))
+
+
+def _imported(page: Page, base: str, maps: Sequence[Map], known: Collection[str]) -> Iterator[Load]:
+    """Give what inline module scripts import by a URL, or below a prefix of an import map, of other origins."""
+    prefixes = {prefix: url for one in reversed(maps) for prefix, url in one.prefixes.items()}
+    for tag, specifier in inline_imports(page):
+        is_url = ":" in specifier or specifier.startswith("//")
+        url = resolve(base, specifier) if is_url else below_prefix(specifier, prefixes)
+        if origin(url) and url not in known:
+            yield Load(tag, "mapped", specifier, url, by_map=True)

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cdnserve.rules.public_cdns import cdn_of
 from cdnserve.snippets.pages.attributes import with_attributes
 from cdnserve.snippets.pages.checks import fixed
 from cdnserve.snippets.pages.facts import Facts
 from cdnserve.snippets.pages.finding import Finding
 from cdnserve.snippets.pages.ours import Ours
-from cdnserve.snippets.pages.strangers import PUBLIC_CDNS
+from cdnserve.snippets.pages.strangers import is_public_cdn
 from cdnserve.snippets.pages.urls import authority, clean, is_loopback
 
-_MIGRATE = "cdnserve migrate takes it to your own host"
+_MIGRATE = "cdnserve migrate takes it to your own host, if npm has it"
 _ADDRESSES = {"script": "src", "link": "href", "svg:script": "href"}
 
 
 def scheme(facts: Facts) -> Iterator[Finding]:
     """Check that a file comes over https."""
     load = facts.load
-    if load.url.startswith("http://") and authority(load.url) and not is_loopback(load.url) and facts.is_cross_origin:
+    is_chosen = facts.is_cross_origin or clean(load.written).lower().startswith("http:")
+    if load.url.startswith("http://") and authority(load.url) and not is_loopback(load.url) and is_chosen:
         message = "it comes over http: a page on https may not load it, and on http anyone on the way changes it"
         yield Finding("insecure-url", load.tag, load.url, message, "write https", _with_https(facts))
     elif clean(load.written).startswith("//") and not load.by_map:
@@ -35,8 +37,9 @@ def host(facts: Facts, ours: Ours) -> Iterator[Finding]:
     load, name = facts.load, authority(facts.load.url)
     if facts.place or not facts.is_cross_origin or load.use == "other":
         return
-    if name in PUBLIC_CDNS:
-        yield Finding("third-party-host", load.tag, load.url, f"{name} is a public CDN", _MIGRATE)
+    if is_public_cdn(load.url):
+        hint = _MIGRATE if cdn_of(load.url) else "host the file yourself"
+        yield Finding("third-party-host", load.tag, load.url, f"{name} is a public CDN", hint)
     elif ours.are_known:
         message = f"{name} is not a host of the manifest"
         yield Finding("third-party-host", load.tag, load.url, message, "if it is yours, say --host")

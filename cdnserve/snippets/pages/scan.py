@@ -12,8 +12,10 @@ from cdnserve.snippets.pages.tag import Page
 LARGEST = 8 * 2**20  # characters
 
 
-def scan(text: str) -> Page:
+def scan(text: str, *, scripting: bool = True) -> Page:
     """Find the tags that load something or say how it is loaded; raise ConfigurationError for hostile pages.
+
+    Without `scripting` what stands in `noscript` counts too, as it does where scripts are off.
 
     >>> [tag.value("src") for tag in scan("<!--<script src=a>--><script src='b'></script>").tags]
     ['b']
@@ -24,7 +26,7 @@ def scan(text: str) -> Page:
         message = f"the page has more than {LARGEST:,} characters"
         raise ConfigurationError([Problem("page-too-large", message, hint="audit the pages that it is made of")])
     try:
-        return Parser().read(text)
+        return Parser().read(text, scripting=scripting)
     except TooComplexError:
         message = "the page nests elements too deep, or has tags too long, to be read in bounded time"
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError):

@@ -6,10 +6,11 @@ Never changes a position: newlines are normalized for the parser and counted bac
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Collection
 
-_NEWLINE = re.compile(r"\r\n?|\n")
+from cdnserve.snippets.pages.lines import NEWLINE, Lines
+
 _BOM = "\ufeff"
 
 
@@ -24,11 +25,11 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.page = text
-        self.text = _NEWLINE.sub("\n", text)
+        self.text = NEWLINE.sub("\n", text)
         self.errors: list[str] = []
         # "The byte order mark … is stripped": it is no character of the page.
         self.at = len(_BOM) if text.startswith(_BOM) else 0
-        self._newlines = [newline.end() for newline in _NEWLINE.finditer(text)]
+        self.lines = Lines(text)
         # Each CRLF is one newline here: the k-th one stands k characters further on in the page.
         pairs = (newline.start() for newline in re.finditer("\r\n", text))
         self._pairs = [start - before for before, start in enumerate(pairs)]
@@ -63,8 +64,3 @@ class Source:
     def place(self, at: int) -> int:
         """Give the offset in the page of an offset in the normalized text."""
         return at + bisect_left(self._pairs, at)
-
-    def line_and_column(self, place: int) -> tuple[int, int]:
-        """Give line and column of an offset in the page, both from 1."""
-        line = bisect_right(self._newlines, place)
-        return line + 1, place - (self._newlines[line - 1] if line else 0) + 1

@@ -5,7 +5,18 @@ Never holds a tag that a browser makes no element of: what stands in a comment o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from cdnserve.snippets.kinds import JAVASCRIPT
+from cdnserve.snippets.pages.lines import Lines
+
+ScriptType = Literal["script", "module", "importmap", ""]
+_SCRIPT_TYPES: Mapping[str, ScriptType] = MappingProxyType(
+    {"": "script", "module": "module", "importmap": "importmap", **dict.fromkeys(JAVASCRIPT, "script")}
+)
 
 Span = tuple[int, int]
 """Where something begins and ends in the page's text, in characters."""
@@ -53,9 +64,32 @@ class Tag:
         return None if found is None else found.value
 
     @property
+    def script_type(self) -> ScriptType:
+        """What browsers take a script element for, `""` for a data block and for other elements."""
+        # HTML §4.12.1.1, "prepare the script element": an empty type, or none and no language, is JavaScript.
+        written, language = self.value("type"), self.value("language")
+        kind = (written if written is not None else f"text/{language}" if language else "").strip().lower()
+        return _SCRIPT_TYPES.get(kind, "") if self.name == "script" else ""
+
+    @property
     def is_import_map(self) -> bool:
         """Tell whether this is a script element with an import map in it."""
-        return self.name == "script" and (self.value("type") or "").strip().lower() == "importmap"
+        return self.script_type == "importmap"
+
+    @property
+    def is_module(self) -> bool:
+        """Tell whether this is a script element with a module in it, or one that loads a module."""
+        return self.script_type == "module"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page's text, such as an address in an import map; line and column count from 1."""
+
+    start: int
+    line: int
+    column: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +98,12 @@ class Page:
 
     text: str
     tags: tuple[Tag, ...]
+    lines: Lines
 
     def content(self, tag: Tag) -> str:
         """Give the text inside a script element, `""` where it has none or is never closed."""
         return "" if tag.content is None else self.text[slice(*tag.content)]
+
+    def line(self, offset: int) -> int:
+        """Give the line of an offset, from 1."""
+        return self.lines.place(offset)[0]

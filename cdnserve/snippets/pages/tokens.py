@@ -90,7 +90,7 @@ class Tokenizer(HTMLTokenizer):
         start, end = source.place(self._begin), source.place(source.at)
         attributes = [self._attribute(pair, part) for pair, part in zip(pairs, self._parts, strict=True)]
         text = source.page[start:end]
-        return Tag(name, start, end, *source.line_and_column(start), tuple(attributes), text)
+        return Tag(name, start, end, *source.lines.place(start), tuple(attributes), text)
 
     def _attribute(self, pair: list[str], part: _Part) -> Attribute:
         place, last = self.stream.place, self.stream.at - 1

@@ -58,4 +58,4 @@ def _is_module(tag: Tag) -> bool:
         return False
     if tag.name == "link":
         return "modulepreload" in (tag.value("rel") or "").lower().split()
-    return tag.name == "script" and (tag.value("type") or "").strip().lower() == "module"
+    return tag.is_module

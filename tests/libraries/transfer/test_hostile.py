@@ -71,7 +71,7 @@ STRANGE = SMALL | {"c/d.js": b"d"}
         ),
         pytest.param(archive_of(STRANGE), "archive-member", id="a file that the manifest doesn't publish"),
         pytest.param(archive_of({**SMALL, ".ssh/keys": b"x"}), "archive-member", id="a dot-file"),
-        pytest.param(archive_of({**SMALL, ".importing/plan.json": b"x"}), "archive-member", id="our own plan"),
+        pytest.param(archive_of({**SMALL, "npm/.incoming/journal": b"x"}), "archive-member", id="our own journal"),
         pytest.param(archive_of({**SMALL, "npm/x@1.0.0/i.js": b"x"}), "archive-member", id="of no locked library"),
         pytest.param(GOOD[: 512 * 4], "archive-corrupt", id="cut off"),
         pytest.param(GOOD.replace(b"b\n\0", b"c\n\0"), "archive-corrupt", id="a changed byte"),

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.libraries.transfer import plan
+from cdnserve.libraries import check, sync
+from cdnserve.libraries.changes import placing
 from cdnserve.libraries.transfer.importing import Imported
 from cdnserve.manifest.lock import Lock, LockedFile, LockedLibrary, read_lock, write_lock
 from cdnserve.release import build
+from tests.libraries.registry import settings_for
 from tests.libraries.transfer.roots import (
     FILES,
     LIBRARY,
@@ -184,14 +186,17 @@ def test_an_interruption_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytes
         imported(other, archive_of(files), replace=True)
     monkeypatch.undo()
     assert before == tree(other)
-    assert not (other / ".importing").exists()
+    assert not (other / "npm" / ".incoming").exists()
 
 
 class Killed(Exception):
     """What no clean-up hears of."""
 
 
-def test_what_a_killed_import_did_is_taken_back_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_import_did_is_taken_back_by_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is, and whatever else it does."""
     other = make_root(tmp_path / "other", built=False)
     (other / "a").mkdir()
     (other / "a" / "b.js").write_text("old")
@@ -200,26 +205,21 @@ def test_what_a_killed_import_did_is_taken_back_by_the_next(tmp_path: Path, monk
     def killed(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(plan, "replace_file", killed)
-    monkeypatch.setattr(plan, "take_back", lambda *_: None)
+    def never(*_: object) -> None:
+        """Come to nothing, as where there is no time left."""
+
+    monkeypatch.setattr(placing, "replace_file", killed)
+    monkeypatch.setattr(placing, "roll_back", never)
     with pytest.raises(Killed):
-        imported(other, archive_of(SMALL | {"a/new.js": b"n"}), replace=True)
+        imported(other, archive_of(SMALL | {"a/new.js": b"n", "a/d/c.js": b"c"}), replace=True)
     assert SMALL["a/b.js"] == (other / "a" / "b.js").read_bytes()
-    assert (other / ".importing" / "plan.json").exists()
+    assert (other / "a" / "d" / "c.js").exists()
     monkeypatch.undo()
-    # The next one is refused, but first takes back what the killed one did.
-    assert {"archive-foreign"} == {reference for reference, _ in told(other, b"")}
+    checked = check(other, settings_for(tmp_path))
+    assert "library-interrupted" in [problem.reference for problem in checked.problems]
+    sync(other, settings_for(tmp_path))
     assert before == tree(other)
-
-
-def test_a_plan_that_leads_out_is_not_believed(tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    (other / ".importing").mkdir(parents=True)
-    (tmp_path / "mine").write_text("x")
-    text = '{"new": {"../mine": "x"}, "replaced": [], "folders": [], "governing": {}}'
-    (other / ".importing" / "plan.json").write_text(text)
-    assert ["import-interrupted"] == [one for one, _ in told(other, archive_of(SMALL))]
-    assert (tmp_path / "mine").exists()
+    assert not (other / "a" / "d").exists()
 
 
 def test_an_archive_that_is_not_there_is_told(tmp_path: Path) -> None:

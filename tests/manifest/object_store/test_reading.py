@@ -1,4 +1,4 @@
-"""The three forms of a store's CORS configuration, and everything else refused."""
+"""The forms of a store's CORS configuration, and everything else refused."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from cdnserve.manifest.object_store.rules import StoreRule
 
 RULE = """{"ID": "web", "AllowedOrigins": ["https://a.example"], "AllowedMethods": ["GET", "PUT"],
   "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 3000}"""
+R2 = """{"id": "web", "exposeHeaders": ["ETag"], "maxAgeSeconds": 3000,
+  "allowed": {"origins": ["https://a.example"], "methods": ["GET", "PUT"], "headers": ["*"]}}"""
 XML = """<CORSRule><ID>web</ID><AllowedOrigin>https://a.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod>
   <AllowedMethod>PUT</AllowedMethod><AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader>
   <MaxAgeSeconds> 3000 </MaxAgeSeconds></CORSRule>"""
@@ -26,6 +28,8 @@ EXPECTED = StoreRule(1, "web", ("https://a.example",), ("GET", "PUT"), ("*",), (
         pytest.param(f"[{RULE}]", id="as the console has it"),
         pytest.param(f'{{"CORSRules": [{RULE}]}}', id="as the API has it"),
         pytest.param(f'{{"CORSConfiguration": {{"CORSRules": [{RULE}]}}}}', id="as a request has it"),
+        pytest.param(f'{{"rules": [{R2}]}}', id="as R2's API and its command line have it"),
+        pytest.param(f'{{"rules": [{RULE}]}}', id="R2's list with S3's names"),
         pytest.param(f"<CORSConfiguration>{XML}</CORSConfiguration>", id="XML"),
         pytest.param(f'<CORSConfiguration xmlns="http://s3.example/doc/">{XML}</CORSConfiguration>', id="namespace"),
         pytest.param(
@@ -54,6 +58,18 @@ def test_a_rule_needs_no_more_than_origin_and_method() -> None:
         pytest.param(b"", "store-cors-foreign", id="nothing"),
         pytest.param(b"{}", "store-cors-foreign", id="an object without rules"),
         pytest.param(b"[1]", "store-cors-foreign", id="a rule that is no object"),
+        pytest.param(b'{"rules": 1}', "store-cors-foreign", id="rules that are no list"),
+        pytest.param(b'{"rules": [1]}', "store-cors-foreign", id="a rule of R2 that is no object"),
+        pytest.param(
+            b'{"rules": [{"allowed": {"origins": ["*"], "methods": ["GET"]}, "AllowedOrigins": ["*"]}]}',
+            "store-cors-foreign",
+            id="one thing in the names of both",
+        ),
+        pytest.param(
+            b'{"rules": [{"allowed": {"origins": ["*"], "methods": ["GET"]}, "x": "y"}]}',
+            "store-cors-unknown",
+            id="an unknown key of R2",
+        ),
         pytest.param(b'{"CORSRules": [], "x": 1}', "store-cors-foreign", id="something beside the rules"),
         pytest.param(b'[{"AllowedOrigins": "*"}]', "store-cors-foreign", id="a text for a list"),
         pytest.param(b'[{"AllowedOrigins": [1]}]', "store-cors-foreign", id="a number for a text"),

@@ -56,6 +56,22 @@ def test_dependencies_are_found_by_their_ranges() -> None:
     assert expected == said(graph_of(packages, Wanted("app")))
 
 
+def test_a_file_may_be_chosen_and_is_everybodys() -> None:
+    """A dependent that had another file of the package would load it twice."""
+    packages: Packages = {
+        "app@1.0.0": ({"main": "i.js", "dependencies": {"dep": "^1"}}, {"i.js": "import 'dep'"}),
+        "dep@1.0.0": ({"exports": {".": "./d.js"}}, {"d.js": MODULE, "browser/d.js": MODULE, "c.js": "exports.x = 1"}),
+    }
+    graph = graph_of(packages, Wanted("app"), Wanted("dep", file="browser/d.js"))
+    chosen = "npm/dep@1.0.0/browser/d.js"
+    assert [("", "dep", chosen), ("app@1.0.0", "dep", chosen)] == [one for one in said(graph) if one[1] == "dep"]
+    assert "npm/dep@1.0.0/d.js" not in graph.modules
+    assert [("module-missing", "dep@1.0.0", "none.js")] == refused(packages, Wanted("dep", file="none.js"))
+    assert [("module-common-js", "dep@1.0.0", "npm/dep@1.0.0/c.js")] == refused(packages, Wanted("dep", file="c.js"))
+    twice = refused(packages, Wanted("dep", file="d.js"), Wanted("dep", file="browser/d.js"))
+    assert [("module-twice", "", "dep@1.0.0=d.js and dep@1.0.0=browser/d.js")] == twice
+
+
 @pytest.mark.parametrize("field", ["dependencies", "peerDependencies", "optionalDependencies"])
 def test_every_kind_of_dependency_counts(field: str) -> None:
     packages: Packages = {

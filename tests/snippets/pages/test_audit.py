@@ -34,6 +34,10 @@ def script(url: str, rest: str = "") -> str:
     return f'<script src="{url}" {rest}></script>'
 
 
+def module(text: str) -> str:
+    return f"<script type=module>{text}</script>"
+
+
 def import_map(text: str) -> str:
     return f"<script type=importmap>{text}</script>"
 
@@ -71,6 +75,15 @@ def import_map(text: str) -> str:
             id="a folder with the integrity of what lies in it",
         ),
         pytest.param(import_map('{"imports": {"app": "./app.js", "lib/": "/lib/"}}'), id="an import map of own files"),
+        pytest.param(
+            import_map(f'{{"integrity": {{"{LIB}": "{RIGHT}"}}}}') + module(f"import '{LIB}'"),
+            id="an import by address, whose integrity stands in the import map",
+        ),
+        pytest.param(
+            import_map(f'{{"imports": {{"l/": "{SITE}/npm/lib@1.0.0/"}}, "integrity": {{"{LIB}": "{RIGHT}"}}}}')
+            + module("import 'l/lib.js'; import 'other'; import './own.js'; import('data:text/javascript,1')"),
+            id="an import below a prefix, whose integrity stands in the import map",
+        ),
         pytest.param(f"<link rel=preload as=font {CORS} href={SITE}/npm/lib@1.0.0/lib.js>", id="a font"),
         pytest.param("", id="nothing"),
     ],
@@ -86,17 +99,40 @@ def test_what_is_right(text: str) -> None:
         pytest.param(script(LIB), ["integrity-missing"], id="ours, unchecked"),
         pytest.param(script(LIB, "integrity"), ["integrity-missing"], id="an empty attribute is none"),
         pytest.param(script(FOREIGN), ["integrity-missing", "third-party-host"], id="a stranger's, unchecked"),
+        pytest.param(script(LIB, "type=text/jscript"), ["integrity-missing"], id="a type of old"),
+        pytest.param(script(LIB, "language=JavaScript1.2"), ["integrity-missing"], id="a language"),
         pytest.param(f"<link rel=stylesheet href={CSS}>", ["integrity-missing"], id="a stylesheet"),
         pytest.param(f"<link rel='alternate STYLESHEET' href={CSS}>", ["integrity-missing"], id="among relations"),
         pytest.param(f"<link rel=modulepreload href={LIB}>", ["integrity-missing"], id="a module's preload"),
         pytest.param(f"<base href={SITE}/npm/>{script('lib@1.0.0/lib.js')}", ["integrity-missing"], id="a base"),
         pytest.param(f"<template>{script(LIB)}</template>", ["integrity-missing"], id="in a template"),
         pytest.param(import_map(f'{{"imports": {{"lib": "{LIB}"}}}}'), ["integrity-missing"], id="an import map"),
+        pytest.param(module(f"import a from '{LIB}'"), ["integrity-missing"], id="an import of an inline module"),
+        pytest.param(module(f"export * from '{LIB}'"), ["integrity-missing"], id="an export from elsewhere"),
+        pytest.param(
+            module("import('https://esm.sh/react')"),
+            ["integrity-missing", "third-party-host"],
+            id="an import() of a stranger's",
+        ),
+        pytest.param(
+            module("import 'http://cdn.example.com/npm/lib@1.0.0/lib.js'"),
+            ["integrity-missing", "insecure-url"],
+            id="an import over http",
+        ),
+        pytest.param(
+            import_map(f'{{"imports": {{"l/": "{SITE}/npm/lib@1.0.0/"}}, "integrity": {{"{LIB}": "{RIGHT}"}}}}')
+            + module("import 'l/style.css'"),
+            ["integrity-missing"],
+            id="an import below a prefix",
+        ),
         pytest.param(
             import_map(f'{{"scopes": {{"/a/": {{"lib": "{LIB}"}}}}}}'), ["integrity-missing"], id="a scope of one"
         ),
         pytest.param(
             import_map(f'{{"imports": {{"lib/": "{SITE}/npm/lib@1.0.0/"}}}}'), ["integrity-missing"], id="a folder"
+        ),
+        pytest.param(
+            import_map(f'{{"imports": {{"lib/": "{SITE}/npm/lib@1/"}}}}'), ["integrity-missing"], id="a folder's alias"
         ),
         pytest.param(script(LIB, f"integrity=junk {CORS}"), ["integrity-malformed"], id="no hash expression"),
         pytest.param(script(LIB, f"integrity=sha384-AAAA {CORS}"), ["integrity-malformed"], id="a digest too short"),
@@ -132,6 +168,21 @@ def test_what_is_right(text: str) -> None:
             ["integrity-of-alias", "third-party-host"],
             id="of a stranger's newest",
         ),
+        pytest.param(
+            f'<link rel=stylesheet href="https://fonts.googleapis.com/css2?family=Inter" integrity={RIGHT} {CORS}>',
+            ["integrity-of-alias", "third-party-host"],
+            id="of a stylesheet that differs by browser",
+        ),
+        pytest.param(
+            script("https://esm.sh/react@18.2.0", f"type=module integrity={RIGHT}"),
+            ["integrity-of-alias", "third-party-host"],
+            id="of a module that differs by browser",
+        ),
+        pytest.param(
+            script("https://esm.sh/react@18.2.0?target=es2022", f"type=module integrity={RIGHT}"),
+            ["third-party-host"],
+            id="of a module for one target",
+        ),
         pytest.param(script(f"{SITE}/npm/lib@1/lib.js"), ["version-not-pinned"], id="a range"),
         pytest.param(script(f"{SITE}/npm/lib@latest/lib.js"), ["version-not-pinned"], id="a tag"),
         pytest.param(script(f"{SITE}/npm/lib/lib.js"), ["version-not-pinned"], id="no version"),
@@ -162,6 +213,9 @@ def test_what_is_right(text: str) -> None:
             id="http",
         ),
         pytest.param(script("http://localhost:8000/x.js"), ["integrity-missing", "third-party-host"], id="loopback"),
+        pytest.param(
+            script("https://cdn.skypack.dev/a@1.0.0"), ["integrity-missing", "third-party-host"], id="Skypack"
+        ),
         pytest.param(
             script("//cdn.example.com/npm/lib@1.0.0/lib.js", f"integrity={RIGHT} {CORS}"),
             ["protocol-relative"],
@@ -282,6 +336,14 @@ class TestPageWithAddress:
     def test_its_own_origin_needs_no_integrity(self) -> None:
         assert [] == ids(script("/app.js") + script(f"{OTHER}/app.js"), url=f"{OTHER}/a/page.html")
 
+    def test_nor_a_version(self) -> None:
+        assert [] == ids(script("/npm/lib@1/lib.js"), url=f"{SITE}/page.html")
+
+    @pytest.mark.parametrize("page", ["http://other.example/", "https://other.example/"])
+    def test_an_address_that_says_http_is_told(self, page: str) -> None:
+        assert "insecure-url" in ids(script("http://other.example/app.js"), url=page)
+        assert [] == ids(script("/app.js"), url=page)
+
     def test_relative_addresses_are_ours_where_the_page_is(self) -> None:
         text = script("lib.js", f"integrity={integrity('x')}") + script("none.js")
         assert ["integrity-wrong", "not-public"] == ids(text, url=f"{SITE}/npm/lib@1.0.0/page.html")
@@ -338,6 +400,14 @@ class TestFetched:
         assert expected == [one.rule for one in found]
         assert all(integrity("x") in one.fix for one in found)
 
+    def test_what_differs_by_browser_is_not_asked_for_and_has_no_fix(self) -> None:
+        url = "https://fonts.googleapis.com/css2?family=Inter"
+        text = f'<link rel=stylesheet href="{url}">'
+        assert () == unknown(Scene(loads(scan(text)), ours=Ours()))
+        found, _ = findings(text, ours=Ours(), fetched={url: Fetched({"sha384": hashlib.sha384(b"x").digest()})})
+        assert ("integrity-missing", "") == (found.rule, found.fix)
+        assert "no integrity metadata is right for all browsers" in found.hint
+
     def test_a_failure_is_told(self) -> None:
         failed = {FOREIGN: Fetched(failure="no answer came in time")}
         found = findings(script(FOREIGN, f"integrity={RIGHT} {CORS}"), ours=Ours(), fetched=failed)
@@ -346,6 +416,32 @@ class TestFetched:
     def test_only_what_is_not_known_is_asked_for(self) -> None:
         text = GOOD + script(FOREIGN) + script(FOREIGN) + script("app.js") + f"<link rel=icon href={OTHER}/i>"
         assert (FOREIGN,) == unknown(Scene(loads(scan(text)), ours=served(catalog())))
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        pytest.param("https://fastly.jsdelivr.net/npm/vue@3.5.0/x.js", "cdnserve migrate", id="one that migrate knows"),
+        pytest.param("https://cdn.skypack.dev/a@1.0.0", "host the file yourself", id="one that it does not"),
+        pytest.param(FOREIGN, "say --host", id="no public CDN"),
+    ],
+)
+def test_what_can_be_done_about_a_host(url: str, hint: str) -> None:
+    (found,) = findings(script(url, f"integrity={RIGHT} {CORS}"))
+    assert hint in found.hint
+
+
+def test_what_stands_in_an_import_map_has_its_own_place() -> None:
+    """Not that of the script element, which may be long."""
+    text = (
+        f'<p>\r\n<script type="importmap">\r\n{{"imports": {{\r\n  "lib": "{LIB}",\r\n  "l/": "{OTHER}/"}}}}</script>'
+    )
+    found = [(one.rule, one.place.line, one.place.column, one.place.text) for one in findings(text)]
+    assert [
+        ("integrity-missing", 4, 10, f'"{LIB}"'),
+        ("integrity-missing", 5, 9, f'"{OTHER}/"'),
+        ("third-party-host", 5, 9, f'"{OTHER}/"'),
+    ] == found
 
 
 def test_findings_stand_in_the_order_of_the_page() -> None:

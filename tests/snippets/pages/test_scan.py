@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cdnserve.errors import ConfigurationError
+from cdnserve.snippets.pages.lines import Lines
 from cdnserve.snippets.pages.scan import LARGEST, scan
 from cdnserve.snippets.pages.tag import Page, Tag
 
@@ -157,7 +158,7 @@ def test_every_span_says_what_it_holds(text: str) -> None:
     try:
         page = scan(text)
     except ConfigurationError as error:
-        page = Page(text, ())
+        page = Page(text, (), Lines(text))
         refused = [problem.reference for problem in error.problems]
     else:
         refused = []

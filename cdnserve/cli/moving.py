@@ -1,0 +1,127 @@
+"""What becomes of one address on a public CDN: the files of npm packages that take its place, or why there are none.
+
+Never takes a file whose bytes are not those that the page demands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from cdnserve.libraries.migrating import Asked, Opened, as_npm
+from cdnserve.libraries.own_pages import OwnPage
+from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, read_address
+from cdnserve.snippets import of_file
+from cdnserve.snippets.counterparts import MOST_LISTED, AbsentError, Use, find_counterpart, modules_with
+from cdnserve.snippets.pages.tag import Page
+from cdnserve.snippets.references import Reference
+from cdnserve.snippets.rewriting import Counterpart, differs
+
+UNLISTED = "not all modules that load with it have integrity in the map: cdnserve importmap lists those that you name"
+_MINIFIED = re.compile(r"\.min\.(?:js|css)\Z")
+DIFFERS = "its integrity is not that of npm's file: the CDN's file differs from npm's"
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A page with its references; `names` its import maps know, and `imported` its inline modules ask for."""
+
+    file: OwnPage
+    page: Page
+    codec: str
+    references: tuple[Reference, ...]
+    names: frozenset[str]
+    imported: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files that a reference's address stands for, and the libraries that they belong to."""
+
+    counterparts: tuple[Counterpart, ...]
+    libraries: tuple[str, ...]
+    remark: str
+
+
+def _asked(reference: Reference) -> Mapped | Unmapped | None:
+    """Read the address; files are named as npm does."""
+    if reference.reason or reference.role == "hint":
+        return None
+    read = read_address(reference.url)
+    if not isinstance(read, Mapped):
+        return read
+    return Mapped(read.cdn, tuple(as_npm(file, read.cdn) for file in read.files), read.remark)
+
+
+def packages(reference: Reference) -> Iterable[Asked]:
+    """Give the packages that a reference's address stands for."""
+    asked = _asked(reference)
+    return ((file.name, file.requirement) for file in asked.files) if isinstance(asked, Mapped) else ()
+
+
+def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | str]) -> Found | str:
+    """Give the files that take an address's place, or why there are none (`""` for what loads nothing)."""
+    if reference.reason or reference.role == "hint":
+        return reference.reason
+    asked = _asked(reference)
+    if not isinstance(asked, Mapped):
+        return asked.reason if asked else "its address can't be read"
+    if asked.files[0].family and reference.role != "style":
+        return "a stylesheet of fonts is loaded as something else here"
+    files: list[Counterpart] = []
+    libraries: dict[str, None] = {}
+    remarks = [_remark(asked)]
+    for file in asked.files:
+        package = shelf[file.name, file.requirement]
+        if isinstance(package, str):
+            return package
+        try:
+            counterpart, remark = _counterpart(reference, file, package, scanned)
+        except AbsentError as error:
+            return f"{error} ({package.spec})"
+        files.append(counterpart)
+        remarks.append(remark or _made(asked.cdn, file, counterpart))
+        libraries[str(package.spec)] = None
+    if differs(reference, files):
+        return DIFFERS
+    return Found(tuple(files), tuple(libraries), "; ".join(filter(None, remarks)))
+
+
+def _counterpart(
+    reference: Reference, asked: PackageFile, package: Opened, scanned: Scanned
+) -> tuple[Counterpart, str]:
+    """Give the file, with the modules that an import map lists beside it, and a remark on these."""
+    is_import = reference.role == "import"
+    path = find_counterpart(asked, package, Use(reference.role == "style", is_import, scanned.names))
+    folder = path.lstrip("/") if path.endswith("/") else None
+    entries = [path] if folder is None else _below(folder, reference.specifier, package, scanned)
+    listed = modules_with(entries, package) if is_import else ()
+    modules = tuple(_file(package, one) for one in listed if one != path) if len(listed) <= MOST_LISTED else ()
+    remark = UNLISTED if len(listed) > MOST_LISTED or (is_import and not listed) else ""
+    if folder is None:
+        return replace(_file(package, path), modules=modules), remark
+    return Counterpart(f"{package.spec.folder}/{folder}", modules=modules), remark
+
+
+def _below(folder: str, prefix: str, package: Opened, scanned: Scanned) -> list[str]:
+    """Give the files that the page's own modules import by a prefix of its import map."""
+    found = (folder + one.removeprefix(prefix) for one in sorted(scanned.imported) if one.startswith(prefix))
+    return [path for path in found if path in package.files]
+
+
+def _file(package: Opened, path: str) -> Counterpart:
+    return Counterpart(f"{package.spec.folder}/{path}", of_file(path, package.source(path)).digests)
+
+
+def _remark(asked: Mapped) -> str:
+    if asked.files[0].is_built:
+        return f"the package's own module, where {asked.cdn} has one that it made of it"
+    return asked.remark
+
+
+def _made(cdn: str, asked: PackageFile, counterpart: Counterpart) -> str:
+    minified = [path for path in asked.files[:1] if _MINIFIED.search(path)]
+    if not minified or _MINIFIED.search(counterpart.path):
+        return ""
+    return f"{cdn} made {minified[0]} itself; the package has the file that it is made of"

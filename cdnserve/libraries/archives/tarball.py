@@ -1,0 +1,96 @@
+"""A package's tarball: checked against its integrity metadata (SRI), then unpacked in bounded memory.
+
+Never unpacks an octet of what has not been verified, and never writes outside the folder it is given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.archives.archive import Archive, ForbiddenError, Member
+from cdnserve.libraries.archives.gunzip import CorruptError, Gunzip, OversizeError
+from cdnserve.libraries.archives.members import Names, inner_path
+from cdnserve.libraries.settings import Limits
+from cdnserve.libraries.spec import Spec
+from cdnserve.libraries.wording import shown
+from cdnserve.rules.integrity import parse_metadata, strongest
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What was written: the files' paths below the folder, sorted, and all their octets."""
+
+    files: tuple[str, ...]
+    size: int
+
+
+def satisfies(expression: str, integrity: str) -> bool:
+    """Tell whether a measured hash expression is among the strongest of integrity metadata.
+
+    >>> satisfies("sha256-" + "A" * 43 + "=", "sha1-x sha256-" + "A" * 43 + "="), satisfies("", "")
+    (True, False)
+    """
+    return bool(expression) and expression in map(str, strongest(parse_metadata(integrity)))
+
+
+def unpack(tarball: BinaryIO, folder: Path, spec: Spec, keep: Callable[[str], bool], limits: Limits) -> Unpacked:
+    """Write the files that are kept into a folder that is new and empty; raise ConfigurationError at the first flaw."""
+    tarball.seek(0)
+    archive = Archive(Gunzip(tarball, limits.unpacked), limits.members)
+    try:
+        files, size = _write(_paths(archive, limits), archive, folder, keep)
+    except CorruptError as error:
+        raise _refused(Problem("tarball-corrupt", f"{spec}: {error}")) from None
+    except OversizeError as error:
+        raise _refused(Problem("tarball-too-large", f"{spec}: {error}")) from None
+    except ForbiddenError as error:
+        message = f"{spec}: the tarball holds {error}"
+        hint = "nothing was unpacked; tell whoever publishes the package"
+        raise _refused(Problem("tarball-member", message, "", shown(error.value), hint)) from None
+    return Unpacked(tuple(sorted(files)), size)
+
+
+def _paths(archive: Archive, limits: Limits) -> Iterator[tuple[str, Member]]:
+    names = Names()
+    for member in archive:
+        path = inner_path(member, limits.path)
+        if path:
+            names.add(path, member)
+            yield path, member
+
+
+def _write(
+    members: Iterator[tuple[str, Member]], archive: Archive, folder: Path, keep: Callable[[str], bool]
+) -> tuple[list[str], int]:
+    files: list[str] = []
+    size = 0
+    made = set[str]()
+    for path, member in members:
+        if member.is_folder or not keep(path):
+            continue
+        parent, _, name = path.rpartition("/")
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        target = os.path.join(folder, parent, name)
+        _write_file(target, archive.content())
+        os.utime(target, (member.modified, member.modified))
+        files.append(path)
+        size += member.size
+    return files, size
+
+
+def _write_file(target: str, pieces: Iterator[bytes]) -> None:
+    # Exclusive, so that a name that two checks saw differently still can't be written over or through.
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with open(descriptor, "wb") as file:
+        file.writelines(pieces)
+
+
+def _refused(problem: Problem) -> ConfigurationError:
+    return ConfigurationError([problem])

@@ -1,0 +1,56 @@
+"""HTML files on the disk: which ones a folder holds, and their octets.
+
+Never gives pages of packages, which belong to whoever publishes them, and never follows a link out of a folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cdnserve.errors import Problem
+from cdnserve.libraries.spec import FOLDER
+from cdnserve.libraries.wording import counted
+
+ENDINGS = (".html", ".htm")
+LARGEST = 32 * 2**20
+FORMAT = "XHTML is read by other rules than HTML, so its tags can't be told"
+_XHTML = (".xhtml", ".xht")
+
+
+def pages_below(folder: Path, root: Path) -> list[Path]:
+    """Give the pages of a folder and its folders, sorted, without dot-folders, `node_modules` and hosted libraries."""
+    libraries = os.path.realpath(root / FOLDER)
+    found: list[Path] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if _is_own(parent, name, libraries)]
+        found += (Path(parent, name) for name in files if name.lower().endswith(ENDINGS))
+    return sorted(found)
+
+
+def read_page_file(path: Path) -> bytes | Problem:
+    """Read a page's octets, or say why it is none that can be read."""
+    name = str(path)
+    if path.suffix.lower() in _XHTML:
+        return Problem("page-format", FORMAT, name)
+    # Opening a FIFO would wait for ever.
+    if not path.is_file():
+        message = "it is neither a file nor a folder" if path.exists() else "there is no such page"
+        return Problem("page-missing", message, name)
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        return Problem("page-missing", f"the page can't be read: {error.strerror}", name)
+    return data if len(data) <= LARGEST else too_large(name)
+
+
+def too_large(name: str) -> Problem:
+    """Say that a page is too large."""
+    return Problem("page-too-large", f"the page is larger than {counted(LARGEST)}", name)
+
+
+def _is_own(parent: str, name: str, libraries: str) -> bool:
+    if name.startswith(".") or name == "node_modules":
+        return False
+    return os.path.realpath(os.path.join(parent, name)) != libraries

@@ -1,0 +1,378 @@
+"""`cdnserve migrate`, against a registry on loopback."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.processes import bare, run_on_terminal
+from tests.libraries.registry import LocalRegistry, packed, serving
+
+SCRIPT = "window.hello = 1;\n"
+MODULE = "export const word = 'hello';\n"
+SITE = "https://cdn.example.com"
+RULE = '\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"\n'
+
+
+def described(name: str, **fields: object) -> str:
+    return json.dumps({"name": name, **fields})
+
+
+def hashed(text: str, algorithm: str = "sha384") -> str:
+    return f"{algorithm}-{base64.b64encode(hashlib.new(algorithm, text.encode()).digest()).decode()}"
+
+
+FONT = "@font-face { font-family: 'Lora'; src: url(./files/lora.woff2) }\n"
+HELLO = {"package.json": described("hello", main="main.js"), "main.js": SCRIPT, "dist/hello.js": SCRIPT}
+PACKAGES = {
+    "hello": ("1.2.0", HELLO),
+    "words": ("2.0.0", {"package.json": described("words", module="m.js"), "m.js": MODULE}),
+    "deep": (
+        "3.0.0",
+        {
+            "package.json": described("deep"),
+            "a.js": "import './b.js'; import('./c.js'); export {}\n",
+            "b.js": MODULE,
+            "c.js": MODULE,
+            "d.js": MODULE,
+        },
+    ),
+    "needy": ("1.0.0", {"package.json": described("needy", module="m.js"), "m.js": "import 'hello'; export {}\n"}),
+    "@fontsource/lora": (
+        "5.0.0",
+        {"package.json": described("@fontsource/lora"), "400.css": FONT, "700.css": FONT, "files/lora.woff2": "wOF2"},
+    ),
+}
+
+
+@pytest.fixture
+def registry() -> Iterator[LocalRegistry]:
+    """A registry with a script, two modules and a font."""
+    with serving() as running:
+        for name, (version, files) in PACKAGES.items():
+            running.publish(name, version, packed(files))
+        yield running
+
+
+@pytest.fixture
+def listed(root: Path) -> Path:
+    """The root with a rule for libraries."""
+    manifest = root / "manifest.toml"
+    manifest.write_text(manifest.read_text() + RULE)
+    return root
+
+
+def page(listed: Path, body: str, name: str = "page.html") -> Path:
+    file = listed.parent / name
+    file.write_bytes(body.encode())
+    return file
+
+
+def tag(path: str, text: str) -> str:
+    return f'"{SITE}/npm/{path}" integrity="{hashed(text)}" crossorigin="anonymous"'
+
+
+def test_a_page_is_migrated(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(
+        listed,
+        "\ufeff<!doctype html>\r\n"
+        '<link rel=stylesheet href="https://fonts.googleapis.com/css2?family=Lora:wght@400;700">\r\n'
+        '<script src="https://cdn.jsdelivr.net/npm/hello@^1/dist/hello.min.js"></script> \r\n'
+        '<script src="https://unpkg.com/hello"></script>\t\r\n'
+        '<script src="https://cdnjs.cloudflare.com/ajax/libs/hello/1.2.0/hello.js"></script>\r\n'
+        '<script type=module src="https://esm.sh/words@2"></script>é',
+    )
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert (
+        "\ufeff<!doctype html>\r\n"
+        f"<link rel=stylesheet href={tag('@fontsource/lora@5.0.0/400.css', FONT)}>\r\n"
+        f"<link rel=stylesheet href={tag('@fontsource/lora@5.0.0/700.css', FONT)}>\r\n"
+        f"<script src={tag('hello@1.2.0/dist/hello.js', SCRIPT)}></script> \r\n"
+        f"<script src={tag('hello@1.2.0/main.js', SCRIPT)}></script>\t\r\n"
+        f"<script src={tag('hello@1.2.0/dist/hello.js', SCRIPT)}></script>\r\n"
+        f"<script type=module src={tag('words@2.0.0/m.js', MODULE)}></script>é"
+    ) == file.read_bytes().decode()
+    assert (listed / "npm/hello@1.2.0/main.js").is_file()
+    assert 'hello = "1.2.0"' in (listed / "manifest.toml").read_text()
+    assert "5 addresses moved in 1 of 1 page, 0 left\n" in result.stdout
+    assert "page.html:3: moved https://cdn.jsdelivr.net/npm/hello@^1/dist/hello.min.js -> " in result.stdout
+    assert "jsDelivr made dist/hello.min.js itself" in result.stdout
+
+
+def test_a_second_run_changes_nothing(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, "<script src='https://unpkg.com/hello'></script>")
+    run("migrate", "page.html", "--registry", registry.url)
+    before = (file.read_bytes(), file.stat().st_mtime_ns, (listed / "manifest.toml").read_bytes())
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "0 addresses moved in 0 of 1 page, 0 left\n") == (result.exit_code, result.stdout)
+    assert before == (file.read_bytes(), file.stat().st_mtime_ns, (listed / "manifest.toml").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        pytest.param("<script src=https://cdn.jsdelivr.net/gh/a/b@1/c.js></script>", "GitHub", id="not npm's"),
+        pytest.param("<script src=https://unpkg.com/none></script>", "the registry has no none", id="no such package"),
+        pytest.param("<script src=https://unpkg.com/hello@9></script>", "the registry has no hello@9", id="no version"),
+        pytest.param("<script src=https://unpkg.com/.x></script>", "can't have a package", id="no name of npm's"),
+        pytest.param(
+            "<script src=https://unpkg.com/hello/x.js></script>", "has no x.js (hello@1.2.0)", id="no such file"
+        ),
+        pytest.param("<script type=module src=https://esm.sh/needy></script>", "imports hello", id="a bare import"),
+        pytest.param(
+            f"<script src=https://unpkg.com/hello integrity='{hashed('other')}'></script>",
+            "its integrity is not that of npm's file",
+            id="other bytes than npm's",
+        ),
+        pytest.param("<script>import('https://esm.sh/words')</script>", "script's own text", id="in a script"),
+        pytest.param(
+            '<script src="https://fonts.googleapis.com/css2?family=Lora:wght@400;700"></script>',
+            "loaded as something else",
+            id="fonts as a script",
+        ),
+        pytest.param(
+            '<link rel=stylesheet href="https://fonts.googleapis.com/css2?family=Lora:wght@900">',
+            "has no 900.css",
+            id="a weight that the font lacks",
+        ),
+    ],
+)
+def test_what_has_no_counterpart_is_listed_and_left(
+    run: Run, listed: Path, registry: LocalRegistry, html: str, reason: str
+) -> None:
+    file = page(listed, f"<p>\n{html}\n")
+    before = (listed / "manifest.toml").read_bytes()
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert result.stderr.startswith("page.html:2: left https://")
+    assert reason in result.stderr
+    assert "0 addresses moved in 0 of 1 page, 1 left\n" == result.stdout
+    assert f"<p>\n{html}\n" == file.read_text()
+    assert before == (listed / "manifest.toml").read_bytes()
+    assert not (listed / "npm").exists()
+
+
+def test_what_can_be_moved_is_moved_though_something_is_left(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, "<script src=https://unpkg.com/hello></script><script src=https://unpkg.com/none></script>")
+    assert 1 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert f"{SITE}/npm/hello@1.2.0/main.js" in file.read_text()
+    assert "https://unpkg.com/none" in file.read_text()
+
+
+def test_integrity_that_is_npms_is_kept(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    known = hashed(SCRIPT, "sha512")
+    file = page(listed, f'<script integrity="{known}" src="https://unpkg.com/hello@1.2.0" crossorigin></script>')
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    expected = f'<script integrity="{known}" src="{SITE}/npm/hello@1.2.0/main.js" crossorigin></script>'
+    assert expected == file.read_text()
+
+
+def test_an_import_map_is_migrated_and_knows_what_modules_import(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    imports = {"hello": "https://unpkg.com/hello@1.2.0/main.js", "needy": "https://esm.sh/needy"}
+    file = page(listed, f"<script type=importmap>{json.dumps({'imports': imports})}</script>")
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    found = json.loads(file.read_text().partition(">")[2].rpartition("</script>")[0])
+    urls = {"hello": f"{SITE}/npm/hello@1.2.0/main.js", "needy": f"{SITE}/npm/needy@1.0.0/m.js"}
+    assert urls == found["imports"]
+    assert {urls["hello"]: hashed(SCRIPT), urls["needy"]: hashed("import 'hello'; export {}\n")} == found["integrity"]
+
+
+def test_hints_are_told_to_be_needed_no_more(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    hints = "<link rel=preconnect href=https://unpkg.com><link rel=dns-prefetch href=//esm.sh>"
+    file = page(
+        listed, f"{hints}<script src=https://unpkg.com/hello></script><script src=https://esm.sh/needy></script>"
+    )
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert "unneeded https://unpkg.com: nothing is loaded from there any more" in result.stdout
+    assert "needed //esm.sh: something of this CDN is left" in result.stdout
+    assert file.read_text().startswith(hints)
+
+
+def test_a_dry_run_prints_a_diff_and_changes_nothing(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, "<p>\n<script src=https://unpkg.com/hello></script>\n")
+    before = (file.read_bytes(), (listed / "manifest.toml").read_bytes())
+    result = run("migrate", "--dry-run", "page.html", "--registry", registry.url)
+    assert 0 == result.exit_code
+    assert [
+        "--- a/page.html",
+        "+++ b/page.html",
+        "@@ -1,2 +1,2 @@",
+        " <p>",
+        "-<script src=https://unpkg.com/hello></script>",
+        f'+<script src={SITE}/npm/hello@1.2.0/main.js integrity="{hashed(SCRIPT)}" crossorigin="anonymous"></script>',
+    ] == result.stdout.splitlines()
+    assert "would add hello@1.2.0\n1 address would be moved in 1 of 1 page, 0 left\n" == result.stderr
+    assert before == (file.read_bytes(), (listed / "manifest.toml").read_bytes())
+    assert not (listed / "npm").exists()
+    assert not (listed / "manifest.lock").exists()
+
+
+def test_a_dry_run_says_what_else_changes_and_keeps_tabs(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(
+        listed,
+        "\t<link rel=preconnect href=https://esm.sh>\n\t<script type=module src=https://esm.sh/words></script>\n",
+    )
+    result = run("migrate", "--dry-run", "page.html", "--registry", registry.url)
+    assert "-\t<script type=module src=https://esm.sh/words></script>" in result.stdout.splitlines()
+    assert "page.html:1: unneeded https://esm.sh: nothing is loaded from there any more" in result.stderr
+    assert "(the package's own module, where esm.sh has one that it made of it)" in result.stderr
+
+
+def imported(file: Path) -> dict[str, dict[str, str]]:
+    """Give the import map that a page begins with."""
+    found: dict[str, dict[str, str]] = json.loads(file.read_text().partition(">")[2].partition("</script>")[0])
+    return found
+
+
+def test_an_import_map_lists_all_that_loads_with_a_module(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, '<script type=importmap>{"imports": {"deep": "https://unpkg.com/deep@3/a.js"}}</script>')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 0 == result.exit_code
+    assert "cdnserve importmap" not in result.stdout
+    folder = f"{SITE}/npm/deep@3.0.0"
+    assert [f"{folder}/{name}.js" for name in "abc"] == list(imported(file)["integrity"])
+
+
+def test_a_prefix_lists_what_the_page_imports_by_it(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    table = '<script type=importmap>{"imports": {"deep/": "https://unpkg.com/deep@3/"}}</script>'
+    file = page(listed, f"{table}<script type=module>import 'deep/a.js'; import 'deep/none.js'</script>")
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    folder = f"{SITE}/npm/deep@3.0.0"
+    assert {"deep/": f"{folder}/"} == imported(file)["imports"]
+    assert [f"{folder}/{name}.js" for name in "abc"] == list(imported(file)["integrity"])
+    # The audit looks at the same modules: one that is not there is all that it finds.
+    assert ["[not-public]"] == [word for word in run("audit", "page.html").stdout.split() if word.startswith("[")]
+
+
+def test_a_prefix_that_nobody_knows_the_modules_of_is_remarked(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    table = '<script type=importmap>{"imports": {"deep/": "https://unpkg.com/deep@3/"}}</script>'
+    file = page(listed, f"{table}<script type=module src=app.js></script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, {"imports"}) == (result.exit_code, set(imported(file)))
+    assert "cdnserve importmap lists those that you name" in result.stdout
+
+
+def test_what_is_there_without_scripts_is_migrated(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    url = "https://fonts.googleapis.com/css2?family=Lora"
+    file = page(
+        listed,
+        f'<head><link rel=preload as=style href="{url}"><noscript><link rel=stylesheet href="{url}"></noscript>'
+        f'<body><noscript><link rel=stylesheet href="{url}"></noscript>',
+    )
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert 3 == file.read_text().count(tag("@fontsource/lora@5.0.0/400.css", FONT))
+    assert "googleapis" not in file.read_text()
+
+
+def test_with_json_everything_is_an_object(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<script src=https://unpkg.com/hello></script>\n<script src=https://unpkg.com/none></script>")
+    result = run("migrate", "page.html", "--json", "--registry", registry.url)
+    found = json.loads(result.stdout)
+    assert 1 == result.exit_code
+    assert ["hello@1.2.0"] == found["libraries"]
+    assert ["npm/hello@1.2.0"] == [one["folder"] for one in found["added"]]
+    (one,) = found["pages"]
+    assert ("page.html", True) == (one["path"], one["changed"])
+    moved, left = one["references"]
+    assert (1, "moved", [f"{SITE}/npm/hello@1.2.0/main.js"]) == (moved["line"], moved["fate"], moved["to"])
+    assert (2, "left", []) == (left["line"], left["fate"], left["to"])
+    assert "the registry has no none" in left["remark"]
+
+
+def test_without_a_rule_nothing_is_changed(run: Run, root: Path, registry: LocalRegistry) -> None:
+    file = page(root, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "npm/hello@1.2.0/main.js: no rule publishes this file" in result.stderr
+    assert 'path = "npm/**"' in result.stderr.replace("\\n", "\n")
+    assert "https://unpkg.com/hello" in file.read_text()
+    assert not (root / "npm").exists()
+
+
+def test_a_rule_without_cors_is_a_problem(run: Run, root: Path, registry: LocalRegistry) -> None:
+    (root / "manifest.toml").write_text(f'schema = 1\n[site]\nurl = "{SITE}"\n[[publish]]\npath = "npm/**"\n')
+    page(root, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "manifest.toml:4: its rule has cors" in result.stderr
+
+
+def test_without_a_url_there_is_a_problem(run: Run, root: Path, registry: LocalRegistry) -> None:
+    (root / "manifest.toml").write_text(f"schema = 1{RULE}")
+    file = page(root, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "[migration-without-url]" in result.stderr
+    assert 0 == run("migrate", "page.html", "--url", "https://x.example/lib/", "--registry", registry.url).exit_code
+    assert 'src=https://x.example/lib/npm/hello@1.2.0/main.js integrity="sha384-' in file.read_text()
+
+
+def test_a_url_that_is_none_is_a_problem(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "page.html", "--url", "cdn.example.com", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "[site-url-invalid]" in result.stderr
+
+
+def test_one_page_that_can_not_be_read_keeps_all_from_changing(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, "<script src=https://unpkg.com/hello></script>")
+    page(listed, "x" * (8 * 2**20 + 1), "large.html")
+    result = run("migrate", "page.html", "large.html", "none.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "[page-missing]" in result.stderr
+    result = run("migrate", "page.html", "large.html", "--registry", registry.url)
+    assert "large.html: the page has more than 8,388,608 characters [page-too-large]" in result.stderr
+    assert "https://unpkg.com/hello" in file.read_text()
+    assert [] == registry.asked
+
+
+def test_a_registry_that_can_not_be_asked_is_a_problem(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "page.html", "--registry", f"{registry.url}x?y")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "[registry-address]" in result.stderr
+
+
+def test_files_that_the_manifest_does_not_keep_have_no_counterpart(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    manifest = listed / "manifest.toml"
+    manifest.write_text(manifest.read_text() + '[libraries]\nhello = { version = "1.2.0", files = ["dist/*"] }\n')
+    page(listed, "<script src=https://unpkg.com/hello@1.2.0/main.js></script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "has no main.js" in result.stderr
+
+
+def test_a_page_in_utf_16_keeps_its_encoding(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = listed.parent / "page.html"
+    file.write_bytes("\ufeff<p>é<script src=https://unpkg.com/hello></script>".encode("utf-16-le"))
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert file.read_bytes().decode("utf-16-le").startswith(f"\ufeff<p>é<script src={SITE}/npm/hello@1.2.0/main.js ")
+
+
+def test_octets_that_are_no_characters_are_kept(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = listed.parent / "page.html"
+    before = b"<meta charset=utf-8>\xff\xfe\xe9<script src=https://unpkg.com/hello></script>\x80\r"
+    file.write_bytes(before)
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    after = file.read_bytes()
+    assert after.startswith(b"<meta charset=utf-8>\xff\xfe\xe9<script src=https://cdn.example.com/npm/")
+    assert after.endswith(b"></script>\x80\r")
+
+
+def test_a_terminal_sees_colours(listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<script src=https://unpkg.com/hello></script>")
+    command = ("migrate", "--dry-run", "page.html", "--registry", registry.url)
+    status, written = run_on_terminal(*command, cwd=listed.parent, HOME=str(listed.parent))
+    assert 0 == status
+    assert "-<script src=https://unpkg.com/hello></script>" in bare(written).splitlines()

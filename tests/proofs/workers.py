@@ -1,0 +1,45 @@
+"""Which worker serves a connection, as the kernel knows it.
+
+Never asks the server.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from tests.contract.wire import Connection
+
+
+def workers(parent: int) -> set[int]:
+    """Give the worker processes of a server."""
+    tasks = Path(f"/proc/{parent}/task").iterdir()
+    children = {int(child) for task in tasks for child in (task / "children").read_text().split()}
+    return {child for child in children if b"spawn_main" in _command(child)}
+
+
+def holder(parent: int, connection: Connection) -> int:
+    """Give the worker that has the other end of a connection."""
+    ends = connection._socket.getsockname(), connection._socket.getpeername()
+    ours, theirs = (f":{port:04X}" for _, port in ends)
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (inode,) = [row[9] for row in rows if row[1].endswith(theirs) and row[2].endswith(ours)]
+    (found,) = [worker for worker in workers(parent) if f"socket:[{inode}]" in _links(worker)]
+    return found
+
+
+def _command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def _links(process: int) -> set[str]:
+    folder, found = f"/proc/{process}/fd", set()
+    with suppress(FileNotFoundError):  # it has ended
+        for name in os.listdir(folder):
+            with suppress(FileNotFoundError):  # it was closed a moment ago
+                found.add(os.readlink(f"{folder}/{name}"))
+    return found

@@ -1,0 +1,262 @@
+"""TLS: what is negotiated, renewal under way, and handshakes that hold nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import ssl
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from cdnserve.errors import ConfigurationError
+from cdnserve.server.limits import Limits
+from cdnserve.server.pair import Pair
+from cdnserve.server.settings import Settings
+from cdnserve.server.tls import Certificate, keep_renewing
+from tests.certificates import Identity, identity
+from tests.contract.wire import Connection, message
+from tests.server import tree
+from tests.server.conftest import Built
+from tests.server.connections import until
+from tests.server.scraping import admin_address, scrape, value
+from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, settings
+
+GET = message("GET", "/any/tiny.txt")
+
+
+def secure(place: Built, made: Identity, lane: str = "fast", limits: Limits | None = None) -> Settings:
+    """Give settings with a certificate."""
+    return replace(settings(place.root, place.state, lane, limits), pair=Pair(made.certificate, made.key))
+
+
+def unchecked() -> ssl.SSLContext:
+    """Give the context of a client that believes anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def serial(served: Served) -> int:
+    """Tell which certificate a new connection gets."""
+    with socket.create_connection(served.address, PATIENCE) as plain, unchecked().wrap_socket(plain) as client:
+        presented = client.getpeercert(binary_form=True)
+    assert presented
+    return x509.load_der_x509_certificate(presented).serial_number
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_small_and_large_come_whole(built: Built, tmp_path: Path, lane: str, workers: int) -> None:
+    """The fast lane can't use sendfile here."""
+    made = identity(tmp_path)
+    wanted = replace(secure(built, made, lane), workers=workers)
+    with serving(wanted, tmp_path / "log.txt") as served:
+        with Connection(served.address, PATIENCE, made.client()) as client:
+            for path, content in (("tiny.txt", tree.TINY), ("large.woff2", tree.LARGE), ("tiny.txt", tree.TINY)):
+                for _ in range(3):
+                    assert content == client.exchange(message("GET", f"/any/{path}")).body
+        served.terminate()
+        assert served.ended() == 0
+    assert "Traceback" not in served.told()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    """A certificate that stays."""
+    return identity(tmp_path_factory.mktemp("tls"))
+
+
+def test_what_is_negotiated(built: Built, made: Identity, tmp_path: Path) -> None:
+    """RFC 9325 §3.1.1, §4.2: TLS 1.2 with forward secrecy at the least."""
+    with serving(secure(built, made), tmp_path / "log.txt") as served:
+        found = []
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = made.client("h2", "http/1.1")
+            context.minimum_version = context.maximum_version = version
+            plain = socket.create_connection(served.address, PATIENCE)
+            with context.wrap_socket(plain, server_hostname="localhost") as client:
+                found.append((client.version(), client.selected_alpn_protocol()))
+                cipher = client.cipher()
+            assert cipher
+            assert {"GCM", "CHACHA20"} & set(cipher[0].replace("_", "-").split("-"))
+        assert [("TLSv1.2", "http/1.1"), ("TLSv1.3", "http/1.1")] == found
+        weak = made.client()
+        weak.maximum_version = ssl.TLSVersion.TLSv1_2
+        weak.set_ciphers("AES128-SHA:AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA")
+        with socket.create_connection(served.address, PATIENCE) as plain, pytest.raises(ssl.SSLError):
+            weak.wrap_socket(plain, server_hostname="localhost")
+        with Connection(served.address, PATIENCE, made.client()) as client:
+            assert client.exchange(GET).status == 200
+    assert "Traceback" not in served.told()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_renewed_certificate_is_for_new_connections(few: Built, tmp_path: Path, workers: int) -> None:
+    """As certbot does it: links that lead elsewhere; and SIGHUP does no harm."""
+    first, second = identity(tmp_path / "1"), identity(tmp_path / "2")
+    live = tmp_path / "live"
+    live.symlink_to("1")
+    wanted = replace(secure(few, first), workers=workers, pair=Pair(live / "certificate.pem", live / "key.pem"))
+    with serving(wanted, tmp_path / "log.txt") as served:
+        assert {first.serial} == {serial(served) for _ in range(10)}
+        with Connection(served.address, PATIENCE, first.client()) as old:
+            assert old.exchange(GET).status == 200
+            (tmp_path / "next").symlink_to("2")
+            (tmp_path / "next").rename(live)
+            served.process.send_signal(signal.SIGHUP)
+            assert eventually(lambda: {second.serial} == {serial(served) for _ in range(10)})
+            assert old.exchange(GET).status == 200
+        with Connection(served.address, PATIENCE, second.client()) as new:
+            assert new.exchange(GET).status == 200
+    # What workers tell goes where the command line leads it.
+    assert served.told().count("the new certificate is in use") == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_broken_pair_is_refused_and_the_old_one_goes_on(few: Built, tmp_path: Path, workers: int) -> None:
+    first, other = identity(tmp_path / "1"), identity(tmp_path / "2")
+    with serving(replace(secure(few, first), workers=workers), tmp_path / "log.txt") as served:
+        other.key.rename(first.key)
+        assert eventually(lambda: "the certificate before stays in use" in served.told())
+        assert served.told().count("[tls-pair-mismatch]") == 1
+        assert {first.serial} == {serial(served) for _ in range(10)}
+        other.certificate.rename(first.certificate)
+        assert eventually(lambda: {other.serial} == {serial(served) for _ in range(10)})
+    assert "Traceback" not in served.told()
+
+
+def _certificate(made: Identity) -> Certificate:
+    return Certificate(Pair(made.certificate, made.key), ["http/1.1"])
+
+
+def test_a_change_is_taken_up_once_it_has_settled(tmp_path: Path) -> None:
+    """Two files are seldom written at the same time."""
+    certificate = _certificate(identity(tmp_path))
+    before = certificate.context
+    assert not certificate.renew()
+    made = identity(tmp_path, lasts=timedelta(days=99))
+    assert [False, True, False] == [certificate.renew() for _ in range(3)]
+    assert certificate.context is not before
+    made.key.unlink()
+    assert not certificate.renew()
+    with pytest.raises(ConfigurationError, match="tls-file-unreadable"):
+        certificate.renew()
+    assert [False, False] == [certificate.renew() for _ in range(2)]
+    identity(tmp_path)
+    assert [False, True] == [certificate.renew() for _ in range(2)]
+
+
+def test_a_key_that_openssl_finds_too_weak(tmp_path: Path) -> None:
+    made = identity(tmp_path, weak=True)
+    with pytest.raises(ConfigurationError, match="tls-pair-refused"):
+        _certificate(made)
+
+
+def test_a_renewed_certificate_that_has_expired_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    certificate = _certificate(identity(tmp_path))
+    identity(tmp_path, starts=timedelta(days=-9), lasts=timedelta(days=1))
+
+    async def look() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(keep_renewing(certificate, stop, tells=True))
+        assert await until(lambda: bool(certificate.warnings))
+        stop.set()
+        await task
+
+    with caplog.at_level(logging.INFO, "cdnserve"):
+        asyncio.run(look())
+    assert ["tls-certificate-expired" in record.getMessage() for record in caplog.records] == [True, False]
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_slow_handshake_is_cut(built: Built, made: Identity, tmp_path: Path, lane: str) -> None:
+    """It counts among the connections, and the limit is that of a request's head."""
+    limits = Limits(head_seconds=2, connections=3)
+    with serving(secure(built, made, lane, limits), tmp_path / "log.txt") as served, ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(served.address, PATIENCE)) for _ in range(3)]
+        slow[0].sendall(b"\x16\x03\x01\x02\x00\x01")
+        with pytest.raises(OSError), Connection(served.address, PATIENCE, made.client()):  # noqa: PT011
+            pass
+        assert [b"", b"", b""] == [_end(client) for client in slow]
+        with Connection(served.address, PATIENCE, made.client()) as client:
+            assert client.exchange(GET).status == 200
+    assert "Traceback" not in served.told()
+
+
+def _end(client: socket.socket) -> bytes:
+    try:
+        return client.recv(100)
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_what_is_no_handshake_is_counted_and_harms_nobody(
+    built: Built, made: Identity, tmp_path: Path, lane: str
+) -> None:
+    with serving(replace(secure(built, made, lane), admin_port=0), tmp_path / "log.txt") as served:
+        for octets in (
+            GET,
+            os.urandom(200),
+            b"\x16\x03\x01\xff\xff" + bytes(70_000),
+            b"",
+            b"\x15\x03\x01\x00\x02\x02\x28",
+        ):
+            with socket.create_connection(served.address, PATIENCE) as client:
+                client.sendall(octets)
+                client.shutdown(socket.SHUT_WR)
+                while _end(client):
+                    pass
+        with Connection(served.address, PATIENCE, made.client()) as client:
+            assert client.exchange(GET).status == 200
+        accepted = value(scrape(admin_address(served)), "cdnserve_connections_accepted_total")
+        log = [line for line in served.told().splitlines() if not line.startswith("INFO")]
+    assert (6, []) == (accepted, log)
+
+
+def test_octets_behind_the_handshake_are_not_lost(built: Built, made: Identity, tmp_path: Path) -> None:
+    """A request in the same segment as the end of the handshake, many times, for there is a race to be lost."""
+    with serving(secure(built, made), tmp_path / "log.txt") as served:
+        for _ in range(200):
+            assert _in_one_segment(served.address, made) == 200
+
+
+def _in_one_segment(address: tuple[str, int], made: Identity) -> int:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = made.client().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(address, PATIENCE) as plain:
+        while True:
+            try:
+                client.do_handshake()
+            except ssl.SSLWantReadError:
+                plain.sendall(outgoing.read())
+                incoming.write(plain.recv(65536))
+            else:
+                break
+        client.write(GET)
+        plain.sendall(outgoing.read())
+        while True:
+            try:
+                return int(client.read(4096)[9:12])
+            except ssl.SSLWantReadError:
+                incoming.write(plain.recv(65536))
+
+
+def test_the_drain_ends_handshakes_and_finishes_responses(built: Built, made: Identity, tmp_path: Path) -> None:
+    with serving(secure(built, made), tmp_path / "log.txt") as served, ExitStack() as stack:
+        half = stack.enter_context(socket.create_connection(served.address, PATIENCE))
+        reader = stack.enter_context(Connection(served.address, PATIENCE, made.client()))
+        reader.send(message("GET", "/any/huge.woff2"))
+        served.terminate()
+        assert b"" == _end(half)
+        assert tree.HUGE == reader.receive().body
+        assert served.ended() == 0
+    assert "Traceback" not in served.told()
