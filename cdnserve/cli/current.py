@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdnserve.cli.progress import build_progress
 from cdnserve.release import Built, build
+from cdnserve.release.build import find_places
 from cdnserve.release.store import Store
 from cdnserve.server.settings import state_folder
 
@@ -21,6 +22,14 @@ def build_release(root: Path, state: str | None, *, locked: bool = False, despit
     """Build what has changed, with progress on a terminal; raise ConfigurationError with every problem."""
     with build_progress() as progress:
         return build(root, state_folder(root, state), locked=locked, despite_hold=despite_hold, progress=progress)
+
+
+def releases_folder(root: Path, state: str | None) -> Path:
+    """Give where releases are kept; raise ConfigurationError for a root that is not there, unless `state` is given."""
+    folder = state_folder(root, state)
+    if not state:
+        find_places(root, folder)
+    return folder
 
 
 def open_release(root: Path, state: str | None, built: Built) -> tuple[Store, Catalog]:

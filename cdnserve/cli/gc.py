@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command
+from cdnserve.cli.current import releases_folder
 from cdnserve.cli.options import json_option, root_argument, state_option
 from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.release.collecting import Collected, Wish, collect
-from cdnserve.server.settings import state_folder
 
 _NEWEST = 5
 
@@ -50,7 +50,7 @@ def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, 
     """
     wish = Wish(keep, float(grace), forget, dry_run)
     with build_progress() as progress:
-        done = collect(state_folder(root, state), wish, progress)
+        done = collect(releases_folder(root, state), wish, progress)
     if as_json:
         write_json(_as_object(done, wish))
         return

@@ -14,6 +14,7 @@ from cdnserve.cli.options import json_option, root_option
 from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.governing import MANIFEST
 
 
 @click.command(cls=Command)
@@ -56,7 +57,7 @@ def command(  # one for each option
         return
     report(told)
     if to_manifest:
-        click.echo(f'written to {root / "manifest.toml"}: cors = "{translation.policy.name}"')
+        click.echo(f'written to {root / MANIFEST}: cors = "{translation.policy.name}"')
         return
     write([[(line, "")] for line in text.rstrip("\n").split("\n")])
 

@@ -24,6 +24,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries import Added, add
 from cdnserve.libraries.own_pages import read_own_pages, write_own_pages
 from cdnserve.manifest import Manifest, Site, parse_manifest, read_manifest
+from cdnserve.manifest.governing import MANIFEST
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim"}
@@ -44,7 +45,7 @@ def command(targets: tuple[Path, ...], dry_run: bool, url: str, root: Path, regi
     with integrity and crossorigin; nothing else in the page is touched. The libraries are added from npm. What has
     no counterpart there is listed and left, and the exit status is 1.
     """
-    manifest = read_manifest(root / "manifest.toml")
+    manifest = read_manifest(root / MANIFEST)
     settings, site_url = library_settings(registry), _site_url(url, manifest)
     pages = read_own_pages(targets, root)
     with download_progress() as progress:
@@ -69,7 +70,7 @@ def _site_url(url: str, manifest: Manifest) -> str:
         return manifest.site.url
     message = "pages of other origins need a whole URL, and the manifest has none"
     hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
-    raise ConfigurationError([Problem("migration-without-url", message, "manifest.toml", hint=hint)])
+    raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])
 
 
 def _checked(url: str) -> Site:

@@ -13,19 +13,20 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command
+from cdnserve.cli.current import releases_folder
 from cdnserve.cli.options import json_option, root_argument, state_option
 from cdnserve.cli.terminal import Column, write_json, write_table
 from cdnserve.release.history import Entry, history
-from cdnserve.server.settings import state_folder
 
 _COLUMNS = (
     Column("release", is_number=True, style="bold"),
     Column("made"),
     Column("files", is_number=True),
     Column("octets", is_number=True),
-    Column("added", is_number=True, style="green"),
-    Column("removed", is_number=True, style="red"),
-    Column("changed", is_number=True, style="yellow"),
+    # Whole words would leave no room for the state on a terminal of 80 columns.
+    Column("+", is_number=True, style="green"),
+    Column("-", is_number=True, style="red"),
+    Column("~", is_number=True, style="yellow"),
     Column("state", style="cyan"),
 )
 
@@ -37,11 +38,11 @@ _COLUMNS = (
 def command(root: Path, state: str | None, as_json: bool) -> None:
     """List the releases of ROOT, the oldest first.
 
-    Each is compared with the one before it. On a terminal this is a table. In a pipe each release is one line of
-    fields with tabs between them: number, when it was made, files, their octets, added, removed and changed files,
-    state.
+    Each is compared with the one before it. On a terminal this is a table, with added (+), removed (-) and changed
+    (~) files. In a pipe each release is one line of fields with tabs between them: number, when it was made, files,
+    their octets, added, removed and changed files, state.
     """
-    entries = list(history(state_folder(root, state)))
+    entries = list(history(releases_folder(root, state)))
     if as_json:
         write_json({"releases": [_as_object(entry) for entry in entries], "problems": []})
     elif sys.stdout.isatty() and entries:

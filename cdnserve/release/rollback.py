@@ -93,5 +93,5 @@ def _not_there(store: Store, number: int) -> Problem:
         "release-missing",
         f"release {number} is not there",
         where=str(store.state),
-        hint=f"there are {there}" if there else "run cdnserve build",
+        hint=f"those that are there: {there}" if there else "run cdnserve build",
     )

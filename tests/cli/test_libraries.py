@@ -219,6 +219,12 @@ def test_what_two_requirements_stand_for_is_told_once(run: Run, listed: Path, be
     assert "hello@1.1.0  added beside 1.0.0\n" == run("update", "--registry", behind.url).stdout
 
 
+def test_what_was_written_by_hand_is_added(run: Run, listed: Path, behind: LocalRegistry) -> None:
+    manifest = listed / "manifest.toml"
+    manifest.write_text(manifest.read_text().replace('hello = "^1.0.0"', 'hello = ["1.0.0", "2.0.0"]'))
+    assert "hello@2.0.0  added\n" == run("update", "--registry", behind.url).stdout
+
+
 def test_an_update_can_be_tried(run: Run, listed: Path, behind: LocalRegistry) -> None:
     result = run("update", "hello", "--latest", "--prune", "--dry-run", "--registry", behind.url)
     assert result.stdout.splitlines() == [

@@ -51,9 +51,9 @@ def test_releases_as_json_name_the_paths(three: Run) -> None:
 
 def test_releases_on_a_terminal_are_a_table(three: Run, root: Path) -> None:
     three("rollback", "1")
-    status, written = run_on_terminal("releases", cwd=root.parent)
+    status, written = run_on_terminal("releases", cwd=root.parent, columns=80)
     lines = [line.split() for line in bare(written).splitlines() if line.strip()]
-    assert (0, ["release", "made", "files", "octets", "added", "removed", "changed", "state"]) == (status, lines[0])
+    assert (0, ["release", "made", "files", "octets", "+", "-", "~", "state"]) == (status, lines[0])
     assert ["current", "from"] == [lines[2][-1], lines[4][-1]]
 
 
@@ -146,6 +146,20 @@ def test_gc_warns_where_it_can_not_know(three: Run, root: Path) -> None:
 def test_gc_of_nothing_says_so(run: Run, root: Path) -> None:
     assert "0 releases removed\n0 stored files removed, 0 octets freed\n" == run("gc").stdout
     assert not (root / ".cdnserve").exists()
+
+
+@pytest.mark.parametrize("command", ["releases", "gc"])
+def test_a_root_that_is_not_there_is_told(run: Run, command: str) -> None:
+    result = run(command, "mistyped")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "[root-missing]" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["releases", "gc"])
+def test_releases_elsewhere_need_no_root(three: Run, root: Path, command: str) -> None:
+    result = three(command, "mistyped", "--state", str(root / ".cdnserve"))
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert "" != result.stdout
 
 
 @pytest.mark.parametrize("arguments", [("gc", "--keep", "0"), ("gc", "--grace", "-1"), ("rollback", "one")])

@@ -53,10 +53,12 @@ def root(place: Path, registry: LocalRegistry) -> Path:
 
 _A = "sha384-" + "A" * 64
 ARRIVING = {
-    "manifest.toml": b'schema = 1\n\n[[publish]]\npath = ["npm/**", "app/**"]\n',
+    "manifest.toml": b'schema = 1\n\n[[publish]]\npath = ["npm/**", "app/**", "fonts/**", "top.js"]\n',
     "manifest.lock": render_lock(Lock({"z@1.0.0": LockedLibrary("sha512-" + "A" * 86 + "==")})),
     "app/a.js": b"new",
     "app/1/b.js": b"b",
+    "fonts/1/f.woff2": b"f",
+    "top.js": b"t",
     "npm/z@1.0.0/d/z.js": b"z",
 }
 

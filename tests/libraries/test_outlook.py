@@ -86,6 +86,17 @@ def test_what_was_written_by_hand_is_fetched(root: Path, registry: LocalRegistry
     assert {"x@1.0.0", "x@2.0.0"} == _hosted(root)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_is_deprecated_is_warned_of(
+    root: Path, registry: LocalRegistry, settings: Settings, dry_run: bool
+) -> None:
+    _publish(registry, "1.1.0", deprecated="use y")
+    with (root / "manifest.toml").open("a") as manifest:
+        manifest.write('\n[libraries]\nx = "1.1.0"\n')
+    updated = update(root, [], settings, manner=Manner(dry_run=dry_run))
+    assert [("version-deprecated", "use y")] == [(one.reference, one.value) for one in updated.warnings]
+
+
 def test_the_globs_of_the_manifest_hold(root: Path, registry: LocalRegistry, settings: Settings) -> None:
     with (root / "manifest.toml").open("a") as manifest:
         manifest.write('\n[libraries]\nx = { version = "^1", files = ["*.css", "a.*"] }\n')

@@ -163,4 +163,4 @@ def _is_ours(root: Path, path: object) -> bool:
     if any(part in ("", ".", "..") for part in parts) or (parts[0] != FOLDER and is_unlisted(path)):
         return False
     parent = os.path.dirname(path)
-    return os.path.realpath(root / parent) == os.path.join(os.path.realpath(root), parent)
+    return os.path.realpath(root / parent) == str(Path(os.path.realpath(root), parent))

@@ -251,3 +251,65 @@ def test_what_the_disk_refuses_is_a_problem(root: Path, error: OSError, where: s
     (problem,) = raised.value.problems
     assert ("library-not-written", where or str(root)) == (problem.reference, problem.where)
     assert message in problem.message
+
+
+def _one(folder: Path, text: str) -> Path:
+    place = folder / f"ready-{text}"
+    place.write_text(text)
+    return place
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["with hard links", "on a file system without hard links"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_files_are_put_anywhere_below_the_root(
+    root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool, kept: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    (root / "app").mkdir()
+    (root / "app" / "a.js").write_text("old")
+    before = _public(root)
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    with Changes(root, folder) as changes:
+        changes.put({"app/a.js": _one(folder, "new"), "fonts/1/b.woff2": _one(folder, "font")}, ["app/a.js"])
+        if kept:
+            changes.keep()
+    after = before | {"app/a.js": b"new", "fonts/1/b.woff2": b"font"}
+    assert (after if kept else before) == _public(root)
+    assert kept == (root / "fonts").exists()
+    assert not is_pending(folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        pytest.param("app/a.js", "app/a.js", id="where a file has come to lie"),
+        pytest.param("linked/a.js", "linked", id="behind a link"),
+        pytest.param("app/a.js/b.js", "app/a.js", id="below a file"),
+    ],
+)
+def test_files_are_put_nowhere_else(root: Path, folder: Path, tmp_path: Path, place: str, where: str) -> None:
+    (root / "app").mkdir()
+    (root / "app" / "a.js").write_text("old")
+    (tmp_path / "outside").mkdir()
+    (root / "linked").symlink_to(tmp_path / "outside")
+    before = _public(root)
+    with pytest.raises(ConfigurationError) as raised, Changes(root, folder) as changes:
+        changes.put({"b.js": _one(folder, "b"), place: _one(folder, "new")}, [])
+    assert [("import-place", where)] == [(problem.reference, problem.where) for problem in raised.value.problems]
+    assert before == _public(root)
+    assert [] == os.listdir(tmp_path / "outside")
+    assert not is_pending(folder)
+
+
+def test_what_can_not_be_put_aside_is_not_replaced(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (root / "a.js").write_text("old")
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(OSError, match="No space"), Changes(root, folder) as changes:
+        changes.put({"a.js": _one(folder, "new")}, ["a.js"])
+    assert "old" == (root / "a.js").read_text()
