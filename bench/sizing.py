@@ -58,7 +58,7 @@ def make_root(root: Path, assets: int) -> Path:
 def serving(root: Path) -> Iterator[tuple[int, int]]:
     """Serve a root; give the process and its port."""
     command = [sys.executable, "-m", "cdnserve", "serve", str(root), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=HERE) as server:
         port = int((server.stdout or sys.stdin).readline().rpartition(":")[2])
         try:
             yield server.pid, port

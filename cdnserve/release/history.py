@@ -42,7 +42,7 @@ def history(state: Path) -> Iterator[Entry]:
     left = hold.left if hold and hold.number == current else None
     before: Catalog | None = None
     for number in store.numbers():
-        made = _made(store, number)
+        made = store.made(number)
         try:
             catalog = store.read(number)
         except ConfigurationError as error:
@@ -52,10 +52,3 @@ def history(state: Path) -> Iterator[Entry]:
         differences = compare(before, catalog)
         yield Entry(number, made, number == current, number == left, len(catalog.assets), octets, differences)
         before = catalog
-
-
-def _made(store: Store, number: int) -> float:
-    try:
-        return store.catalog(number).stat().st_mtime
-    except OSError:  # somebody removed it a moment ago, which reading it tells
-        return 0.0

@@ -125,6 +125,13 @@ class Store:
         """Give the file that holds a release's catalog."""
         return self.state / "releases" / f"{number}.cat"
 
+    def made(self, number: int) -> float:
+        """Give when a release was made, in seconds since 1970; 0 if somebody removed it a moment ago."""
+        try:
+            return self.catalog(number).stat().st_mtime
+        except OSError:
+            return 0.0
+
     def _names(self, folder: str) -> list[str]:
         path = self.state / folder
         try:

@@ -63,8 +63,9 @@ def run(settings: Settings, on_listening: Callable[[str], None], telling: Tellin
         address = _address(settings, listener)
 
         def on_started() -> None:
-            _tell_start(settings, post, address)
+            # First, so that also who reads stdout and the log as one begins with it.
             on_listening(address)
+            _tell_start(settings, post, address)
             settings.notices.ready()
 
         if settings.workers > 1:

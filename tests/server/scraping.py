@@ -11,7 +11,7 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
 from tests.contract.wire import Connection, Response, message
-from tests.server.serving import Served
+from tests.server.serving import Served, eventually
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -19,8 +19,11 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def admin_address(served: Served) -> tuple[str, int]:
     """Read from the log where the admin port is."""
-    found = re.search(r"health and metrics are on http://(127\.0\.0\.1):(\d+)", served.told())
-    assert found, served.told()
+    written = re.compile(r"health and metrics are on http://(127\.0\.0\.1):(\d+)\n")
+    # It comes after the address for everybody.
+    assert eventually(lambda: bool(written.search(served.told()))), served.told()
+    found = written.search(served.told())
+    assert found
     return found[1], int(found[2])
 
 

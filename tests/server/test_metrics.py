@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cdnserve.release import Store
 from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
@@ -70,7 +71,7 @@ def test_responses_are_counted(asked: tuple[Served, str]) -> None:
 
 def test_what_cors_decides_is_counted(asked: tuple[Served, str]) -> None:
     served, _ = asked
-    refused = ("cdnserve_cors_refusals_total", {"policy": "partners"})
+    refused = ("cdnserve_cors_refusals_total", {"rule": "2", "policy": "partners"})
     for fields in ([OURS], [STRANGE], [STRANGE], []):
         assert served.get("/partners/tiny.txt", *fields).status == 200
     for path, origin, status in (
@@ -105,6 +106,8 @@ def test_the_release_and_its_builds(few: Built, tmp_path: Path) -> None:
         after = _seen(served, ("cdnserve_release_number", 2), ("cdnserve_workers_behind", 0), made)
         loaded = "cdnserve_release_loaded_timestamp_seconds"
         assert value(after, loaded) > value(before, loaded) > 1.7e9
+        date = "cdnserve_release_made_timestamp_seconds"
+        assert value(after, date) == Store(few.state).catalog(2).stat().st_mtime > value(before, date)
         assert value(after, "cdnserve_builds_total", outcome="made") == 1
         assert value(after, "cdnserve_build_failing") == 0
         (few.root / "manifest.toml").write_text("schema = 9\n")

@@ -38,8 +38,8 @@ _BY_WORKERS = (
     _Counted(
         "origin_refusals",
         "cdnserve_cors_refusals",
-        "Responses to actual requests of an origin that the policy does not allow.",
-        ("policy",),
+        "Responses to actual requests of an origin that the rule's policy does not allow.",
+        ("rule", "policy"),
     ),
     _Counted("accepted", "cdnserve_connections_accepted", "Connections accepted."),
     _Counted("refused", "cdnserve_connections_refused", "Connections refused because there were too many."),
@@ -111,6 +111,7 @@ def _release(workers: list[dict[Key, float]]) -> Iterator[Metric]:
     number, loaded = newest.get(("release",), 0), newest.get(("loaded",), 0)
     behind = sum(worker[("release",)] != number for worker in running)
     yield _gauge("cdnserve_release_number", "The release that is served.", number)
+    yield _gauge("cdnserve_release_made_timestamp_seconds", "When it was made.", newest.get(("made",), 0))
     yield _gauge("cdnserve_release_loaded_timestamp_seconds", "When it was taken up.", loaded)
     yield _gauge("cdnserve_workers_behind", "Workers that serve another release.", behind)
 

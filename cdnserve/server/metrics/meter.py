@@ -58,7 +58,7 @@ class Meter:
         self._last_seconds = 0.0
         self._accepted, self._refused = block.cell("accepted"), block.cell("refused")
         self._active, self._idle = block.cell("connections", "active"), block.cell("connections", "idle")
-        self._number, self._loaded = block.cell("release"), block.cell("loaded")
+        self._number, self._made, self._loaded = (block.cell(name) for name in ("release", "made", "loaded"))
         self.connections: Callable[[], Sequence[bool]] = tuple
         self._values[block.cell("pid")] = os.getpid()
 
@@ -70,8 +70,8 @@ class Meter:
             found.append((cell("octets", policy, coding), octets))
         if outcome.preflight:
             found.append((cell("preflights", policy, outcome.preflight), 1))
-        if outcome.origin_refused:
-            found.append((cell("origin_refusals", policy), 1))
+        if outcome.refused_by:
+            found.append((cell("origin_refusals", outcome.refused_by, policy), 1))
         return tuple(found)
 
     def add(self, tally: Tally, times: int = 1) -> None:
@@ -100,7 +100,9 @@ class Meter:
         """Note the release that is served, now and after each swap."""
 
         def note() -> None:
-            self._values[self._number], self._values[self._loaded] = live.origin.catalog.number, time.time()
+            number = live.origin.catalog.number
+            self._values[self._number], self._values[self._made] = number, live.store.made(number)
+            self._values[self._loaded] = time.time()
 
         note()
         live.on_swap(note)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from cdnserve.origin import Origin, Reply, Request
+from cdnserve.origin.compiled import PublishRule
 from cdnserve.origin.paths import NoPath
 
 NONE = "-"
@@ -17,31 +18,34 @@ NONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is counted of one response; `preflight` is empty unless the request was one."""
+    """What is counted of one response; `preflight` is empty unless the request was one.
+
+    `refused_by` is the number of the rule, from 1 in the order of the manifest, that does not let the origin read.
+    """
 
     status: int
     policy: str = NONE
     coding: str = NONE
     preflight: str = ""
-    origin_refused: bool = False
+    refused_by: str = ""
 
 
 def outcome(request: Request, reply: Reply, origin: Origin) -> Outcome:
     """Tell what is counted of a reply, whichever lane gives it."""
-    policy = _policy(request, origin)
+    rule = _rule(request, origin)
+    policy = rule.policy.name if rule else NONE
     if request.method == "OPTIONS" and request.value(b"access-control-request-method") is not None:
         allowed = reply.header(b"access-control-allow-methods") is not None
         if allowed or reply.status == HTTPStatus.FORBIDDEN:
             return Outcome(reply.status, policy, NONE, "allowed" if allowed else "refused")
-    refused = (
-        policy != NONE and request.value(b"origin") is not None and reply.header(b"access-control-allow-origin") is None
-    )
-    return Outcome(reply.status, policy, _coding(reply), origin_refused=refused)
+    refused = request.value(b"origin") is not None and reply.header(b"access-control-allow-origin") is None
+    number = str(origin.rules.index(rule) + 1) if rule and refused else ""
+    return Outcome(reply.status, policy, _coding(reply), refused_by=number)
 
 
-def _policy(request: Request, origin: Origin) -> str:
+def _rule(request: Request, origin: Origin) -> PublishRule | None:
     found = origin.locate(request.raw_path)
-    return NONE if isinstance(found, NoPath) or found.rule is None else found.rule.policy.name
+    return None if isinstance(found, NoPath) else found.rule
 
 
 def _coding(reply: Reply) -> str:

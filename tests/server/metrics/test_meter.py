@@ -29,7 +29,7 @@ def test_a_tally_is_all_that_a_response_adds() -> None:
     board, meter = make()
     meter.add(meter.tally("fast", Outcome(200, "any", "br"), 100), 3)
     meter.add(meter.tally("asgi", Outcome(403, "partners", preflight="refused"), 0))
-    meter.add(meter.tally("asgi", Outcome(200, "partners", "identity", origin_refused=True), 7))
+    meter.add(meter.tally("asgi", Outcome(200, "partners", "identity", refused_by="2"), 7))
     assert {
         ("200", "any", "br", "fast"): 3,
         ("403", "partners", "-", "asgi"): 1,
@@ -37,7 +37,7 @@ def test_a_tally_is_all_that_a_response_adds() -> None:
     } == rows(board, "responses")
     assert {("any", "br"): 300, ("partners", "identity"): 7} == rows(board, "octets")
     assert {("partners", "refused"): 1} == rows(board, "preflights")
-    assert {("partners",): 1} == rows(board, "origin_refusals")
+    assert {("2", "partners"): 1} == rows(board, "origin_refusals")
 
 
 def test_prepared_answers_are_on_the_board_when_settled() -> None:
