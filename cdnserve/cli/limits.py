@@ -6,14 +6,11 @@ Never knows a default of its own: `server.limits` has them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
+from cdnserve.cli.options import Decorated, setting
 from cdnserve.server.limits import Limits
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _SIZE = re.compile(r"([0-9]{1,15})\s*(?:([KMG])i?B?)?", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -58,15 +55,12 @@ def limit_options(command: Decorated) -> Decorated:
     for flag, name, meaning in reversed(_OPTIONS):
         default = getattr(_DEFAULTS, name)
         in_octets = name in _IN_OCTETS
-        command = click.option(
+        command = setting(
             flag,
             name,
             type=size if in_octets else click.IntRange(1, 1_000_000),
             metavar="SIZE" if in_octets else "NUMBER",
             default=written(default) if in_octets else default,
-            show_default=True,
-            show_envvar=True,
-            envvar=f"CDNSERVE_{flag.removeprefix('--').replace('-', '_').upper()}",
             help=meaning,
         )(command)
     return command

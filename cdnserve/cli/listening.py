@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import click
 
-from cdnserve.cli.limits import Decorated
+from cdnserve.cli.options import Decorated, setting
 from cdnserve.server.notices import read_notices
 from cdnserve.server.pair import Pair
 from cdnserve.server.proxies import Proxies, trusted
@@ -36,49 +36,41 @@ def _mode(_: click.Context, __: click.Parameter, text: str) -> int:
     raise click.BadParameter(f"{text!r} is no mode such as 660")
 
 
-def _option(*names: str, **more: Any) -> Any:  # noqa: ANN401 # as click's own
-    variable = f"CDNSERVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
-    return click.option(*names, envvar=variable, show_envvar=True, **more)
-
-
 _OPTIONS = (
-    _option("--uds", type=_PATH, metavar="PATH", help="A Unix socket to listen on, instead of a port."),
-    _option(
+    setting("--uds", type=_PATH, metavar="PATH", help="A Unix socket to listen on, instead of a port."),
+    setting(
         "--uds-mode",
         default="660",
         callback=_mode,
         metavar="MODE",
-        show_default=True,
         help="Who may connect to it, as chmod takes it.",
     ),
-    _option(
+    setting(
         "--fd",
         type=click.IntRange(0, 1_000_000),
         metavar="NUMBER",
         show_default="what systemd passes",
         help="A listening socket that is open already.",
     ),
-    _option("--tls-cert", type=_PATH, metavar="FILE", help="Serve over TLS, with this certificate chain in PEM."),
-    _option(
+    setting("--tls-cert", type=_PATH, metavar="FILE", help="Serve over TLS, with this certificate chain in PEM."),
+    setting(
         "--tls-key",
         type=_PATH,
         metavar="FILE",
         show_default="the file of the certificate",
         help=f"Its private key; {PASSWORD} opens an encrypted one.",
     ),
-    _option(
+    setting(
         "--http2/--no-http2",
         default=False,
-        show_default=True,
         help="HTTP/2 over TLS, beside HTTP/1.1. Experimental, as it is in uvicorn.",
     ),
-    _option(
+    setting(
         "--proxy-headers/--no-proxy-headers",
         default=False,
-        show_default=True,
         help="Take the client's address in the access log from X-Forwarded-For.",
     ),
-    _option(
+    setting(
         "--trusted-proxies",
         default="",
         callback=_proxies,

@@ -9,46 +9,35 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.limits import Decorated
 from cdnserve.cli.logs import LOG_FORMATS
+from cdnserve.cli.options import Decorated, setting
 from cdnserve.server.settings import Settings
 
 _DEFAULTS = Settings(Path(), Path())
 
-log_format_option = click.option(
+log_format_option = setting(
     "--log-format",
-    envvar="CDNSERVE_LOG_FORMAT",
     default=LOG_FORMATS[0],
     type=click.Choice(LOG_FORMATS),
-    show_default=True,
-    show_envvar=True,
     help="How events are written to stderr.",
 )
-shutdown_delay_option = click.option(
+shutdown_delay_option = setting(
     "--shutdown-delay",
-    envvar="CDNSERVE_SHUTDOWN_DELAY",
     default=_DEFAULTS.shutdown_delay,
     type=click.IntRange(0, 3600),
     metavar="SECONDS",
-    show_default=True,
-    show_envvar=True,
     help="For how long SIGTERM only makes /-/ready fail, before it drains.",
 )
-admin_host_option = click.option(
+admin_host_option = setting(
     "--admin-host",
-    envvar="CDNSERVE_ADMIN_HOST",
     default=_DEFAULTS.admin_host,
-    show_default=True,
-    show_envvar=True,
     help="The address of the admin port.",
 )
-admin_port_option = click.option(
+admin_port_option = setting(
     "--admin-port",
-    envvar="CDNSERVE_ADMIN_PORT",
     type=click.IntRange(0, 65_535),
     metavar="NUMBER",
     show_default="none",
-    show_envvar=True,
     help="A port of its own for health and metrics; then /-/metrics is nowhere else.",
 )
 _OPTIONS = (log_format_option, shutdown_delay_option, admin_host_option, admin_port_option)

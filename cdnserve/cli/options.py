@@ -5,31 +5,32 @@ Never reads the environment itself: click does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 _ROOT = "CDNSERVE_ROOT"
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 DEFAULT_ROOT = "public"
 
+
+def setting(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 # as click's own
+    """Make an option that is a `CDNSERVE_*` variable too, named as the option is, and says so in the help."""
+    variable = f"CDNSERVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
+    return click.option(*names, envvar=variable, show_envvar=True, **{"show_default": "default" in more, **more})
+
+
 root_argument = click.argument("root", default=DEFAULT_ROOT, envvar=_ROOT, type=click.Path(path_type=Path))
-root_option = click.option(
+root_option = setting(
     "--root",
     default=DEFAULT_ROOT,
-    envvar=_ROOT,
     type=click.Path(path_type=Path),
-    show_default=True,
-    show_envvar=True,
     help="The folder of the files and their manifest.",
 )
-state_option = click.option(
-    "--state",
-    envvar="CDNSERVE_STATE",
-    type=click.Path(),
-    metavar="FOLDER",
-    show_default="ROOT/.cdnserve",
-    show_envvar=True,
-    help="Where releases are kept.",
+state_option = setting(
+    "--state", type=click.Path(), metavar="FOLDER", show_default="ROOT/.cdnserve", help="Where releases are kept."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, problems too.")
 registry_option = click.option(

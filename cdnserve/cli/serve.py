@@ -20,7 +20,7 @@ from cdnserve.cli.limits import limit_options
 from cdnserve.cli.listening import listening_options
 from cdnserve.cli.logs import LogFormat, logging_to_stderr, tell_no_start, tell_problems
 from cdnserve.cli.operation import operation_options
-from cdnserve.cli.options import root_argument, state_option
+from cdnserve.cli.options import root_argument, setting, state_option
 from cdnserve.cli.terminal import write
 from cdnserve.cli.welcome import prepare
 from cdnserve.errors import ConfigurationError
@@ -40,59 +40,41 @@ _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
 @click.command(cls=Command)
 @root_argument
 @state_option
-@click.option(
+@setting(
     "--host",
-    envvar="CDNSERVE_HOST",
     default=_DEFAULTS.host,
-    show_default=True,
-    show_envvar=True,
     help="The address to listen on.",
 )
-@click.option(
+@setting(
     "--port",
-    envvar="CDNSERVE_PORT",
     default=_DEFAULTS.port,
     type=click.IntRange(0, 65_535),
     metavar="NUMBER",
-    show_default=True,
-    show_envvar=True,
     help="The port; 0 takes a free one.",
 )
-@click.option(
+@setting(
     "--workers",
-    envvar="CDNSERVE_WORKERS",
     default=_DEFAULTS.workers,
     type=click.IntRange(1, 1024),
     metavar="NUMBER",
-    show_default=True,
-    show_envvar=True,
     help="Processes that share the port.",
 )
-@click.option(
+@setting(
     "--access-log",
-    envvar="CDNSERVE_ACCESS_LOG",
     default="off",
     type=click.Choice(list(_ACCESS_LOGS)),
-    show_default=True,
-    show_envvar=True,
     help="A line on stdout for each response.",
 )
-@click.option(
+@setting(
     "--fast-lane/--no-fast-lane",
-    envvar="CDNSERVE_FAST_LANE",
     default=_DEFAULTS.fast_lane,
-    show_default=True,
-    show_envvar=True,
     help="Answer without the ASGI application, where both would say the same.",
 )
-@click.option(
+@setting(
     "--drain-seconds",
-    envvar="CDNSERVE_DRAIN_SECONDS",
     default=_DEFAULTS.drain_seconds,
     type=click.IntRange(0, 86_400),
     metavar="NUMBER",
-    show_default=True,
-    show_envvar=True,
     help="For how long responses may go on when it ends.",
 )
 @listening_options
