@@ -24,6 +24,9 @@ HERE = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "cdnserve")
 SECONDS = 60
 
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""For the environment of a child whose modules or stderr are looked at: measuring it would load some and warn there."""
+
 
 def environment(**more: str) -> dict[str, str]:
     """Give an environment in which this checkout is what runs, on a plain terminal, with buffers as usual."""

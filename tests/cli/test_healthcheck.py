@@ -14,7 +14,7 @@ from socketserver import TCPServer, UnixStreamServer
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.processes import HERE, environment, run_in_pipe, serving
+from tests.cli.processes import HERE, UNMEASURED, environment, run_in_pipe, serving
 from tests.cli.test_serve import address
 
 WELL = {"/-/health": (200, b"ok\n"), "/-/ready": (200, b"release 7\n")}
@@ -121,6 +121,7 @@ def test_it_asks_the_server_of_its_own_environment(root: Path) -> None:
 def test_it_loads_nothing_that_serving_takes() -> None:
     script = "import sys, cdnserve.cli.healthcheck; print(*sys.modules)"
     command = [sys.executable, "-c", script]
-    loaded = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, text=True, check=True).stdout
+    here = environment(**UNMEASURED)
+    loaded = subprocess.run(command, cwd=HERE, env=here, capture_output=True, text=True, check=True).stdout
     heavy = {"uvicorn", "starlette", "msgspec", "rich", "prometheus_client", "asyncio", "urllib3", "multiprocessing"}
     assert set() == heavy & set(loaded.split())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import FILES
-from tests.cli.processes import Serving, run_in_pipe, serving
+from tests.cli.processes import UNMEASURED, Serving, run_in_pipe, serving
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -146,7 +146,7 @@ def test_the_log_as_json(root: Path) -> None:
     manifest = root / "manifest.toml"
     (root / "demo" / "gone.js").symlink_to("nowhere")
     options = ("--port", "0", "--workers", "2", "--log-format", "json", "--admin-port", "0", "--shutdown-delay", "1")
-    with serving(*options, cwd=root.parent) as server:
+    with serving(*options, cwd=root.parent, **UNMEASURED) as server:
         url = address(server)
         admin = json.loads(server.stderr.until('"admin"'))["address"]
         assert b"release 1\n" == get(f"{admin}/-/ready")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.manifest.governing import changing, replace_file
+from tests.cli.processes import UNMEASURED, environment
 
 
 @pytest.fixture
@@ -102,5 +103,7 @@ def test_the_names_cost_no_more_than_the_names() -> None:
         "from cdnserve.manifest.governing import LOCK, MANIFEST\n"
         "print(MANIFEST, LOCK, [name for name in ('msgspec', 'tomllib', 'nodesemver') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(**UNMEASURED), capture_output=True, text=True, check=True
+    )
     assert "manifest.toml manifest.lock []\n" == done.stdout

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli.processes import COMMAND, Serving, environment
+from tests.cli.processes import COMMAND, UNMEASURED, Serving, environment
 from tests.contract.wire import Connection, Response, message
 
 PATIENCE = 30
@@ -73,7 +73,7 @@ def instance(root: Path, *options: str, listener: socket.socket | None = None) -
     process = subprocess.Popen(
         [*COMMAND, "serve", str(root), *where, *options],
         cwd=root.parent,
-        env=environment(),
+        env=environment(**UNMEASURED),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

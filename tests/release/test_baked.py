@@ -19,6 +19,7 @@ from cdnserve.release.baked import as_built
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.index import read_index
 from cdnserve.release.scan import scan
+from tests.cli.processes import UNMEASURED, environment
 from tests.release.opened import Opened
 from tests.release.roots import SCRIPT, plant, snapshot
 
@@ -228,6 +229,7 @@ def test_for_real_as_a_user_who_may_not_write(readable: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, str(readable)],
         cwd=Path(__file__).parents[2],
+        env=environment(**UNMEASURED),
         capture_output=True,
         text=True,
         check=False,
