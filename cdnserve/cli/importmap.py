@@ -14,12 +14,11 @@ import click
 
 from cdnserve.cli.command import Command
 from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.options import json_option, root_option, state_option
+from cdnserve.cli.options import algorithm_option, json_option, root_option, state_option
 from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest import is_package_name
-from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 from cdnserve.rules.versions import is_range
 from cdnserve.snippets import Options, Subject, elements, metadata, of_asset, public_url, read_algorithms
 from cdnserve.snippets.graph.entries import inside
@@ -40,14 +39,7 @@ _NAME = re.compile(
 )
 @click.option("--preload", is_flag=True, help="With html: also a modulepreload link for each module.")
 @click.option("--relative", is_flag=True, help="Addresses that begin with /, for pages of the same host.")
-@click.option(
-    "--algorithm",
-    "algorithms",
-    multiple=True,
-    metavar="NAME",
-    show_default=DEFAULT_ALGORITHM,
-    help="sha256, sha384 or sha512; repeatable.",
-)
+@algorithm_option
 @root_option
 @state_option
 @json_option

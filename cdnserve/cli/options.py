@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from cdnserve.rules.integrity import DEFAULT_ALGORITHM
+
 _ROOT = "CDNSERVE_ROOT"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 DEFAULT_ROOT = "public"
@@ -31,6 +33,14 @@ root_option = setting(
 )
 state_option = setting(
     "--state", type=click.Path(), metavar="FOLDER", show_default="ROOT/.cdnserve", help="Where releases are kept."
+)
+algorithm_option = click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    metavar="NAME",
+    show_default=DEFAULT_ALGORITHM,
+    help="sha256, sha384 or sha512; repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, problems too.")
 registry_option = click.option(

@@ -13,14 +13,13 @@ import click
 
 from cdnserve.cli.command import Command
 from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.options import root_option, state_option
+from cdnserve.cli.options import algorithm_option, root_option, state_option
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.targets import Hosted, Local, Public, Target, resolve
 from cdnserve.origin import Origin
 from cdnserve.origin.compiled import Found
-from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 from cdnserve.snippets import (
     DEFAULT_FORMAT,
     FORMATS,
@@ -45,14 +44,7 @@ from cdnserve.snippets import (
     help="What to print.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As --format json; problems are JSON too.")
-@click.option(
-    "--algorithm",
-    "algorithms",
-    multiple=True,
-    metavar="NAME",
-    show_default=DEFAULT_ALGORITHM,
-    help="sha256, sha384 or sha512; repeatable.",
-)
+@algorithm_option
 @click.option("--module/--classic", default=None, show_default="as their content shows", help="What scripts are.")
 @root_option
 @state_option
