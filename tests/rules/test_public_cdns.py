@@ -188,6 +188,8 @@ def test_a_stylesheet_of_esm_sh_is_a_file() -> None:
         pytest.param("https://esm.sh/a@1/es2022/a.mjs", "inner file", id="an inner file of a build"),
         pytest.param("https://esm.sh/a@1&deps=b/", "no npm package", id="options in the path"),
         pytest.param("https://esm.run/", "no npm package", id="esm.run's own page"),
+        pytest.param("https://esm.sh/a@1/b/", "folder of modules", id="esm.sh, a folder"),
+        pytest.param("https://ajax.googleapis.com/ajax/libs/jquery/", "no file", id="Google, no file"),
         pytest.param("https://cdnjs.cloudflare.com/ajax/libs/a/1", "no file", id="no file of cdnjs"),
         pytest.param("https://ajax.googleapis.com/ajax/libs/dojo/1.13.0/dojo/dojo.js", "builds of dojo", id="dojo"),
         pytest.param("https://code.jquery.com/jquery-latest.js", "no version", id="a version that moved"),
