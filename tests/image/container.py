@@ -48,9 +48,14 @@ class Container:
 
     def stop(self) -> int:
         """Send the image's stop signal to its first process; give the exit status."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGTERM)
+        _signal_first(self.process, signal.SIGTERM)
         return self.process.wait(60)
+
+
+def _signal_first(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Signal the container's first process: with it all others end, while it outlives unshare as another user."""
+    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        os.kill(int(child), number)
 
 
 def command(
@@ -75,4 +80,6 @@ def running(full_command: Sequence[str]) -> Iterator[Container]:
             assert found, f"{line!r} is no address"
             yield Container(process, int(found[1]))
         finally:
+            if process.poll() is None:
+                _signal_first(process, signal.SIGKILL)
             process.kill()
