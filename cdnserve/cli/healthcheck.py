@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import click
 
 from cdnserve.cli.command import Command
+from cdnserve.cli.options import setting
 from cdnserve.errors import ConfigurationError, Problem
 
 _LONGEST = 200
@@ -79,56 +80,41 @@ def _context(*, is_ours: bool) -> ssl.SSLContext:
 @click.command(cls=Command)
 @click.argument("url", default="")
 @click.option("--ready", is_flag=True, help="Ask whether it wants requests, not only whether it runs.")
-@click.option(
+@setting(
     "--host",
-    envvar="CDNSERVE_HOST",
     default="127.0.0.1",
-    show_default=True,
-    show_envvar=True,
     help="The address that it listens on.",
 )
-@click.option(
+@setting(
     "--port",
-    envvar="CDNSERVE_PORT",
     default=8000,
     type=click.IntRange(0, 65_535),
     metavar="NUMBER",
-    show_default=True,
-    show_envvar=True,
     help="Its port.",
 )
-@click.option(
+@setting(
     "--admin-host",
-    envvar="CDNSERVE_ADMIN_HOST",
     default="127.0.0.1",
-    show_default=True,
-    show_envvar=True,
     help="The address of its admin port.",
 )
-@click.option(
+@setting(
     "--admin-port",
-    envvar="CDNSERVE_ADMIN_PORT",
     type=click.IntRange(0, 65_535),
     metavar="NUMBER",
-    show_envvar=True,
     help="Its admin port; where it has one, that is asked.",
 )
-@click.option(
+@setting(
     "--uds",
     "--socket",
     "path",
-    envvar="CDNSERVE_UDS",
     default="",
     metavar="PATH",
-    show_envvar=True,
     help="Ask on a Unix socket.",
 )
-@click.option(
+@setting(
     "--tls-cert",
-    envvar="CDNSERVE_TLS_CERT",
     default="",
     metavar="FILE",
-    show_envvar=True,
     help="Its certificate; where it has one, TLS is spoken. On this machine it is not checked.",
 )
 @click.option(

@@ -17,6 +17,7 @@ from cdnserve.libraries.choosing import choose
 from cdnserve.libraries.downloads.gathering import Gathered, find, gather
 from cdnserve.libraries.downloads.orders import Order
 from cdnserve.libraries.registries.metadata import Package
+from cdnserve.libraries.remarks import RULE
 from cdnserve.libraries.settings import Progress, Settings, Silent
 from cdnserve.libraries.spec import Spec, checked_spec
 from cdnserve.manifest.governing import LOCK, MANIFEST
@@ -28,7 +29,6 @@ from cdnserve.manifest.values import Manifest
 from cdnserve.rules.cdnjs import npm_package, npm_version, places
 from cdnserve.rules.public_cdns import CDNJS, PackageFile, unminified
 
-_RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
 _ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
 
 Asked = tuple[str, str]
@@ -66,7 +66,7 @@ def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]
         index = matcher.find(path)
         if index is None:
             message = "no rule publishes this file, so pages that point to it would break"
-            problems.append(Problem("migration-unlisted", message, path, hint=_RULE))
+            problems.append(Problem("migration-unlisted", message, path, hint=RULE))
         elif manifest.rules[index].cors.name == "none":
             message = 'its rule has cors = "none", so pages of other origins could not load it'
             where = f"{MANIFEST}:{manifest.rules[index].line}"

@@ -12,7 +12,8 @@ from cdnserve.libraries.downloads.gathering import Gathered
 from cdnserve.manifest.matching import RuleMatcher
 from cdnserve.manifest.values import Manifest
 
-_RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
+RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
+"""What a manifest lacks that does not publish its libraries."""
 
 
 def notes(gathered: Iterable[Gathered]) -> Iterator[Problem]:
@@ -27,4 +28,4 @@ def unlisted(gathered: Iterable[Gathered], manifest: Manifest) -> Iterator[Probl
         folder = one.order.spec.folder
         if not any(matcher.find(f"{folder}/{path}") is not None for path in one.unpacked.files):
             message = "no rule publishes this library: it is there, but not public"
-            yield Problem("library-unlisted", message, folder, hint=_RULE, warning=True)
+            yield Problem("library-unlisted", message, folder, hint=RULE, warning=True)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
+from cdnserve.manifest.governing import sync_folder
+
 # So many are synced together: one journal commit of the file system then serves them all.
 _BATCH = 128
 _TEMPORARY = re.compile(r"[0-9a-f]{32}\.part")
@@ -40,15 +42,6 @@ def blob_path(state: str, name: str) -> str:
     '/state/blobs/ab/a'
     """
     return f"{state}/blobs/{name[:2]}/{name}"
-
-
-def sync_folder(path: str) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

@@ -18,7 +18,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release.blobs import StoreError, blob_path, replace_file, storing, sync_folder
+from cdnserve.manifest.governing import sync_folder
+from cdnserve.release.blobs import StoreError, blob_path, replace_file, storing
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.holding import read_hold
 from cdnserve.release.index import blob_folders, read_index, write_index

@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from cdnserve.release.catalog import Asset, Catalog
-from cdnserve.snippets.addresses import public_url
 from cdnserve.snippets.pages.urls import authority, resolve
 
 _LONGEST = 256
@@ -72,12 +71,6 @@ class Ours:
             return None
         prefix, path = urlsplit(self.site_url).path, urlsplit(url).path
         return self.locate(path.removeprefix(prefix)) if path.startswith(f"{prefix}/") else Place(path)
-
-    def exact_url(self, place: Place, url: str) -> str:
-        """Give the address that an alias leads to today, on the same host."""
-        before = url[: url.index(authority(url)) + len(authority(url))]
-        site = urlsplit(self.site_url).path
-        return f"{before}{site}{public_url(place.target)}"
 
     def nearest(self, path: str) -> str:
         """Give the public path that is most like this one, `""` where none is."""
