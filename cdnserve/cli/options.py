@@ -21,7 +21,8 @@ DEFAULT_ROOT = "public"
 def setting(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 # as click's own
     """Make an option that is a `CDNSERVE_*` variable too, named as the option is, and says so in the help."""
     variable = f"CDNSERVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
-    return click.option(*names, envvar=variable, show_envvar=True, **{"show_default": more.get("default", "") != "", **more})
+    told = {"show_envvar": True, "show_default": more.get("default", "") != ""}
+    return click.option(*names, envvar=variable, **(told | more))
 
 
 root_argument = click.argument("root", default=DEFAULT_ROOT, envvar=_ROOT, type=click.Path(path_type=Path))
