@@ -2,8 +2,8 @@
 FROM python:3.13-slim AS wheels
 WORKDIR /build
 COPY requirements/build.txt requirements/serve.txt requirements/
-RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt \
- && pip download --no-cache-dir --require-hashes --only-binary :all: --dest /wheels/dependencies -r requirements/serve.txt
+RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r requirements/build.txt \
+ && pip download --no-cache-dir --require-hashes --no-deps --only-binary :all: --dest /wheels/dependencies -r requirements/serve.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY cdnserve cdnserve
 # A wheel's members are dated by this, so that the same source gives the same wheel.
@@ -25,6 +25,7 @@ RUN --mount=type=bind,from=wheels,source=/wheels/cdnserve,target=/wheels \
     pip install --no-cache-dir --no-index --no-deps --no-compile /wheels/*.whl \
  && python -m compileall -q --invalidation-mode unchecked-hash \
     "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/cdnserve" \
+ && pip check \
  && install --directory --owner 10001 --group 10001 /var/lib/cdnserve \
  && install --directory /srv/public
 ENV CDNSERVE_HOST=0.0.0.0 \

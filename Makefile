@@ -11,7 +11,9 @@ ARGS   ?=
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 # Wheels only: nothing is compiled, and no build step fetches anything. (One of the tests' is plain Python, but has no wheel.)
-HASHED  := $(INSTALL) --require-hashes --only-binary :all:
+# The files name every dependency, so nothing is resolved: what the index holds today makes no difference.
+HASHED  := $(INSTALL) --require-hashes --no-deps --only-binary :all:
+CHECKED := $(BIN)/python -m pip check --quiet --disable-pip-version-check
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 PROVEN  := cdnserve/rules/*,cdnserve/origin/*
 
@@ -59,14 +61,17 @@ $(VENV)/serve.stamp: pyproject.toml requirements/build.txt requirements/serve.tx
 	@$(HASHED) -r requirements/build.txt
 	@$(HASHED) -r requirements/serve.txt
 	@$(INSTALL) --no-index --no-deps --editable .
+	@$(CHECKED)
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/serve.stamp requirements/bench.txt
 	@echo "installing what is measured beside into $(VENV)"
 	@$(HASHED) -r requirements/bench.txt
+	@$(CHECKED)
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/serve.stamp requirements/test.txt
 	@echo "installing what the tests need into $(VENV)"
 	@$(HASHED) --no-binary sniffpy -r requirements/test.txt
+	@$(CHECKED)
 	@touch $@

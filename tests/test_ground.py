@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,11 +77,112 @@ def test_the_locked_versions_are_those_that_the_project_asks_for(name: str) -> N
 def test_serving_and_testing_use_the_same_versions() -> None:
     """What is locked in two files is locked alike, so what was tested is what serves."""
     tested = pins("test")
-    for name in ("build", "serve"):
+    for name in ("bench", "build", "serve"):
         assert {str(pin.specifier) for pin in pins(name).values()} == {
             str(tested[package].specifier) for package in pins(name)
         }
         assert set(pins(name)) <= set(tested)
+
+
+# What is installed together: what `make serve`, `make bench`, `make test` and the Dockerfile's two steps install.
+INSTALLS = {
+    "serve": ("build", "serve"),
+    "bench": ("build", "serve", "bench"),
+    "test": ("build", "serve", "test"),
+    "image, building": ("build",),
+    "image, serving": ("serve",),
+}
+SYSTEMS = [
+    {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+]
+INTERPRETERS = [
+    {
+        "python_version": version,
+        "python_full_version": f"{version}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+    }
+    for version in ("3.11", "3.12", "3.13", "3.14")
+]
+MACHINES = [{**system, **interpreter} for system, interpreter in product(SYSTEMS, INTERPRETERS)]
+
+
+def holds(requirement: Requirement, machine: dict[str, str], extra: str = "") -> bool:
+    """Return whether a requirement counts on a machine, for an extra of the package that states it."""
+    return requirement.marker is None or requirement.marker.evaluate({**machine, "extra": extra})
+
+
+def unpinned(pinned: dict[str, Requirement], machine: dict[str, str], dependencies: dict[str, list[str]]) -> set[str]:
+    """Return what the pinned packages need on a machine that is not pinned there, at a version that will do."""
+    present = {name: pin for name, pin in pinned.items() if holds(pin, machine)}
+    waiting, seen, missing = [(name, "") for name in present], set(), set()
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        for needed in map(Requirement, dependencies[name]):
+            if not holds(needed, machine, extra):
+                continue
+            package = canonicalize_name(needed.name)
+            if package not in present or not needed.specifier.contains(version_of(present[package])):
+                missing.add(f"{name} needs {needed}")
+                continue
+            waiting += [(package, canonicalize_name(wanted_extra)) for wanted_extra in needed.extras]
+    return missing
+
+
+def version_of(pin: Requirement) -> str:
+    """Return the one version that a pin allows."""
+    (only,) = pin.specifier
+    return only.version
+
+
+def dependencies_of(pinned: dict[str, Requirement], machine: dict[str, str]) -> dict[str, list[str]]:
+    """Read what each package states that it needs, from its own metadata as it is installed here."""
+    stated = {}
+    for name, pin in pinned.items():
+        if holds(pin, machine):
+            assert version_of(pin) == metadata.version(name), f"{name}: make test installs what is locked"
+            stated[name] = metadata.requires(name) or []
+    return stated
+
+
+@pytest.mark.parametrize(
+    "machine", MACHINES, ids=lambda machine: f"{machine['sys_platform']} {machine['python_version']}"
+)
+@pytest.mark.parametrize("files", INSTALLS.values(), ids=INSTALLS.keys())
+def test_every_dependency_of_every_pin_is_pinned_in_the_same_install(
+    files: tuple[str, ...], machine: dict[str, str]
+) -> None:
+    """Nothing is left to resolve, so an install next year is the install of today."""
+    pinned = {package: pin for file in files for package, pin in pins(file).items()}
+    assert set() == unpinned(pinned, machine, dependencies_of(pinned, machine))
+
+
+def test_a_dependency_that_is_not_pinned_is_found() -> None:
+    """A package that nobody pins, one at another version, one behind an extra and one behind a marker."""
+    pinned = {name: Requirement(f"{name}==1.0") for name in ("a", "b", "c")}
+    stated = {
+        "a": ["b[more]>=1", "gone", 'late ; python_version >= "3.13"'],
+        "b": ["c>=2", 'extra-gone ; extra == "more"', 'other ; extra == "unasked"'],
+        "c": [],
+    }
+    now, later = MACHINES[0], MACHINES[3]
+    found = {"a needs gone", "b needs c>=2", 'b needs extra-gone; extra == "more"'}
+    assert found == unpinned(pinned, now, stated)
+    assert found | {'a needs late; python_version >= "3.13"'} == unpinned(pinned, later, stated)
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile"])
+def test_what_is_locked_is_installed_without_resolution_and_then_checked(name: str) -> None:
+    """Wherever hashes are required nothing is resolved, and pip looks at what stands at the end."""
+    script = (ROOT / name).read_text(encoding="utf-8")
+    hashed = [line for line in script.splitlines() if "--require-hashes" in line]
+    assert hashed
+    assert [] == [line for line in hashed if "--no-deps" not in line]
+    assert "pip check" in script
 
 
 def configured(*command: str) -> str:
