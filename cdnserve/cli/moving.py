@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from cdnserve.libraries.migrating import Asked, Opened, as_npm
 from cdnserve.libraries.own_pages import OwnPage
+from cdnserve.rules.integrity import parse_metadata
 from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, read_address
 from cdnserve.snippets import of_file
 from cdnserve.snippets.counterparts import MOST_LISTED, AbsentError, Use, find_counterpart, modules_with
@@ -21,6 +22,7 @@ from cdnserve.snippets.rewriting import Counterpart, differs
 UNLISTED = "not all modules that load with it have integrity in the map: cdnserve importmap lists those that you name"
 _MINIFIED = re.compile(r"\.min\.(?:js|css)\Z")
 DIFFERS = "its integrity is not that of npm's file: the CDN's file differs from npm's"
+NOT_VOUCHED = "it isn't known which npm package this is; the one of the same name may be somebody else's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,11 @@ def _asked(reference: Reference) -> Mapped | Unmapped | None:
     read = read_address(reference.url)
     if not isinstance(read, Mapped):
         return read
-    return Mapped(read.cdn, tuple(as_npm(file, read.cdn) for file in read.files), read.remark)
+    files = tuple(as_npm(file, read.cdn) for file in read.files)
+    # The registry isn't even asked for a name that nobody vouches for, unless integrity decides what is taken.
+    if not all(file.is_vouched for file in files) and not parse_metadata(reference.integrity):
+        return Unmapped(read.cdn, NOT_VOUCHED)
+    return Mapped(read.cdn, files, read.remark)
 
 
 def packages(reference: Reference) -> Iterable[Asked]:
@@ -84,7 +90,7 @@ def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | 
         remarks.append(remark or _made(asked.cdn, file, counterpart))
         libraries[str(package.spec)] = None
     if differs(reference, files):
-        return DIFFERS
+        return DIFFERS if asked.files[0].is_vouched else NOT_VOUCHED
     return Found(tuple(files), tuple(libraries), "; ".join(filter(None, remarks)))
 
 
@@ -93,7 +99,8 @@ def _counterpart(
 ) -> tuple[Counterpart, str]:
     """Give the file, with the modules that an import map lists beside it, and a remark on these."""
     is_import = reference.role == "import"
-    path = find_counterpart(asked, package, Use(reference.role == "style", is_import, scanned.names))
+    use = Use(reference.role == "style", is_import, scanned.names, reference.integrity)
+    path = find_counterpart(asked, package, use)
     folder = path.lstrip("/") if path.endswith("/") else None
     entries = [path] if folder is None else _below(folder, reference.specifier, package, scanned)
     listed = modules_with(entries, package) if is_import else ()

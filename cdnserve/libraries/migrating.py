@@ -23,10 +23,10 @@ from cdnserve.libraries.spec import Spec, checked_spec
 from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.lock import read_lock
 from cdnserve.manifest.matching import RuleMatcher
-from cdnserve.manifest.packages import is_package_name
+from cdnserve.manifest.packages import cdnjs_names, is_package_name
 from cdnserve.manifest.reading import read_manifest
 from cdnserve.manifest.values import Manifest
-from cdnserve.rules.cdnjs import npm_package, npm_version, places
+from cdnserve.rules.cdnjs import npm_file
 from cdnserve.rules.public_cdns import CDNJS, PackageFile, unminified
 
 _ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
@@ -52,10 +52,10 @@ def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
     """Give what a CDN's address asks for in npm's names."""
     if cdn != CDNJS:
         return asked
-    name, version = asked.name, asked.requirement
+    found = npm_file(asked.name, asked.requirement, asked.files[0], cdnjs_names())
     # cdnjs minifies files itself where the package has none that are.
-    files = unminified(places(name, asked.files[0]))
-    return replace(asked, name=npm_package(name, version), requirement=npm_version(name, version), files=files)
+    files, is_vouched = unminified(found.files), found.is_vouched
+    return replace(asked, name=found.package, requirement=found.version, files=files, is_vouched=is_vouched)
 
 
 def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:

@@ -1,4 +1,4 @@
-"""Packages: npm's names and exact versions (Semantic Versioning 2.0.0).
+"""Packages: npm's names and exact versions (Semantic Versioning 2.0.0), and what cdnjs calls them.
 
 Never asks a registry, and never accepts a range or a tag: what is served is exactly what is written.
 """
@@ -6,6 +6,12 @@ Never asks a registry, and never accepts a range or a tag: what is served is exa
 from __future__ import annotations
 
 import re
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from cdnserve.rules.cdnjs import Names
 
 # Capitals are allowed, for some old packages have them; a scope never had any.
 NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*")
@@ -46,3 +52,15 @@ def is_pin(text: str) -> bool:
     """
     name, _, version = text.rpartition("@")
     return is_package_name(name) and is_exact_version(version)
+
+
+@cache
+def cdnjs_names() -> Names:
+    """Read what cdnjs calls the packages of npm; the file says where that was looked up, and when."""
+    octets = files("cdnserve").joinpath("rules", "cdnjs.json").read_bytes()
+    return msgspec.json.decode(octets, type=_CdnjsNames).libraries
+
+
+class _CdnjsNames(msgspec.Struct):
+    source: str
+    libraries: dict[str, tuple[str, ...]]

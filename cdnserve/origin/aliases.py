@@ -5,7 +5,7 @@ Never leads anywhere but to a public file, and never off the host.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from cdnserve.origin.addresses import Address, read_address, relative_reference
 from cdnserve.origin.defaults import default_file
 from cdnserve.origin.hosted import HostedLibraries
 from cdnserve.release.catalog import Catalog, Entries
-from cdnserve.rules import cdnjs
+from cdnserve.rules.cdnjs import Names, npm_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,17 @@ class Lead:
 
 
 class Aliases:
-    """Finds what is meant in one release; looks at its paths only once somebody asks for what is no file."""
+    """Finds what is meant in one release; looks at its paths only once somebody asks for what is no file.
 
-    def __init__(self, catalog: Catalog, paths: Sequence[str]) -> None:
+    `cdnjs_names` is asked only where the site has cdnjs's addresses.
+    """
+
+    def __init__(self, catalog: Catalog, paths: Sequence[str], cdnjs_names: Callable[[], Names]) -> None:
         self._paths = paths
         self._public: Container[str] = catalog.assets
         self._packages = catalog.packages
         self._site = catalog.site
+        self._cdnjs_names = cdnjs_names
 
     @cached_property
     def _hosted(self) -> HostedLibraries:
@@ -81,10 +85,10 @@ class Aliases:
         if segments[:2] != ["ajax", "libs"] or len(segments) < 5:
             return None
         name, version, file = segments[2:]
-        package = cdnjs.npm_package(name, version)
-        hosted = self._hosted.versions(package)
-        if not hosted:
+        found = npm_file(name, version, file, self._cdnjs_names())
+        hosted = self._hosted.versions(found.package)
+        if not found.is_vouched or not hosted:
             return None
-        candidates = [f"npm/{package}@{version}/{place}" for place in cdnjs.places(name, file)]
-        hint = "" if version in hosted else self._hosted.listed(package)
+        candidates = [f"npm/{found.package}@{found.version}/{place}" for place in found.files]
+        hint = "" if found.version in hosted else self._hosted.listed(found.package)
         return Lead(next((path for path in candidates if path in self._public), candidates[0]), hint=hint)

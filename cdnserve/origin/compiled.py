@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cdnserve.manifest.matching import RuleMatcher
+from cdnserve.manifest.packages import cdnjs_names
 from cdnserve.manifest.values import Rule
 from cdnserve.origin.aliases import Aliases, Lead
 from cdnserve.origin.message import Fields
 from cdnserve.origin.paths import NoPath, logical_path
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules import media_types
+from cdnserve.rules.cdnjs import Names
 from cdnserve.rules.cors import CompiledPolicy
 
 # A library's HTML, SVG and XML must not become live pages of this host.
@@ -60,8 +62,14 @@ class Found:
 class Origin:
     """All that `respond` looks at besides the request; `clock` gives seconds since 1970."""
 
-    def __init__(self, catalog: Catalog, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        clock: Callable[[], float] = time.time,
+        cdnjs_names: Callable[[], Names] = cdnjs_names,
+    ) -> None:
         self.catalog = catalog
+        self._cdnjs_names = cdnjs_names
         self.clock = clock
         self.rules = tuple(PublishRule(rule) for rule in catalog.rules)
         self._matcher = RuleMatcher(catalog.rules)
@@ -100,7 +108,7 @@ class Origin:
 
     @cached_property
     def _aliases(self) -> Aliases:
-        return Aliases(self.catalog, self.paths)
+        return Aliases(self.catalog, self.paths, self._cdnjs_names)
 
     @cached_property
     def paths(self) -> Sequence[str]:

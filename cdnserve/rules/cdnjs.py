@@ -1,180 +1,194 @@
 """cdnjs: its names of libraries, and where its files lie in npm packages.
 
-Never says that a file exists: these are places to look, in the order in which they are worth it. What differs from
-npm was looked up in cdnjs' description of each library: the npm package that it takes files from, or, where it takes
-them from a repository, the package that is published from there; and the folders that it copies.
+Never takes a name for npm's because both are spelled alike: anybody may own that name there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
-# Where most packages have what browsers load.
+Names = Mapping[str, Sequence[str]]
+"""cdnjs's name → the npm package, then the folders of it that cdnjs copies (cdnjs's own descriptions)."""
+
+# Where most packages have what browsers load; layouts change from version to version.
 _USUAL = ("dist", "", "build", "umd", "dist/umd", "lib", "min", "dist/js", "dist/css")
 
-# cdnjs's name → npm's, where they differ.
-_PACKAGES: Mapping[str, str] = MappingProxyType({
-    "Chart.js": "chart.js",
-    "FileSaver.js": "file-saver",
-    "KaTeX": "katex",
-    "OwlCarousel2": "owl.carousel",
-    "ScrollMagic": "scrollmagic",
-    "Sortable": "sortablejs",
-    "Swiper": "swiper",
-    "URI.js": "urijs",
-    "ace": "ace-builds",
-    "angular.js": "angular",
-    "aspnet-signalr": "@aspnet/signalr",
-    "backbone.js": "backbone",
-    "bodymovin": "lottie-web",
-    "chosen": "chosen-js",
-    "clipboard.js": "clipboard",
-    "datatables": "datatables.net-dt",
-    "fabric.js": "fabric",
-    "fancybox": "@fancyapps/fancybox",
-    "fetch": "whatwg-fetch",
-    "foundation": "foundation-sites",
-    "fullPage.js": "fullpage.js",
-    "hammer.js": "hammerjs",
-    "handlebars.js": "handlebars",
-    "headroom": "headroom.js",
-    "highlight.js": "@highlightjs/cdn-assets",
-    "htmx": "htmx.org",
-    "jquery-cookie": "jquery.cookie",
-    "jquery-easing": "jquery.easing",
-    "jquery-validate": "jquery-validation",
-    "jquery.form": "jquery-form",
-    "jquery.imagesloaded": "imagesloaded",
-    "jquery.isotope": "isotope-layout",
-    "jquery.mask": "jquery-mask-plugin",
-    "limonte-sweetalert2": "sweetalert2",
-    "lodash.js": "lodash",
-    "magnific-popup.js": "magnific-popup",
-    "masonry": "masonry-layout",
-    "materialize": "materialize-css",
-    "microsoft-signalr": "@microsoft/signalr",
-    "moment.js": "moment",
-    "mustache.js": "mustache",
-    "noUiSlider": "nouislider",
-    "normalize": "normalize.css",
-    "numeral.js": "numeral",
-    "p5.js": "p5",
-    "pdf.js": "pdfjs-dist",
-    "prism": "prismjs",
-    "require.js": "requirejs",
-    "semantic-ui": "semantic-ui-css",
-    "socket.io": "socket.io-client",
-    "three.js": "three",
-    "toastr.js": "toastr",
-    "twitter-bootstrap": "bootstrap",
-    "underscore.js": "underscore",
-    "velocity": "velocity-animate",
-    "wow": "wowjs",
+# cdnjs takes these from repositories, and names no npm package: the one that is published from there.
+_FROM_REPOSITORIES: Names = MappingProxyType({
+    "1000hz-bootstrap-validator": ("bootstrap-validator",),
+    "OwlCarousel2": ("owl.carousel",),
+    "Sortable": ("sortablejs", ""),
+    "URI.js": ("urijs", "src"),
+    "ace": ("ace-builds", "src-min"),
+    "animate.css": ("animate.css", ""),
+    "bootbox.js": ("bootbox",),
+    "bootstrap-datepicker": ("bootstrap-datepicker",),
+    "bootstrap-daterangepicker": ("bootstrap-daterangepicker", ""),
+    "bootstrap-table": ("bootstrap-table",),
+    "c3": ("c3", ""),
+    "chartist": ("chartist",),
+    "chosen": ("chosen-js", ""),
+    "cookieconsent2": ("cookieconsent", "build"),
+    "crypto-js": ("crypto-js", ""),
+    "cytoscape": ("cytoscape",),
+    "fabric.js": ("fabric",),
+    "fancybox": ("@fancyapps/fancybox",),
+    "fetch": ("whatwg-fetch",),
+    "flag-icon-css": ("flag-icon-css", ""),
+    "flexslider": ("flexslider", ""),
+    "foundation": ("foundation-sites",),
+    "fullPage.js": ("fullpage.js",),
+    "fuse.js": ("fuse.js",),
+    "gsap": ("gsap",),
+    "hammer.js": ("hammerjs", ""),
+    "highcharts": ("highcharts", ""),
+    "holder": ("holderjs", ""),
+    "hover.css": ("hover.css", "css"),
+    "howler": ("howler",),
+    "html5shiv": ("html5shiv",),
+    "htmx": ("htmx.org",),
+    "ion-rangeslider": ("ion-rangeslider", ""),
+    "jquery-cookie": ("jquery.cookie", ""),
+    "jquery-mousewheel": ("jquery-mousewheel", ""),
+    "jquery-scrollTo": ("jquery.scrollto", ""),
+    "jquery-validate": ("jquery-validation",),
+    "jquery.form": ("jquery-form",),
+    "jquery.mask": ("jquery-mask-plugin",),
+    "jquery.matchHeight": ("jquery-match-height",),
+    "jquery.tablesorter": ("tablesorter",),
+    "jspdf": ("jspdf",),
+    "jszip": ("jszip",),
+    "jwt-decode": ("jwt-decode", "build"),
+    "konva": ("konva", ""),
+    "lightbox2": ("lightbox2",),
+    "list.js": ("list.js",),
+    "lodash.js": ("lodash", ""),
+    "magnific-popup.js": ("magnific-popup",),
+    "markdown-it": ("markdown-it",),
+    "masonry": ("masonry-layout",),
+    "material-design-iconic-font": ("material-design-iconic-font",),
+    "materialize": ("materialize-css",),
+    "mathjax": ("mathjax", "", "es5"),
+    "matter-js": ("matter-js", "build"),
+    "mediaelement": ("mediaelement", "build"),
+    "medium-editor": ("medium-editor",),
+    "pace": ("pace-js", ""),
+    "pako": ("pako",),
+    "paper.js": ("paper",),
+    "particles.js": ("particles.js", ""),
+    "pdfmake": ("pdfmake", "build"),
+    "perfect-scrollbar": ("perfect-scrollbar",),
+    "picturefill": ("picturefill",),
+    "pikaday": ("pikaday", ""),
+    "plotly.js": ("plotly.js",),
+    "raphael": ("raphael", ""),
+    "require.js": ("requirejs", ""),
+    "reveal.js": ("reveal.js", ""),
+    "selectize.js": ("@selectize/selectize",),
+    "semantic-ui": ("semantic-ui-css", ""),
+    "showdown": ("showdown",),
+    "simple-line-icons": ("simple-line-icons", ""),
+    "snap.svg": ("snapsvg",),
+    "spectrum": ("spectrum-colorpicker", ""),
+    "tether": ("tether",),
+    "toastr.js": ("toastr", "build", ""),
+    "tooltipster": ("tooltipster",),
+    "turbolinks": ("turbolinks",),
+    "tweetnacl": ("tweetnacl", ""),
+    "typed.js": ("typed.js", "lib"),
+    "underscore.js": ("underscore", ""),
+    "velocity": ("velocity-animate", ""),
+    "vis": ("vis",),
+    "waypoints": ("waypoints", "lib"),
+    "wow": ("wowjs",),
 })  # fmt: skip
-# cdnjs's name → the first version that has npm's second name, and both names.
-_RENAMED: Mapping[str, tuple[tuple[int, int], str, str]] = MappingProxyType({
-    "babel-standalone": ((7, 0), "babel-standalone", "@babel/standalone"),
-    "font-awesome": ((5, 0), "font-awesome", "@fortawesome/fontawesome-free"),
-    "jqueryui": ((1, 13), "jquery-ui-dist", "jquery-ui"),
-    "popper.js": ((2, 0), "popper.js", "@popperjs/core"),
-    "selectize.js": ((0, 13), "selectize", "@selectize/selectize"),
+# cdnjs's name → the first version that has the npm package of today, and the package before.
+_EARLIER: Mapping[str, tuple[tuple[int, int], str]] = MappingProxyType({
+    "angular-ui-router": ((1, 0), "angular-ui-router"),
+    "babel-polyfill": ((7, 0), "babel-polyfill"),
+    "babel-standalone": ((7, 0), "babel-standalone"),
+    "font-awesome": ((5, 0), "font-awesome"),
+    "jqueryui": ((1, 13), "jquery-ui-dist"),
+    "popper.js": ((2, 0), "popper.js"),
+    "selectize.js": ((0, 13), "selectize"),
+    "svg.js": ((3, 0), "svg.js"),
 })  # fmt: skip
+# Folders of earlier versions, where they are none of the usual ones.
+_EARLIER_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({"js-cookie": ("src",), "rxjs": ("bundles",)})
+
+# DataTables is one library at cdnjs, and a package for each manner of styling at npm.
+_DATATABLES = "datatables"
+_STYLED = re.compile(r"(?:js|css)/dataTables\.(bootstrap[45]?|foundation|jqueryui|semanticui)\.")
+_STYLINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "bootstrap": "bs",
+        "bootstrap4": "bs4",
+        "bootstrap5": "bs5",
+        "foundation": "zf",
+        "jqueryui": "jqui",
+        "semanticui": "se",
+    }
+)
 
 # three.js called its versions revisions, and npm counts them as minor ones.
 _REVISION = re.compile(r"r([0-9]{1,6})")
 _REVISED = ("three.js",)
 
-# cdnjs's name → the folders that it copies, where they are not the first of the usual ones.
-_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "ScrollMagic": ("scrollmagic/minified", "scrollmagic/uncompressed"),
-    "Sortable": ("",),
-    "Swiper": ("",),
-    "URI.js": ("src",),
-    "ace": ("src-min",),
-    "angular.js": ("",),
-    "animate.css": ("",),
-    "animejs": ("dist/bundles", "lib"),
-    "aspnet-signalr": ("dist/browser",),
-    "babel-standalone": ("",),
-    "babylonjs": ("",),
-    "backbone.js": ("",),
-    "bluebird": ("js/browser",),
-    "bodymovin": ("build/player",),
-    "bootstrap-icons": ("",),
-    "bulma": ("",),
-    "chosen": ("",),
-    "codemirror": ("lib", ""),
-    "crypto-js": ("",),
-    "datatables": ("",),
-    "dayjs": ("",),
-    "font-awesome": ("",),
-    "highlight.js": ("",),
-    "jquery-cookie": ("",),
-    "jquery-easing": ("",),
-    "jquery.imagesloaded": ("",),
-    "js-cookie": ("dist", "src"),
-    "knockout": ("build/output",),
-    "lodash.js": ("",),
-    "luxon": ("build/global", "build"),
-    "mathjax": ("", "es5"),
-    "mathjs": ("lib/browser", "dist"),
-    "microsoft-signalr": ("dist/browser",),
-    "moment.js": ("min", ""),
-    "mustache.js": ("",),
-    "normalize": ("",),
-    "numeral.js": ("min", ""),
-    "p5.js": ("lib",),
-    "pdf.js": ("build", "web"),
-    "prism": ("",),
-    "react": ("", "dist"),
-    "react-dom": ("", "dist"),
-    "require.js": ("",),
-    "rxjs": ("dist/bundles", "bundles"),
-    "semantic-ui": ("",),
-    "slick-carousel": ("slick",),
-    "three.js": ("build",),
-    "toastr.js": ("build", ""),
-    "underscore.js": ("",),
-    "velocity": ("",),
-})  # fmt: skip
 
+@dataclass(frozen=True, slots=True)
+class NpmFile:
+    """Where npm has a file of cdnjs: `files` are places to look, the likeliest first.
 
-def npm_package(name: str, version: str) -> str:
-    """Give the npm package of what cdnjs calls `name`; the same name where nothing else is known.
-
-    >>> npm_package("lodash.js", "4.17.21"), npm_package("font-awesome", "6.5.1"), npm_package("vue", "3.5.0")
-    ('lodash', '@fortawesome/fontawesome-free', 'vue')
+    Where it `is_vouched` for, cdnjs's own description or the table above says that the package is the library. If not,
+    it only has the same name.
     """
-    if name in _RENAMED:
-        since, older, newer = _RENAMED[name]
-        return newer if _begin(version) >= since else older
-    return _PACKAGES.get(name, name)
+
+    package: str
+    version: str
+    files: tuple[str, ...]
+    is_vouched: bool
 
 
-def npm_version(name: str, version: str) -> str:
-    """Give npm's version of what cdnjs calls `version`.
+def npm_file(name: str, version: str, file: str, names: Names) -> NpmFile:
+    """Return where npm has a file that cdnjs has.
 
-    >>> npm_version("three.js", "r128"), npm_version("three.js", "0.149.0"), npm_version("vue", "3.5.0")
-    ('0.128.0', '0.149.0', '3.5.0')
+    >>> npm_file("lodash.js", "4.17.21", "lodash.min.js", {}).package
+    'lodash'
+    >>> npm_file("twitter-bootstrap", "5.3.3", "css/x.css", {"twitter-bootstrap": ["bootstrap", "dist"]}).files[0]
+    'dist/css/x.css'
     """
+    package, *folders = names.get(name) or _FROM_REPOSITORIES.get(name) or (name,)
+    is_vouched = name in names or name in _FROM_REPOSITORIES or name == _DATATABLES
+    if name == _DATATABLES:
+        package, folders = _datatables(file), [""]
+    if name in _EARLIER and _begin(version) < _EARLIER[name][0]:
+        package = _EARLIER[name][1]
+    found = dict.fromkeys((*folders, *_EARLIER_FOLDERS.get(name, ()), *_USUAL))
+    files = tuple(f"{folder}/{file}" if folder else file for folder in found)
+    return NpmFile(package, _npm_version(name, version), files, is_vouched)
+
+
+def _datatables(file: str) -> str:
+    """Return the package of a file of DataTables.
+
+    >>> _datatables("js/jquery.dataTables.js"), _datatables("js/dataTables.bootstrap4.js"), _datatables("css/x.css")
+    ('datatables.net', 'datatables.net-bs4', 'datatables.net-dt')
+    """
+    if found := _STYLED.match(file):
+        return f"datatables.net-{_STYLINGS[found[1]]}"
+    return "datatables.net" if file.startswith("js/") else "datatables.net-dt"
+
+
+def _npm_version(name: str, version: str) -> str:
     found = _REVISION.fullmatch(version) if name in _REVISED else None
     return f"0.{found[1]}.0" if found else version
 
 
-def places(name: str, file: str) -> tuple[str, ...]:
-    """Give the paths in the npm package where a file that cdnjs has may lie, the likeliest first.
-
-    >>> places("twitter-bootstrap", "css/bootstrap.min.css")[:2], places("luxon", "luxon.min.js")[:1]
-    (('dist/css/bootstrap.min.css', 'css/bootstrap.min.css'), ('build/global/luxon.min.js',))
-    """
-    folders = dict.fromkeys((*_FOLDERS.get(name, ()), *_USUAL))
-    return tuple(f"{folder}/{file}" if folder else file for folder in folders)
-
-
 def _begin(version: str) -> tuple[int, int]:
-    """Give a version's first two numbers; 0 for what is none."""
+    """Return a version's first two numbers; 0 for what is none."""
     major, minor, *_ = (*version.split(".", 2), "", "")
     return _number(major), _number(minor)
 

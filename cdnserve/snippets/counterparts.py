@@ -15,10 +15,12 @@ from posixpath import dirname, join, normpath
 from typing import Protocol
 
 from cdnserve.rules.default_files import FIELDS, default_files
+from cdnserve.rules.integrity import matches
 from cdnserve.rules.public_cdns import PackageFile
 from cdnserve.snippets.graph.entries import Description, candidates, inside, spellings
 from cdnserve.snippets.graph.exports import exported
 from cdnserve.snippets.graph.imports import Imports, read_imports
+from cdnserve.snippets.sources import of_file
 
 MOST_LISTED = 100
 """More modules than this make an import map longer than its page."""
@@ -39,11 +41,15 @@ class Contents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a page does with a file: a stylesheet, a prefix of an import map; `names` its import map knows."""
+    """What a page does with a file: a stylesheet, a prefix of an import map; `names` its import map knows.
+
+    Of several files, one that satisfies `integrity` is taken.
+    """
 
     is_style: bool = False
     is_prefix: bool = False
     names: frozenset[str] = frozenset()
+    integrity: str = ""
 
 
 class AbsentError(ValueError):
@@ -56,7 +62,8 @@ def find_counterpart(asked: PackageFile, contents: Contents, use: Use) -> str:
         return _folder(asked.files[0], contents, use)
     if asked.is_built:
         return _module(asked, contents, use)
-    found = next((path for path in _places(asked, contents, use) if path in contents.files), None)
+    present = [path for path in dict.fromkeys(_places(asked, contents, use)) if path in contents.files]
+    found = next((path for path in present if _satisfies(contents.source(path), use)), present[0] if present else None)
     if found is None:
         raise AbsentError(f"the npm package has no {asked.files[0]}" if asked.files else _NO_DEFAULT)
     if asked.family and not _defines(asked.family, contents.source(found)):
@@ -68,6 +75,12 @@ def modules_with(entries: Iterable[str], contents: Contents) -> tuple[str, ...]:
     """Give the modules of a package that load with some of its modules, these too; more than `MOST_LISTED` are cut."""
     listed = (path for path, _ in _modules(entries, contents, partial(_neighbour, contents)))
     return tuple(sorted(islice(listed, MOST_LISTED + 1)))
+
+
+def _satisfies(content: bytes, use: Use) -> bool:
+    if not use.integrity:
+        return True
+    return matches(use.integrity, {one.algorithm: one.digest for one in of_file("", content).digests})
 
 
 _NO_DEFAULT = "the package.json of the npm package names no file for browsers"

@@ -32,6 +32,7 @@ FONT = "@font-face { font-family: 'Lora'; src: url(./files/lora.woff2) }\n"
 HELLO = {"package.json": described("hello", main="main.js"), "main.js": SCRIPT, "dist/hello.js": SCRIPT}
 PACKAGES = {
     "hello": ("1.2.0", HELLO),
+    "dygraphs": ("2.1.0", {"package.json": described("dygraphs"), "dist/dygraph.js": SCRIPT}),
     "words": ("2.0.0", {"package.json": described("words", module="m.js"), "m.js": MODULE}),
     "deep": (
         "3.0.0",
@@ -85,7 +86,7 @@ def test_a_page_is_migrated(run: Run, listed: Path, registry: LocalRegistry) -> 
         '<link rel=stylesheet href="https://fonts.googleapis.com/css2?family=Lora:wght@400;700">\r\n'
         '<script src="https://cdn.jsdelivr.net/npm/hello@^1/dist/hello.min.js"></script> \r\n'
         '<script src="https://unpkg.com/hello"></script>\t\r\n'
-        '<script src="https://cdnjs.cloudflare.com/ajax/libs/hello/1.2.0/hello.js"></script>\r\n'
+        '<script src="https://cdnjs.cloudflare.com/ajax/libs/dygraph/2.1.0/dygraph.js"></script>\r\n'
         '<script type=module src="https://esm.sh/words@2"></script>é',
     )
     result = run("migrate", "page.html", "--registry", registry.url)
@@ -96,7 +97,7 @@ def test_a_page_is_migrated(run: Run, listed: Path, registry: LocalRegistry) -> 
         f"<link rel=stylesheet href={tag('@fontsource/lora@5.0.0/700.css', FONT)}>\r\n"
         f"<script src={tag('hello@1.2.0/dist/hello.js', SCRIPT)}></script> \r\n"
         f"<script src={tag('hello@1.2.0/main.js', SCRIPT)}></script>\t\r\n"
-        f"<script src={tag('hello@1.2.0/dist/hello.js', SCRIPT)}></script>\r\n"
+        f"<script src={tag('dygraphs@2.1.0/dist/dygraph.js', SCRIPT)}></script>\r\n"
         f"<script type=module src={tag('words@2.0.0/m.js', MODULE)}></script>é"
     ) == file.read_bytes().decode()
     assert (listed / "npm/hello@1.2.0/main.js").is_file()
@@ -104,6 +105,48 @@ def test_a_page_is_migrated(run: Run, listed: Path, registry: LocalRegistry) -> 
     assert "5 addresses moved in 1 of 1 page, 0 left\n" in result.stdout
     assert "page.html:3: moved https://cdn.jsdelivr.net/npm/hello@^1/dist/hello.min.js -> " in result.stdout
     assert "jsDelivr made dist/hello.min.js itself" in result.stdout
+
+
+UNKNOWN = "https://cdnjs.cloudflare.com/ajax/libs/hello/1.2.0/hello.js"
+
+
+def test_a_name_of_cdnjs_that_nobody_vouches_for_is_not_asked_of_the_registry(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    """It may be somebody else's there, and so is `dygraph`: the library is npm's `dygraphs`."""
+    registry.publish("dygraph", "2.1.0", packed({"package.json": "{}", "dist/dygraph.js": "evil()"}))
+    page(listed, f'<script src="{UNKNOWN}"></script><script src="{UNKNOWN}" integrity="sha999-AAAA"></script>')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    reason = "it isn't known which npm package this is; the one of the same name may be somebody else's"
+    assert (1, 2) == (result.exit_code, result.stderr.count(f"left {UNKNOWN}: {reason}\n"))
+    assert [] == registry.asked
+    page(listed, '<script src="https://cdnjs.cloudflare.com/ajax/libs/dygraph/2.1.0/dygraph.js"></script>')
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert [] == [path for path in registry.paths() if path.startswith("/dygraph") and "dygraphs" not in path]
+
+
+def test_a_name_of_cdnjs_that_nobody_vouches_for_needs_the_octets_that_the_page_demands(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    file = page(listed, f'<script src="{UNKNOWN}" integrity="{hashed(SCRIPT)}"></script>')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert f"{SITE}/npm/hello@1.2.0/dist/hello.js" in file.read_text()
+    page(listed, f'<script src="{UNKNOWN}" integrity="{hashed("other")}"></script>')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (1, 1) == (result.exit_code, result.stderr.count("it isn't known which npm package this is"))
+
+
+def test_of_several_places_the_one_with_the_octets_that_the_page_demands_is_taken(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    """cdnjs copies two folders of this library, and others in other versions."""
+    files = {"package.json": "{}", "moment-timezone.js": "let a;", "builds/moment-timezone.js": "let b;"}
+    registry.publish("moment-timezone", "0.5.43", packed(files))
+    url = "https://cdnjs.cloudflare.com/ajax/libs/moment-timezone/0.5.43/moment-timezone.js"
+    file = page(listed, f'<script src="{url}" integrity="{hashed("let b;", "sha512")}"></script>')
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert "npm/moment-timezone@0.5.43/builds/moment-timezone.js" in file.read_text()
 
 
 def test_a_second_run_changes_nothing(run: Run, listed: Path, registry: LocalRegistry) -> None:

@@ -98,6 +98,7 @@ def test_names_of_cdnjs_become_npms() -> None:
     assert ("lodash", "4.17.21", "lodash.min.js") == (found.name, found.requirement, found.files[0])
     revision = as_npm(PackageFile("three.js", "r128", ("three.min.js",)), CDNJS)
     assert ("three", "0.128.0", "build/three.min.js") == (revision.name, revision.requirement, revision.files[0])
+    assert not as_npm(PackageFile("unheard-of", "1.0.0", ("x.js",)), CDNJS).is_vouched
     own = PackageFile("lodash.js", "1", ("x.js",))
     assert own == as_npm(own, "unpkg")
 

@@ -39,6 +39,7 @@ FILES = (
     "npm/real@1/a.js",
     "npm/unheard-of-by-json@1.0.0/index.js",
     "npm/nothing@1.0.0/other.js",
+    "npm/tagify@1.0.0/dist/tagify.js",
     "npm/vue@3.5.0/dist/vue.global.js",
     "npm/vue@3.5.0/dist/vue.global.prod.js",
     "npm/zzz.js",

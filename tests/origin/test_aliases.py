@@ -201,6 +201,8 @@ def test_other_shapes_lead_nowhere_with_the_same_words(path: str, words: str) ->
         pytest.param("/absent@3/x.js", id="a library that isn't hosted"),
         pytest.param("/absent", id="its name alone"),
         pytest.param("/ajax/libs/absent/1.0.0/x.js", id="cdnjs, not hosted"),
+        pytest.param("/ajax/libs/tagify/1.0.0/tagify.js", id="cdnjs has another library of a hosted one's name"),
+        pytest.param("/ajax/libs/nothing/1.0.0/other.js", id="cdnjs, a hosted name that it doesn't know"),
         pytest.param("/ajax/libs/jquery/3.7.1", id="cdnjs has no default files"),
         pytest.param("/ajax/other/jquery/3.7.1/jquery.js", id="not below libs"),
         pytest.param("/npm/jquery@3/.git/config", id="a dot-folder"),

@@ -23,7 +23,8 @@ class PackageFile:
     `requirement` is an exact version, a range or a tag, `""` for the newest. `files` are the places to look, in
     this order; none means the default file of a `mirror`. One that ends in `/` is a folder, `/` the whole package.
     `is_built` says that the CDN makes a module out of it, in which no bare import is left. `family` is the font family
-    that the stylesheet must define.
+    that the stylesheet must define. Where it is not `is_vouched` for, the package only has the same name: any file but
+    one with the octets that the page demands may be somebody else's.
     """
 
     name: str
@@ -32,6 +33,7 @@ class PackageFile:
     mirror: Literal["", "jsdelivr", "unpkg"] = ""
     is_built: bool = False
     family: str = ""
+    is_vouched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
