@@ -215,6 +215,8 @@ def _notes(question: Question, origin: Origin, rule: PublishRule | None) -> Iter
         for name, _ in question.headers
         if is_forbidden(name)
     )
+    if rule and "unencoded" in rule.rule.digests:
+        yield "Unencoded-Digest: Chromium fails HEAD, prefetches and opaque fetches of coded files, and streams none"
     site = _site_origin(origin)
     if question.origin and question.origin == site:
         yield "this is the site's own origin: its pages need no CORS to read"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
 
-from cdnserve.manifest.values import Documents, TagField
+from cdnserve.manifest.values import Digest, Documents, TagField
 
 SCHEMA = 1
 """The only value of `schema` that this version reads."""
@@ -122,6 +122,15 @@ PUBLISH: Keys = (
         'Whether HTML, SVG and XML are inert ("sandbox") or pages of this host ("live").',
         "sandbox",
         choices=get_args(Documents),
+    ),
+    Key(
+        "digests",
+        Kind.STRINGS,
+        "Digest fields of the answers: repr is Repr-Digest; unencoded is Unencoded-Digest, with which Chromium fails"
+        " HEAD, prefetches and opaque fetches of coded files, and doesn't stream them.",
+        (),
+        choices=get_args(Digest),
+        may_be_empty=True,
     ),
 )
 

@@ -15,7 +15,7 @@ from cdnserve.manifest.keys import PUBLISH
 from cdnserve.manifest.matching import is_unlisted
 from cdnserve.manifest.nodes import Node
 from cdnserve.manifest.shape import Fields, read_fields, suggestion
-from cdnserve.manifest.values import Documents, Rule
+from cdnserve.manifest.values import Digest, Documents, Rule
 from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import NONE, Policy
 
@@ -60,6 +60,7 @@ def _rule(fields: Fields, policies: Policies) -> Rule:
         cache=policies.cache.get(fields.string("cache"), REVALIDATE),
         documents=cast(Documents, fields.string("documents")),
         line=fields.table.line,
+        digests=cast(tuple[Digest, ...], fields.strings("digests")),
     )
 
 

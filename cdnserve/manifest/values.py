@@ -12,6 +12,7 @@ from cdnserve.rules.caching import Cache
 from cdnserve.rules.cors import Policy
 
 Documents = Literal["sandbox", "live"]
+Digest = Literal["repr", "unencoded"]
 TagField = Literal["Cache-Tag", "Surrogate-Key"]
 
 
@@ -32,7 +33,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `[[publish]]` table; `line` is where it begins in `manifest.toml`."""
+    """One `[[publish]]` table; `line` is where it begins in `manifest.toml`, `digests` are fields of its answers."""
 
     paths: tuple[str, ...]
     excepts: tuple[str, ...]
@@ -40,6 +41,7 @@ class Rule:
     cache: Cache
     documents: Documents
     line: int
+    digests: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,11 @@ from cdnserve.rules import media_types
 from cdnserve.rules.cdnjs import Names
 from cdnserve.rules.cors import CompiledPolicy
 
-# A library's HTML, SVG and XML must not become live pages of this host.
-_SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'")
+# A library's HTML, SVG and XML must not become live pages of this host; but what they look like is their own.
+_SANDBOX = (
+    b"content-security-policy",
+    b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+)
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 

@@ -49,7 +49,7 @@ def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Rep
     headers += _validators(rule, representation)
     if asset.last_modified is not None:
         headers += ((b"last-modified", preconditions.format_http_date(asset.last_modified).encode("latin-1")),)
-    return (*headers, _ACCEPT_RANGES, *_digests(asset, representation))
+    return (*headers, _ACCEPT_RANGES, *_digests(rule, asset, representation))
 
 
 def _validators(rule: PublishRule, representation: Representation) -> Fields:
@@ -57,10 +57,12 @@ def _validators(rule: PublishRule, representation: Representation) -> Fields:
     return ((b"etag", tag), (b"cache-control", rule.cache_control), *rule.cdn_cache_control)
 
 
-def _digests(asset: Asset, representation: Representation) -> Fields:
-    # RFC 9530 §3: Repr-Digest is of the selected representation, so of the coded bytes.
-    digests: Fields = ((b"repr-digest", _digest(representation)),)
-    if representation is not asset.identity:
+def _digests(rule: PublishRule, asset: Asset, representation: Representation) -> Fields:
+    digests: Fields = ()
+    if "repr" in rule.rule.digests:
+        # RFC 9530 §3: Repr-Digest is of the selected representation, so of the coded bytes.
+        digests += ((b"repr-digest", _digest(representation)),)
+    if "unencoded" in rule.rule.digests and representation is not asset.identity:
         digests += ((b"unencoded-digest", _digest(asset.identity)),)
     return digests
 

@@ -36,4 +36,4 @@ def compare(before: Catalog | None, after: Catalog) -> Differences:
 
 def _facts(catalog: Catalog, asset: Asset) -> tuple[object, ...]:
     rule = catalog.rules[asset.rule]
-    return asset.sha512, asset.identity.sha256, rule.cors, rule.cache, rule.documents
+    return asset.sha512, asset.identity.sha256, rule.cors, rule.cache, rule.documents, rule.digests

@@ -13,6 +13,12 @@ from pathlib import Path
 
 from scripts import make_demo_font
 
+# An empty module, but for a custom section of which a content coding leaves little.
+WASM = b"\0asm\1\0\0\0" + b"\0\xd2\x1f\4note" + b"again" * 809
+# Green by its own style, red if its script runs.
+SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><style>rect { fill: rgb(0, 128, 0) }</style>
+<rect id="r" width="40" height="40"/><script>document.getElementById("r").style.fill = "red"</script></svg>
+"""
 FILES = {
     "lib/1.0.0/classic.js": b"window.classic = 'ran';\n",
     "lib/1.0.0/main.js": b"import { word } from './part.js';\nexport const answer = word + '!';\n",
@@ -20,8 +26,14 @@ FILES = {
     "lib/1.0.0/style.css": b"body { color: rgb(1, 2, 3); }\n",
     "lib/1.0.0/page.html": b"<!doctype html><title>x</title><script>document.title = 'ran'</script>\n",
     "lib/1.0.0/live/page.html": b"<!doctype html><title>x</title><script>document.title = 'ran'</script>\n",
+    "lib/1.0.0/styled.svg": SVG,
     "lib/1.0.0/data.json": b'{"read": true}\n',
     "lib/1.0.0/text.txt": b"window.sniffed = 'ran';\n",
+    "lib/1.0.0/large.json": b'{"read": [' + b"true, " * 500 + b"true]}\n",
+    "lib/1.0.0/large.html": b"<!doctype html><title>x</title>\n" + b"<p>Again.</p>\n" * 500,
+    "lib/1.0.0/large.txt": b"Again.\n" * 500,
+    "lib/1.0.0/large.js.map": b'{"version": 3, "sources": [' + b'"a.js", ' * 500 + b'"a.js"]}\n',
+    "lib/1.0.0/large.wasm": WASM,
     "api/data.json": b'{"read": true}\n',
     "own/own.js": b"window.own = 'ran';\n",
 }
@@ -37,6 +49,11 @@ documents = "live"
 path = "lib/**"
 cors = "any"
 cache = "revalidate"
+[[publish]]
+path = "digested/**"
+cors = "any"
+cache = "revalidate"
+digests = ["repr", "unencoded"]
 [[publish]]
 path = "api/**"
 cors = "api"
@@ -68,7 +85,8 @@ class Cdn:
 @contextmanager
 def serving_cdn(root: Path, listed: str, tampered: str = "") -> Iterator[Cdn]:
     """Write the files, with one byte of `tampered` changed, and serve them."""
-    for path, content in (FILES | {"lib/1.0.0/font.woff2": make_demo_font.font()}).items():
+    digested = {path.replace("lib/1.0.0", "digested"): FILES[path] for path in FILES if "/large." in path}
+    for path, content in (FILES | digested | {"lib/1.0.0/font.woff2": make_demo_font.font()}).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content[:-2] + b" \n" if path == tampered else content)
     (root / "manifest.toml").write_text(MANIFEST.replace("{listed}", listed))

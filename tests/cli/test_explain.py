@@ -244,6 +244,14 @@ def test_mixed_content_is_named(run: Run, root: Path, site: str, is_mixed: bool)
     assert is_mixed == any(note.startswith("mixed content") for note in notes)
 
 
+@pytest.mark.parametrize(("digests", "is_told"), [("[]", False), ('["repr"]', False), ('["unencoded"]', True)])
+def test_what_unencoded_digest_breaks_is_told(run: Run, root: Path, digests: str, is_told: bool) -> None:
+    manifest = root / "manifest.toml"
+    manifest.write_text(manifest.read_text().replace("[[publish]]", f"[[publish]]\ndigests = {digests}"))
+    notes = explain(run, "demo/1.0.0/greet.js", "--origin", APP)["notes"]
+    assert is_told == any(note.startswith("Unencoded-Digest: ") for note in notes)
+
+
 def test_an_unlisted_file_is_found_on_the_disk(run: Run) -> None:
     result = run("explain", "drafts/notes.txt", "--origin", APP)
     assert 1 == result.exit_code

@@ -85,6 +85,12 @@ path = "none/**"
 cors = "none"
 cache = "revalidate"
 
+[[publish]]
+path = "digested/**"
+cors = "any"
+cache = "immutable"
+digests = ["repr", "unencoded"]
+
 [cors.partners]
 allow-origins = [
     "https://app.example.com",
@@ -135,6 +141,7 @@ ANY = ("any/1.0.0", "live", "fresh", "weekly")
 LISTED = ("partners", "accounts", "star", "bare", "opaque", "lan")
 NONE = ("none", "any/1.0.0/inner")
 FOLDERS = ANY + LISTED + NONE
+DIGESTED = "digested"  # the rule that has digest fields; besides them it is as the first of ANY
 IMMUTABLE = ("any/1.0.0", "live", "partners")
 
 # One file with a Last-Modified, one without; both have content codings.
@@ -188,10 +195,8 @@ UNLISTED = {
 
 
 def _public() -> dict[str, bytes]:
-    files = {
-        f"{folder}/{name}": content for folder in FOLDERS for name, content in (("app.js", APP), ("tiny.txt", TINY))
-    }
-    files |= {f"{folder}/empty.css": b"" for folder in FOLDERS}
+    every = {"app.js": APP, "tiny.txt": TINY, "empty.css": b""}
+    files = {f"{folder}/{name}": content for folder in (*FOLDERS, DIGESTED) for name, content in every.items()}
     files |= {f"any/odd/{name}": f"// {number}\n".encode() for number, name in enumerate(ODD_NAMES)}
     files |= {f"{folder}/{name}": content for folder in ("any/1.0.0", "live") for name, content in DOCUMENTS.items()}
     files |= {"any/1.0.0/font.woff2": FONT, "any/1.0.0/big.woff2": BIG, "any/1.0.0/style.css": b"body{}\n"}

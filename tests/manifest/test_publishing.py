@@ -22,6 +22,7 @@ except = "**/*.map"
 cors = "any"
 cache = "immutable"
 documents = "live"
+digests = ["unencoded", "repr"]
 
 [[publish]]
 path = ["a.js", "b/*"]
@@ -30,8 +31,8 @@ path = ["a.js", "b/*"]
 
 def test_a_rule_is_what_its_table_says() -> None:
     first, second = parse_manifest(TWO_RULES).rules
-    assert Rule(("npm/**",), ("**/*.map",), ANY, IMMUTABLE, "live", 3) == first
-    assert Rule(("a.js", "b/*"), (), NONE, REVALIDATE, "sandbox", 10) == second
+    assert Rule(("npm/**",), ("**/*.map",), ANY, IMMUTABLE, "live", 3, ("unencoded", "repr")) == first
+    assert Rule(("a.js", "b/*"), (), NONE, REVALIDATE, "sandbox", 11) == second
 
 
 RULES = [
@@ -49,6 +50,10 @@ RULES = [
     pytest.param('path = "**"\nexcept = ["-/**", ".*"]', [], id="what is never public may be excepted"),
     pytest.param('path = "**"\nexcept = []', [], id="no exception"),
     pytest.param('path = "**"\ndocuments = "inert"', [("value-unknown", 4)], id="documents that we don't know"),
+    pytest.param('path = "**"\ndigests = []', [], id="no digests"),
+    pytest.param('path = "**"\ndigests = ["sha-256"]', [("value-unknown", 4)], id="a digest that we don't know"),
+    pytest.param('path = "**"\ndigests = "repr"', [("type-wrong", 4)], id="digests that are no list"),
+    pytest.param('path = "**"\ndigests = ["repr", "repr"]', [("value-duplicate", 4)], id="a digest twice"),
     pytest.param('path = "**"\ncors = "sme"', [("name-unknown", 4)], id="a policy that is not there"),
     pytest.param('path = "**"\ncache = "sme"', [("name-unknown", 4)], id="a cache policy that is not there"),
     pytest.param('path = "**"\ncors = "immutable"', [("name-unknown", 4)], id="a cache policy for origins"),

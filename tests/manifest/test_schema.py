@@ -54,6 +54,7 @@ BAD = [
     pytest.param("schema = 1\n[[publish]]\npath = []", id="no glob"),
     pytest.param("schema = 1\n[[publish]]\npath = ['a', 'a']", id="a glob twice"),
     pytest.param("schema = 1\n[[publish]]\npath = 'a'\ndocuments = 'x'", id="no such choice"),
+    pytest.param("schema = 1\n[[publish]]\npath = 'a'\ndigests = ['content']", id="no such digest"),
     pytest.param("schema = 1\n[publish]\npath = 'a'", id="a single rule"),
     pytest.param("schema = 1\n[cors.a]\nallow-null-origin = 'true'", id="a truth in quotes"),
     pytest.param("schema = 1\n[cors.a]\nallow-null-origin = true\nmax-age = 2147483648", id="too long an age"),

@@ -13,7 +13,10 @@ from cdnserve.release.catalog import Catalog
 from cdnserve.rules.cors import ANY, NONE
 from tests.origin import catalogs
 
-SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'")
+SANDBOX = (
+    b"content-security-policy",
+    b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+)
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 
+from cdnserve.manifest.values import Digest
 from cdnserve.origin import Reply, Stored, respond
 from cdnserve.origin.files import entity_tag
 from cdnserve.release.catalog import Coding
 from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import ANY
 from tests.origin import catalogs
-from tests.origin.catalogs import MODIFIED_DATE, SIZES, get, header, members, names, sha256
+from tests.origin.catalogs import MODIFIED_DATE, RULES, SIZES, get, header, members, names, sha256
 
 APP = "/any/app.js"
 FONT = "/any/font.woff2"
@@ -45,8 +47,6 @@ def test_a_coded_file(method: str, coding: Coding) -> None:
         "cache-control": IMMUTABLE,
         "last-modified": MODIFIED_DATE,
         "accept-ranges": "bytes",
-        "repr-digest": digest(APP, coding),
-        "unencoded-digest": digest(APP, "identity"),
         "vary": "Accept-Encoding",
         "access-control-allow-origin": "*",
         "access-control-expose-headers": "*",
@@ -70,8 +70,40 @@ def test_a_file_without_content_codings(path: str, cache_control: str, modified:
     assert reply.status == 200
     assert reply.body == Stored(sha256(path[1:], "identity"), 0, 2000)
     assert [header(reply, "cache-control"), header(reply, "last-modified")] == [cache_control, modified]
-    assert [header(reply, "etag"), header(reply, "repr-digest")] == [tag(path), digest(path, "identity")]
-    assert not {"content-encoding", "unencoded-digest", "content-range", "vary"} & names(reply)
+    assert header(reply, "etag") == tag(path)
+    assert not {"content-encoding", "content-range", "vary", "repr-digest", "unencoded-digest"} & names(reply)
+
+
+@pytest.mark.parametrize(
+    ("digests", "path", "coding", "expected"),
+    [
+        pytest.param((), APP, "br", {}, id="none by default"),
+        pytest.param(("repr",), APP, "br", {"repr-digest": digest(APP, "br")}, id="of the octets as they are sent"),
+        pytest.param(("repr",), FONT, "br", {"repr-digest": digest(FONT, "identity")}, id="of octets without a coding"),
+        pytest.param(("unencoded",), APP, "br", {"unencoded-digest": digest(APP, "identity")}, id="of the file"),
+        pytest.param(("unencoded",), APP, "identity", {}, id="nothing to decode, so the other says it all"),
+        pytest.param(("unencoded",), FONT, "br", {}, id="a file without content codings"),
+        pytest.param(
+            ("unencoded", "repr"),
+            APP,
+            "gzip",
+            {"repr-digest": digest(APP, "gzip"), "unencoded-digest": digest(APP, "identity")},
+            id="both",
+        ),
+    ],
+)
+def test_digests_where_the_rule_wants_them(
+    digests: tuple[Digest, ...], path: str, coding: str, expected: dict[str, str]
+) -> None:
+    """RFC 9530 §3 and the draft beside it: on 200, HEAD and 206 alike, on 304 none."""
+    origin = catalogs.origin(rules=(replace(RULES[0], digests=digests), *RULES[1:]))
+    asked = {"accept_encoding": coding}
+    for method, more in (("GET", {}), ("HEAD", {}), ("GET", {"range": "bytes=0-9"})):
+        reply = respond(catalogs.request(method, path, **asked, **more), origin)
+        assert reply.status == (206 if more else 200)
+        assert expected == {name: header(reply, name) for name in names(reply) if name.endswith("-digest")}
+    unchanged = respond(catalogs.request("GET", path, **asked, if_none_match="*"), origin)
+    assert (304, False) == (unchanged.status, any(name.endswith("-digest") for name in names(unchanged)))
 
 
 def test_one_content_coding_is_enough_to_vary() -> None:
@@ -90,7 +122,8 @@ def test_every_representation_has_its_own_strong_tag() -> None:
 
 
 def test_a_file_of_a_sandboxed_document_says_so() -> None:
-    assert header(get("/any/page.html"), "content-security-policy") == "sandbox; default-src 'none'"
+    policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+    assert header(get("/any/page.html"), "content-security-policy") == policy
     assert header(get("/live/page.html"), "content-security-policy") is None
     assert header(get("/any/app.js"), "content-security-policy") is None
 

@@ -20,6 +20,14 @@ def releases(place: Path) -> tuple[Path, Path]:
     return root, state
 
 
+def test_headers_that_a_rule_changes_are_a_change(tmp_path: Path) -> None:
+    root, state = tmp_path / "root", tmp_path / "state"
+    build(plant(root, {"a.js": SCRIPT}), state)
+    build(plant(root, {}, MANIFEST.replace("cors =", 'digests = ["repr"]\ncors =')), state)
+    assert [("a.js",), ()] == [entry.differences.added for entry in history(state)]
+    assert [(), ("a.js",)] == [entry.differences.changed for entry in history(state)]
+
+
 def test_each_release_is_compared_with_the_one_before(tmp_path: Path) -> None:
     _, state = releases(tmp_path)
     first, second, third = history(state)

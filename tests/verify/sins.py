@@ -57,7 +57,7 @@ def minifying(asked: Asked, forward: Forward) -> Got:
     if asked.method != "GET" or got.status != 200 or "javascript" not in got.value("content-type"):
         return forward(asked)
     lines = [line.partition(b" //")[0] for line in got.body.split(b"\n")]
-    return replace(got.without("etag", "repr-digest"), body=b"\n".join(lines))
+    return replace(got.without("etag"), body=b"\n".join(lines))
 
 
 class Cache:

@@ -1,0 +1,31 @@
+"""Documents of a library in Chromium: inert, but they look as their authors made them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.cdn import Cdn
+from tests.browser.pages import Pages
+
+pytestmark = pytest.mark.browser
+
+GREEN = "<div style='position:absolute;left:0;top:0;width:40px;height:40px;background:rgb(0,128,0)'></div>"
+
+
+def corner(page: Page, url: str) -> bytes:
+    """Give a picture of the corner of a page, as its octets."""
+    page.goto(url, wait_until="load")
+    return page.screenshot(clip={"x": 10, "y": 10, "width": 20, "height": 20})
+
+
+@pytest.mark.parametrize("element", ["object data", "iframe frameborder=0 src", "img src"])
+def test_an_svg_is_painted_in_its_own_style_and_its_script_is_not_run(
+    page: Page, cdn: Cdn, listed: Pages, element: str
+) -> None:
+    picture = f"<{element}='{cdn.url}/lib/1.0.0/styled.svg' style='position:absolute;left:0;top:0'>"
+    assert corner(page, listed.put("green", GREEN)) == corner(page, listed.put("picture", picture))
+
+
+def test_an_svg_that_is_opened_is_painted_too(page: Page, cdn: Cdn, listed: Pages) -> None:
+    assert corner(page, listed.put("green", GREEN)) == corner(page, f"{cdn.url}/lib/1.0.0/styled.svg")
