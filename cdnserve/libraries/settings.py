@@ -18,12 +18,16 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a registry may send and how long it may take; sizes in octets, times in seconds."""
+    """How much a registry may send and how long it may take; sizes in octets, times in seconds.
+
+    `members` are read of a tarball at most; `kept` are the files that stay, with the folders they lie in.
+    """
 
     metadata: int = 64 * MEBIBYTE
     tarball: int = 256 * MEBIBYTE
     unpacked: int = 1024 * MEBIBYTE
-    members: int = 50_000
+    members: int = 500_000
+    kept: int = 50_000
     path: int = 1024
     redirects: int = 5
     attempts: int = 5

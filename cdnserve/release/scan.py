@@ -8,9 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import unicodedata
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from cdnserve.errors import Problem
 from cdnserve.manifest.governing import LOCK, MANIFEST
@@ -21,6 +23,17 @@ Signature = tuple[int, int, int, int]
 _WELL_KNOWN = ".well-known"
 # Links to folders may lie inside each other, but so that a few of them cannot name a million paths.
 _NESTED_LINKS = 4
+
+_INVISIBLE = "holds an invisible character (U+{:04X})"
+_FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "Cs": "is not valid UTF-8",
+        "Cc": "holds a control character",
+        "Cf": _INVISIBLE,  # among them those that turn the direction of text, and those without a width
+        "Zl": _INVISIBLE,
+        "Zp": _INVISIBLE,
+    }
+)
 
 _FORMAT = 0o170000
 _REGULAR = stat.S_IFREG
@@ -168,7 +181,7 @@ class _Walk:
                 self.problems.append(_special(prefix + name))
 
     def refuses(self, prefix: str, name: str) -> bool:
-        fault = _fault(name)
+        fault = name_fault(name)
         if fault:
             self.problems.append(_name_refused(prefix + name, fault))
         return bool(fault)
@@ -205,11 +218,18 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _fault(name: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in name):
-        return "is not valid UTF-8"
-    if any(character < " " or "\x7f" <= character <= "\x9f" for character in name):
-        return "holds a control character"
+def name_fault(name: str) -> str:
+    r"""Say what no name may hold, `""` for nothing; by general category (Unicode §4.5).
+
+    >>> name_fault("a\u202ejs.exe"), name_fault("a\\b"), name_fault("ünï 1.js")
+    ('holds an invisible character (U+202E)', 'holds a backslash', '')
+    """
+    if name.isprintable():
+        return "holds a backslash" if "\\" in name else ""
+    categories = {unicodedata.category(character): character for character in name}
+    for category, fault in _FAULTS.items():
+        if category in categories:
+            return fault.format(ord(categories[category]))
     return "holds a backslash" if "\\" in name else ""
 
 

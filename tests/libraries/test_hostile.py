@@ -22,6 +22,7 @@ from tests.libraries.registry import (
     QUICK,
     Answer,
     LocalRegistry,
+    archive,
     member,
     packed,
     settings_for,
@@ -30,7 +31,7 @@ from tests.libraries.registry import (
 )
 
 SPEC = Spec("x", "1.0.0")
-SMALL = dataclasses.replace(QUICK, unpacked=2**20, members=1000, tarball=2**20, metadata=2**16, total=10.0)
+SMALL = dataclasses.replace(QUICK, unpacked=2**20, members=1000, kept=1000, tarball=2**20, metadata=2**16, total=10.0)
 GOOD = packed({"a.js": "let a"})
 TARBALL = "/x/-/x-1.0.0.tgz"
 # Something decent before what is not: it must not stay either.
@@ -86,6 +87,15 @@ def _problem(tmp_path: Path, registry: LocalRegistry, limits: Limits = SMALL) ->
         pytest.param(tarball(DECENT, member("/etc/x")), "tarball-member", "an absolute name", id="an absolute name"),
         pytest.param(tarball(DECENT, member("package\\..\\x")), "tarball-member", "a backslash", id="a backslash"),
         pytest.param(
+            gzip.compress(archive(*(member(f"package/{n}/{'d/' * 30}x") for n in range(500)))),
+            "tarball-too-large",
+            "more than 1000 files and folders",
+            id="a bomb of folders",
+        ),
+        pytest.param(
+            tarball(DECENT, member("package/a\u202esj.exe")), "tarball-member", "U+202E", id="a change of direction"
+        ),
+        pytest.param(
             tarball(DECENT, member("package/A.js")),
             "tarball-member",
             "differs only by case",
@@ -110,11 +120,11 @@ def _problem(tmp_path: Path, registry: LocalRegistry, limits: Limits = SMALL) ->
         pytest.param(
             tarball(DECENT, member("package/pipe", type=tarfile.FIFOTYPE)), "tarball-member", "a FIFO", id="a FIFO"
         ),
-        pytest.param(tarball(DECENT, member("package/\udcff.js")), "tarball-member", "not UTF-8", id="not UTF-8"),
+        pytest.param(tarball(DECENT, member("package/\udcff.js")), "tarball-member", "not valid UTF-8", id="not UTF-8"),
         pytest.param(
-            tarball(DECENT, member("package/\x1b[2J")), "tarball-member", "control characters", id="an escape sequence"
+            tarball(DECENT, member("package/\x1b[2J")), "tarball-member", "control character", id="an escape sequence"
         ),
-        pytest.param(tarball(DECENT, member(f"package/{'d/' * 600}x")), "tarball-member", "too long", id="a deep path"),
+        pytest.param(tarball(DECENT, member(f"package/{'d/' * 600}x")), "tarball-member", "32 parts", id="a deep path"),
         pytest.param(tarball(), "library-files", "no file", id="nothing at all"),
     ],
 )

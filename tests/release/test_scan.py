@@ -80,6 +80,10 @@ REFUSED_NAMES = [
     pytest.param(b"a\x7f.js", "holds a control character", id="a delete"),
     pytest.param("a\x9b.js".encode(), "holds a control character", id="a C1 control"),
     pytest.param(b"a\\b.js", "holds a backslash", id="a backslash"),
+    pytest.param("a\u202esj.exe".encode(), "holds an invisible character (U+202E)", id="a change of direction"),
+    pytest.param("a\u200b.js".encode(), "holds an invisible character (U+200B)", id="a space without a width"),
+    pytest.param("a\u2028.js".encode(), "holds an invisible character (U+2028)", id="a line separator"),
+    pytest.param("a\u2029.js".encode(), "holds an invisible character (U+2029)", id="a paragraph separator"),
 ]
 
 

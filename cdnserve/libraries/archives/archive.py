@@ -1,6 +1,6 @@
 """The members of a tar archive (POSIX.1-2017 pax, ustar, GNU long names), read once and in order.
 
-Never gives a member that is neither a file nor a folder, and never holds more than one header in memory.
+Never holds more than one header in memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ _KINDS = {
     tarfile.CHRTYPE: "a device",
     tarfile.BLKTYPE: "a device",
     tarfile.FIFOTYPE: "a FIFO",
-    tarfile.GNUTYPE_LONGLINK: "a link",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
 
@@ -46,12 +45,16 @@ class ForbiddenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file or folder, its name as the archive writes it; `modified` is in seconds since 1970."""
+    """One file or folder, its name as the archive writes it; `modified` is in seconds since 1970.
+
+    What is neither is `forbidden`, which says what it is, and has no content.
+    """
 
     name: str
     is_folder: bool
     size: int
     modified: int
+    forbidden: str = ""
 
 
 class Archive:
@@ -82,6 +85,8 @@ class Archive:
                 extended |= records if header.type != tarfile.XGLTYPE else {}
             elif header.type == tarfile.GNUTYPE_LONGNAME:
                 extended.setdefault("path", _text(self._whole(header).partition(b"\0")[0]))
+            elif header.type == tarfile.GNUTYPE_LONGLINK:
+                self._whole(header)  # where a link leads is nothing to us
             else:
                 yield self._member(header, extended)
                 extended = {}
@@ -109,13 +114,15 @@ class Archive:
     def _member(self, header: tarfile.TarInfo, extended: dict[str, str]) -> Member:
         name = extended.get("path", header.name)
         is_folder = header.type == tarfile.DIRTYPE
-        if not is_folder and header.type not in _FILES:
-            raise ForbiddenError(_KINDS.get(header.type, "a member of unknown kind"), name)
+        forbidden = "" if is_folder or header.type in _FILES else _KINDS.get(header.type, "a member of unknown kind")
         size = _whole_number(extended["size"]) if "size" in extended else header.size
+        if forbidden and (size or header.type == tarfile.GNUTYPE_SPARSE):
+            # Readers of tar don't agree on where the next member begins.
+            raise ForbiddenError(forbidden, name)
         if size < 0 or (is_folder and size):
             raise CorruptError("a member has an impossible size")
         self._expect(size)
-        return Member(name, is_folder, size, _seconds(extended.get("mtime", header.mtime)))
+        return Member(name, is_folder, size, _seconds(extended.get("mtime", header.mtime)), forbidden)
 
     def _whole(self, header: tarfile.TarInfo) -> bytes:
         if not 0 <= header.size <= LARGEST_HEADER:

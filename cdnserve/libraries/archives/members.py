@@ -1,6 +1,6 @@
 """Where a member of a package may lie: npm's packing, held to names that are one path on every system.
 
-Never mends a name: what isn't one plain path is refused.
+Never mends a name but for parts that lead nowhere: what isn't one plain path is refused.
 """
 
 from __future__ import annotations
@@ -10,31 +10,27 @@ import unicodedata
 from collections.abc import Iterable
 
 from cdnserve.libraries.archives.archive import ForbiddenError, Member
+from cdnserve.libraries.archives.gunzip import OversizeError
 from cdnserve.manifest.globs import matches
+from cdnserve.release.scan import name_fault
 
 LONGEST_PART = 255
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+DEEPEST = 32
 _LICENSE = re.compile(
     r"(un)?licen[cs]e|copying|copyright|notice|ofl([-._]|$)|.*[-._]licen[cs]e(\.(txt|md))?$", re.IGNORECASE
 )
 
 
-def inner_path(member: Member, longest: int) -> str:
-    """Give a member's path below the package's folder; `""` for the outermost folder itself.
+def inner_path(name: str) -> str:
+    """Give a member's path below the package's folder; only `Names` judges whether it is a path.
 
-    As npm does, the first part is dropped whatever it is called; it is mostly `package`.
+    As npm does, the first part is dropped whatever it is called (it is mostly `package`), and so is what leads nowhere.
 
-    >>> inner_path(Member("package/dist/jquery.js", False, 0, 0), 1024)
-    'dist/jquery.js'
+    >>> inner_path("package/dist/jquery.js"), inner_path("package/./dist//x.js"), inner_path("package/../x.js")
+    ('dist/jquery.js', 'dist/x.js', '../x.js')
     """
-    name = member.name.removesuffix("/") if member.is_folder else member.name
-    why = _name_problem(name, longest)
-    if why:
-        raise ForbiddenError(why, member.name)
-    outermost, _, path = name.partition("/")
-    if not path and not member.is_folder:
-        raise ForbiddenError("a file outside the package's folder", outermost)
-    return path
+    *folders, last = name.partition("/")[2].split("/")
+    return "/".join([*(part for part in folders if part not in ("", ".")), last])
 
 
 def is_always_kept(path: str) -> bool:
@@ -62,17 +58,43 @@ def is_named(path: str, globs: Iterable[str]) -> bool:
 
 
 class Names:
-    """The names that have come so far; refuses one that another system would take for one of them."""
+    """The files that have come so far; refuses a name that isn't one path, and no other's, on every system.
 
-    def __init__(self) -> None:
+    `most` counts files and the folders they lie in, `longest` is in octets.
+    """
+
+    def __init__(self, most: int, longest: int) -> None:
+        self._most = most
+        self._longest = longest
         self._known: dict[str, tuple[str, bool]] = {}
 
     def add(self, path: str, member: Member) -> None:
-        """Remember a member's path and the folders above it, or raise ForbiddenError."""
+        """Remember a file's `inner_path` and the folders above it; raise ForbiddenError or OversizeError."""
+        if why := member.forbidden or self._fault(path, member.name):
+            raise ForbiddenError(why, member.name)
         parts = path.split("/")
         for depth in range(1, len(parts)):
             self._add("/".join(parts[:depth]), member, is_folder=True)
-        self._add(path, member, is_folder=member.is_folder)
+        self._add(path, member, is_folder=False)
+        if len(self._known) > self._most:
+            raise OversizeError(f"it has more than {self._most} files and folders")
+
+    def _fault(self, path: str, name: str) -> str:
+        if fault := name_fault(name):
+            return f"a name that {fault}"
+        if name.startswith("/"):
+            return "an absolute name"
+        if not path:
+            return "a file outside the package's folder"
+        parts = path.split("/")
+        if parts[-1] in ("", ".") or ".." in name.split("/"):
+            return "a name with an empty, '.' or '..' part"
+        if len(parts) > DEEPEST:
+            return f"a name with more than {DEEPEST} parts"
+        octets = [len(part.encode()) for part in parts]
+        if max(octets) > LONGEST_PART or sum(octets) + len(parts) > self._longest:
+            return "a name that is too long"
+        return ""
 
     def _add(self, path: str, member: Member, *, is_folder: bool) -> None:
         # macOS and Windows compare names without case, macOS without composition as well.
@@ -91,21 +113,3 @@ class Names:
         else:
             return
         raise ForbiddenError(why, member.name)
-
-
-def _name_problem(name: str, longest: int) -> str:
-    if any("\udc80" <= character <= "\udcff" for character in name):
-        return "a name that is not UTF-8"
-    if _CONTROLS.search(name):
-        return "a name with control characters"
-    if "\\" in name:
-        return "a name with a backslash"
-    if name.startswith("/"):
-        return "an absolute name"
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        return "a name with an empty, '.' or '..' part"
-    octets = [len(part.encode()) for part in parts]
-    if max(octets) > LONGEST_PART or sum(octets) + len(parts) > longest:
-        return "a name that is too long"
-    return ""

@@ -43,36 +43,33 @@ def unpack(tarball: BinaryIO, folder: Path, spec: Spec, keep: Callable[[str], bo
     tarball.seek(0)
     archive = Archive(Gunzip(tarball, limits.unpacked), limits.members)
     try:
-        files, size = _write(_paths(archive, limits), archive, folder, keep)
+        files, size = _write(_kept(archive, keep, limits), archive, folder)
     except CorruptError as error:
         raise _refused(Problem("tarball-corrupt", f"{spec}: {error}")) from None
     except OversizeError as error:
         raise _refused(Problem("tarball-too-large", f"{spec}: {error}")) from None
     except ForbiddenError as error:
         message = f"{spec}: the tarball holds {error}"
-        hint = "nothing was unpacked; tell whoever publishes the package"
+        hint = "nothing was unpacked; tell whoever publishes the package, or choose what you need with --files"
         raise _refused(Problem("tarball-member", message, "", shown(error.value), hint)) from None
     return Unpacked(tuple(sorted(files)), size)
 
 
-def _paths(archive: Archive, limits: Limits) -> Iterator[tuple[str, Member]]:
-    names = Names()
+def _kept(archive: Archive, keep: Callable[[str], bool], limits: Limits) -> Iterator[tuple[str, Member]]:
+    """Yield the files that are kept; what isn't is neither judged nor counted."""
+    names = Names(limits.kept, limits.path)
     for member in archive:
-        path = inner_path(member, limits.path)
-        if path:
+        path = inner_path(member.name)
+        if not member.is_folder and keep(path):
             names.add(path, member)
             yield path, member
 
 
-def _write(
-    members: Iterator[tuple[str, Member]], archive: Archive, folder: Path, keep: Callable[[str], bool]
-) -> tuple[list[str], int]:
+def _write(members: Iterator[tuple[str, Member]], archive: Archive, folder: Path) -> tuple[list[str], int]:
     files: list[str] = []
     size = 0
     made = set[str]()
     for path, member in members:
-        if member.is_folder or not keep(path):
-            continue
         parent, _, name = path.rpartition("/")
         if parent not in made:
             (folder / parent).mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def compare_tarball(tarball: BinaryIO, present: Path, keep: Callable[[str], bool
     here = set(files(present))
     wanted, same = set[str](), set[str]()
     for member in archive:
-        path = inner_path(member, limits.path)
+        path = inner_path(member.name)
         if member.is_folder or not keep(path):
             continue
         wanted.add(path)

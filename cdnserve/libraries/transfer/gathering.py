@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.archives.archive import ForbiddenError, Member
+from cdnserve.libraries.archives.gunzip import OversizeError
 from cdnserve.libraries.archives.members import Names, inner_path
 from cdnserve.libraries.spec import FOLDER
 from cdnserve.libraries.transfer.index import OUTERMOST, Entry
@@ -23,6 +24,7 @@ from cdnserve.release.scan import scan
 from cdnserve.release.sources import Content, Sources, read
 
 LONGEST_PATH = 1024
+MOST_NAMES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,12 @@ def _read(root: str, files: dict[str, str]) -> tuple[dict[str, Content], list[Pr
 
 def _names(files: dict[str, str]) -> Iterator[Problem]:
     """Yield a problem for each name that `import` would refuse, because it isn't one file on every system."""
-    names = Names()
+    names = Names(MOST_NAMES, LONGEST_PATH)
     for path in files:
         member = Member(OUTERMOST + path, is_folder=False, size=0, modified=0)
         try:
-            names.add(inner_path(member, LONGEST_PATH), member)
-        except ForbiddenError as error:
+            names.add(inner_path(member.name), member)
+        except (ForbiddenError, OversizeError) as error:
             message = f"this can't be unpacked everywhere: {error}"
             yield Problem("export-name", message, shown(path), hint="rename it, or leave it out of every rule")
 

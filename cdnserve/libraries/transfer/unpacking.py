@@ -17,7 +17,7 @@ from cdnserve.libraries.archives.archive import BLOCK, Archive, ForbiddenError, 
 from cdnserve.libraries.archives.gunzip import CorruptError, OversizeError
 from cdnserve.libraries.archives.members import Names, inner_path
 from cdnserve.libraries.transfer.codings import decoded
-from cdnserve.libraries.transfer.gathering import LONGEST_PATH
+from cdnserve.libraries.transfer.gathering import LONGEST_PATH, MOST_NAMES
 from cdnserve.libraries.transfer.index import FOLDER, LARGEST, NAME, Entry, Index, decode_index, not_exported
 from cdnserve.libraries.wording import counted, shown
 from cdnserve.release.sources import Content
@@ -42,7 +42,7 @@ def unpack(source: BinaryIO, folder: Path) -> Unpacked:
         return _unpack(source, folder)
     except (CorruptError, OversizeError) as error:
         hint = "fetch or make it again; nothing was changed"
-        raise ConfigurationError([Problem("archive-corrupt", f"the archive is damaged: {error}", hint=hint)]) from None
+        raise ConfigurationError([Problem("archive-corrupt", f"no sound archive: {error}", hint=hint)]) from None
     except ForbiddenError as error:
         message = f"the archive holds {error}"
         hint = "cdnserve export writes no such thing: find out where the archive comes from"
@@ -70,7 +70,7 @@ def _unpack(source: BinaryIO, folder: Path) -> Unpacked:
 
 
 def _read_index(first: Member | None, archive: Archive, folder: Path) -> Index:
-    if first is None or first.is_folder or inner_path(first, LONGEST_PATH) != NAME:
+    if first is None or first.is_folder or first.forbidden or inner_path(first.name) != NAME:
         raise not_exported("it does not begin with an index")
     if first.size > LARGEST:
         raise OversizeError("its index is too large")
@@ -83,9 +83,9 @@ def _read_index(first: Member | None, archive: Archive, folder: Path) -> Index:
 
 
 def _files(members: Iterator[Member]) -> Iterator[tuple[str, Member]]:
-    names = Names()
+    names = Names(MOST_NAMES, LONGEST_PATH)
     for member in members:
-        path = inner_path(member, LONGEST_PATH)
+        path = inner_path(member.name)
         if member.is_folder or not path.startswith(FOLDER):
             raise ForbiddenError("what is no file of a root", member.name)
         names.add(path, member)

@@ -134,14 +134,37 @@ def test_forbidden_extended_headers(records: bytes, kind: bytes) -> None:
         pytest.param(tarfile.CHRTYPE, "a device", id="a character device"),
         pytest.param(tarfile.BLKTYPE, "a device", id="a block device"),
         pytest.param(tarfile.FIFOTYPE, "a FIFO", id="a FIFO"),
-        pytest.param(tarfile.GNUTYPE_SPARSE, "a sparse file", id="a sparse file"),
-        pytest.param(tarfile.GNUTYPE_LONGLINK, "a link", id="a long link"),
-        pytest.param(b"Z", "unknown kind", id="a kind of its own"),
+        pytest.param(b"Z", "a member of unknown kind", id="a kind of its own"),
     ],
 )
 def test_members_that_are_no_files(kind: bytes, why: str) -> None:
-    with pytest.raises(ForbiddenError, match=why) as raised:
-        _read(archive(member("package/x", type=kind, linkname="/etc/passwd")))
+    data = archive(member("package/x", type=kind, linkname="/etc/passwd"), member("package/a", b"12345"))
+    assert [
+        (Member("package/x", False, 0, 0, why), b""),
+        (Member("package/a", False, 5, 0), b"12345"),
+    ] == _read(data)
+
+
+def test_a_link_that_leads_far_is_one_member() -> None:
+    """GNU tar writes where it leads into a member of its own, pax into an extended header."""
+    link = member("package/l", type=tarfile.SYMTYPE, linkname="x/" * 200)
+    for style in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        found = _read(archive(link, member("package/a", b"1"), style=style))
+        assert [("package/l", "a symbolic link"), ("package/a", "")] == [(m.name, m.forbidden) for m, _ in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        pytest.param(tarfile.SYMTYPE, b"x", id="a link with content"),
+        pytest.param(tarfile.LNKTYPE, b"x" * 513, id="a hard link with content"),
+        pytest.param(b"Z", b"x", id="a kind of its own with content"),
+        pytest.param(tarfile.GNUTYPE_SPARSE, b"", id="a sparse file"),
+    ],
+)
+def test_members_behind_which_readers_go_on_in_different_places(kind: bytes, content: bytes) -> None:
+    with pytest.raises(ForbiddenError) as raised:
+        _read(archive(member("package/x", content, type=kind)))
     assert "package/x" == raised.value.value
 
 

@@ -21,7 +21,7 @@ from cdnserve.rules.integrity import hash_expression
 from tests.libraries.registry import member, packed, sha512, tarball
 
 SPEC = Spec("x", "1.0.0")
-SMALL = Limits(unpacked=20_480, members=20, path=200)
+SMALL = Limits(unpacked=20_480, members=20, kept=20, path=200)
 
 
 def _file(tmp_path: Path, data: bytes) -> BufferedRandom:
@@ -88,7 +88,15 @@ def test_a_date_before_1970_is_1970(tmp_path: Path) -> None:
         pytest.param(tarball(member("package/../../x")), "tarball-member", "'..'", id="a path upwards"),
         pytest.param(tarball(member("package/A"), member("package/a")), "tarball-member", "case", id="case"),
         pytest.param(tarball(member("package/a\udcff")), "tarball-member", "UTF-8", id="not UTF-8"),
-        pytest.param(tarball(member(f"package/{'a/' * 100}a")), "tarball-member", "too long", id="a long path"),
+        pytest.param(tarball(member(f"package/{'a' * 210}")), "tarball-member", "too long", id="a long path"),
+        pytest.param(tarball(member(f"package/{'a/' * 100}a")), "tarball-member", "32 parts", id="a deep path"),
+        pytest.param(
+            tarball(*(member(f"package/{n}/{'d/' * 20}a") for n in range(2))),
+            "tarball-too-large",
+            "more than 20 files and folders",
+            id="many folders",
+        ),
+        pytest.param(tarball(member("package/a\u202e")), "tarball-member", "invisible", id="a change of direction"),
     ],
 )
 def test_bad_tarballs(tmp_path: Path, data: bytes, reference: str, message: str) -> None:
@@ -98,8 +106,25 @@ def test_bad_tarballs(tmp_path: Path, data: bytes, reference: str, message: str)
     assert "x@1.0.0" in said[1]
 
 
-def test_a_file_that_is_not_kept_is_checked_all_the_same(tmp_path: Path) -> None:
-    assert "tarball-member" == _refused(tmp_path, tarball(member("package/../../x.map")))[0]
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([member("package/../../x.map")], id="a path upwards"),
+        pytest.param([member("package/l.map", type=tarfile.SYMTYPE, linkname="/etc")], id="a link"),
+        pytest.param([member("package/A.map"), member("package/a.map")], id="case"),
+        pytest.param([member("package/A/x.map"), member("package/a/x.map")], id="folders that hold nothing kept"),
+        pytest.param([member(f"package/{number}.map") for number in range(19)], id="many"),
+        pytest.param([member(f"package/{'d/' * 40}x.map")], id="a deep path"),
+    ],
+)
+def test_a_file_that_is_not_kept_is_not_judged(tmp_path: Path, others: list[tuple[tarfile.TarInfo, bytes]]) -> None:
+    assert Unpacked(("a.js",), 5) == _unpack(tmp_path, tarball(*others, member("package/a.js", "let a")))
+    assert ["a.js"] == os.listdir(tmp_path / "folder")
+
+
+def test_two_spellings_of_a_folder_are_one(tmp_path: Path) -> None:
+    _unpack(tmp_path, tarball(member("package/./dist/a.js"), member("package/dist/b.js")))
+    assert {"a.js", "b.js"} == set(os.listdir(tmp_path / "folder" / "dist"))
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
@@ -118,7 +143,7 @@ def test_a_hundred_thousand_members_stop_at_the_limit(tmp_path: Path) -> None:
         _unpack(tmp_path, gzip.compress(headers, 1), limits=Limits(members=1000))
     (problem,) = raised.value.problems
     assert ("tarball-too-large", "x@1.0.0: it has more than 1000 members") == (problem.reference, problem.message)
-    assert Limits().members < 100_000
+    assert Limits().kept < Limits().members < 1_000_000
 
 
 @pytest.mark.parametrize(

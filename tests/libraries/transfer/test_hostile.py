@@ -69,6 +69,9 @@ STRANGE = SMALL | {"c/d.js": b"d"}
         pytest.param(
             archive_of(SMALL, member("cdnserve/root/a/", b"", tarfile.DIRTYPE)), "archive-member", id="a folder"
         ),
+        pytest.param(archive_of({**SMALL, "a/b\u202ejs.exe": b"x"}), "archive-member", id="a change of direction"),
+        pytest.param(archive_of({**SMALL, "a/b\u200b.js": b"x"}), "archive-member", id="a space without a width"),
+        pytest.param(archive_of({**SMALL, f"a/{'d/' * 40}b.js": b"x"}), "archive-member", id="a deep path"),
         pytest.param(archive_of(STRANGE), "archive-member", id="a file that the manifest doesn't publish"),
         pytest.param(archive_of({**SMALL, ".ssh/keys": b"x"}), "archive-member", id="a dot-file"),
         pytest.param(archive_of({**SMALL, "npm/.incoming/journal": b"x"}), "archive-member", id="our own journal"),
@@ -108,6 +111,16 @@ def test_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ConfigurationError) as error:
         imported(tmp_path / "other", GOOD)
     assert ["archive-corrupt"] == [problem.reference for problem in error.value.problems]
+
+
+def test_implied_folders_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small archive of deep paths would make folders without number."""
+    monkeypatch.setattr(unpacking, "MOST_NAMES", 40)
+    deep = {f"a/{number}/{'d/' * 20}x.js": b"x" for number in range(2)}
+    with pytest.raises(ConfigurationError, match="more than 40 files and folders") as error:
+        imported(tmp_path / "other", archive_of(SMALL | deep))
+    assert ["archive-corrupt"] == [problem.reference for problem in error.value.problems]
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_manifest_with_problems_is_told_by_them(tmp_path: Path) -> None:
