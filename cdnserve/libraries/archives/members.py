@@ -68,16 +68,20 @@ class Names:
         self._longest = longest
         self._known: dict[str, tuple[str, bool]] = {}
 
-    def add(self, path: str, member: Member) -> None:
-        """Remember a file's `inner_path` and the folders above it; raise ForbiddenError or OversizeError."""
+    def add(self, path: str, member: Member) -> bool:
+        """Remember a file's `inner_path` and the folders above it; return whether it is new.
+
+        Raise ForbiddenError or OversizeError for what may not be.
+        """
         if why := member.forbidden or self._fault(path, member.name):
             raise ForbiddenError(why, member.name)
         parts = path.split("/")
         for depth in range(1, len(parts)):
             self._add("/".join(parts[:depth]), member, is_folder=True)
-        self._add(path, member, is_folder=False)
+        is_new = self._add(path, member, is_folder=False)
         if len(self._known) > self._most:
             raise OversizeError(f"it has more than {self._most} files and folders")
+        return is_new
 
     def _fault(self, path: str, name: str) -> str:
         if fault := name_fault(name):
@@ -96,20 +100,18 @@ class Names:
             return "a name that is too long"
         return ""
 
-    def _add(self, path: str, member: Member, *, is_folder: bool) -> None:
+    def _add(self, path: str, member: Member, *, is_folder: bool) -> bool:
         # macOS and Windows compare names without case, macOS without composition as well.
         plain = path if path.isascii() else unicodedata.normalize("NFC", path)
         folded = unicodedata.normalize("NFC", plain.casefold())
         if folded not in self._known:
             self._known[folded] = (path, is_folder)
-            return
+            return True
         known, was_folder = self._known[folded]
         if known != path:
             why = f"a name that differs only by case or composition from {known!r}"
         elif was_folder != is_folder:
             why = "a name that is both a file's and a folder's"
-        elif not is_folder:
-            why = "a file that comes twice"
         else:
-            return
+            return False
         raise ForbiddenError(why, member.name)

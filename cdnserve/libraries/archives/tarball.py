@@ -6,6 +6,7 @@ Never unpacks an octet of what has not been verified, and never writes outside t
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,21 +56,25 @@ def unpack(tarball: BinaryIO, folder: Path, spec: Spec, keep: Callable[[str], bo
     return Unpacked(tuple(sorted(files)), size)
 
 
-def _kept(archive: Archive, keep: Callable[[str], bool], limits: Limits) -> Iterator[tuple[str, Member]]:
-    """Yield the files that are kept; what isn't is neither judged nor counted."""
+def _kept(archive: Archive, keep: Callable[[str], bool], limits: Limits) -> Iterator[tuple[str, Member, bool]]:
+    """Yield the files that are kept, each with whether it is new; what isn't kept is neither judged nor counted."""
     names = Names(limits.kept, limits.path)
     for member in archive:
         path = inner_path(member.name)
         if not member.is_folder and keep(path):
-            names.add(path, member)
-            yield path, member
+            yield path, member, names.add(path, member)
 
 
-def _write(members: Iterator[tuple[str, Member]], archive: Archive, folder: Path) -> tuple[list[str], int]:
+def _write(members: Iterator[tuple[str, Member, bool]], archive: Archive, folder: Path) -> tuple[list[str], int]:
     files: list[str] = []
     size = 0
     made = set[str]()
-    for path, member in members:
+    for path, member, is_new in members:
+        if not is_new:
+            # Some packers write one file under two spellings of its path.
+            if not holds(folder / path, archive.content()):
+                raise ForbiddenError("a file that comes twice, with different content", member.name)
+            continue
         parent, _, name = path.rpartition("/")
         if parent not in made:
             (folder / parent).mkdir(parents=True, exist_ok=True)
@@ -87,6 +92,19 @@ def _write_file(target: str, pieces: Iterator[bytes]) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     with open(descriptor, "wb") as file:
         file.writelines(pieces)
+
+
+def holds(path: Path, pieces: Iterator[bytes]) -> bool:
+    """Tell whether a regular file, no link to one, has just this content."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return False
+        same = all(file.read(len(piece)) == piece for piece in pieces)
+        return same and not file.read(1)
 
 
 def _refused(problem: Problem) -> ConfigurationError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import os
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import BinaryIO
 from cdnserve.libraries.archives.archive import Archive
 from cdnserve.libraries.archives.gunzip import Gunzip
 from cdnserve.libraries.archives.members import inner_path
+from cdnserve.libraries.archives.tarball import holds
 from cdnserve.libraries.settings import Limits
 
 
@@ -53,7 +53,7 @@ def compare_tarball(tarball: BinaryIO, present: Path, keep: Callable[[str], bool
         if member.is_folder or not keep(path):
             continue
         wanted.add(path)
-        if path in here and _holds(present / path, archive.content()):
+        if path in here and holds(present / path, archive.content()):
             same.add(path)
     return _compared(wanted, present, same.__contains__)
 
@@ -96,15 +96,3 @@ def _safely(is_same: Callable[[str], bool], path: str) -> bool:
     with contextlib.suppress(OSError):
         return is_same(path)
     return False
-
-
-def _holds(path: Path, pieces: Iterator[bytes]) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return False
-        same = all(file.read(len(piece)) == piece for piece in pieces)
-        return same and not file.read(1)

@@ -88,7 +88,8 @@ def _files(members: Iterator[Member]) -> Iterator[tuple[str, Member]]:
         path = inner_path(member.name)
         if member.is_folder or not path.startswith(FOLDER):
             raise ForbiddenError("what is no file of a root", member.name)
-        names.add(path, member)
+        if not names.add(path, member):
+            raise ForbiddenError("a file that comes twice", member.name)
         yield path.removeprefix(FOLDER), member
 
 

@@ -122,6 +122,19 @@ def test_a_file_that_is_not_kept_is_not_judged(tmp_path: Path, others: list[tupl
     assert ["a.js"] == os.listdir(tmp_path / "folder")
 
 
+def test_a_file_that_comes_twice_is_one_where_its_content_is_the_same(tmp_path: Path) -> None:
+    """Some packers write both spellings into one tarball."""
+    data = tarball(member("package/./dist/a.js", "let a"), member("package/dist/a.js", "let a"))
+    assert Unpacked(("dist/a.js",), 5) == _unpack(tmp_path, data)
+
+
+@pytest.mark.parametrize("other", ["let b", "let", "let a;", ""])
+def test_a_file_that_comes_twice_with_different_content_is_refused(tmp_path: Path, other: str) -> None:
+    data = tarball(member("package/./dist/a.js", "let a"), member("package/dist/a.js", other))
+    reference, message = _refused(tmp_path, data)
+    assert ("tarball-member", True) == (reference, "a file that comes twice, with different content" in message)
+
+
 def test_two_spellings_of_a_folder_are_one(tmp_path: Path) -> None:
     _unpack(tmp_path, tarball(member("package/./dist/a.js"), member("package/dist/b.js")))
     assert {"a.js", "b.js"} == set(os.listdir(tmp_path / "folder" / "dist"))
