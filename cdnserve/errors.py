@@ -14,6 +14,7 @@ class Problem:
     """One thing that is wrong, as data; `docs/errors.md` has a heading for every `reference`.
 
     `where` is `FILE:LINE`, a path or a package; `value` is the offending text as it was written.
+    A `hint` is one line, and maybe lines to paste behind it.
     A `warning` is told but does not fail a command (`check` and `build --locked` make it an error).
     """
 
@@ -35,7 +36,8 @@ class Problem:
         head = f"{self.where}: {self.message}" if self.where else self.message
         lines = [f"{head} [{self.reference}]"]
         lines += [f"    value: {self.value}"] if self.value else []
-        lines += [f"    hint:  {self.hint}"] if self.hint else []
+        first, *rest = self.hint.split("\n")
+        lines += [f"    hint:  {first}", *(f"        {line}" for line in rest)] if self.hint else []
         return "\n".join(lines)
 
 

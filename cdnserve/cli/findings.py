@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cdnserve.cli.problems import as_objects
-from cdnserve.cli.terminal import Piece, write
+from cdnserve.cli.terminal import Piece, printable_lines, write
 from cdnserve.errors import Problem
 from cdnserve.snippets.pages.finding import LEVELS, Finding, Level
 
@@ -41,7 +41,8 @@ def write_findings(audited: Sequence[Audited]) -> None:
                 write([[(one.page, "bold underline")]])
                 print_rows(sys.stdout, (row for finding in one.findings for row in _rows(finding)))
     else:
-        write(line for one in audited for finding in one.findings for line in _lines(one.page, finding))
+        lines = (line for one in audited for finding in one.findings for line in _lines(one.page, finding))
+        write(lines, keep_tabs=True)
     write([[(summary(audited), "bold")]])
 
 
@@ -77,8 +78,16 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str, str]]:
-    facts = (("url", finding.url, "magenta"), ("hint", finding.hint, "green"), ("fix", finding.fix, "green"))
-    return ((label, text, style) for label, text, style in facts if text)
+    """Yield label, text and style; a line of what is to be pasted has no label."""
+    if finding.url:
+        yield "url", finding.url, "magenta"
+    if finding.hint:
+        yield "hint", finding.hint, "green"
+    fix = printable_lines(finding.fix)
+    if finding.fix and len(fix) == 1:
+        yield "fix", finding.fix, "green"
+    elif finding.fix:
+        yield from (("fix", "", ""), *(("", line, "green") for line in fix))
 
 
 def _rows(finding: Finding) -> Iterator[tuple[Piece, ...]]:
@@ -86,11 +95,12 @@ def _rows(finding: Finding) -> Iterator[tuple[Piece, ...]]:
     level = (f"{finding.level} ", _STYLES[finding.level])
     yield (place, "bold"), level, (finding.message, ""), (f" [{finding.rule}]", "dim")
     for label, text, style in _facts(finding):
-        yield (f"  {label}", "dim"), (text, style)
+        yield (f"  {label}" if label else "", "dim"), (text, style)
 
 
 def _lines(page: str, finding: Finding) -> Iterator[tuple[Piece, ...]]:
     place = f"{page}:{finding.place.line}:{finding.place.column}"
     yield ((f"{place}: {finding.level}: {finding.message} [{finding.rule}]", ""),)
     for label, text, _ in _facts(finding):
-        yield ((f"    {f'{label}:':6}{text}", ""),)
+        beginning = f"    {f'{label}:':6}" if label else " " * 8
+        yield ((f"{beginning}{text}".rstrip(), ""),)

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 
 import click
 
-from cdnserve.cli.terminal import Piece, printable
+from cdnserve.cli.terminal import Piece, printable, printable_lines
 from cdnserve.errors import Problem
 
 
@@ -34,7 +34,7 @@ def plain(problem: Problem) -> str:
     a\n.js: warning: no file [file-left-out]
     """
     message = f"warning: {problem.message}" if problem.warning else problem.message
-    where, value, hint = (printable(text) for text in (problem.where, problem.value, problem.hint))
+    where, value, hint = printable(problem.where), printable(problem.value), "\n".join(printable_lines(problem.hint))
     return str(replace(problem, message=printable(message), where=where, value=value, hint=hint))
 
 
@@ -55,11 +55,13 @@ def count(problems: Sequence[Problem]) -> str:
 
 
 def _rows(problem: Problem) -> Iterator[tuple[Piece, ...]]:
-    """Give rows of a label and the text beside it."""
+    """Yield rows of a label and the text beside it; what is to be pasted has no label."""
     label = ("warning", "bold yellow") if problem.warning else ("error", "bold red")
     where = f"{problem.where}: " if problem.where else ""
     yield label, (where, "bold"), (problem.message, ""), (f" [{problem.reference}]", "dim")
     if problem.value:
         yield ("  value", "dim"), (problem.value, "magenta")
     if problem.hint:
-        yield ("  hint", "dim"), (problem.hint, "green")
+        first, *rest = printable_lines(problem.hint)
+        yield ("  hint", "dim"), (first, "green")
+        yield from ((("", ""), (line, "green")) for line in rest)

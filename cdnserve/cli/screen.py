@@ -18,6 +18,7 @@ from rich.text import Text
 
 from cdnserve.cli.terminal import Column, Piece, printable
 
+_INDENT = 8
 _GAP = 2  # the space behind a column and the one before the next
 _SHORTEST = 16
 
@@ -30,13 +31,14 @@ def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]], *, keep_tabs: 
 
 
 def print_rows(stream: TextIO, rows: Iterable[Sequence[Piece]]) -> None:
-    """Print rows of a label and a text that is folded beside it."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, *pieces in rows:
-        grid.add_row(_text([label]), _text(pieces))
-    _console(stream).print(grid)
+    """Print rows of a label and a text beside it; one without a label goes on with the row before, further in.
+
+    The terminal breaks what is too long: what it is told to break can't be pasted any more.
+    """
+    known = list(rows)
+    width = max(len(label) for (label, _), *_ in known)
+    begun = ((f"{label:{width}} " if label else " " * _INDENT, style) for (label, style), *_ in known)
+    print_lines(stream, ([first, *row[1:]] for first, row in zip(begun, known, strict=True)), keep_tabs=True)
 
 
 def print_table(stream: TextIO, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:

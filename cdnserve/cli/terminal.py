@@ -37,6 +37,15 @@ def printable(text: str, *, keep_tabs: bool = False) -> str:
     return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def printable_lines(text: str) -> list[str]:
+    r"""Return text that is meant to be pasted, line by line, each with escapes for what can't be printed.
+
+    >>> printable_lines("<script\r\n\tsrc='a\x1b.js'>")
+    ['<script', "\tsrc='a\\x1b.js'>"]
+    """
+    return [printable(line.removesuffix("\r"), keep_tabs=True) for line in text.split("\n")]
+
+
 def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False, keep_tabs: bool = False) -> None:
     """Write lines, with their styles where they go to a terminal."""
     stream = sys.stderr if to_stderr else sys.stdout

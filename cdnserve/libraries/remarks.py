@@ -12,8 +12,8 @@ from cdnserve.libraries.downloads.gathering import Gathered
 from cdnserve.manifest.matching import RuleMatcher
 from cdnserve.manifest.values import Manifest
 
-RULE = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
-"""What a manifest lacks that does not publish its libraries."""
+RULE = '# add to the manifest:\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
+"""The hint for a manifest that does not publish its libraries."""
 
 
 def notes(gathered: Iterable[Gathered]) -> Iterator[Problem]:

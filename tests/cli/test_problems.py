@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cdnserve.cli.problems import as_objects, count, plain, report
 from cdnserve.errors import Problem
-from tests.cli.processes import run_in_pipe, run_on_terminal
+from tests.cli.processes import bare, run_in_pipe, run_on_terminal
 
 HOSTILE = Problem("an-id", "m\x1b[31m", "w\nx", "v\x07", "h\u202e", warning=True)
 
@@ -17,6 +20,21 @@ def test_plain_text_is_one_fact_a_line_and_begins_with_the_place() -> None:
     problem = Problem("an-id", "what is wrong", "manifest.toml:7", "the value", "do this")
     expected = "manifest.toml:7: what is wrong [an-id]\n    value: the value\n    hint:  do this"
     assert expected == plain(problem)
+
+
+PASTED = Problem("an-id", "m", hint='# add:\n[[publish]]\r\n\tpath = "a\x1b[2J/**"')
+
+
+def test_a_hint_of_several_lines_keeps_them() -> None:
+    """So that it can be pasted; only what no terminal may get is escaped."""
+    expected = 'm [an-id]\n    hint:  # add:\n        [[publish]]\n        \tpath = "a\\x1b[2J/**"'
+    assert expected == plain(PASTED)
+
+
+def test_a_line_break_elsewhere_is_no_line_of_its_own() -> None:
+    """A name or a value could forge another problem."""
+    assert 1 == len(plain(Problem("an-id", "m\na", "w\nb")).splitlines())
+    assert 2 == len(plain(Problem("an-id", "m", value="v\nc")).splitlines())
 
 
 def test_plain_text_tells_warnings_apart() -> None:
@@ -57,6 +75,39 @@ def test_a_terminal_shows_the_same_facts_aligned_and_in_colour(root: Path) -> No
     assert "\x1b[1;31merror" in written
     for fact in ("manifest.toml:4:", "[name-unknown]", "value", '"anny"', "hint", "did you mean any?"):
         assert fact in written
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_what_is_to_be_pasted_in_lines_that_it_does_not_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it is narrower than each of them."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    report([replace(PASTED, where="a place", value="v" * 90), Problem("an-id", "m", hint="x" * 90)])
+    assert [
+        "error   a place: m [an-id]",
+        f"  value {'v' * 90}",
+        "  hint  # add:",
+        "        [[publish]]",
+        '                path = "a\\x1b[2J/**"',
+        "error  m [an-id]",
+        f"  hint {'x' * 90}",
+    ] == bare(sys.stderr.getvalue()).splitlines()  # type: ignore[attr-defined] # the one from above
+
+
+def test_a_fix_can_be_pasted_from_a_terminal(root: Path) -> None:
+    """A tag of several lines, with tabs, on a terminal that is narrower than it."""
+    url = "https://cdn.example.com/demo/1.0.0/greet.js"
+    page = root.parent / "page.html"
+    page.write_text(f'<!doctype html>\n<script\r\n\tsrc="{url}"\r\n\tid="{"x" * 60}"></script>\n')
+    _, written = run_on_terminal("audit", str(page), cwd=root.parent, columns=40)
+    assert "\\n" not in bare(written)
+    lines = [line.strip() for line in bare(written).splitlines()]
+    fix = lines[lines.index("fix") + 1 :][:3]
+    assert [True, True, True] == [part in line for part, line in zip(("<script", url, "x" * 60), fix, strict=True)]
 
 
 def test_no_color_is_obeyed(root: Path) -> None:
