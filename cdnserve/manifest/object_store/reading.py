@@ -1,4 +1,4 @@
-"""Reading an object store's CORS configuration: S3's JSON, as its console and its API have it, its XML, or R2's JSON.
+"""Reading an object store's CORS configuration: S3's JSON, as consoles, APIs and tools have it, its XML, or R2's JSON.
 
 Never takes a configuration in part: one unknown element could be what makes it narrower.
 """
@@ -26,9 +26,17 @@ _LISTS = {
     "ExposeHeaders": "ExposeHeader",
 }
 _SINGLE = ("ID", "MaxAgeSeconds")
-# R2's own API, and its command line, have other names for the same.
-_OF_R2 = {"id": "ID", "exposeHeaders": "ExposeHeaders", "maxAgeSeconds": "MaxAgeSeconds"}
+# Tools write these names in the manner of their language, and some have another word; case and strokes don't count.
+_SPELLINGS = {
+    **{name.lower(): name for name in (*_LISTS, *_LISTS.values(), *_SINGLE)},
+    "exposedheaders": "ExposeHeaders",
+    "exposedheader": "ExposeHeader",
+    "maxage": "MaxAgeSeconds",
+}
 _ALLOWED_BY_R2 = {"origins": "AllowedOrigins", "methods": "AllowedMethods", "headers": "AllowedHeaders"}
+# What the rules lie in, and what answers and parameters of an API have beside them.
+_WRAPPERS = ("corsconfiguration", "corsrules", "cors", "rules")
+_BESIDE = ("bucket", "checksumalgorithm", "contentmd5", "expectedbucketowner", "metadata", "responsemetadata")
 Entry = dict[str, list[str]]
 
 
@@ -62,49 +70,57 @@ def parse_configuration(data: bytes, name: str = "cors.json") -> tuple[StoreRule
 
 
 def _from_xml(top: Element) -> Iterator[Entry]:
-    if top.name != "CORSConfiguration":
+    if _folded(top.name) != "corsconfiguration":
         raise ValueError(f"its outermost element is {top.name}, not CORSConfiguration")
     for rule in top.children:
-        if rule.name != "CORSRule":
+        if _folded(rule.name) != "corsrule":
             raise ValueError(f"it has an element {rule.name} where a CORSRule is expected")
         entry: Entry = {}
         for child in rule.children:
             if child.children:
                 raise ValueError(f"{child.name} holds other elements")
-            entry.setdefault(child.name, []).append(child.text.strip())
+            entry.setdefault(_spelt(child.name), []).append(child.text.strip())
         yield entry
 
 
 def _from_json(data: bytes) -> Iterator[Entry]:
-    document = json.loads(data, object_pairs_hook=_once)
-    if isinstance(document, dict) and document.keys() == {"CORSConfiguration"}:
-        document = document["CORSConfiguration"]
-    rules = document
-    if isinstance(document, dict) and len(document) == 1:
-        rules = document["CORSRules"] if "CORSRules" in document else _from_r2(document.get("rules"))
+    rules = _unwrapped(json.loads(data, object_pairs_hook=_once))
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise ValueError('it is neither a list of rules nor {"CORSRules": [...]} nor {"rules": [...]}')
     for rule in rules:
-        if singular := rule.keys() & set(_LISTS.values()):
+        named = _named(rule)
+        if singular := named.keys() & set(_LISTS.values()):
             raise ValueError(f"in JSON it is {min(singular)}s, with a list")
-        yield {_LISTS.get(key, key): _texts(key, value) for key, value in rule.items()}
+        yield {_LISTS.get(key, key): _texts(key, value) for key, value in named.items()}
 
 
-def _from_r2(rules: object) -> object:
-    """Give rules of R2's own form in S3's names."""
-    return [_renamed(rule) for rule in rules] if isinstance(rules, list) else None
+def _unwrapped(document: object) -> object:
+    """Return the rules out of what tools and APIs put around them."""
+    while isinstance(document, dict):
+        inner = [value for key, value in document.items() if _folded(key) in _WRAPPERS]
+        if others := [key for key in document if _folded(key) not in (*_WRAPPERS, *_BESIDE)]:
+            raise ValueError(f"it has {json.dumps(others[0])} beside or in place of rules")
+        if len(inner) != 1:
+            return None
+        document = inner[0]
+    return document
 
 
-def _renamed(rule: object) -> object:
-    allowed = rule.get("allowed") if isinstance(rule, dict) else None
-    if not isinstance(rule, dict) or not isinstance(allowed, dict):
-        return rule
-    outer = _pairs({key: value for key, value in rule.items() if key != "allowed"}, _OF_R2)
-    return _once(outer + _pairs(allowed, _ALLOWED_BY_R2))
+def _named(rule: dict[str, object]) -> dict[str, object]:
+    """Return a rule under S3's names; R2 has three of them in an object of their own."""
+    inner = rule.get("allowed")
+    pairs = [(_spelt(key), value) for key, value in rule.items() if key != "allowed" or not isinstance(inner, dict)]
+    if isinstance(inner, dict):
+        pairs += [(_ALLOWED_BY_R2.get(key, key), value) for key, value in inner.items()]
+    return _once(pairs)
 
 
-def _pairs(table: dict[str, object], names: dict[str, str]) -> list[tuple[str, object]]:
-    return [(names.get(key, key), value) for key, value in table.items()]
+def _spelt(name: str) -> str:
+    return _SPELLINGS.get(_folded(name), name)
+
+
+def _folded(name: str) -> str:
+    return "".join(character for character in name.lower() if character not in "_-$")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

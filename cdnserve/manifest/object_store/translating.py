@@ -17,8 +17,10 @@ from cdnserve.rules.cors import ANY, Policy
 _READING = ("GET", "HEAD")
 _WHY_ANY = (
     'it lets every origin read, and only cors = "any" does so here; that also exposes every response header and '
-    "allows every request header"
+    "allows every request header but Authorization"
 )
+_MAX_AGE_OF_ANY = 86_400
+_AUTHORIZATION = "Authorization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def translate(rules: Sequence[StoreRule], name: str, *, take_any: bool = False) 
     unbounded = [rule for rule in reading if "*" in rule.origins]
     # A store takes the first rule that matches, so that only the first one can stand for all.
     if unbounded and (take_any or (reading[0] in unbounded and _is_as_wide_as_any(reading[0]))):
-        return Translation(ANY, (*told, *(_any_taken(rule) for rule in unbounded if not _is_as_wide_as_any(rule))))
+        return Translation(ANY, (*told, *(problem for rule in reading for problem in _any_taken(rule))))
     told += [_any_left_out(rule) for rule in unbounded]
     kept = {rule: tuple(_origins(rule, told)) for rule in reading}
     used = [rule for rule in reading if kept[rule]]
@@ -82,8 +84,17 @@ def _is_as_wide_as_any(rule: StoreRule) -> bool:
     return "*" in rule.allow_headers and "*" in rule.expose_headers and set(_READING) <= set(rule.methods)
 
 
-def _any_taken(rule: StoreRule) -> Problem:
-    return _at(rule, Problem("store-cors-any", _WHY_ANY, value="*"))
+def _any_taken(rule: StoreRule) -> Iterator[Problem]:
+    if "*" in rule.origins and not _is_as_wide_as_any(rule):
+        yield _at(rule, Problem("store-cors-any", _WHY_ANY, value="*"))
+    if rule.covers_header(_AUTHORIZATION):
+        # Fetch §4.9: the * of a response without credentials doesn't cover it; the store names what was asked for.
+        message = 'left out: cors = "any" refuses a preflight that asks for it'
+        hint = 'for pages that send it, list their origins in a policy with allow-headers = ["Authorization"]'
+        yield _at(rule, Problem("store-cors-header", message, value=_AUTHORIZATION, hint=hint))
+    if rule.max_age is not None and rule.max_age < _MAX_AGE_OF_ANY:
+        message = 'left out: with cors = "any" browsers may remember a preflight for a day'
+        yield _at(rule, Problem("store-cors-max-age", message, value=str(rule.max_age)))
 
 
 def _any_left_out(rule: StoreRule) -> Problem:
@@ -114,9 +125,10 @@ def _origin_problem(pattern: str) -> Problem | None:
 
 
 def _headers(rules: Sequence[StoreRule], side: _Side, told: list[Problem]) -> tuple[str, ...]:
-    """Give the header names that every rule has; `*` only where all have it."""
+    """Return the header names that every rule has; `*` only where all have it."""
     if all("*" in side.names(rule) for rule in rules):
-        return ("*",)
+        # A store's * covers Authorization, a policy's doesn't.
+        return ("*", _AUTHORIZATION) if side is _REQUEST else ("*",)
     kept: dict[str, str] = {}
     for rule in rules:
         for name in side.names(rule):

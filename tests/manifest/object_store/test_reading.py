@@ -16,6 +16,10 @@ RULE = """{"ID": "web", "AllowedOrigins": ["https://a.example"], "AllowedMethods
   "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 3000}"""
 R2 = """{"id": "web", "exposeHeaders": ["ETag"], "maxAgeSeconds": 3000,
   "allowed": {"origins": ["https://a.example"], "methods": ["GET", "PUT"], "headers": ["*"]}}"""
+CAMEL = """{"id": "web", "allowedOrigins": ["https://a.example"], "allowedMethods": ["GET", "PUT"],
+  "allowedHeaders": ["*"], "exposeHeaders": ["ETag"], "maxAgeSeconds": 3000}"""
+SNAKE = """{"id": "web", "allowed_origins": ["https://a.example"], "allowed_methods": ["GET", "PUT"],
+  "allowed_headers": ["*"], "expose_headers": ["ETag"], "max_age_seconds": 3000}"""
 XML = """<CORSRule><ID>web</ID><AllowedOrigin>https://a.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod>
   <AllowedMethod>PUT</AllowedMethod><AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader>
   <MaxAgeSeconds> 3000 </MaxAgeSeconds></CORSRule>"""
@@ -28,6 +32,25 @@ EXPECTED = StoreRule(1, "web", ("https://a.example",), ("GET", "PUT"), ("*",), (
         pytest.param(f"[{RULE}]", id="as the console has it"),
         pytest.param(f'{{"CORSRules": [{RULE}]}}', id="as the API has it"),
         pytest.param(f'{{"CORSConfiguration": {{"CORSRules": [{RULE}]}}}}', id="as a request has it"),
+        pytest.param(
+            f'{{"ResponseMetadata": {{"HTTPStatusCode": 200}}, "CORSRules": [{RULE}]}}', id="as boto3 answers"
+        ),
+        pytest.param(f'{{"$metadata": {{}}, "CORSRules": [{RULE}]}}', id="as the SDK for JavaScript answers"),
+        pytest.param(
+            f'{{"Bucket": "b", "ExpectedBucketOwner": "1", "CORSConfiguration": {{"CORSRules": [{RULE}]}}}}',
+            id="as an SDK's parameters",
+        ),
+        pytest.param(f"[{CAMEL}]", id="as an SDK in camel case"),
+        pytest.param(f'{{"cors": [{CAMEL.replace("exposeH", "exposedH").replace("Seconds", "")}]}}', id="as the CDK"),
+        pytest.param(
+            f'{{"CorsConfiguration": {{"CorsRules": [{RULE.replace("Expose", "Exposed").replace("Seconds", "")}]}}}}',
+            id="as a template of CloudFormation",
+        ),
+        pytest.param(f"[{SNAKE}]", id="as Terraform"),
+        pytest.param(
+            f"<CorsConfiguration>{XML.replace('CORSRule', 'CorsRule').replace('ID>', 'Id>')}</CorsConfiguration>",
+            id="XML in another case",
+        ),
         pytest.param(f'{{"rules": [{R2}]}}', id="as R2's API and its command line have it"),
         pytest.param(f'{{"rules": [{RULE}]}}', id="R2's list with S3's names"),
         pytest.param(f"<CORSConfiguration>{XML}</CORSConfiguration>", id="XML"),
@@ -71,6 +94,13 @@ def test_a_rule_needs_no_more_than_origin_and_method() -> None:
             id="an unknown key of R2",
         ),
         pytest.param(b'{"CORSRules": [], "x": 1}', "store-cors-foreign", id="something beside the rules"),
+        pytest.param(b'{"CORSRules": [], "rules": []}', "store-cors-foreign", id="rules twice"),
+        pytest.param(b'{"Bucket": "b"}', "store-cors-foreign", id="parameters without rules"),
+        pytest.param(
+            b'[{"AllowedOrigins": ["*"], "allowed_origins": ["https://a.example"], "AllowedMethods": ["GET"]}]',
+            "store-cors-foreign",
+            id="one thing in two spellings",
+        ),
         pytest.param(b'[{"AllowedOrigins": "*"}]', "store-cors-foreign", id="a text for a list"),
         pytest.param(b'[{"AllowedOrigins": [1]}]', "store-cors-foreign", id="a number for a text"),
         pytest.param(b'[{"ID": "a", "ID": "b"}]', "store-cors-foreign", id="a key that comes twice"),

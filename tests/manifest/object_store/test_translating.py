@@ -97,7 +97,9 @@ def test_methods_that_are_never_answered_are_told(rules: list[StoreRule], expect
     [
         pytest.param("X-A X-B", "x-b", ("X-B",), id="what both have"),
         pytest.param("*", "X-A", ("X-A",), id="all and some"),
-        pytest.param("*", "*", ("*",), id="all"),
+        pytest.param("*", "*", ("*", "Authorization"), id="all, and what a policy's * does not cover"),
+        pytest.param("* Authorization", "*", ("*", "Authorization"), id="all, and one again"),
+        pytest.param("*", "Authorization", ("Authorization",), id="all, and what no * covers"),
         pytest.param("x-*", "X-A", ("X-A",), id="a pattern that covers it"),
         pytest.param("X-A", "", (), id="none"),
         pytest.param("Host *", "Host X-A", ("X-A",), id="one that no script can send"),
@@ -145,6 +147,21 @@ WIDE = rule("*", allow="*", expose="*")
 )
 def test_every_origin(rules: list[StoreRule], take_any: bool, expected: Policy | None) -> None:
     assert expected == translate(rules, "store", take_any=take_any).policy
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        pytest.param(WIDE, ["Authorization"], id="by a star"),
+        pytest.param(rule("*", allow="authorization"), ["*", "Authorization"], id="by its name"),
+        pytest.param(rule("*", allow="X-A", age=3000), ["*", "3000"], id="a time that is shorter than any's"),
+        pytest.param(rule("*", allow="X-A", age=86400), ["*"], id="a time that is any's"),
+    ],
+)
+def test_what_any_takes_away_is_told(one: StoreRule, expected: list[str]) -> None:
+    found = translate([one], "store", take_any=True)
+    assert (ANY, expected) == (found.policy, [problem.value for problem in found.differences])
+    assert "every request header but Authorization" in found.differences[0].message or one is WIDE
 
 
 def test_every_origin_behind_a_narrower_rule_is_told() -> None:
@@ -214,6 +231,20 @@ def test_no_preflight_succeeds_that_the_store_refuses(rules: list[StoreRule]) ->
         answer = compiled.preflight(Preflight(origin, method, name))
         allowed = [one for one in rules if method in one.methods and one.covers_origin(origin)]
         assert isinstance(answer, Verdict) or any(one.covers_header(name) for one in allowed), (origin, name)
+
+
+@given(st.lists(RULES, min_size=1, max_size=3), st.booleans())
+def test_a_preflight_that_only_the_store_grants_is_told(rules: list[StoreRule], take_any: bool) -> None:
+    """For a name that the store's first rule allows and the policy doesn't, there is a warning."""
+    found = translate(rules, "store", take_any=take_any)
+    told = {problem.reference for problem in found.differences}
+    compiled = CompiledPolicy(found.policy or NONE)
+    for origin in (origin for origin in near(rules) if compiled.admits(origin).allowed):
+        matching = next((one for one in rules if "GET" in one.methods and one.covers_origin(origin)), None)
+        for name in ("X-A", "Authorization") if matching else ():
+            answer = compiled.preflight(Preflight(origin, "GET", name))
+            if matching and matching.covers_header(name) and isinstance(answer, Verdict):
+                assert told & {"store-cors-header", "store-cors-any"}, (origin, name)
 
 
 @given(st.lists(RULES, min_size=1, max_size=3))
