@@ -85,7 +85,8 @@ class _Terminal(io.StringIO):
 def test_a_terminal_shows_what_is_to_be_pasted_in_lines_that_it_does_not_break(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though it is narrower than each of them."""
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(sys, "stderr", _Terminal())
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     report([replace(PASTED, where="a place", value="v" * 90), Problem("an-id", "m", hint="x" * 90)])
     assert [
         "error   a place: m [an-id]",
@@ -95,7 +96,7 @@ def test_a_terminal_shows_what_is_to_be_pasted_in_lines_that_it_does_not_break(m
         '                path = "a\\x1b[2J/**"',
         "error  m [an-id]",
         f"  hint {'x' * 90}",
-    ] == bare(sys.stderr.getvalue()).splitlines()  # type: ignore[attr-defined] # the one from above
+    ] == bare(terminal.getvalue()).splitlines()
 
 
 def test_a_fix_can_be_pasted_from_a_terminal(root: Path) -> None:

@@ -111,7 +111,7 @@ def _named(rule: dict[str, object]) -> dict[str, object]:
     inner = rule.get("allowed")
     pairs = [(_spelt(key), value) for key, value in rule.items() if key != "allowed" or not isinstance(inner, dict)]
     if isinstance(inner, dict):
-        pairs += [(_ALLOWED_BY_R2.get(key, key), value) for key, value in inner.items()]
+        pairs += [(_ALLOWED_BY_R2.get(str(key), str(key)), value) for key, value in inner.items()]
     return _once(pairs)
 
 
