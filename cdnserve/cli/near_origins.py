@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from cdnserve.manifest.origins import serialize_origin
 from cdnserve.rules.cors import Policy
 
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:[^/?#@]*@)?(?P<authority>[^/?#@\s]+)[^\s]*", re.ASCII)
+_ADDRESS = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:[^/?#@]*@)?(?P<authority>[^/?#@\s]+)(?:[/?#@]\S*)?", re.ASCII
+)
 _WEB = ("http", "https")
 _ALIKE = 0.85
 

@@ -20,7 +20,9 @@ from cdnserve.server.settings import state_folder
 from cdnserve.verify import Choice, Group, Manner, Report, parse_target, verify
 
 _SAMPLE = re.compile(r"(?P<number>[0-9]{1,9})|(?P<per_cent>[0-9]{1,3}(?:\.[0-9]{1,3})?)%", re.ASCII)
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?[ \t]*", re.ASCII)
+_FIELD = re.compile(
+    r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?:([\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)[ \t]*)?", re.ASCII
+)
 
 
 def _sample(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int | None, float | None]:

@@ -14,7 +14,7 @@ from cdnserve.manifest.positions import Path, Span, locate
 
 _COMMA = re.compile(r"[ \t]*,")
 _COMMA_AND_BLANKS = re.compile(r"[ \t]*,[ \t]*")
-_REST_OF_ITEM = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
+_REST_OF_ITEM = re.compile(r"[ \t]*(?:,[ \t]*)?(?:#[^\n]*)?(?:\r?\n|\Z)")
 
 
 def quoted(text: str) -> str:

@@ -5,7 +5,6 @@ Never backtracks over a path: whatever a client asks for, the work grows with th
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,7 @@ LONGEST = 1024
 """The most characters that a glob may have; it bounds the work for each segment of a path."""
 
 _CROSSING = "**"
-# A bracket expression as fnmatch reads it: a "]" that stands first is a member, not the end.
-_BRACKETS = re.compile(r"\[!?+\]?+[^\]]*\]")
+_RANGES = re.compile(r"(.)(?:-(.))?", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Segment = Callable[[str], object]
@@ -109,8 +107,48 @@ def _segment(part: str) -> Segment:
         return bool
     if _is_literal(part):
         return part.__eq__
-    # fnmatch makes one atomic group for each `*` but the last, so that this expression can't backtrack either.
-    return re.compile(fnmatch.translate(part)).match
+    return re.compile(_expression(part), re.DOTALL).fullmatch
+
+
+def _expression(part: str) -> str:
+    """Give the regular expression of a segment; what a `*` has passed over is never tried again.
+
+    The first place where the text behind a `*` fits leaves the most room for the rest. It is found by looking ahead,
+    which is not repeated when the rest fails (as an atomic group isn't, but those CPython 3.11.2 gets wrong).
+    """
+    pieces = [""]
+    for unit in _units(part):
+        if unit == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += _literal(unit)
+    first, *middle, last = (*pieces, "") if len(pieces) == 1 else pieces
+    found = (rf"(?=(?P<_{number}>.*?{piece}))(?P=_{number})" for number, piece in enumerate(filter(None, middle)))
+    return "".join((first, *found, ".*" if len(pieces) > 1 else "", last))
+
+
+def _units(part: str) -> Iterator[str]:
+    """Yield what a segment is made of: brackets as fnmatch reads them, and single characters.
+
+    A "]" that stands first in brackets is a member, not the end.
+    """
+    at = 0
+    while at < len(part):
+        end = part.find("]", at + 2 + part.startswith("!", at + 1)) if part[at] == "[" else -1
+        end = max(end, at) + 1
+        yield part[at:end]
+        at = end
+
+
+def _literal(unit: str) -> str:
+    """Give the regular expression of a unit that is no `*`."""
+    if unit == "?":
+        return "."
+    if len(unit) == 1:
+        return re.escape(unit)
+    members = unit[1:-1].removeprefix("!")
+    ranges = (f"{re.escape(first)}{'-' if last else ''}{re.escape(last)}" for first, last in _RANGES.findall(members))
+    return f"[{'^' if unit.startswith('[!') else ''}{''.join(ranges)}]"
 
 
 def _run_matches(run: Sequence[Segment], segments: Sequence[str], start: int) -> bool:
@@ -171,9 +209,10 @@ def _segment_problem(part: str) -> Problem | None:
 
 
 def _bracket_problem(part: str) -> Problem | None:
-    if "[" in _BRACKETS.sub("", part):
+    units = list(_units(part))
+    if "[" in units:
         return Problem("glob-invalid", "a bracket is not closed", hint="for the character itself, write [[]")
-    for bracket in _BRACKETS.findall(part):
+    for bracket in (unit for unit in units if len(unit) > 1):
         if bracket.startswith("[^"):
             return Problem("glob-invalid", "^ does not negate", hint=f"write [!{bracket[2:]}")
         if any(first > last for first, last in re.findall(r"(?s)(?=(.)-(.))", bracket[1:-1].removeprefix("!"))):

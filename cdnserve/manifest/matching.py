@@ -13,9 +13,9 @@ from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.values import Rule
 
 _NEVER = r"/\\\x00-\x1f\x7f\ud800-\udfff"
-_SEGMENT = rf"[^.{_NEVER}][^{_NEVER}]*+"
+_SEGMENT = rf"[^.{_NEVER}][^{_NEVER}]*"
 # Segments that are not empty and don't begin with a dot, of characters that a URL path of ours can carry.
-_PLAIN = re.compile(rf"(?:{_SEGMENT}/)*+{_SEGMENT}")
+_PLAIN = re.compile(rf"(?:{_SEGMENT}/)*{_SEGMENT}")
 _WELL_KNOWN = ".well-known/"
 _OURS = "-/"
 # A file system that ignores case would hand out `Manifest.toml` as the manifest.

@@ -12,18 +12,18 @@ Path = tuple[str | int, ...]
 Span = tuple[int, int]
 
 _STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}'
-    r"|'''(?:[^']|'{1,2}(?!'))*+'{3,5}"
-    r'|"(?:[^"\\\n]|\\.)*+"'
-    r"|'[^'\n]*+'",
+    r'"""[^"\\]*(?:(?:\\.|"{1,2}(?!"))[^"\\]*)*"{3,5}'
+    r"|'''[^']*(?:'{1,2}(?!')[^']*)*'{3,5}"
+    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
+    r"|'[^'\n]*'",
     re.DOTALL,
 )
 _SCALAR = re.compile(r"[^,\]}\#\r\n]*[^,\]}\#\s]")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BLANK = re.compile(r"(?:[ \t\r\n]|\#[^\n]*)*+")
-_DOT = re.compile(r"[ \t]*+\.[ \t]*+")
-_EQUALS = re.compile(r"[ \t]*+=[ \t]*+")
-_BRACKETS = re.compile(r"[ \t]*+[\[\]]{1,2}[ \t]*+")
+_BLANK = re.compile(r"[ \t\r\n]*(?:\#[^\n]*(?:\n[ \t\r\n]*)?)*")
+_DOT = re.compile(r"[ \t]*\.[ \t]*")
+_EQUALS = re.compile(r"[ \t]*=[ \t]*")
+_BRACKETS = re.compile(r"[ \t]*[\[\]]{1,2}[ \t]*")
 
 
 def locate(text: str) -> dict[Path, Span]:

@@ -19,12 +19,13 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,15}|[xX*])"
 _IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _TAIL = rf"(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?(?:\+[0-9A-Za-z.-]+)?"
 _PARTIAL = rf"v?{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}{_TAIL})?)?"
-_COMPARATOR = rf"(?:>=|<=|~>|[><=~^])? *{_PARTIAL}"
-_COMPARATORS = rf" *(?:{_COMPARATOR}(?: +{_COMPARATOR})*)? *"
+# An operator brings its blanks along: two runs of blanks side by side would be matched in every split of them.
+_COMPARATOR = rf"(?:(?:>=|<=|~>|[><=~^]) *)?{_PARTIAL}"
+_COMPARATORS = rf" *(?:{_COMPARATOR}(?: +{_COMPARATOR})* *)?"
 _HYPHEN = rf" *{_PARTIAL} +- +{_PARTIAL} *"
 _SET = re.compile(rf"{_HYPHEN}|{_COMPARATORS}", re.ASCII)
 # What every version without a prerelease satisfies; beside it, an alternative adds nothing.
-_ANY = re.compile(r" *(?:>=|~>|<=|[=~^])? *v?(?:[xX*](?:\.[xX*])*)? *|>= *0(?:\.0)*", re.ASCII)
+_ANY = re.compile(r" *(?:(?:>=|~>|<=|[=~^]) *)?(?:(?:v|v?[xX*](?:\.[xX*])*) *)?|>= *0(?:\.0)*", re.ASCII)
 
 
 def is_range(text: str) -> bool:

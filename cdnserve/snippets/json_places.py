@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 Span = tuple[int, int]
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]')
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]')
 _LONGEST = 2**20
 
 

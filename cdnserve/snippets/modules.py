@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 
 _PARTS = r"""
-    (?P<blank>  \s++ | //[^\n]*+ | /\*(?:[^*]|\*(?!/))*+(?:\*/)? )
-  | (?P<text>   "(?:[^"\\\n]|\\.)*+"? | '(?:[^'\\\n]|\\.)*+'? | `(?:[^`\\]|\\.)*+`? )
-  | (?P<word>   [\w$]++ )
+    (?P<blank>  \s+ | //[^\n]* | /\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)? )
+  | (?P<text>   "[^"\\\n]*(?:\\.[^"\\\n]*)*"? | '[^'\\\n]*(?:\\.[^'\\\n]*)*'? | `[^`\\]*(?:\\.[^`\\]*)*`? )
+  | (?P<word>   [\w$]+ )
   | (?P<step>   \+\+ | -- )
   | (?P<closing> [)\]}] )
 """
-_REGEX = r"| (?P<regex> /(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*+\]?)++/?\w*+ )"
+_REGEX = r"| (?P<regex> /(?![/\n])[^/\\\[\n]*(?:(?:\\.|\[[^\]\\\n]*(?:\\.[^\]\\\n]*)*\]?)[^/\\\[\n]*)*/?\w* )"
 _OTHER = r"| (?P<other> . )"
 
 # A slash divides after a value and begins a regular expression elsewhere (ECMAScript §12, InputElementDiv).

@@ -84,6 +84,8 @@ NO_RANGES = [
     pytest.param("1.2.3\n", id="a line's end"),
     pytest.param(f"1.0.0-{'a' * LONGEST_RANGE}", id="too long"),
     pytest.param("1 " * 13, id="too many comparators"),
+    pytest.param("1" + f"{' ' * 10}1" * 10 + "!", id="ten gaps, each of ten blanks"),
+    pytest.param("*" + " " * (LONGEST_RANGE - 2) + "!", id="blanks up to the longest range"),
     pytest.param("99999999999999999.0.0", id="a number that is no safe integer"),
 ]
 

@@ -1,0 +1,138 @@
+"""Every regular expression takes linear time and means the same in each Python, and the checks of that can fail."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cdnserve
+from cdnserve.manifest.globs import compile_glob
+from tests.patterns import Found, Made, is_never_right, patterns_of, slow
+
+FOUND, MADE = patterns_of(cdnserve)
+
+
+def segment(glob: str) -> re.Pattern[str]:
+    """Give the regular expression of a glob's only segment."""
+    pattern = getattr(compile_glob(glob).head[0], "__self__", None)
+    assert isinstance(pattern, re.Pattern)
+    return pattern
+
+
+# What is made while the program runs, with examples.
+EXAMPLES: dict[Made, list[re.Pattern[Any]]] = {
+    Made("cdnserve.manifest.globs:_segment", "_expression(part)"): [
+        segment(glob) for glob in ("*a*a*a*b", "*[ab]*[!b-]*c", "a*?*?*?*b", "*a*")
+    ],
+    Made("cdnserve.snippets.pages.source:charsUntil", "f'[{listed}]*' if opposite else f'[^{listed}]*'"): [
+        re.compile("[ab]*"),
+        re.compile("[^ab]*"),
+    ],
+    Made("cdnserve.manifest.lock_diagnosis:where", r"f'{name}\\s*:'"): [
+        re.compile(rf"{re.escape(json.dumps(name))}\s*:") for name in ("", "a", "a a")
+    ],
+}
+EVERY = [
+    *FOUND,
+    *(
+        Found(f"{made.where} {pattern.pattern!r}", pattern, frozenset({"match"}))
+        for made in EXAMPLES
+        for pattern in EXAMPLES[made]
+    ),
+]
+
+
+def test_every_pattern_is_found() -> None:
+    """A pattern that is made while the program runs needs examples above."""
+    assert set(MADE) == set(EXAMPLES)
+    assert {"fullmatch"} == next(found.methods for found in FOUND if found.where == "cdnserve.rules.versions._SET")
+
+
+@pytest.mark.parametrize("found", EVERY, ids=lambda found: found.where)
+def test_no_pattern_takes_more_than_linear_time(found: Found) -> None:
+    """Four times the text, made from the pattern's own repeats, takes about four times as long."""
+    assert not slow(found)
+
+
+@pytest.mark.parametrize("found", EVERY, ids=lambda found: found.where)
+def test_no_pattern_has_a_possessive_repeat_or_an_atomic_group(found: Found) -> None:
+    """CPython got them wrong until August 2023 (gh-106052, gh-100061): Debian 12 has such a version."""
+    assert not is_never_right(found.pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "way"),
+    [
+        pytest.param(r"(a+)+b", "match", id="a repeat in a repeat"),
+        pytest.param(r"(a|aa)*c", "match", id="alternatives that match the same"),
+        pytest.param(r" +(?:x +)? *y", "match", id="two runs of blanks side by side"),
+        pytest.param(r" *(?:[<>]=?)? *v? *(?:1 *)?", "fullmatch", id="a range with blanks around what may be missing"),
+        pytest.param(r"[a-f]*[0-9a]*x", "match", id="two sets that share a letter"),
+        pytest.param(r"(?:x|\s+,?)*;", "match", id="what may be nothing between two repeats"),
+        pytest.param(r"key:\s*(\S.*)?\s*\Z", "match", id="behind a text that must lead to it"),
+        pytest.param(r"a+b", "search", id="a search that begins again at each letter"),
+        pytest.param(r"<!--.*?-->", "sub", id="a search for an end that is missing"),
+        pytest.param(rb" *\d* *\n", "fullmatch", id="octets"),
+    ],
+)
+def test_a_slow_pattern_is_told(pattern: str | bytes, way: str) -> None:
+    assert slow(Found("here", re.compile(pattern), frozenset({"finditer" if way == "sub" else way})))
+
+
+WRITTEN = [
+    pytest.param(
+        "_OWN = re.compile('a+b')\ndef f(text):\n    return _OWN.sub('', text)", "_OWN", "finditer", id="held"
+    ),
+    pytest.param("_OWN = re.compile('a+b')\ndef f(text):\n    return _OWN.match(text)", "_OWN", "match", id="matched"),
+    pytest.param("_ALL = {1: [re.compile('a+b')]}", "_ALL", "finditer search", id="in a table"),
+    pytest.param("class Inner:\n    own = re.compile('a+b')", "Inner", "finditer search", id="in a class"),
+    pytest.param("def f(text):\n    return re.split('a+b', text)", ":f", "finditer", id="in a call"),
+    pytest.param(
+        "_OWN = re.compile('a+b')\ndef f(text):\n    return g(_OWN)\ndef g(pattern):\n    return pattern.fullmatch('')",
+        "_OWN",
+        "fullmatch",
+        id="handed on",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "name", "ways"), WRITTEN)
+def test_a_pattern_is_found_however_it_is_written(
+    tmp_path: Path, source: str, name: str, ways: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it is used for: a search is dear where a match is not."""
+    found, made = patterns_of(written(tmp_path, {"m": f"import re\n{source}\n"}, monkeypatch))
+    assert [] == made
+    assert [(f"slowly.m{'' if ':' in name else '.'}{name}", "a+b", set(ways.split()))] == [
+        (one.where, one.pattern.pattern, set(one.methods)) for one in found
+    ]
+
+
+@pytest.mark.parametrize("pattern", [r"a*+b", r"(?:a|b)++", r"x(?:y?+)", r"(?>a*)b", r"(?:(?>a)|b)"])
+def test_a_possessive_repeat_is_told(pattern: str) -> None:
+    assert is_never_right(re.compile(pattern))
+
+
+def test_a_pattern_that_is_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing says what it may look like."""
+    package = written(tmp_path, {"m": "import re\ndef f(a, text):\n    return re.match(a + 'x', text)\n"}, monkeypatch)
+    assert ([], [Made("slowly.m:f", "a + 'x'")]) == patterns_of(package)
+
+
+def written(folder: Path, sources: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Write and import a package with these modules."""
+    (folder / "slowly").mkdir()
+    (folder / "slowly/__init__.py").touch()
+    for name, source in sources.items():
+        (folder / f"slowly/{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "slowly"]:
+        monkeypatch.delitem(sys.modules, name)
+    __import__("slowly")
+    return sys.modules["slowly"]
