@@ -10,10 +10,13 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command
-from cdnserve.cli.current import build_release, open_release
+from cdnserve.cli.current import open_release
 from cdnserve.cli.options import json_option, root_argument, state_option
 from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
+from cdnserve.release import build
+from cdnserve.server.settings import state_folder
 
 
 @click.command(cls=Command)
@@ -27,7 +30,8 @@ def command(root: Path, state: str | None, locked: bool, as_json: bool) -> None:
     Only what has changed is read. Where nothing has, the release stays the same. A running server takes a
     new release up by itself.
     """
-    built = build_release(root, state, locked=locked, despite_hold=True)
+    with build_progress() as progress:
+        built = build(root, state_folder(root, state), locked=locked, despite_hold=True, progress=progress)
     if as_json:
         write_json({"release": built.number, "changed": built.changed, "problems": as_objects(built.warnings)})
         return

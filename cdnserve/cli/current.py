@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdnserve.cli.progress import build_progress
 from cdnserve.release import Built, build
-from cdnserve.release.build import find_places
+from cdnserve.release.build import find_places, look
 from cdnserve.release.store import Store
 from cdnserve.server.settings import state_folder
 
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from cdnserve.release.catalog import Catalog
 
 
-def build_release(root: Path, state: str | None, *, locked: bool = False, despite_hold: bool = False) -> Built:
-    """Build what has changed, with progress on a terminal; raise ConfigurationError with every problem."""
+def build_release(root: Path, state: str | None) -> Built:
+    """Build what has changed, with progress on a terminal; raise ConfigurationError with every problem.
+
+    Files that are being written are left as they were.
+    """
+    folder = state_folder(root, state)
     with build_progress() as progress:
-        return build(root, state_folder(root, state), locked=locked, despite_hold=despite_hold, progress=progress)
+        return build(root, folder, progress=progress, seen=look(root, folder))
 
 
 def releases_folder(root: Path, state: str | None) -> Path:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.built import Built
 from cdnserve.release.holding import held, holds
-from cdnserve.release.index import Index, blob_folders, read_governing, read_index
+from cdnserve.release.index import Governing, Index, blob_folders, read_governing, read_index
 from cdnserve.release.progress import Progress, Silence
 from cdnserve.release.scan import Tree, scan
 from cdnserve.release.store import Store
@@ -44,18 +45,55 @@ def find_places(root: Path, state: Path) -> Places:
     return places
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a root was at one moment; `unquiet` are the paths that were otherwise at the look before, if there was one.
+
+    Files that were as they are have `rested` then, for as long as lay between the two.
+    """
+
+    tree: Tree
+    governing: Governing
+    unquiet: frozenset[str] = frozenset()
+    rested: bool = False
+
+
+def look(root: Path, state: Path, before: Look | None = None) -> Look:
+    """Look at a root without opening its files; raise ConfigurationError where there is none."""
+    places = find_places(root, state)
+    now = Look(scan(places.root, places.inner), read_governing(places.root))
+    return replace(now, unquiet=_moved(before, now), rested=True) if before else now
+
+
+def _moved(before: Look, now: Look) -> frozenset[str]:
+    if (before.tree.packed(), before.governing) == (now.tree.packed(), now.governing):
+        return frozenset()
+    pairs = before.tree.signatures().items() ^ now.tree.signatures().items()
+    old, new = before.governing, now.governing
+    governing = {MANIFEST: old.manifest != new.manifest, LOCK: old.lock != new.lock}
+    return frozenset({path for path, _ in pairs} | {name for name, changed in governing.items() if changed})
+
+
 def build(
-    root: Path, state: Path, *, locked: bool = False, despite_hold: bool = False, progress: Progress | None = None
+    root: Path,
+    state: Path,
+    *,
+    locked: bool = False,
+    despite_hold: bool = False,
+    progress: Progress | None = None,
+    seen: Look | None = None,
 ) -> Built:
     """Make a release of the files below `root`, unless the current one in `state` is the same.
 
+    A file that is being written is a problem. But a root that was `seen` a moment ago is taken as it was then, and
+    files that are being written are left as they were in the release before.
     After a rollback the current one stays while the root is as it was, unless a person asks `despite_hold`.
     `locked` takes the lock as it is and every warning as an error. Raises ConfigurationError with all problems;
     the last release then stays as it was. Another build of the same state is waited for. Where the state can't be
     written, its release is served if it is of the same files, though they were copied since.
     """
     places = find_places(root, state)
-    tree, index = _look(places)
+    tree, index = _find(places, seen)
     if index and _is_unchanged(index, tree, places.state, locked):
         return Built(index.number, False, tree.problems)
     if not despite_hold and (kept := _held(tree, places.state)):
@@ -63,14 +101,15 @@ def build(
     try:
         with Writer(places.state, progress or Silence()) as writer:
             if writer.waited:
-                tree, index = _look(places)
+                tree, index = _find(places, seen)
             # Once more: somebody may have rolled back a moment ago.
             if not despite_hold and (kept := _held(tree, places.state)):
                 return kept
             # Only now: a build that finds nothing changed does not wait for what making a release needs.
             from cdnserve.release.making import Task, make  # noqa: PLC0415
 
-            return make(Task(tree, index, locked, progress or Silence(), int(time.time())), writer)
+            now = int(time.time())
+            return make(Task(tree, index, locked, progress or Silence(), now, seen), writer)
     except StoreError as failure:
         # Only now: hardly anybody builds where nothing can be written.
         from cdnserve.release.baked import as_built  # noqa: PLC0415
@@ -78,8 +117,8 @@ def build(
         return as_built(failure, tree, index, places.state, locked=locked)
 
 
-def _look(places: Places) -> tuple[Tree, Index | None]:
-    return scan(places.root, places.inner), read_index(places.state)
+def _find(places: Places, seen: Look | None) -> tuple[Tree, Index | None]:
+    return seen.tree if seen else scan(places.root, places.inner), read_index(places.state)
 
 
 def _held(tree: Tree, state: str) -> Built | None:

@@ -12,8 +12,12 @@ from cdnserve.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The number of the current release, whether this build made it, and what it has to warn of."""
+    """The number of the current release, whether this build made it, and what it has to warn of.
+
+    `unquiet` are the files that are left as they were in the release before, because somebody is writing them.
+    """
 
     number: int
     changed: bool
     warnings: tuple[Problem, ...] = ()
+    unquiet: tuple[str, ...] = ()

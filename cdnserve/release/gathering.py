@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs
-from cdnserve.release.catalog import Catalog
+from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.index import Index
 from cdnserve.release.progress import Progress
 from cdnserve.release.scan import Signature, Tree
-from cdnserve.release.sources import Content, Sources, read
+from cdnserve.release.sources import SETTLING_SECONDS, Content, Sources, read, unstable
 from cdnserve.release.writing import Writer
 
 # Kernels stamp files with a clock that ticks every 1 to 10 ms; file systems without fractions tick every 1 or 2 s.
@@ -26,17 +26,31 @@ _SECOND = 1_000_000_000
 
 @dataclass(slots=True)
 class Gathered:
-    """Contents by logical path, what was wrong, and the paths whose signatures prove nothing yet."""
+    """Contents by logical path, what was wrong, and the paths whose signatures prove nothing yet.
+
+    The `unquiet` ones are still being written.
+    """
 
     contents: dict[str, Content]
     problems: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
+    unquiet: list[str] = field(default_factory=list)
 
     def join(self, other: Gathered) -> None:
         """Take over what another gathering found."""
         self.contents |= other.contents
         self.problems += other.problems
         self.doubtful |= other.doubtful
+        self.unquiet += other.unquiet
+
+    def leave(self, path: str, asset: Asset | None) -> None:
+        """Leave a file as it was released, or out where it never was."""
+        self.doubtful.add(path)
+        self.contents.pop(path, None)
+        if asset:
+            modified = (asset.last_modified or 0) * _SECOND
+            as_released = (asset.identity.size, modified, 0, modified)
+            self.contents[path] = Content(asset.identity.sha256, asset.sha384, asset.sha512, as_released)
 
     def signatures(self, tree: Tree) -> dict[str, Signature]:
         """Give the signatures by which the next build can tell what changed; without the doubtful ones."""
@@ -58,9 +72,15 @@ def keep(paths: Iterable[str], tree: Tree, index: Index | None, previous: Catalo
 
 
 def gather(
-    paths: Iterable[str], tree: Tree, writer: Writer, promised: Mapping[str, bytes], progress: Progress
+    paths: Iterable[str],
+    tree: Tree,
+    writer: Writer,
+    promised: Mapping[str, bytes],
+    progress: Progress,
+    *,
+    only_quiet: bool = False,
 ) -> Gathered:
-    """Read files and store their bytes, but none that break a promise."""
+    """Read files and store their bytes, but none that break a promise; where asked, `only_quiet` ones."""
     signatures = tree.signatures()
     ordered = sorted((tree.real(path).rpartition("/")[::2], path) for path in paths)
     gathered = Gathered({})
@@ -71,11 +91,31 @@ def gather(
     try:
         with Sources(tree.root) as sources, Blobs(writer.state) as blobs:
             for _, path in ordered:
-                _take(gathered, path, read(sources, tree.real(path), blobs, promised.get(path)), start)
+                quiet = signatures[path] if only_quiet else None
+                found = read(sources, tree.real(path), blobs, promised.get(path), quiet=quiet)
+                if only_quiet and found in (None, unstable(tree.real(path))):
+                    gathered.unquiet.append(path)
+                else:
+                    _take(gathered, path, found, start)
                 progress.advance(1, signatures[path][0])
     finally:
         progress.finish()
     return gathered
+
+
+def confirm(contents: Mapping[str, Content], tree: Tree, writer: Writer, *, rested: bool) -> list[str]:
+    """Give the files that are not as they were read any more, or that somebody has open for writing.
+
+    Where the system doesn't say who writes, a young file gets time to change, unless it has `rested` already.
+    """
+    with Sources(tree.root) as sources:
+        quiet = {path: sources.is_quiet(tree.real(path), content.signature) for path, content in contents.items()}
+        unsure = [path for path, is_quiet in quiet.items() if is_quiet is None]
+        newest = max((contents[path].signature[3] for path in unsure), default=0)
+        if not rested and newest > writer.clock() - SETTLING_SECONDS * _SECOND:
+            time.sleep(SETTLING_SECONDS)
+            quiet |= {path: sources.is_quiet(tree.real(path), contents[path].signature) for path in unsure}
+    return [path for path, is_quiet in quiet.items() if is_quiet is False]
 
 
 def _take(gathered: Gathered, path: str, content: Content | Problem | None, start: int) -> None:

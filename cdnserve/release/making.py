@@ -13,9 +13,10 @@ import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError, sync_blobs
+from cdnserve.release.build import Look
 from cdnserve.release.built import Built
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
-from cdnserve.release.gathering import Gathered, gather, keep
+from cdnserve.release.gathering import Gathered, confirm, gather, keep
 from cdnserve.release.index import Index, make_index, write_index
 from cdnserve.release.inputs import Inputs, published, read_inputs
 from cdnserve.release.packages import read_packages
@@ -23,6 +24,7 @@ from cdnserve.release.progress import Progress
 from cdnserve.release.promises import Recorded, broken, lock_incomplete, new_promises, promises, record
 from cdnserve.release.results import Results
 from cdnserve.release.scan import Tree
+from cdnserve.release.sources import unstable
 from cdnserve.release.workers import cores, run
 from cdnserve.release.writing import Writer
 from cdnserve.rules.media_types import is_text
@@ -30,13 +32,17 @@ from cdnserve.rules.media_types import is_text
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One build: what the scan found, what the last build found, and how to go about it; `now` in seconds."""
+    """One build: what the scan found, what the last build found, and how to go about it; `now` in seconds.
+
+    Of a root that was `seen` in a look before, files that are being written are left as they were released.
+    """
 
     tree: Tree
     index: Index | None
     locked: bool
     progress: Progress
     now: int
+    seen: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +52,22 @@ class _Survey:
     inputs: Inputs
     previous: Catalog | None
     rules: Mapping[str, int]
+    promised: Mapping[str, bytes]
     there: set[str]
     warnings: tuple[Problem, ...]
 
+    def is_immutable(self, path: str) -> bool:
+        return self.inputs.manifest.rules[self.rules[path]].cache.immutable
+
     def immutable(self, paths: Iterable[str]) -> list[str]:
-        rules = self.inputs.manifest.rules
-        return [path for path in paths if rules[self.rules[path]].cache.immutable]
+        return [path for path in paths if self.is_immutable(path)]
+
+    def unpromised(self, paths: Iterable[str]) -> list[str]:
+        return [path for path in self.immutable(paths) if path not in self.promised]
+
+    def released(self, path: str) -> Asset | None:
+        asset = self.previous.assets.get(path) if self.previous else None
+        return asset if asset and asset.identity.sha256.hex() in self.there else None
 
 
 def make(task: Task, writer: Writer) -> Built:
@@ -59,6 +75,7 @@ def make(task: Task, writer: Writer) -> Built:
     survey = _survey(task, writer)
     gathered = _gather(task, writer, survey)
     results = _encode(task, writer, survey, gathered)
+    _confirm(task, writer, survey, gathered)
     immutable = {path: gathered.contents[path] for path in survey.immutable(gathered.contents)}
     new = new_promises(survey.inputs.lock, immutable, task.now)
     packages = read_packages(task.tree, task.index, survey.previous, gathered, writer)
@@ -75,7 +92,7 @@ def make(task: Task, writer: Writer) -> Built:
     index = make_index(writer.state, catalog.number, governing, signatures, settled=not warnings)
     if index != task.index:
         write_index(writer.state, index)
-    return Built(catalog.number, changed, (*task.tree.problems, *warnings))
+    return Built(catalog.number, changed, (*task.tree.problems, *warnings), tuple(gathered.unquiet))
 
 
 def _survey(task: Task, writer: Writer) -> _Survey:
@@ -88,7 +105,8 @@ def _survey(task: Task, writer: Writer) -> _Survey:
         # Only the promises that the lock does not know are lost with a damaged release.
         complaints = tuple(replace(problem, warning=True) for problem in error.problems)
     rules = published(inputs.manifest, task.tree)
-    survey = _Survey(inputs, previous, rules, writer.store.blobs(), (*inputs.warnings, *complaints))
+    promised = promises(inputs.lock, previous, *writer.store.left_behind())
+    survey = _Survey(inputs, previous, rules, promised, writer.store.blobs(), (*inputs.warnings, *complaints))
     unrecorded = [path for path in survey.immutable(rules) if path not in inputs.lock.immutable]
     if task.locked and unrecorded:
         return replace(survey, warnings=(*survey.warnings, lock_incomplete(unrecorded)))
@@ -96,14 +114,38 @@ def _survey(task: Task, writer: Writer) -> _Survey:
 
 
 def _gather(task: Task, writer: Writer, survey: _Survey) -> Gathered:
-    promised = promises(survey.inputs.lock, survey.previous, *writer.store.left_behind())
+    promised = survey.promised
     gathered = keep(survey.rules, task.tree, task.index, survey.previous, survey.there)
     rest = [path for path in survey.rules if path not in gathered.contents]
+    if task.seen:
+        gathered.unquiet = [path for path in rest if path in task.seen.unquiet]
+        rest = [path for path in rest if path not in task.seen.unquiet]
     # What was promised comes first, so that a broken promise is found before anything new is stored.
     for paths in ([path for path in rest if path in promised], [path for path in rest if path not in promised]):
-        gathered.join(gather(paths, task.tree, writer, promised, task.progress))
+        gathered.join(gather(paths, task.tree, writer, promised, task.progress, only_quiet=task.seen is not None))
+        _leave(task, survey, gathered)
         _insist(task, survey, [*gathered.problems, *broken(promised, gathered.contents)])
     return gathered
+
+
+def _confirm(task: Task, writer: Writer, survey: _Survey, gathered: Gathered) -> None:
+    """Look once more at what is about to be promised for ever: it shall not be half of a file."""
+    new = {path: gathered.contents[path] for path in survey.unpromised(gathered.contents)}
+    if new:
+        gathered.unquiet += confirm(new, task.tree, writer, rested=task.seen is not None and task.seen.rested)
+        _leave(task, survey, gathered)
+        _insist(task, survey, gathered.problems)
+
+
+def _leave(task: Task, survey: _Survey, gathered: Gathered) -> None:
+    """Leave what is being written as it was, but never so that a build makes a promise of it."""
+    told = {problem.where for problem in gathered.problems}
+    for path in gathered.unquiet:
+        problem, asset = unstable(path), survey.released(path)
+        if problem.where not in told:
+            may_wait = task.seen is not None and not (asset and survey.unpromised([path]))
+            gathered.problems.append(replace(problem, warning=may_wait))
+            gathered.leave(path, asset)
 
 
 def _insist(task: Task, survey: _Survey, problems: Iterable[Problem]) -> None:

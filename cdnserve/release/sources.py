@@ -6,8 +6,11 @@ Never opens what a symbolic link stands for, and never waits for a FIFO: the sca
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import signal
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256, sha384, sha512
 from types import TracebackType
@@ -18,12 +21,17 @@ from cdnserve.release.scan import Signature, shown, signature
 
 # Files up to this size are held in memory for a moment, larger ones pass through it piece by piece.
 CHUNK = 1 << 20
+SETTLING_SECONDS = 1
+"""For how long a file must have been as it is, where nothing else says that it is not being written."""
 _ATTEMPTS = 3
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 # What a file that was replaced by something else since the scan answers to being opened.
 _REPLACED = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 _DENIED = (errno.EACCES, errno.EPERM)
+# A network file system refuses a lease for reasons of its own; these refuse it only while somebody writes.
+_LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "overlay"})
+_MOUNTS = "/proc/self/mountinfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Sources:
         self._root = os.open(root, _FOLDER)
         self._folder = ""
         self._descriptor = self._root
+        self._local: frozenset[int] | None = None
 
     def __enter__(self) -> Sources:
         return self
@@ -65,6 +74,38 @@ class Sources:
         if folder != self._folder:
             self._enter(folder)
         return os.open(name, _FILE, dir_fd=self._descriptor)
+
+    def is_written(self, descriptor: int) -> bool | None:
+        """Tell whether anybody has a file open for writing, or mapped so; `None` where the system doesn't say.
+
+        A lease for reading is given only while nobody has (fcntl(2)), to the file's owner and to root.
+        """
+        if not hasattr(fcntl, "F_SETLEASE"):
+            return None
+        # Who opens it in that very moment waits until the lease is given back; SIGIO would end this process.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError as error:
+            if self._local is None:
+                self._local = _local_devices()
+            return True if error.errno == errno.EAGAIN and os.fstat(descriptor).st_dev in self._local else None
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return False
+
+    def is_quiet(self, path: str, read: Signature) -> bool | None:
+        """Tell whether a file is as it was read, and nobody writes it; `None` where only the first is sure."""
+        try:
+            descriptor = self.open(path)
+        except OSError:
+            return False
+        try:
+            is_written = self.is_written(descriptor)
+            if is_written or signature(os.fstat(descriptor)) != read:
+                return False
+            return None if is_written is None else True
+        finally:
+            os.close(descriptor)
 
     def _enter(self, folder: str) -> None:
         self._leave()
@@ -85,17 +126,25 @@ class Sources:
 
 
 def read(
-    sources: Sources, path: str, blobs: Blobs | None = None, promised: bytes | None = None
+    sources: Sources,
+    path: str,
+    blobs: Blobs | None = None,
+    promised: bytes | None = None,
+    *,
+    quiet: Signature | None = None,
 ) -> Content | Problem | None:
     """Read a file once, by its path below the root; `None` when it is gone.
 
     The bytes go to `blobs`, but not when their sha384 differs from the `promised` one. A file that changes while
-    it is read is read again, a few times.
+    it is read is read again, a few times; but where a signature is given that it had while it was `quiet`, it must
+    have that one still, and nobody may be writing it.
     """
     try:
         for _ in range(_ATTEMPTS):
             descriptor = sources.open(path)
             try:
+                if quiet and (signature(os.fstat(descriptor)) != quiet or sources.is_written(descriptor)):
+                    return unstable(path)
                 if content := _take(descriptor, blobs, promised):
                     return content
             finally:
@@ -105,7 +154,7 @@ def read(
     except OSError as error:
         if error.errno not in _REPLACED:
             return _unreadable(path, error)
-    return _unstable(path)
+    return unstable(path)
 
 
 def probe(sources: Sources, path: str) -> Problem | None:
@@ -115,8 +164,35 @@ def probe(sources: Sources, path: str) -> Problem | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return _unstable(path) if error.errno in _REPLACED else _unreadable(path, error)
+        return unstable(path) if error.errno in _REPLACED else _unreadable(path, error)
     return None
+
+
+def still_written(root: str, paths: Iterable[str]) -> bool:
+    """Tell whether all of these files, by their paths below the root, are known to be open for writing."""
+    with Sources(root) as sources:
+        for path in paths:
+            try:
+                descriptor = sources.open(path)
+            except OSError:
+                return False
+            try:
+                if not sources.is_written(descriptor):
+                    return False
+            finally:
+                os.close(descriptor)
+    return True
+
+
+def _local_devices() -> frozenset[int]:
+    """Give the device numbers of the file systems of this machine (proc_pid_mountinfo(5)); none where none is told."""
+    try:
+        with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
+            mounts = [line.split(" ") for line in file]
+    except OSError:
+        return frozenset()
+    local = (fields[2].split(":") for fields in mounts if fields[fields.index("-") + 1] in _LOCAL)
+    return frozenset(os.makedev(int(major), int(minor)) for major, minor in local)
 
 
 def _take(descriptor: int, blobs: Blobs | None, promised: bytes | None) -> Content | None:
@@ -174,10 +250,11 @@ def _unreadable(path: str, error: OSError) -> Problem:
     )
 
 
-def _unstable(path: str) -> Problem:
+def unstable(path: str) -> Problem:
+    """Say that a file is being written, so that nobody knows what it will be."""
     return Problem(
         "file-unstable",
-        "the file was changed or replaced while it was read",
+        "the file is being written: it changed while it was read, or somebody has it open for writing",
         where=shown(path),
         hint="build again once nothing writes there",
     )

@@ -1,22 +1,27 @@
 """Watching: files → new release → served, while requests go on.
 
-Never takes the served release down: a build that fails is reported, and the last good one stays.
+Never takes the served release down: a build that fails is reported, and the last good one stays. Never takes a
+file that is being written: the root has to rest first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from watchfiles import Change, awatch
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release import build
+from cdnserve.release import Built, build
+from cdnserve.release.build import Look, look
 from cdnserve.release.catalog import Catalog
-from cdnserve.server.events import BUILD, RECOVERED, SWAP, event, refusal
+from cdnserve.release.scan import shown
+from cdnserve.release.sources import SETTLING_SECONDS, still_written
+from cdnserve.server.events import BUILD, RECOVERED, SWAP, WAITING, event, refusal
 from cdnserve.server.live import Live
 from cdnserve.server.settings import Settings
 
@@ -26,6 +31,8 @@ _DEBOUNCE_MS = 200
 # Not every change is told: not those between the first build and the watch, on some file systems, or of a root that
 # was replaced as a whole.
 _LOOK_AGAIN_MS = 60_000
+# So often the root may be found in motion; then all that rests in it is taken, and the rest is left as it was.
+_LOOKS = 10
 _SERVED_ON = "the last good release is served on"
 
 Outcome = Literal["made", "unchanged", "refused", "failed"]
@@ -38,7 +45,7 @@ def _unheard(_: Outcome) -> None:
 
 
 async def rebuild(settings: Settings, stop: asyncio.Event, on_build: OnBuild = _unheard) -> None:
-    """Build a release whenever manifest, lock or files change; `on_build` gets to know how each build ends."""
+    """Build a release whenever manifest, lock or files have changed; `on_build` gets to know how each build ends."""
     root = settings.root.resolve()
     state = settings.state.resolve()
 
@@ -53,36 +60,95 @@ async def rebuild(settings: Settings, stop: asyncio.Event, on_build: OnBuild = _
         yield_on_timeout=True,
         rust_timeout=_LOOK_AGAIN_MS,
     )
-    told: tuple[Problem, ...] = ()
+    builder = _Builder(settings, stop)
     async for changes in looks:
-        outcome, told = await _build(settings, told, again=bool(changes))
-        on_build(outcome)
+        async for outcome in builder.build_rested(again=bool(changes)):
+            on_build(outcome)
 
 
 async def look_again(settings: Settings, on_build: OnBuild = _unheard) -> None:
     """Build what has changed, now, and tell every problem again."""
-    outcome, _ = await _build(settings, (), again=True)
-    on_build(outcome)
+    if outcome := await _Builder(settings, asyncio.Event()).build(again=True, rested=False):
+        on_build(outcome)
 
 
-async def _build(settings: Settings, told: tuple[Problem, ...], *, again: bool) -> tuple[Outcome, tuple[Problem, ...]]:
-    """Build once, and give the problems; those that were told before are told only `again`."""
-    try:
-        built = await asyncio.to_thread(build, settings.root, settings.state)
-    except ConfigurationError as error:
-        if again or error.problems != told:
-            _tell(error)
-        return "refused", error.problems
-    except Exception:  # whatever it is, the next change gets its turn
-        logger.exception(_SERVED_ON)
-        return "failed", ()
-    if told:
-        logger.info("the build works again", extra=event(RECOVERED))
-    if built.changed:
-        logger.info("release %d is built", built.number, extra=event(BUILD, release=built.number))
-        for warning in built.warnings:
-            logger.warning("%s", warning)
-    return ("made" if built.changed else "unchanged"), ()
+class _Builder:
+    """Builds, and remembers what was told: the problems, and the files that are waited for."""
+
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._told: tuple[Problem, ...] = ()
+        self._seen: Look | None = None
+        self._waits_for: tuple[str, ...] = ()
+
+    async def build_rested(self, *, again: bool) -> AsyncIterator[Outcome]:
+        """Build once the root rests, and again while files were left as they were because they are being written."""
+        outcome = await self.build(again=again)
+        while outcome or self._waits_for:
+            if outcome:
+                yield outcome
+            outcome = await self.build(again=False) if self._waits_for else None
+
+    async def build(self, *, again: bool, rested: bool = True) -> Outcome | None:
+        """Build once, unless there is nothing to do; problems that were told before are told only `again`."""
+        try:
+            seen = await (self._rested() if rested else self._look())
+            if self._stop.is_set() or await asyncio.to_thread(self._is_as_left, seen):
+                return None
+            built = await asyncio.to_thread(build, self._settings.root, self._settings.state, seen=seen)
+        except ConfigurationError as error:
+            if again or error.problems != self._told:
+                _tell(error)
+            self._told, self._waits_for = error.problems, ()
+            return "refused"
+        except Exception:  # whatever it is, the next change gets its turn
+            logger.exception(_SERVED_ON)
+            self._told, self._waits_for = (), ()
+            return "failed"
+        self._tell_built(built)
+        self._seen = seen
+        return "made" if built.changed else "unchanged"
+
+    async def _look(self, before: Look | None = None) -> Look:
+        return await asyncio.to_thread(look, self._settings.root, self._settings.state, before)
+
+    async def _rested(self) -> Look:
+        """Look until nothing is otherwise than a settling time before; after many looks something may still be."""
+        seen = await self._look()
+        for turn in range(_LOOKS):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), SETTLING_SECONDS)
+            seen = await self._look(seen)
+            if not seen.unquiet or self._stop.is_set():
+                break
+            if turn == 1:
+                _tell_waiting("waiting until nothing is written here any more", seen.unquiet)
+        return seen
+
+    def _is_as_left(self, seen: Look) -> bool:
+        before, paths = self._seen, self._waits_for
+        if not before or not paths or (before.tree, before.governing) != (seen.tree, seen.governing):
+            return False
+        return still_written(seen.tree.root, map(seen.tree.real, paths))
+
+    def _tell_built(self, built: Built) -> None:
+        if self._told:
+            logger.info("the build works again", extra=event(RECOVERED))
+        if built.changed:
+            logger.info("release %d is built", built.number, extra=event(BUILD, release=built.number))
+            for warning in built.warnings:
+                if warning.reference != "file-unstable":  # told below, and once
+                    logger.warning("%s", warning)
+        if set(built.unquiet) - set(self._waits_for):
+            _tell_waiting("left as in the release before until nothing writes them any more", built.unquiet)
+        self._told, self._waits_for = (), built.unquiet
+
+
+def _tell_waiting(message: str, paths: Collection[str]) -> None:
+    first = min(paths)
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    logger.info("%s: %s%s", message, shown(first), more, extra=event(WAITING, path=first, files=len(paths)))
 
 
 async def follow(live: Live, stop: asyncio.Event) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release import Built as Release
-from cdnserve.release import build
+from cdnserve.release import Store, build
+from cdnserve.release.build import Look, look
 from cdnserve.server import watch
 from tests.contract.wire import Response, message
 from tests.server import tree
@@ -144,7 +145,7 @@ def test_what_a_build_can_t_do_ends_no_watch(
     )
     caplog.set_level(logging.INFO, "cdnserve")
 
-    def pretend(root: Path, state: Path) -> Release:
+    def pretend(root: Path, state: Path, **_: object) -> Release:
         outcome = next(outcomes)
         if isinstance(outcome, Exception):
             raise outcome
@@ -167,3 +168,50 @@ async def _touch_until(place: Built, caplog: pytest.LogCaptureFixture, told: lis
         assert words in caplog.text
     stop.set()
     await watching
+
+
+@pytest.mark.parametrize("cache", ["immutable", "revalidate"])
+def test_a_slow_copy_is_one_release_and_holds_up_nothing_else(tmp_path: Path, cache: str) -> None:
+    root = tree.write(tmp_path / "root", tree.FEW)
+    manifest = root / "manifest.toml"
+    manifest.write_text(manifest.read_text() + f'[[publish]]\npath = "lib/**"\ncors = "any"\ncache = "{cache}"\n')
+    build(root, tmp_path / "state")
+    with serving(settings(root, tmp_path / "state"), tmp_path / "log.txt") as served:
+        (root / "lib").mkdir()
+        with (root / "lib/a.js").open("wb", buffering=0) as copy:
+            for turn in range(2):
+                copy.write(tree.APP[:100])
+                (root / "any/tiny.txt").write_bytes(b"%d" % turn)
+                assert shows(served, "/any/tiny.txt", 200, b"%d" % turn)
+                assert served.get("/lib/a.js").status == 404
+            copy.write(tree.APP)
+        assert "left as in the release before until nothing writes them any more: lib/a.js" in served.told()
+        assert "file-unstable" not in served.told()
+        assert shows(served, "/lib/a.js", 200, tree.APP[:100] * 2 + tree.APP)
+    # The first, one for each change of the other file, and one for the copy.
+    assert (1, 2, 3, 4) == Store(tmp_path / "state").numbers()
+
+
+def test_a_root_in_motion_is_waited_for_but_not_for_ever(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody appends to a file, each time anew; the other changes are taken all the same."""
+    seen: list[frozenset[str]] = []
+
+    def look_while_it_grows(root: Path, state: Path, before: Look | None = None) -> Look:
+        with (root / "any/growing.txt").open("ab") as file:
+            file.write(b"more\n")
+        found = look(root, state, before)
+        seen.append(found.unquiet)
+        return found
+
+    monkeypatch.setattr(watch, "look", look_while_it_grows)
+    monkeypatch.setattr(watch, "SETTLING_SECONDS", 0.001)
+    caplog.set_level(logging.INFO, "cdnserve")
+    (few.root / "any/tiny.txt").write_bytes(b"changed\n")
+    outcome = asyncio.run(watch._Builder(settings(few.root, few.state), asyncio.Event()).build(again=True))
+    assert outcome == "made"
+    assert [frozenset(), *[frozenset({"any/growing.txt"})] * 10] == seen
+    assert {"any/tiny.txt"} <= Store(few.state).load().assets.keys()
+    assert "any/growing.txt" not in Store(few.state).load().assets
+    assert caplog.text.count("any/growing.txt") == 2  # waited for, and left out
