@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "releases": "List the releases, and what each one changed.",
         "rollback": "Make an earlier release the current one again.",
         "gc": "Remove old releases.",
+        "forget": "Take back the promise that a file never changes.",
         "verify": "Compare what a live URL answers with the release.",
         "healthcheck": "Ask a running server whether it is well.",
         "schema": "Print the JSON Schema of the manifest.",

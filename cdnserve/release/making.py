@@ -16,6 +16,7 @@ from cdnserve.release.blobs import StoreError, sync_blobs
 from cdnserve.release.build import Look
 from cdnserve.release.built import Built
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
+from cdnserve.release.forgetting import read_forgotten
 from cdnserve.release.gathering import Gathered, confirm, gather, keep
 from cdnserve.release.index import Index, make_index, write_index
 from cdnserve.release.inputs import Inputs, published, read_inputs
@@ -105,8 +106,10 @@ def _survey(task: Task, writer: Writer) -> _Survey:
         # Only the promises that the lock does not know are lost with a damaged release.
         complaints = tuple(replace(problem, warning=True) for problem in error.problems)
     rules = published(inputs.manifest, task.tree)
-    promised = promises(inputs.lock, previous, *writer.store.left_behind())
-    survey = _Survey(inputs, previous, rules, promised, writer.store.blobs(), (*inputs.warnings, *complaints))
+    released = (previous, *writer.store.left_behind())
+    promised = promises(inputs.lock, *released, forgotten=read_forgotten(writer.state))
+    doubts = (*inputs.warnings, *complaints)
+    survey = _Survey(inputs, previous, rules, promised, writer.store.blobs(), doubts)
     unrecorded = [path for path in survey.immutable(rules) if path not in inputs.lock.immutable]
     if task.locked and unrecorded:
         return replace(survey, warnings=(*survey.warnings, lock_incomplete(unrecorded)))

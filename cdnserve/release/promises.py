@@ -1,6 +1,6 @@
 """Promises: bytes that were released as immutable (RFC 8246) and so may never change.
 
-Never takes a promise back: caches hold the old bytes for a year, whatever the manifest says now.
+Never takes a promise back unless a person does: caches hold the old bytes for a year, whatever the manifest says now.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cdnserve.errors import Problem
 from cdnserve.manifest import Lock, LockedFile, Manifest, read_lock, write_lock
@@ -35,15 +36,24 @@ class Recorded:
         return self.files[path].modified if path in self.files else None
 
 
-def promises(lock: Lock, *released: Catalog | None) -> dict[str, bytes]:
-    """Give the sha384 that each promised path must have; what stands first decides, and the lock before all."""
+def promises(
+    lock: Lock, *released: Catalog | None, forgotten: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, bytes]:
+    """Give the sha384 that each promised path must have; what stands first decides, and the lock before all.
+
+    Nobody is held to what releases promised and a person has `forgotten`: digests in hexadecimal, by path.
+    """
     kept: dict[str, bytes] = {}
     for catalog in reversed(released):
-        kept |= _immutable(catalog) if catalog else {}
+        kept |= immutable(catalog) if catalog else {}
+    for path in forgotten.keys() & kept.keys():
+        if kept[path].hex() in forgotten[path]:
+            del kept[path]
     return kept | {path: parse_metadata(file.integrity)[0].digest for path, file in lock.immutable.items()}
 
 
-def _immutable(catalog: Catalog) -> dict[str, bytes]:
+def immutable(catalog: Catalog) -> dict[str, bytes]:
+    """Give the sha384 of each file that a release has as immutable."""
     rules = catalog.rules
     return {path: asset.sha384 for path, asset in catalog.assets.items() if rules[asset.rule].cache.immutable}
 
@@ -125,5 +135,6 @@ def _changed(path: str, promised: bytes, got: bytes) -> Problem:
         "an immutable file has changed since it was released",
         where=path,
         value=f"expected {hash_expression('sha384', promised)}\n           got      {hash_expression('sha384', got)}",
-        hint="restore the file and publish the new bytes under a new path; caches keep the old ones for a year",
+        hint="restore the file and publish the new bytes under a new path; caches keep the old ones for a year. "
+        f"If the old ones were a mistake: cdnserve forget {path}",
     )

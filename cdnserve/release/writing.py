@@ -14,7 +14,9 @@ from cdnserve.release.blobs import remove_temporaries, replace_file, storing
 from cdnserve.release.progress import Progress
 from cdnserve.release.store import Store
 
-_OURS = frozenset({"blobs", "releases", "drafts", "build.lock", "current", "index", "results", "held", "removed"})
+_OURS = frozenset(
+    {"blobs", "releases", "drafts", "build.lock", "current", "index", "results", "held", "removed", "forgotten"}
+)
 
 
 class Writer:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest import read_lock
 from cdnserve.release import Built as Release
 from cdnserve.release import Store, build
 from cdnserve.release.build import Look, look
+from cdnserve.release.forgetting import forget
 from cdnserve.server import watch
 from tests.contract.wire import Response, message
 from tests.server import tree
@@ -215,3 +217,17 @@ def test_a_root_in_motion_is_waited_for_but_not_for_ever(
     assert {"any/tiny.txt"} <= Store(few.state).load().assets.keys()
     assert "any/growing.txt" not in Store(few.state).load().assets
     assert caplog.text.count("any/growing.txt") == 2  # waited for, and left out
+
+
+def test_a_promise_is_taken_back_while_it_is_served(tmp_path: Path) -> None:
+    root, state = tree.write(tmp_path / "root", tree.FEW), tmp_path / "state"
+    manifest = root / "manifest.toml"
+    manifest.write_text(manifest.read_text().replace('"revalidate"', '"immutable"', 1))
+    build(root, state)
+    with serving(settings(root, state), tmp_path / "log.txt") as served:
+        (root / "any/tiny.txt").write_bytes(b"whole\n")
+        assert eventually(lambda: "[immutable-changed]" in served.told())
+        assert tree.TINY == served.get("/any/tiny.txt").body
+        forget(root, state, ["any/tiny.txt"])
+        assert shows(served, "/any/tiny.txt", 200, b"whole\n")
+    assert "any/tiny.txt" in read_lock(root / "manifest.lock").immutable

@@ -1,0 +1,100 @@
+"""Forgetting: promises that a person takes back, out of the lock and out of what releases promise.
+
+Never changes a file or a release: caches keep what they have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from posixpath import basename
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest import Lock, read_lock, write_lock
+from cdnserve.manifest.globs import compile_glob, glob_problems
+from cdnserve.manifest.governing import LOCK, changing
+from cdnserve.release.blobs import StoreError, replace_file
+from cdnserve.release.build import Places, find_places
+from cdnserve.release.catalog import Catalog
+from cdnserve.release.progress import Progress, Silence
+from cdnserve.release.promises import immutable, promises
+from cdnserve.release.scan import shown
+from cdnserve.release.store import Store, store_problem
+from cdnserve.release.writing import Writer
+
+FILE = "forgotten"
+Forgotten = Mapping[str, Sequence[str]]
+"""The sha384 in hexadecimal that nobody is held to any more, by path."""
+
+
+def find_promised(root: Path, state: Path, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Give the promised paths that paths and globs stand for; raise ConfigurationError where one stands for none."""
+    places = find_places(root, state)
+    promised = promises(read_lock(Path(places.root, LOCK)), *_releases(places)).keys()
+    found = {one: {one} & promised or set(_matching(one, promised)) for one in wanted}
+    if unknown := [one for one, paths in found.items() if not paths]:
+        raise ConfigurationError(_unknown(one, promised, places.root) for one in unknown)
+    return tuple(sorted(set().union(*found.values())))
+
+
+def forget(root: Path, state: Path, paths: Sequence[str], progress: Progress | None = None) -> None:
+    """Take promises back; the next build records what lies there then. A build that is under way is waited for."""
+    places = find_places(root, state)
+    try:
+        with ExitStack() as stack:
+            if Store(Path(places.state)).numbers():  # where nothing was ever released, only the lock promises
+                stack.enter_context(Writer(places.state, progress or Silence()))
+                # First: what is killed in between has forgotten nothing, for the lock decides.
+                _forget_released(places, paths)
+            stack.enter_context(changing(Path(places.root)))
+            lock = read_lock(Path(places.root, LOCK))
+            rest = {path: file for path, file in lock.immutable.items() if path not in paths}
+            write_lock(Path(places.root, LOCK), Lock(lock.libraries, rest))
+    except StoreError as failure:
+        raise ConfigurationError([store_problem(failure, places.state)]) from failure
+
+
+def read_forgotten(state: str) -> Forgotten:
+    """Read what was forgotten of releases; nothing where that is damaged, so that promises hold."""
+    try:
+        found = json.loads(Path(state, FILE).read_bytes())
+        return {str(path): [str(digest) for digest in digests] for path, digests in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return {}
+
+
+def _forget_released(places: Places, paths: Sequence[str]) -> None:
+    forgotten = defaultdict(set, {path: set(digests) for path, digests in read_forgotten(places.state).items()})
+    for catalog in _releases(places):
+        released = immutable(catalog)
+        for path in released.keys() & set(paths):
+            forgotten[path].add(released[path].hex())
+    text = json.dumps({path: sorted(digests) for path, digests in sorted(forgotten.items())}, indent=1)
+    replace_file(places.state, FILE, text.encode() + b"\n")
+
+
+def _releases(places: Places) -> tuple[Catalog, ...]:
+    """Give the releases whose promises bind a build; a damaged one is left out, as by a build."""
+    store = Store(Path(places.state))
+    found: list[Catalog] = []
+    with suppress(ConfigurationError):
+        found += [store.read()] if store.current() else []
+    return (*found, *store.left_behind())
+
+
+def _matching(glob: str, paths: Collection[str]) -> Iterator[str]:
+    if not any(glob_problems(glob)):
+        yield from filter(compile_glob(glob).matches, paths)
+
+
+def _unknown(wanted: str, paths: Collection[str], root: str) -> Problem:
+    folder, inner = wanted.rstrip("/"), wanted.removeprefix(f"{basename(root)}/")
+    hint = "cdnserve list shows the paths of files; manifest.lock records which of them are immutable"
+    if any(path.startswith(f"{folder}/") for path in paths):
+        hint = f"for all that is in the folder, write '{folder}/**'"
+    elif inner in paths or any(_matching(inner, paths)):
+        hint = f"paths are relative to the root: write {inner}"
+    return Problem("promise-unknown", "nothing was promised of this path", LOCK, shown(wanted), hint)
