@@ -69,7 +69,7 @@ def matches(pattern: str, path: str) -> bool:
 def compile_glob(pattern: str) -> Glob:
     """Compile a valid glob; a trailing `**` means at least one segment, so that `npm/**` is not the file `npm`."""
     parts = pattern.split("/")
-    literal = list(takewhile(_is_literal, parts))
+    literal = list(takewhile(is_literal, parts))
     prefix = "".join(f"{part}/" for part in literal) if len(literal) < len(parts) else pattern
     if parts[-1] == _CROSSING:
         parts.append("*")
@@ -98,14 +98,15 @@ def glob_problems(pattern: str) -> Iterator[Problem]:
             yield problem
 
 
-def _is_literal(part: str) -> bool:
+def is_literal(part: str) -> bool:
+    """Tell whether a valid glob, or a segment of one, stands only for itself."""
     return not any(special in part for special in "*?[")
 
 
 def _segment(part: str) -> Segment:
     if part == "*":
         return bool
-    if _is_literal(part):
+    if is_literal(part):
         return part.__eq__
     return re.compile(_expression(part), re.DOTALL).fullmatch
 

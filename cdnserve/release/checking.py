@@ -11,6 +11,7 @@ from pathlib import Path
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.build import find_places
 from cdnserve.release.inputs import published, read_inputs
+from cdnserve.release.missing import missing
 from cdnserve.release.promises import broken, promises
 from cdnserve.release.scan import Tree, scan
 from cdnserve.release.sources import Content, Sources, probe, read
@@ -31,7 +32,8 @@ def check(root: Path, state: Path | None = None) -> tuple[Problem, ...]:
     except ConfigurationError as error:
         return (*error.problems, *tree.problems)
     rules = published(inputs.manifest, tree)
-    return (*inputs.warnings, *tree.problems, *_file_problems(tree, rules, promises(inputs.lock, None)))
+    doubts = (*inputs.warnings, *missing(inputs, tree))
+    return (*doubts, *tree.problems, *_file_problems(tree, rules, promises(inputs.lock, None)))
 
 
 def _file_problems(tree: Tree, rules: Mapping[str, int], promised: Mapping[str, bytes]) -> Iterator[Problem]:

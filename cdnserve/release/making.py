@@ -20,6 +20,7 @@ from cdnserve.release.forgetting import read_forgotten
 from cdnserve.release.gathering import Gathered, confirm, gather, keep
 from cdnserve.release.index import Index, make_index, write_index
 from cdnserve.release.inputs import Inputs, published, read_inputs
+from cdnserve.release.missing import missing
 from cdnserve.release.packages import read_packages
 from cdnserve.release.progress import Progress
 from cdnserve.release.promises import Recorded, broken, lock_incomplete, new_promises, promises, record
@@ -108,7 +109,7 @@ def _survey(task: Task, writer: Writer) -> _Survey:
     rules = published(inputs.manifest, task.tree)
     released = (previous, *writer.store.left_behind())
     promised = promises(inputs.lock, *released, forgotten=read_forgotten(writer.state))
-    doubts = (*inputs.warnings, *complaints)
+    doubts = (*inputs.warnings, *missing(inputs, task.tree), *complaints)
     survey = _Survey(inputs, previous, rules, promised, writer.store.blobs(), doubts)
     unrecorded = [path for path in survey.immutable(rules) if path not in inputs.lock.immutable]
     if task.locked and unrecorded:

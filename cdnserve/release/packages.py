@@ -25,7 +25,7 @@ from cdnserve.release.writing import Writer
 # Of a larger one nothing is believed; npm's largest have some hundred kilobytes.
 LARGEST = 1 << 20
 _LONGEST_PATH = 1024
-_HOME = "npm/"
+HOME = "npm/"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -46,7 +46,7 @@ def library_folder(path: str) -> str:
     ('npm/@scope/x@1.0.0', '', '')
     """
     folder = package_folder(path)
-    return folder if is_pin(folder.removeprefix(_HOME)) else ""
+    return folder if is_pin(folder.removeprefix(HOME)) else ""
 
 
 def package_folder(path: str) -> str:
@@ -55,9 +55,9 @@ def package_folder(path: str) -> str:
     >>> package_folder("npm/x@latest/dist/x.js"), package_folder("npm/@scope/x/x.js"), package_folder("npm/x.js")
     ('npm/x@latest', 'npm/@scope/x', '')
     """
-    if not path.startswith(_HOME):
+    if not path.startswith(HOME):
         return ""
-    depth = 3 if path.startswith(f"{_HOME}@") else 2
+    depth = 3 if path.startswith(f"{HOME}@") else 2
     segments = path.split("/", depth)
     return "/".join(segments[:depth]) if len(segments) > depth else ""
 

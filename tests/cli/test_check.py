@@ -47,7 +47,7 @@ def test_the_state_is_not_looked_at(run: Run, root: Path) -> None:
     """Where it lies in the root and is no dot-folder, its files are no part of the check."""
     run("build", "--state", "public/state")
     manifest = root / "manifest.toml"
-    manifest.write_text(manifest.read_text() + '[[publish]]\npath = "state/**"\n')
+    manifest.write_text(manifest.read_text() + '[[publish]]\npath = ["state/**", "**"]\n')
     assert 0 == run("check", "--state", "public/state").exit_code
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -284,3 +286,23 @@ def test_files_that_come_back_are_counted(run: Run, listed: Path, registry: Loca
     result = run("sync")
     assert ", 1 restored" in result.stdout
     assert result.stdout.endswith("1 restored, 0 already here\n")
+
+
+def test_a_clone_without_libraries_is_no_site(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """The commands of the documented image, in their order: what the first restores the second would miss."""
+    document = (Path(__file__).parents[2] / "docs/production.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^RUN cdnserve (.*)$", document, re.MULTILINE)
+    assert ["sync", "build --locked"] == commands
+    run("add", "hello@1.0.0", "--registry", registry.url)
+    run("build")
+    shutil.rmtree(listed / "npm")
+    shutil.rmtree(listed / ".cdnserve")
+    for arguments in (["check"], ["build", "--locked"]):
+        refused = run(*arguments)
+        assert 1 == refused.exit_code
+        assert "[library-absent]" in refused.stderr
+        assert "run cdnserve sync" in refused.stderr
+    assert not (listed / ".cdnserve/current").exists()
+    for command in commands:
+        assert 0 == run(*command.split(), CDNSERVE_REGISTRY=registry.url).exit_code
+    assert "npm/hello@1.0.0/main.js" in run("list").stdout

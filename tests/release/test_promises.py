@@ -152,7 +152,9 @@ def test_a_promise_that_is_no_longer_public_binds_nobody(root: Path, state: Path
     (root / "manifest.toml").write_text(MANIFEST.replace('"npm/**"', '"other/**"').replace("unlisted/**", "npm/**"))
     (root / PATH).write_text("other")
     opened.names.clear()
-    assert Built(2, True) == build(root, state)
+    built = build(root, state)
+    told = [problem.reference for problem in built.warnings]
+    assert (2, True, ["rule-matches-nothing"]) == (built.number, built.changed, told)
     assert [] == opened.among([PATH])
 
 
@@ -260,8 +262,12 @@ def test_locked_needs_every_library_in_the_lock(root: Path, state: Path) -> None
     lock = read_lock(root / "manifest.lock")
     library = LockedLibrary("sha512-" + "A" * 86 + "==")
     write_lock(root / "manifest.lock", Lock({"jquery@3.7.1": library, "vue@3.5.0": library}, lock.immutable))
-    # The line of a rule is where it was: only the libraries are new, and no release holds them.
-    assert Built(1, False) == build(root, state, locked=True)
+    assert ["library-absent"] == [problem.reference for problem in problems(root, state, locked=True)]
+    for pin in ("jquery@3.7.1", "vue@3.5.0"):
+        (root / f"npm/{pin}").mkdir(parents=True)
+        shutil.copy(root / PATH, root / f"npm/{pin}/a.js")
+    assert Built(2, True) == build(root, state)
+    assert Built(2, False) == build(root, state, locked=True)
 
 
 def test_locked_tells_everything_at_once(root: Path, state: Path) -> None:
