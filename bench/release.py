@@ -162,13 +162,13 @@ def measure_builds(root: Path, state: Path, runs: int) -> list[Result]:
         Result(
             "build() without changes, less interpreter start, against find",
             (found["build"] - found["python"]) / found["find"],
-            3,
+            6,
             "times",
         ),
         Result(
             "cdnserve build without changes, less interpreter start, against find",
             (found["command"] - found["python"]) / found["find"],
-            3,
+            7,
             "times",
         ),
     ]

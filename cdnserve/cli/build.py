@@ -33,9 +33,9 @@ def command(root: Path, state: str | None, locked: bool, as_json: bool) -> None:
     with build_progress() as progress:
         built = build(root, state_folder(root, state), locked=locked, despite_hold=True, progress=progress)
     if as_json:
-        write_json({"release": built.number, "changed": built.changed, "problems": as_objects(built.warnings)})
+        write_json({"release": built.number, "changed": built.changed, "problems": as_objects(built.told)})
         return
-    report(built.warnings)
+    report(built.told)
     if built.changed:
         files = len(open_release(root, state, built)[1].assets)
         click.echo(f"release {built.number}: {files:,} public file{'s' * (files != 1)}")

@@ -99,7 +99,7 @@ def command(  # one for each option
     """
     root, path = _places(places)
     built = build_release(root, state)
-    question = Question(path, root, origin, method, headers, credentials, built.warnings)
+    question = Question(path, root, origin, method, headers, credentials, built.told)
     explanation = explain(question, Origin(open_release(root, state, built)[1]))
     if as_json:
         write_json(as_object(question, explanation))

@@ -47,9 +47,9 @@ def command(root: Path, state: str | None, as_json: bool) -> None:
     catalog = open_release(root, state, built)[1]
     if as_json:
         assets = [_as_object(path, asset, catalog) for path, asset in catalog.assets.items()]
-        write_json({"release": catalog.number, "assets": assets, "problems": as_objects(built.warnings)})
+        write_json({"release": catalog.number, "assets": assets, "problems": as_objects(built.told)})
         return
-    report(built.warnings)
+    report(built.told)
     if sys.stdout.isatty():
         write_table(_COLUMNS, _rows(catalog, "{:,}"))
         files = len(catalog.assets)

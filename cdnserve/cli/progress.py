@@ -43,6 +43,7 @@ def download_progress() -> Iterator[DownloadProgress | None]:
 _LABELS: Mapping[Phase, str] = MappingProxyType(
     {
         "waiting": "waiting for another build",
+        "proving": "reading stored bytes: {:,}",
         "reading": "reading files: {:,}",
         "encoding": "encoding representations: {:,}",
     }

@@ -131,7 +131,7 @@ def command(
 
 def _serve(settings: Settings, state: str | None, log_format: LogFormat) -> bool:
     built = build_release(settings.root, state)
-    tell_problems(built.warnings, log_format)
+    tell_problems(built.told, log_format)
     welcome = prepare(settings.root, *open_release(settings.root, state, built))
 
     def on_listening(url: str) -> None:

@@ -7,6 +7,7 @@ decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from cdnserve.release.sources import Content, Sources, read
 from cdnserve.release.store import Store, is_denied, store_problem
 
 _SECOND = 1_000_000_000
+ELSEWHERE = "build where it can be written, or put the state elsewhere with --state or CDNSERVE_STATE"
 
 
 def as_built(failure: StoreError, tree: Tree, index: Index | None, state: str, *, locked: bool) -> Built:
-    """Give the current release if it is of the very files that lie below the root.
+    """Give the current release if it is of the very files that lie below the root, with what is damaged as warnings.
 
     Otherwise, or where the folder is not just protected, raises ConfigurationError with why it can't be written.
     """
@@ -32,13 +34,17 @@ def as_built(failure: StoreError, tree: Tree, index: Index | None, state: str, *
     if not index or not is_denied(failure) or (locked and (tree.problems or not index.settled)):
         raise ConfigurationError([store_problem(failure, state)])
     try:
-        assets = store.load(index.number).assets
+        catalog = store.read(index.number)
     except ConfigurationError as error:
-        raise ConfigurationError([store_problem(failure, state), *error.problems]) from failure
-    difference = "current" if not store.holds(index.number) else _difference(tree, index, assets)
+        problems = (replace(problem, hint=ELSEWHERE) for problem in error.problems)
+        raise ConfigurationError([store_problem(failure, state), *problems]) from failure
+    difference = "current" if not store.holds(index.number) else _difference(tree, index, catalog.assets)
     if difference:
         raise ConfigurationError([_outdated(failure, state, difference)]) from failure
-    return Built(index.number, False, tree.problems)
+    damage = [replace(problem, hint=ELSEWHERE) for problem in store.damage(catalog)]
+    if damage and locked:
+        raise ConfigurationError([store_problem(failure, state), *damage])
+    return Built(index.number, False, (*tree.problems, *(replace(problem, warning=True) for problem in damage)))
 
 
 def _difference(tree: Tree, index: Index, assets: Mapping[str, Asset]) -> str:
@@ -88,5 +94,5 @@ def _outdated(failure: StoreError, state: str, difference: str) -> Problem:
         "the state folder can't be written, and the release in it is of other files",
         where=state,
         value=f"{failure.error.strerror}; first difference: {shown(difference)}",
-        hint="build where it can be written, or put the state elsewhere with --state or CDNSERVE_STATE",
+        hint=ELSEWHERE,
     )

@@ -1,6 +1,6 @@
 """The build: a root and a state folder in, the number of a release out.
 
-Never reads a file that is as it was, and never prints.
+Never reads a file that is as it was, never relies on stored bytes that are not, and never prints.
 """
 
 from __future__ import annotations
@@ -9,17 +9,22 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.built import Built
-from cdnserve.release.holding import held, holds
-from cdnserve.release.index import Governing, Index, blob_folders, read_governing, read_index
+from cdnserve.release.holding import chosen, held, holds
+from cdnserve.release.index import Governing, Index, read_governing, read_index, sum_of
 from cdnserve.release.progress import Progress, Silence
+from cdnserve.release.proving import are_proved
 from cdnserve.release.scan import Tree, scan
-from cdnserve.release.store import Store
+from cdnserve.release.store import Store, is_denied
 from cdnserve.release.writing import Writer
+
+if TYPE_CHECKING:
+    from cdnserve.release.making import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +94,31 @@ def build(
     files that are being written are left as they were in the release before.
     After a rollback the current one stays while the root is as it was, unless a person asks `despite_hold`.
     `locked` takes the lock as it is and every warning as an error. Raises ConfigurationError with all problems;
-    the last release then stays as it was. Another build of the same state is waited for. Where the state can't be
-    written, its release is served if it is of the same files, though they were copied since.
+    the last release then stays as it was. What is damaged in the state is made again, with a warning. Another build
+    of the same state is waited for. Where the state can't be written, its release is served if it is of the same
+    files, though they were copied since.
     """
     places = find_places(root, state)
     tree, index = _find(places, seen)
     if index and _is_unchanged(index, tree, places.state, locked):
         return Built(index.number, False, tree.problems)
-    if not despite_hold and (kept := _held(tree, places.state)):
+    kept = None if despite_hold else _held(tree, places.state)
+    if kept and Store(Path(places.state)).holds(kept.number) and are_proved(places.state):
         return kept
+    progress = progress or Silence()
     try:
-        with Writer(places.state, progress or Silence()) as writer:
+        with Writer(places.state, progress) as writer:
             if writer.waited:
                 tree, index = _find(places, seen)
             # Once more: somebody may have rolled back a moment ago.
-            if not despite_hold and (kept := _held(tree, places.state)):
-                return kept
+            kept = None if despite_hold else _held(tree, places.state)
             # Only now: a build that finds nothing changed does not wait for what making a release needs.
-            from cdnserve.release.making import Task, make  # noqa: PLC0415
+            from cdnserve.release.making import Task  # noqa: PLC0415
 
-            now = int(time.time())
-            return make(Task(tree, index, locked, progress or Silence(), now, seen), writer)
+            return _write(writer, Task(tree, index, locked, progress, int(time.time()), seen), kept)
     except StoreError as failure:
+        if kept and is_denied(failure):
+            return kept
         # Only now: hardly anybody builds where nothing can be written.
         from cdnserve.release.baked import as_built  # noqa: PLC0415
 
@@ -121,14 +129,30 @@ def _find(places: Places, seen: Look | None) -> tuple[Tree, Index | None]:
     return seen.tree if seen else scan(places.root, places.inner), read_index(places.state)
 
 
+def _write(writer: Writer, task: Task, kept: Built | None) -> Built:
+    """Make a release, or keep one, with stored bytes that were proved."""
+    from cdnserve.release.making import make  # noqa: PLC0415
+    from cdnserve.release.mending import proved  # noqa: PLC0415
+
+    def work() -> Built:
+        if not kept:
+            return make(task, writer)
+        if writer.store.pointed() != kept.number:
+            writer.point_to(kept.number)
+        return kept
+
+    return proved(writer, task.tree, task.progress, work)
+
+
 def _held(tree: Tree, state: str) -> Built | None:
     """Give the release that a rollback chose, while nothing below the root has changed since."""
     store = Store(Path(state))
-    try:
-        hold = holds(state, store.current(), tree)
-    except ConfigurationError:  # a damaged pointer holds nothing
+    hold = holds(state, chosen(store), tree)
+    if hold is None:
         return None
-    if hold is None or not store.holds(hold.number):
+    try:
+        store.read(hold.number)
+    except ConfigurationError:  # what is damaged or gone can't be kept
         return None
     return Built(hold.number, False, (*tree.problems, held(hold)))
 
@@ -140,8 +164,9 @@ def _is_unchanged(index: Index, tree: Tree, state: str, locked: bool) -> bool:
         and not (locked and tree.problems)
         and index.packed == tree.packed()
         and index.governing == read_governing(tree.root)
-        and index.folders == blob_folders(state)
         and store.holds(index.number)
+        and index.catalog == sum_of(store.catalog(index.number))
+        and are_proved(state)
     )
 
 

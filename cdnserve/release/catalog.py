@@ -78,6 +78,10 @@ class Catalog(msgspec.Struct, frozen=True):
     assets: dict[str, Asset]
     packages: dict[str, Entries] = msgspec.field(default_factory=dict)
 
+    def blobs(self) -> set[str]:
+        """Give the names of the blobs of all representations, in hexadecimal."""
+        return {item.sha256.hex() for asset in self.assets.values() for item in asset.representations}
+
 
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     """A catalog as a file: the schema comes first in every version, then the sha256 of `body`."""

@@ -19,11 +19,11 @@ from typing import Literal
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.governing import sync_folder
-from cdnserve.release.blobs import StoreError, blob_path, replace_file, storing
-from cdnserve.release.catalog import Catalog
+from cdnserve.release.blobs import StoreError, blob_path, storing, take_stock
 from cdnserve.release.holding import read_hold
-from cdnserve.release.index import blob_folders, read_index, write_index
+from cdnserve.release.index import read_index
 from cdnserve.release.progress import Progress, Silence
+from cdnserve.release.proving import Proof, known_blobs, note_proved
 from cdnserve.release.store import Store, store_problem
 from cdnserve.release.using import unused
 from cdnserve.release.writing import Writer
@@ -74,7 +74,7 @@ def collect(state: Path, wish: Wish, progress: Progress | None = None) -> Collec
 
 
 def _collect(writer: Writer, wish: Wish) -> Collected:
-    store, folders = writer.store, blob_folders(writer.state)
+    store = writer.store
     kept = _kept(store, wish)
     removed = tuple(_remove_catalogs(writer, kept, dry_run=wish.dry_run))
     kept = dict(sorted(kept.items()))
@@ -86,7 +86,7 @@ def _collect(writer: Writer, wish: Wish) -> Collected:
         size = _remove_blob(writer.state, name, dry_run=wish.dry_run)
         blobs, octets = blobs + (size is not None), octets + (size or 0)
     if not wish.dry_run:
-        _renew_index(writer.state, kept, folders)
+        _note(writer.state, kept)
     return Collected(removed, blobs, octets, kept, warnings)
 
 
@@ -131,9 +131,8 @@ def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) 
     """Remove the catalogs that nobody needs, and note in `kept` those that a server uses."""
     store = writer.store
     going = [number for number in store.numbers() if number not in kept]
-    if going and not dry_run and max(going) > store.last_removed():
-        # First, so that no number is ever given twice.
-        replace_file(writer.state, "removed", b"%d\n" % max(going))
+    if going and not dry_run:
+        writer.note_removed(max(going))
     for number in going:
         with unused(store.catalog(number)) as is_unused:
             if not is_unused:
@@ -152,15 +151,10 @@ def _named(store: Store, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Pr
     named: set[str] = set()
     for number in kept:
         try:
-            named |= blob_names(store.read(number))
+            named |= store.read(number).blobs()
         except ConfigurationError as error:
             return None, (*(replace(problem, warning=True) for problem in error.problems), _unknown(store, number))
     return named, ()
-
-
-def blob_names(catalog: Catalog) -> set[str]:
-    """Give the names of the blobs of a release, in hexadecimal."""
-    return {item.sha256.hex() for asset in catalog.assets.values() for item in asset.representations}
 
 
 def _remove_blob(state: str, name: str, *, dry_run: bool) -> int | None:
@@ -177,15 +171,14 @@ def _remove_blob(state: str, name: str, *, dry_run: bool) -> int | None:
     return status.st_size
 
 
-def _renew_index(state: str, kept: Iterable[int], folders: dict[str, int]) -> None:
-    """Let the next build know that what it needs is there, so that it need not look."""
+def _note(state: str, kept: Iterable[int]) -> None:
+    """Let the next build know that all that is left is as it was, so that it need not look."""
     index = read_index(state)
-    if index is None:
-        return
-    if index.number not in kept:
+    if index and index.number not in kept:
         os.unlink(f"{state}/index")
-    elif index.folders == folders:
-        write_index(state, replace(index, folders=blob_folders(state)))
+    before = known_blobs(state)
+    found = take_stock(state).signatures()
+    note_proved(state, Proof(found, frozenset(name for name in found if found[name] != before.get(name))))
 
 
 def _unknown(store: Store, number: int) -> Problem:

@@ -68,7 +68,9 @@ def read_forgotten(state: str) -> Forgotten:
 
 def _forget_released(places: Places, paths: Sequence[str]) -> None:
     forgotten = defaultdict(set, {path: set(digests) for path, digests in read_forgotten(places.state).items()})
-    for catalog in _releases(places):
+    # All of them: where the current one is damaged, earlier ones bind a build too.
+    store = Store(Path(places.state))
+    for catalog in store.whole(store.numbers()):
         released = immutable(catalog)
         for path in released.keys() & set(paths):
             forgotten[path].add(released[path].hex())

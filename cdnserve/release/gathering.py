@@ -6,7 +6,7 @@ Never trusts a timestamp that a later change could share (what git calls a racil
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cdnserve.errors import Problem
@@ -58,7 +58,9 @@ class Gathered:
         return {path: self.contents[path].signature if path in self.contents else found[path] for path in found}
 
 
-def keep(paths: Iterable[str], tree: Tree, index: Index | None, previous: Catalog | None, there: set[str]) -> Gathered:
+def keep(
+    paths: Iterable[str], tree: Tree, index: Index | None, previous: Catalog | None, there: Container[str]
+) -> Gathered:
     """Take over the contents of files that are as they were when `previous` was made, without opening them."""
     gathered = Gathered({})
     if not index or not previous or index.number != previous.number:
@@ -89,7 +91,7 @@ def gather(
     start = settle(writer, max(signatures[path][3] for _, path in ordered))
     progress.start("reading", len(ordered), sum(signatures[path][0] for _, path in ordered))
     try:
-        with Sources(tree.root) as sources, Blobs(writer.state) as blobs:
+        with Sources(tree.root) as sources, Blobs(writer.state, writer.proved) as blobs:
             for _, path in ordered:
                 quiet = signatures[path] if only_quiet else None
                 found = read(sources, tree.real(path), blobs, promised.get(path), quiet=quiet)

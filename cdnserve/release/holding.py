@@ -6,12 +6,15 @@ Never holds against a person: whoever runs `cdnserve build` makes a release of t
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import replace_file
 from cdnserve.release.index import read_governing
 from cdnserve.release.scan import Tree
+from cdnserve.release.store import Store
 
 _FILE = "held"
 
@@ -59,6 +62,18 @@ def holds(state: str, current: int | None, tree: Tree) -> Hold | None:
     """Give the hold on the current release, if the root is still as it was when that was chosen."""
     hold = read_hold(state)
     return hold if hold and hold.number == current and hold.root == fingerprint(tree) else None
+
+
+def chosen(store: Store) -> int | None:
+    """Give the current release; where the pointer names none, the one that a rollback chose last."""
+    current = store.pointed()
+    if store.holds(current):
+        return current
+    hold = read_hold(str(store.state))
+    with suppress(OSError, ValueError):
+        if hold and os.stat(store.state / _FILE).st_mtime >= store.made(max(store.numbers())):
+            return hold.number
+    return None
 
 
 def held(hold: Hold) -> Problem:

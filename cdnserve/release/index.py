@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from zlib import crc32
 
 from cdnserve.manifest.governing import LOCK, MANIFEST
@@ -16,7 +17,8 @@ from cdnserve.release.scan import Signature, pack, unpack
 
 _FILE = "index"
 # Raise it when a release would come out differently from the same files.
-_FORMAT = 2
+_FORMAT = 3
+_BEGINNING = b"[%d, " % _FORMAT
 _SUM = 4
 
 
@@ -35,12 +37,12 @@ class Governing:
 class Index:
     """The signatures of all files under the root, packed, and what governs them.
 
-    `settled` says that nothing was left to be told or done; `folders` are the mtimes of the blobs' folders.
+    `settled` says that nothing was left to be told or done; `catalog` is the CRC-32 of the release's catalog as a file.
     """
 
     number: int
     settled: bool
-    folders: dict[str, int]
+    catalog: int
     count: int
     governing: Governing
     packed: bytes
@@ -51,18 +53,18 @@ class Index:
 
 
 def make_index(
-    state: str, number: int, governing: Governing, signatures: dict[str, Signature], *, settled: bool
+    number: int, catalog: Path, governing: Governing, signatures: dict[str, Signature], *, settled: bool
 ) -> Index:
-    """Describe a root by the signatures of its files, and a state folder by its blobs."""
+    """Describe a root by the signatures of its files, and its release by the octets of its catalog."""
     packed = pack(list(signatures), [fact for facts in signatures.values() for fact in facts])
-    return Index(number, settled, blob_folders(state), len(signatures), governing, packed)
+    return Index(number, settled, sum_of(catalog) or 0, len(signatures), governing, packed)
 
 
 def write_index(state: str, index: Index) -> None:
     """Write the index: a sum over the rest, a line of JSON, then octets as they are compared."""
     governing = index.governing
     lengths = [len(governing.manifest), len(governing.lock)]
-    head = json.dumps([_FORMAT, index.number, index.settled, index.folders, index.count, lengths]).encode()
+    head = json.dumps([_FORMAT, index.number, index.settled, index.catalog, index.count, lengths]).encode()
     rest = b"".join((head, b"\n", governing.manifest, governing.lock, index.packed))
     replace_file(state, _FILE, crc32(rest).to_bytes(_SUM) + rest)
 
@@ -76,15 +78,22 @@ def read_index(state: str) -> Index | None:
         return None
     if len(octets) <= _SUM or crc32(memoryview(octets)[_SUM:]).to_bytes(_SUM) != octets[:_SUM]:
         return None
-    # What the sum proves was written by `write_index`, though perhaps by that of another version.
+    if not octets.startswith(_BEGINNING, _SUM):  # an index of another version, or another file of ours
+        return None
     start = octets.index(b"\n", _SUM) + 1
     head = json.loads(octets[_SUM:start])
-    if head[0] != _FORMAT:
-        return None
-    _, number, settled, folders, count, (manifest, lock) = head
+    _, number, settled, catalog, count, (manifest, lock) = head
     middle, end = start + manifest, start + manifest + lock
     governing = Governing(octets[start:middle], octets[middle:end])
-    return Index(number, settled, folders, count, governing, octets[end:])
+    return Index(number, settled, catalog, count, governing, octets[end:])
+
+
+def sum_of(path: Path) -> int | None:
+    """Give the CRC-32 of a file, `None` where it can't be read."""
+    try:
+        return crc32(path.read_bytes())
+    except OSError:
+        return None
 
 
 def read_governing(root: str) -> Governing:
@@ -101,12 +110,3 @@ def _octets(path: str) -> bytes:
             return file.read()
     except OSError:
         return b""
-
-
-def blob_folders(state: str) -> dict[str, int]:
-    """Give when each folder of blobs last gained or lost one, in nanoseconds."""
-    try:
-        with os.scandir(f"{state}/blobs") as folders:
-            return {folder.name: folder.stat().st_mtime_ns for folder in folders}
-    except OSError:
-        return {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import msgspec
 
@@ -27,6 +28,7 @@ from cdnserve.release.promises import Recorded, broken, lock_incomplete, new_pro
 from cdnserve.release.results import Results
 from cdnserve.release.scan import Tree
 from cdnserve.release.sources import unstable
+from cdnserve.release.store import Store
 from cdnserve.release.workers import cores, run
 from cdnserve.release.writing import Writer
 from cdnserve.rules.media_types import is_text
@@ -49,14 +51,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known before any file is read; `rules` has the index of its rule for each public path."""
+    """What is known before any file is read; `rules` has the index of its rule for each public path.
+
+    `damage` is what is wrong with pointer and catalog, which this build makes good.
+    """
 
     inputs: Inputs
     previous: Catalog | None
     rules: Mapping[str, int]
     promised: Mapping[str, bytes]
-    there: set[str]
+    there: Mapping[str, int]
     warnings: tuple[Problem, ...]
+    damage: tuple[Problem, ...]
 
     def is_immutable(self, path: str) -> bool:
         return self.inputs.manifest.rules[self.rules[path]].cache.immutable
@@ -76,7 +82,7 @@ def make(task: Task, writer: Writer) -> Built:
     """Make a release of a scanned root, or find that the current one is the same."""
     survey = _survey(task, writer)
     gathered = _gather(task, writer, survey)
-    results = _encode(task, writer, survey, gathered)
+    results = _encode(task, writer, gathered)
     _confirm(task, writer, survey, gathered)
     immutable = {path: gathered.contents[path] for path in survey.immutable(gathered.contents)}
     new = new_promises(survey.inputs.lock, immutable, task.now)
@@ -84,42 +90,67 @@ def make(task: Task, writer: Writer) -> Built:
     # The promise is written down before anybody can read the bytes.
     recorded = record(task.tree.root, survey.inputs.lock, survey.inputs.governing.lock, new)
     catalog = _catalog(survey, gathered, results, recorded, packages)
-    _sync(writer, catalog, survey.there)
-    if changed := catalog != survey.previous:
-        catalog = msgspec.structs.replace(catalog, number=writer.next_number())
-        writer.publish(catalog.number, encode(catalog))
+    _sync(writer, catalog, writer.proved)
+    number, changed = _publish(task, writer, survey, catalog)
     warnings = (*survey.warnings, *gathered.problems, *recorded.warnings)
     governing = replace(survey.inputs.governing, lock=recorded.octets)
     signatures = gathered.signatures(task.tree)
-    index = make_index(writer.state, catalog.number, governing, signatures, settled=not warnings)
+    index = make_index(number, writer.store.catalog(number), governing, signatures, settled=not warnings)
     if index != task.index:
         write_index(writer.state, index)
-    return Built(catalog.number, changed, (*task.tree.problems, *warnings), tuple(gathered.unquiet))
+    return Built(number, changed, (*task.tree.problems, *warnings), tuple(gathered.unquiet), survey.damage)
+
+
+def _publish(task: Task, writer: Writer, survey: _Survey, catalog: Catalog) -> tuple[int, bool]:
+    """Make the catalog the current release, and tell whether that is a new one."""
+    pointed, index = writer.store.pointed(), task.index
+    if catalog == survey.previous:
+        if pointed != catalog.number:
+            writer.point_to(catalog.number)
+        return catalog.number, False
+    if survey.damage and index and index.number == pointed:
+        again = encode(msgspec.structs.replace(catalog, number=pointed))
+        if crc32(again) == index.catalog:
+            writer.publish(pointed, again)
+            return pointed, False
+    number = writer.next_number()
+    writer.publish(number, encode(msgspec.structs.replace(catalog, number=number)))
+    if any(problem.reference == "release-corrupt" for problem in survey.damage):
+        writer.remove_damaged(pointed)
+    return number, True
 
 
 def _survey(task: Task, writer: Writer) -> _Survey:
     inputs = read_inputs(task.tree.root)
-    complaints: tuple[Problem, ...] = ()
-    previous = None
-    try:
-        previous = writer.store.read() if writer.store.current() else None
-    except ConfigurationError as error:
-        # Only the promises that the lock does not know are lost with a damaged release.
-        complaints = tuple(replace(problem, warning=True) for problem in error.problems)
+    previous, damage = _previous(writer.store)
     rules = published(inputs.manifest, task.tree)
-    released = (previous, *writer.store.left_behind())
-    promised = promises(inputs.lock, *released, forgotten=read_forgotten(writer.state))
-    doubts = (*inputs.warnings, *missing(inputs, task.tree), *complaints)
-    survey = _Survey(inputs, previous, rules, promised, writer.store.blobs(), doubts)
+    # Of a release that is lost, others may know what it promised.
+    others = writer.store.left_behind() if previous else writer.store.whole(reversed(writer.store.numbers()))
+    promised = promises(inputs.lock, previous, *others, forgotten=read_forgotten(writer.state))
+    doubts = (*inputs.warnings, *missing(inputs, task.tree))
+    survey = _Survey(inputs, previous, rules, promised, writer.proved, doubts, damage)
     unrecorded = [path for path in survey.immutable(rules) if path not in inputs.lock.immutable]
     if task.locked and unrecorded:
         return replace(survey, warnings=(*survey.warnings, lock_incomplete(unrecorded)))
     return survey
 
 
+def _previous(store: Store) -> tuple[Catalog | None, tuple[Problem, ...]]:
+    """Give the current release, and what is wrong with it; where the pointer is lost, the newest that is whole."""
+    try:
+        if store.current():
+            return store.read(), ()
+        damage: tuple[Problem, ...] = ()
+    except ConfigurationError as error:
+        damage = tuple(replace(problem, warning=True, hint="this build makes it good") for problem in error.problems)
+    if store.pointed():
+        return None, damage
+    return next(store.whole(reversed(store.numbers())), None), damage
+
+
 def _gather(task: Task, writer: Writer, survey: _Survey) -> Gathered:
     promised = survey.promised
-    gathered = keep(survey.rules, task.tree, task.index, survey.previous, survey.there)
+    gathered = keep(survey.rules, task.tree, task.index, survey.previous, writer.proved)
     rest = [path for path in survey.rules if path not in gathered.contents]
     if task.seen:
         gathered.unquiet = [path for path in rest if path in task.seen.unquiet]
@@ -161,10 +192,10 @@ def _insist(task: Task, survey: _Survey, problems: Iterable[Problem]) -> None:
         raise ConfigurationError(found)
 
 
-def _encode(task: Task, writer: Writer, survey: _Survey, gathered: Gathered) -> Results:
+def _encode(task: Task, writer: Writer, gathered: Gathered) -> Results:
     results = Results.load(writer.state)
     sizes = {content.sha256: content.size for path, content in gathered.contents.items() if is_text(path)}
-    jobs = list(results.jobs(sizes, survey.there))
+    jobs = list(results.jobs(sizes, writer.proved))
     if not jobs:
         return results
     task.progress.start("encoding", len(jobs), sum(size for _, size, _ in jobs))
@@ -199,8 +230,7 @@ def _catalog(
     return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets, packages)
 
 
-def _sync(writer: Writer, catalog: Catalog, there: set[str]) -> None:
+def _sync(writer: Writer, catalog: Catalog, there: Mapping[str, int]) -> None:
     """Make the blobs durable that are new: the catalog that names them comes after."""
-    named = {item.sha256.hex() for asset in catalog.assets.values() for item in asset.representations}
-    if new := named - there:
+    if new := catalog.blobs() - there.keys():
         sync_blobs(writer.state, new)

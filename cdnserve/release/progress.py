@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-Phase = Literal["waiting", "reading", "encoding"]
+Phase = Literal["waiting", "proving", "reading", "encoding"]
 
 
 class Progress(Protocol):
     """Listens to a build; phases come one after the other, and a phase without work is left out."""
 
     def start(self, phase: Phase, files: int, octets: int) -> None:
-        """Begin a phase with so much to do: files to read, or content codings to make; 0 while waiting."""
+        """Begin a phase with so much to do: files to read, blobs to prove or codings to make; 0 while waiting."""
 
     def advance(self, files: int, octets: int) -> None:
         """Count what was done since the last call."""

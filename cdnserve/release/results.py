@@ -5,7 +5,7 @@ Never asks which file a blob came from: the same octets are encoded once, under 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -44,12 +44,12 @@ class Results:
         for name, coding, coded in results:
             self._current[coding][bytes.fromhex(name)] = coded
 
-    def jobs(self, sizes: Mapping[bytes, int], there: Container[str]) -> Iterator[Job]:
-        """Yield what is left to encode of these blobs, when the blobs `there` exist."""
+    def jobs(self, sizes: Mapping[bytes, int], there: Mapping[str, int]) -> Iterator[Job]:
+        """Yield what is left to encode of these blobs, when those `there` are right, each of so many octets."""
         for coding, known in self._current.items():
             for sha256, size in sizes.items():
                 coded = known.get(sha256)
-                if sha256 not in known or (coded and coded[1].hex() not in there):
+                if sha256 not in known or (coded and there.get(coded[1].hex()) != coded[0]):
                     yield sha256.hex(), size, coding
 
     def representations(self, sha256: bytes) -> tuple[Representation, ...]:

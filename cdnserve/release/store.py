@@ -8,18 +8,19 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release.blobs import StoreError, blob_path
+from cdnserve.release.blobs import StoreError, blob_path, take_stock
 
 if TYPE_CHECKING:
     from cdnserve.release.catalog import Catalog
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+# Far below the largest that a catalog may have, for it is counted on from here.
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
 _CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -45,12 +46,16 @@ class Store:
             raise ConfigurationError([_pointer_corrupt(pointer, text)])
         return int(text)
 
+    def pointed(self) -> int:
+        """Give the number that the pointer names, 0 where it is gone or damaged."""
+        try:
+            return self.current() or 0
+        except ConfigurationError:
+            return 0
+
     def holds(self, number: int) -> bool:
         """Tell whether this release is the current one and there."""
-        try:
-            return self.current() == number and self.catalog(number).exists()
-        except ConfigurationError:
-            return False
+        return self.pointed() == number and self.catalog(number).exists()
 
     def numbers(self) -> tuple[int, ...]:
         """Give the numbers of all releases that are there, sorted."""
@@ -66,11 +71,16 @@ class Store:
         return int(text) if _NUMBER.fullmatch(text) else 0
 
     def load(self, number: int | None = None) -> Catalog:
-        """Read a release, the current one unless told; it is whole, and all of its blobs are there."""
+        """Read a release, the current one unless told; it is whole, and its blobs are there in their sizes."""
         catalog = self.read(number)
-        if missing := self.missing(catalog):
-            raise ConfigurationError([_blob_missing(self.state, missing)])
+        if damage := self.damage(catalog):
+            raise ConfigurationError(damage)
         return catalog
+
+    def damage(self, catalog: Catalog) -> tuple[Problem, ...]:
+        """Tell which blobs of a release are not there in their sizes."""
+        missing = self.missing(catalog)
+        return (_blob_missing(self.state, missing),) if missing else ()
 
     def read(self, number: int | None = None) -> Catalog:
         """Read a release without looking for its blobs."""
@@ -93,15 +103,18 @@ class Store:
             raise ConfigurationError([_release_corrupt(path)]) from corrupt
 
     def left_behind(self) -> Iterator[Catalog]:
-        """Yield the releases that are newer than the current one, as a rollback leaves them; not the damaged ones."""
-        try:
-            current = self.current() or 0
-        except ConfigurationError:
-            return
-        for number in self.numbers():
-            if number > current:
-                with suppress(ConfigurationError):
-                    yield self.read(number)
+        """Yield the releases that are newer than the current one, as a rollback leaves them; not the damaged ones.
+
+        Where the pointer is lost, these are all.
+        """
+        current = self.pointed()
+        yield from self.whole(number for number in self.numbers() if number > current)
+
+    def whole(self, numbers: Iterable[int]) -> Iterator[Catalog]:
+        """Yield those of these releases whose catalogs can be read."""
+        for number in numbers:
+            with suppress(ConfigurationError):
+                yield self.read(number)
 
     def blob(self, sha256: bytes) -> Path:
         """Give the file that holds the octets with this digest."""
@@ -113,12 +126,12 @@ class Store:
         return {name for folder in folders for name in self._names(f"blobs/{folder}")}
 
     def missing(self, catalog: Catalog) -> tuple[str, ...]:
-        """Give the logical paths of assets that lack a blob."""
-        there = self.blobs()
+        """Give the logical paths of assets that lack a blob, or have one of another size."""
+        there = take_stock(str(self.state)).sizes()
         return tuple(
             path
             for path, asset in catalog.assets.items()
-            if any(representation.sha256.hex() not in there for representation in asset.representations)
+            if any(there.get(item.sha256.hex()) != item.size for item in asset.representations)
         )
 
     def catalog(self, number: int) -> Path:
@@ -199,7 +212,8 @@ def _release_unknown(path: Path, unknown: Exception) -> Problem:
 
 
 def _release_corrupt(path: Path) -> Problem:
-    return Problem("release-corrupt", "the catalog is damaged", where=str(path), hint=_AGAIN)
+    hint = "run cdnserve check --deep: it makes the current release again"
+    return Problem("release-corrupt", "the catalog is damaged", where=str(path), hint=hint)
 
 
 def _unreadable(path: str, error: OSError) -> Problem:
@@ -216,8 +230,8 @@ def _blob_missing(state: Path, missing: tuple[str, ...]) -> Problem:
     more = f" and {len(missing) - 1} more" if missing[1:] else ""
     return Problem(
         "blob-missing",
-        "stored bytes of the release are gone",
+        "stored bytes of the release are gone, or have another length",
         where=str(state),
         value=missing[0] + more,
-        hint=f"{_AGAIN}: it reads the files again",
+        hint="run cdnserve check --deep: it makes again what it can",
     )

@@ -1,34 +1,50 @@
 """Writing releases: one builder at a time, blobs before the catalog that names them, the pointer last.
 
-Never changes or removes a release: whatever happens at whatever moment, the last one stays whole.
+Never changes or removes a whole release: whatever happens at whatever moment, the last one stays whole.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from cdnserve.manifest.governing import sync_folder
 from cdnserve.release.blobs import remove_temporaries, replace_file, storing
 from cdnserve.release.progress import Progress
 from cdnserve.release.store import Store
 
 _OURS = frozenset(
-    {"blobs", "releases", "drafts", "build.lock", "current", "index", "results", "held", "removed", "forgotten"}
+    (
+        "blobs",
+        "releases",
+        "drafts",
+        "build.lock",
+        "current",
+        "index",
+        "proved",
+        "results",
+        "held",
+        "removed",
+        "forgotten",
+    )
 )
 
 
 class Writer:
     """The only writer of a state folder, from entering the `with` block until leaving it.
 
-    `waited` says that another build was running, and may have done the work.
+    `waited` says that another build was running, and may have done the work. `proved` has the size of each blob that is
+    known to be right, once they were proved.
     """
 
     def __init__(self, state: str, progress: Progress) -> None:
         self.state = state
         self.store = Store(Path(state))
         self.waited = False
+        self.proved: Mapping[str, int] = {}
         self._progress = progress
         self._lock = -1
 
@@ -56,8 +72,8 @@ class Writer:
             return os.fstat(self._lock).st_mtime_ns
 
     def next_number(self) -> int:
-        """Give a number that no release has or had, also none that was never finished."""
-        return max((*self.store.numbers(), self.store.last_removed()), default=0) + 1
+        """Give a number that no release has or had, also none that was never finished or has lost its catalog."""
+        return max((*self.store.numbers(), self.store.last_removed(), self.store.pointed())) + 1
 
     def publish(self, number: int, catalog: bytes) -> None:
         """Write a catalog whose blobs are stored, then make it the current release."""
@@ -67,6 +83,18 @@ class Writer:
     def point_to(self, number: int) -> None:
         """Make a release that is there the current one."""
         replace_file(self.state, "current", b"%d\n" % number)
+
+    def note_removed(self, number: int) -> None:
+        """Note that a release is about to be removed, so that its number is never given again."""
+        if number > self.store.last_removed():
+            replace_file(self.state, "removed", b"%d\n" % number)
+
+    def remove_damaged(self, number: int) -> None:
+        """Remove a catalog that can't be read any more, and so is no release."""
+        self.note_removed(number)
+        with storing():
+            self.store.catalog(number).unlink(missing_ok=True)
+            sync_folder(f"{self.state}/releases")
 
     def _wait(self) -> None:
         try:

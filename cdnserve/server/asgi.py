@@ -175,7 +175,7 @@ def _environment_settings() -> Settings:
 
 def _build_and_open(settings: Settings) -> Live:
     built = build(settings.root, settings.state)
-    for warning in built.warnings:
+    for warning in built.told:
         logger.warning("%s", warning)
     return Live(Store(settings.state))
 

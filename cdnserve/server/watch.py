@@ -140,6 +140,8 @@ class _Builder:
             for warning in built.warnings:
                 if warning.reference != "file-unstable":  # told below, and once
                     logger.warning("%s", warning)
+        for problem in built.damage:
+            logger.warning("%s", problem)
         if set(built.unquiet) - set(self._waits_for):
             _tell_waiting("left as in the release before until nothing writes them any more", built.unquiet)
         self._told, self._waits_for = (), built.unquiet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cdnserve.release import Store
 from tests.cli.conftest import Run
 from tests.cli.processes import run_on_terminal
 
@@ -57,3 +58,33 @@ def test_a_terminal_shows_them_too(root: Path) -> None:
     assert 1 == status
     assert "error" in written
     assert "problem" in written.splitlines()[-1]
+
+
+def damaged(root: Path) -> Path:
+    """Change an octet of the stored bytes of a file."""
+    store = Store(root / ".cdnserve")
+    blob = store.blob(store.read().assets["demo/1.0.0/module.js"].identity.sha256)
+    blob.write_bytes(b"X" + blob.read_bytes()[1:])
+    return blob
+
+
+def test_a_deep_check_makes_damage_good(run: Run, root: Path) -> None:
+    run("build")
+    assert (0, "no problems\n", "") == ((found := run("check", "--deep")).exit_code, found.stdout, found.stderr)
+    blob = damaged(root)
+    assert "no problems\n" == run("check").stdout
+    found = run("check", "--deep")
+    assert (0, "no problems, 1 made good\n") == (found.exit_code, found.stdout)
+    assert found.stderr.startswith(f"{blob}: warning: ")
+    assert "[blob-mended]" in found.stderr
+    assert "no problems\n" == run("check", "--deep").stdout
+
+
+def test_a_deep_check_fails_for_what_it_can_not_make_good(run: Run, root: Path) -> None:
+    run("build")
+    damaged(root)
+    (root / "demo/1.0.0/module.js").unlink()
+    result = run("check", "--deep", "--json")
+    found = json.loads(result.stdout)
+    assert (1, []) == (result.exit_code, found["mended"])
+    assert ["blob-corrupt"] == [problem["reference"] for problem in found["problems"]]

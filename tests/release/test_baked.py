@@ -177,7 +177,17 @@ def test_a_new_file_is_named_so_that_no_terminal_obeys_it(root: Path) -> None:
 def test_lost_blobs_are_told_too(root: Path) -> None:
     blob = Store(root / ".cdnserve").load().assets["page.css"].identity.sha256
     Store(root / ".cdnserve").blob(blob).unlink()
-    assert ["state-unwritable", "blob-missing"] == [problem.reference for problem in told(root)]
+    built = build(root, root / ".cdnserve")
+    assert (1, False, ["blob-missing"]) == (built.number, built.changed, [one.reference for one in built.warnings])
+    assert ["state-unwritable", "blob-missing"] == [problem.reference for problem in told(root, locked=True)]
+
+
+@pytest.mark.usefixtures("denied")
+def test_a_damaged_catalog_is_told_with_what_helps(root: Path) -> None:
+    catalog = root / ".cdnserve/releases/1.cat"
+    catalog.write_bytes(catalog.read_bytes()[:-1])
+    assert ["state-unwritable", "release-corrupt"] == [problem.reference for problem in told(root)]
+    assert "build where it can be written" in told(root)[1].hint
 
 
 @pytest.mark.usefixtures("denied")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from cdnserve.release.blobs import (
     write_all,
 )
 
-NAME = "ab" * 32
-OTHER = "cd" * 32
+NAME = sha256(b"content").hexdigest()
+OTHER = sha256(b"other").hexdigest()
 
 
 @pytest.fixture
@@ -66,6 +67,24 @@ def test_a_blob_that_is_there_is_not_written_again(state: str) -> None:
             draft.keep(NAME)
     assert inode == os.stat(blob_path(state, NAME)).st_ino
     assert [] == drafts(state)
+
+
+@pytest.mark.parametrize("octets", [b"", b"conten", b"CONTENT", b"contentcontent"])
+def test_a_wrong_blob_is_replaced(state: str, octets: bytes) -> None:
+    path = Path(blob_path(state, NAME))
+    path.parent.mkdir()
+    path.write_bytes(octets)
+    with Blobs(state) as blobs:
+        assert not blobs.has(NAME)
+        blobs.put(NAME, b"content")
+    assert b"content" == blob(state)
+
+
+def test_what_was_proved_is_not_read_again(state: str) -> None:
+    with Blobs(state, {NAME}) as blobs:
+        assert blobs.has(NAME)
+        blobs.put(NAME, b"content")
+    assert not os.path.exists(blob_path(state, NAME))
 
 
 def test_the_same_blob_twice_in_one_batch_is_stored_once(state: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.release import Built, Store, build, making
-from cdnserve.release.collecting import Collected, Wish, blob_names, collect
+from cdnserve.release.collecting import Collected, Wish, collect
 from cdnserve.release.progress import Silence
 from cdnserve.release.rollback import roll_back
 from cdnserve.release.using import Use
@@ -49,7 +49,7 @@ def whole(state: Path) -> set[int]:
     """Give the releases that have all their blobs; there must be no other, and no other blob."""
     store = Store(state)
     catalogs = [store.load(number) for number in store.numbers()]
-    assert set().union(*map(blob_names, catalogs)) == store.blobs()
+    assert set().union(*(catalog.blobs() for catalog in catalogs)) == store.blobs()
     return {catalog.number for catalog in catalogs}
 
 

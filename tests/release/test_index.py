@@ -11,25 +11,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cdnserve.release.index import Governing, blob_folders, make_index, read_governing, read_index, write_index
+from cdnserve.release.index import Governing, make_index, read_governing, read_index, write_index
 
 GOVERNING = Governing(b"schema = 1\n", b"{\n}\n")
+CATALOG = "releases/7.cat"
 SIGNATURES = {"a.js": (1, 2, 3, 4), "b.js": (5, 6, 7, 8)}
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> str:
-    for name in ("drafts", "blobs/ab"):
-        (tmp_path / name).mkdir(parents=True)
+    for name in ("drafts", "releases"):
+        (tmp_path / name).mkdir()
+    (tmp_path / CATALOG).write_bytes(b"catalog")
     return str(tmp_path)
 
 
 def test_an_index_is_read_as_it_was_written(state: str) -> None:
-    index = make_index(state, 7, GOVERNING, SIGNATURES, settled=True)
+    index = make_index(7, Path(state, CATALOG), GOVERNING, SIGNATURES, settled=True)
     write_index(state, index)
     assert index == read_index(state)
     assert SIGNATURES == index.signatures()
-    assert {"ab": (Path(state) / "blobs/ab").stat().st_mtime_ns} == index.folders
+    assert crc32(b"catalog") == index.catalog
 
 
 def test_no_index_is_none(state: str) -> None:
@@ -37,7 +39,7 @@ def test_no_index_is_none(state: str) -> None:
 
 
 def test_an_index_with_any_octet_changed_is_none(state: str) -> None:
-    write_index(state, make_index(state, 7, GOVERNING, SIGNATURES, settled=True))
+    write_index(state, make_index(7, Path(state, CATALOG), GOVERNING, SIGNATURES, settled=True))
     path = Path(state, "index")
     octets = path.read_bytes()
     for at in range(len(octets)):
@@ -60,18 +62,6 @@ def test_anything_else_is_no_index(tmp_path_factory: pytest.TempPathFactory, oct
     state = tmp_path_factory.mktemp("state")
     (state / "index").write_bytes(octets)
     assert read_index(str(state)) is None
-
-
-def test_the_folders_of_blobs_tell_when_one_went_missing(state: str) -> None:
-    blob = Path(state, "blobs/ab/abc")
-    blob.write_bytes(b"x")
-    before = blob_folders(state)
-    blob.unlink()
-    # Two changes within one tick of the file system's clock are beyond what this can tell.
-    Path(state, "blobs/ab/abd").write_bytes(b"x")
-    assert {"ab"} == set(before)
-    assert set(before) == set(blob_folders(state))
-    assert {} == blob_folders(f"{state}/nowhere")
 
 
 def test_governing_files_are_known_by_their_content(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ DAMAGES = [
     pytest.param(break_pointer, ["pointer-corrupt"], 2, id="the pointer is damaged"),
     pytest.param(truncate_catalog, ["release-corrupt"], 2, id="the catalog is truncated"),
     pytest.param(change_schema, ["release-schema-unknown"], 2, id="another version wrote the catalog"),
-    pytest.param(remove_catalog, ["release-missing"], 1, id="the catalog is gone"),
+    pytest.param(remove_catalog, ["release-missing"], 2, id="the catalog is gone"),
 ]
 
 
@@ -72,8 +72,8 @@ def test_a_damaged_release_is_made_again_with_a_warning(
     (root / "page.css").write_bytes(b"new")
     built = build(root, state)
     assert (number, True) == (built.number, built.changed)
-    assert expected == [problem.reference for problem in built.warnings]
-    assert all(problem.warning for problem in built.warnings)
+    assert expected == [problem.reference for problem in built.damage]
+    assert all(problem.warning for problem in built.damage)
     assert FILES | {"page.css": b"new"} == public_bytes(state)
     assert Built(number, False) == build(root, state)
 
@@ -106,8 +106,10 @@ def test_lost_blobs_are_stored_again(root: Path, state: Path, lose: Callable[[Pa
     before = snapshot(state / "blobs")
     lose(state)
     assert before != snapshot(state / "blobs")
-    assert Built(1, False) == build(root, state)
+    built = build(root, state)
+    assert (1, False, {"blob-mended"}) == (built.number, built.changed, {one.reference for one in built.damage})
     assert before == snapshot(state / "blobs")
+    assert Built(1, False) == build(root, state)
 
 
 STALE = [

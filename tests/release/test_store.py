@@ -119,6 +119,13 @@ def test_a_missing_blob(state: Path) -> None:
     assert catalog == store.read()
 
 
+def test_a_blob_of_another_size(state: Path) -> None:
+    store = Store(state)
+    blob = store.blob(store.load().assets["b.js"].identity.sha256)
+    blob.write_bytes(blob.read_bytes()[:-1])
+    assert ("blob-missing", "b.js") == (problem(state).reference, problem(state).value)
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param("current", id="the pointer"), pytest.param("releases/2.cat", id="the catalog")]
 )
@@ -135,7 +142,9 @@ def test_a_folder_that_can_not_be_listed(state: Path, monkeypatch: pytest.Monkey
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "listdir", refuse)
-    found = problem(state)
+    with pytest.raises(ConfigurationError) as told:
+        Store(state).numbers()
+    [found] = told.value.problems
     assert ("state-unreadable", "Permission denied") == (found.reference, found.value)
 
 
