@@ -210,6 +210,9 @@ def test_an_unreadable_file_is_left_out_until_it_can_be_read(
             built = build(root, state)
             assert changed == built.changed
             assert [("file-unreadable", "new.js")] == [(p.reference, p.where) for p in built.warnings]
+        with pytest.raises(ConfigurationError) as told:
+            build(root, state, locked=True)
+        assert [("file-unreadable", False)] == [(p.reference, p.warning) for p in told.value.problems]
     assert Built(2, True) == build(root, state)
     assert b"new" == public_bytes(state)["new.js"]
 
