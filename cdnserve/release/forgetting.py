@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from posixpath import basename
 
@@ -18,7 +18,6 @@ from cdnserve.manifest.globs import compile_glob, glob_problems
 from cdnserve.manifest.governing import LOCK, changing
 from cdnserve.release.blobs import StoreError, replace_file
 from cdnserve.release.build import Places, find_places
-from cdnserve.release.catalog import Catalog
 from cdnserve.release.progress import Progress, Silence
 from cdnserve.release.promises import immutable, promises
 from cdnserve.release.scan import shown
@@ -33,7 +32,8 @@ Forgotten = Mapping[str, Sequence[str]]
 def find_promised(root: Path, state: Path, wanted: Sequence[str]) -> tuple[str, ...]:
     """Give the promised paths that paths and globs stand for; raise ConfigurationError where one stands for none."""
     places = find_places(root, state)
-    promised = promises(read_lock(Path(places.root, LOCK)), *_releases(places)).keys()
+    store = Store(Path(places.state))
+    promised = promises(read_lock(Path(places.root, LOCK)), *store.whole(store.numbers())).keys()
     found = {one: {one} & promised or set(_matching(one, promised)) for one in wanted}
     if unknown := [one for one, paths in found.items() if not paths]:
         raise ConfigurationError(_unknown(one, promised, places.root) for one in unknown)
@@ -76,15 +76,6 @@ def _forget_released(places: Places, paths: Sequence[str]) -> None:
             forgotten[path].add(released[path].hex())
     text = json.dumps({path: sorted(digests) for path, digests in sorted(forgotten.items())}, indent=1)
     replace_file(places.state, FILE, text.encode() + b"\n")
-
-
-def _releases(places: Places) -> tuple[Catalog, ...]:
-    """Give the releases whose promises bind a build; a damaged one is left out, as by a build."""
-    store = Store(Path(places.state))
-    found: list[Catalog] = []
-    with suppress(ConfigurationError):
-        found += [store.read()] if store.current() else []
-    return (*found, *store.left_behind())
 
 
 def _matching(glob: str, paths: Collection[str]) -> Iterator[str]:
