@@ -19,7 +19,7 @@ from cdnserve.rules.integrity import matches
 from cdnserve.rules.public_cdns import PackageFile
 from cdnserve.snippets.graph.entries import Description, candidates, inside, spellings
 from cdnserve.snippets.graph.exports import exported
-from cdnserve.snippets.graph.imports import Imports, read_imports
+from cdnserve.snippets.modules import Imports, read_imports
 from cdnserve.snippets.sources import of_file
 
 MOST_LISTED = 100

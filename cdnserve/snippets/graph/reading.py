@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from cdnserve.rules.media_types import essence
 from cdnserve.snippets.graph.entries import Description
 from cdnserve.snippets.graph.hosted import Package, Shelf, package_of
-from cdnserve.snippets.graph.imports import Imports, read_imports
+from cdnserve.snippets.modules import Imports, read_imports
 
-_NONE = Imports((), (), 0, is_module=False, is_whole=True)
+_NONE = Imports()
 
 
 class Modules:
@@ -47,6 +47,11 @@ class Modules:
             return False
         package = package_of(path)
         return self.imports(path).is_module or (package is not None and self.described(package).get("type") == "module")
+
+    def exports_nothing(self, path: str) -> bool:
+        """Tell whether a public file is JavaScript without any import or export, as CommonJS is."""
+        imports = self.imports(path)
+        return essence(path) == "text/javascript" and imports.is_whole and not imports.is_module
 
     def first_public(self, paths: Iterable[str]) -> str | None:
         """Give the first path that is public."""

@@ -13,7 +13,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.snippets.graph.hosted import Package, Shelf, package_of
 from cdnserve.snippets.graph.reading import Modules
 from cdnserve.snippets.graph.resolution import Found, Resolver
-from cdnserve.snippets.graph.unresolved import not_hosted, with_one_command
+from cdnserve.snippets.graph.unresolved import common_js, not_hosted, with_one_command
 from cdnserve.snippets.graph.values import Edge, Graph, Wanted
 
 MOST_MODULES = 20_000
@@ -109,6 +109,13 @@ class _Walk:
             self.problems.append(replace(found, warning=found.warning or is_dynamic))
         elif found:
             self.take(module, found)
+            self.check_names(module, specifier, found.path)
+
+    def check_names(self, module: str, specifier: str, path: str) -> None:
+        """Tell where a name is taken from a file that has none to give."""
+        package = package_of(path)
+        if package and specifier in self.modules.imports(module).named and self.modules.exports_nothing(path):
+            self.problems.append(common_js(package, path))
 
     def take(self, module: str, found: Found) -> None:
         if found.key:

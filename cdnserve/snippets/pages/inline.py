@@ -28,7 +28,7 @@ def inline_imports(page: Page) -> Iterator[tuple[Tag, str]]:
 
 
 def _imported(content: str) -> tuple[str, ...]:
-    from cdnserve.snippets.graph.imports import read_imports  # noqa: PLC0415 # the parser loads slowly
+    from cdnserve.snippets.modules import read_imports  # noqa: PLC0415 # the parser loads slowly
 
     found = read_imports(content.encode("utf-8", "replace"))
     return found.static + found.dynamic

@@ -41,6 +41,32 @@ def test_relative_imports_are_part_of_it() -> None:
     assert ("npm/x@1.0.0/b.js", "npm/x@1.0.0/i.js", "npm/x@1.0.0/lib/a.js") == graph.modules
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param("import c from './c.js'; export default c", True, id="the default"),
+        pytest.param("export { c } from './c.js'", True, id="a name that is passed on"),
+        pytest.param("import './c.js'", False, id="nothing: it may be a script that runs for its effect"),
+        pytest.param("import * as c from './c.js'", False, id="a namespace, which may be empty"),
+    ],
+)
+def test_a_name_is_taken_only_from_what_exports(source: str, expected: bool) -> None:
+    """A relative import may lead to CommonJS too: then the whole graph does not load."""
+    packages = {"x@1.0.0": ({"module": "i.js"}, {"i.js": source, "c.js": "var c = require('./d'); module.exports = c"})}
+    if expected:
+        assert [("module-common-js", "x@1.0.0", "npm/x@1.0.0/c.js")] == refused(packages, Wanted("x"))
+    else:
+        assert ("npm/x@1.0.0/c.js", "npm/x@1.0.0/i.js") == graph_of(packages, Wanted("x")).modules
+
+
+def test_a_module_is_told_from_common_js_as_ecmascript_does() -> None:
+    """A line may end behind `export`."""
+    graph = graph_of(
+        {"x@1.0.0": ({"main": "i.js"}, {"i.js": "export\n{ a } from './a.js'", "a.js": MODULE})}, Wanted("x")
+    )
+    assert ("npm/x@1.0.0/a.js", "npm/x@1.0.0/i.js") == graph.modules
+
+
 def test_dependencies_are_found_by_their_ranges() -> None:
     packages: Packages = {
         "app@1.0.0": ({"main": "i.js", "dependencies": {"dep": "^1"}}, {"i.js": "import 'dep'; import 'dep/sub'"}),
@@ -270,7 +296,7 @@ def test_one_name_in_two_versions_is_told() -> None:
         pytest.param("import('./gone.js'); export {}", "module-missing", id="a file that may never be asked for"),
         pytest.param("import 'https://other.example/a.js'", "module-elsewhere", id="another host"),
         pytest.param("export {}; process.env.X", "module-for-bundlers", id="made for bundlers"),
-        pytest.param("export {}; let = = 1", "module-syntax", id="no JavaScript"),
+        pytest.param("export {}; let = (1", "module-syntax", id="no JavaScript"),
         pytest.param("import 'dep'", "module-undeclared", id="an undeclared dependency"),
     ],
 )
