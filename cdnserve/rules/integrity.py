@@ -9,23 +9,29 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Weakest first. Written in lower case always: user agents compare the name with lower-case ones, and
 # treat what they don't know as no metadata at all, which means unchecked.
 ALGORITHMS = ("sha256", "sha384", "sha512")
 DEFAULT_ALGORITHM = "sha384"
 
-# SRI §3.6.2: hash-with-options = hash-expression *("?" option-expression); hash-algo "-" base64-value.
-_EXPRESSION = re.compile(r"(sha256|sha384|sha512)-([A-Za-z0-9+/_-]+={0,2})(?:\?[\x21-\x7e]*)?", re.ASCII)
+# SRI §3.6.2: hash-with-options = hash-expression *("?" option-expression); hash-algo "-" base64-value. Where padding
+# stands decides nothing here: browsers find out when they decode.
+_EXPRESSION = re.compile(r"(sha256|sha384|sha512)-([A-Za-z0-9+/_=-]+)(?:\?[\x21-\x7e]*)?", re.ASCII)
+_STANDARD = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
 class HashExpression:
-    """One `sha384-…`: the algorithm's name and the digest's octets."""
+    """One `sha384-…`: the algorithm's name and the digest's octets, `b""` for what no browser can decode.
+
+    Only some browsers can where it is not `portable`: for its padding, which others take for an error.
+    """
 
     algorithm: str
     digest: bytes
+    portable: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
         """Give the expression as SRI writes it."""
@@ -56,12 +62,19 @@ def _parse_expression(token: str) -> HashExpression | None:
     if not match:
         return None
     algorithm, value = match.groups()
+    # Infra, forgiving-base64 decode: padding may be missing; where it is there, it must fill up a group of four.
+    # Chromium takes any number of signs (seen in version 156), and Firefox none that Infra refuses.
+    bare = value.rstrip("=")
+    return HashExpression(algorithm, _decoded(bare), portable=len(value) in (len(bare), len(bare) + -len(bare) % 4))
+
+
+def _decoded(bare: str) -> bytes:
+    """Decode base64 without its padding; bits that no octet needs count for nothing."""
     try:
-        digest = base64.b64decode(value.translate(str.maketrans("-_", "+/")), validate=True)
+        return base64.b64decode(bare.translate(_STANDARD) + "=" * (-len(bare) % 4), validate=True)
     except binascii.Error:
         # The user agent knows the algorithm, so it demands a match that there can't be.
-        digest = b""
-    return HashExpression(algorithm, digest)
+        return b""
 
 
 def strongest(expressions: Iterable[HashExpression]) -> tuple[HashExpression, ...]:

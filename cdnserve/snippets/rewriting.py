@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from cdnserve.rules.integrity import HashExpression, matches, parse_metadata
+from cdnserve.rules.integrity import HashExpression, matches, parse_metadata, strongest
 from cdnserve.snippets.addresses import public_url
 from cdnserve.snippets.json_places import Members, Places, places
 from cdnserve.snippets.pages.tag import Attribute, Page, Tag
@@ -115,7 +115,7 @@ def _attribute_edits(tag: Tag, reference: Reference, counterpart: Counterpart, s
 def _is_right(attribute: Attribute) -> bool:
     """Tell whether an attribute may stay: integrity that was verified, `crossorigin` without credentials."""
     if attribute.name == "integrity":
-        return bool(parse_metadata(attribute.value))
+        return any(one.portable for one in strongest(parse_metadata(attribute.value)))
     # HTML: every value but `use-credentials` is the anonymous state, also the empty and an invalid one.
     return attribute.value.lower() != "use-credentials"
 

@@ -58,6 +58,11 @@ def test_algorithms_stand_from_weak_to_strong() -> None:
         pytest.param(f"{SHA384} {OTHER['sha384']}", id="§3.3.5: two of one algorithm, the first right"),
         pytest.param(f"{OTHER['sha256']} {SHA384}", id="§3.3.4: the weaker one is wrong, but not looked at"),
         pytest.param(f" \t\n{SHA384}\r\f ", id="white space around"),
+        pytest.param(SHA512.rstrip("="), id="Infra, forgiving-base64: without padding"),
+        pytest.param(SHA512.removesuffix("="), id="Chromium: with half of its padding"),
+        pytest.param(SHA384 + "=", id="Chromium: with padding that it does not need"),
+        pytest.param(SHA256.replace("Tng=", "Tnh="), id="bits that no octet needs"),
+        pytest.param(SHA384.replace("+", "-").replace("/", "_"), id="§3.6.2: the other two characters of base64url"),
         pytest.param(f"{SHA384}?ct=application/javascript", id="§3.6.2: options are ignored"),
         pytest.param(f"{SHA384}?", id="§3.6.2: an empty option"),
         pytest.param(f"{SHA384}?a?b-c", id="§3.6.2: several options"),
@@ -85,7 +90,7 @@ def test_metadata_that_the_bytes_satisfy(metadata: str) -> None:
         pytest.param(SHA384.replace("sha384", "sha256"), id="the digest of another algorithm"),
         pytest.param(SHA384.replace("-", "-\xa0"), id="a space that isn't one"),
         pytest.param(SHA384 + "\x00", id="a NUL at the end"),
-        pytest.param(SHA512.rstrip("="), id="without its padding"),
+        pytest.param(SHA384[:8] + "=" + SHA384[8:], id="padding in the middle"),
     ],
 )
 def test_metadata_that_the_bytes_do_not_satisfy(metadata: str) -> None:
@@ -99,11 +104,31 @@ def test_metadata_that_the_bytes_do_not_satisfy(metadata: str) -> None:
         pytest.param(SHA384.replace("sha384", "sha512"), id="a digest of a shorter algorithm"),
         pytest.param(SHA512[:-3] + "==", id="a digest that lost a character"),
         pytest.param("sha512-A", id="a digest that is no base64"),
+        pytest.param("sha512-=", id="padding alone"),
+        pytest.param(SHA512[:9] + "=" + SHA512[9:], id="padding in the middle"),
     ],
 )
 def test_a_broken_expression_of_the_strongest_algorithm_still_decides(broken: str) -> None:
     """§3.3.3 leaves out unknown algorithms only, so §3.3.4 looks at nothing but sha512, which can't match: blocked."""
     assert matches(f"{broken} {SHA384} {SHA256}", DIGESTS) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "portable"),
+    [
+        pytest.param(SHA512, True, id="as it is written"),
+        pytest.param(SHA512.rstrip("="), True, id="without padding"),
+        pytest.param(SHA512.removesuffix("="), False, id="with half of it"),
+        pytest.param(SHA512 + "=", False, id="with more"),
+        pytest.param(SHA384, True, id="a digest that needs no padding"),
+        pytest.param(SHA384 + "=", False, id="the same, with padding"),
+        pytest.param(SHA384 + "====", False, id="the same, with a whole group of it"),
+    ],
+)
+def test_padding_that_some_browsers_refuse_is_told(text: str, *, portable: bool) -> None:
+    (expression,) = parse_metadata(text)
+    assert portable == expression.portable
+    assert matches(text, DIGESTS) is True
 
 
 def test_what_is_not_known_of_the_bytes_does_not_match() -> None:

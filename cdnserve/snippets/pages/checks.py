@@ -59,6 +59,9 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     elif not any(_fits(expression) for expression in facts.metadata):
         message = "the digest does not have the size of its algorithm, so browsers block it"
         yield _found("integrity-malformed", facts, message, tokens)
+    elif not any(expression.portable for expression in facts.metadata if _fits(expression)):
+        message = "its padding (=) is wrong: Chromium loads it, and Firefox blocks it"
+        yield _found("integrity-malformed", facts, message, tokens)
     elif len(known) < len(tokens) or len({expression.algorithm for expression in known}) > 1:
         message = f"browsers look at {facts.metadata[0].algorithm} alone; the rest counts for nothing"
         yield _found("integrity-mixed", facts, message, tokens)

@@ -56,6 +56,10 @@ def import_map(text: str) -> str:
         ),
         pytest.param(f"<link rel=preload as=script href={LIB}>", id="a preload alone"),
         pytest.param(script(LIB, f'integrity="{integrity("npm/lib@1.0.0/lib.js", "sha256")}" {CORS}'), id="sha256"),
+        pytest.param(
+            script(LIB, f"integrity={integrity('npm/lib@1.0.0/lib.js', 'sha256').rstrip('=')} {CORS}"),
+            id="a digest without padding",
+        ),
         pytest.param(script(LIB, f'integrity="{RIGHT} {integrity("other")}" {CORS}'), id="one of two is right"),
         pytest.param(script(LIB, f'integrity="{RIGHT}?ct=x" {CORS}'), id="an option"),
         pytest.param(script("app.js") + "<link rel=stylesheet href=/app.css>", id="the page's own files"),
@@ -137,6 +141,14 @@ def test_what_is_right(text: str) -> None:
         pytest.param(script(LIB, f"integrity=junk {CORS}"), ["integrity-malformed"], id="no hash expression"),
         pytest.param(script(LIB, f"integrity=sha384-AAAA {CORS}"), ["integrity-malformed"], id="a digest too short"),
         pytest.param(script(LIB, f"integrity=sha384-A=A {CORS}"), ["integrity-malformed"], id="no base64"),
+        pytest.param(
+            script(LIB, f'integrity="{RIGHT}=" {CORS}'), ["integrity-malformed"], id="padding that only Chromium takes"
+        ),
+        pytest.param(
+            script(LIB, f'integrity="{integrity("other")}=" {CORS}'),
+            ["integrity-malformed", "integrity-wrong"],
+            id="the same with a wrong digest",
+        ),
         pytest.param(script(LIB, f"integrity=md5-AAAA {CORS}"), ["integrity-weak"], id="md5"),
         pytest.param(script(LIB, f"integrity='sha1-AAAA md5-AAAA' {CORS}"), ["integrity-weak"], id="sha1 and md5"),
         pytest.param(script(LIB, f"integrity={RIGHT.upper()} {CORS}"), ["integrity-weak"], id="upper case"),
