@@ -53,8 +53,8 @@ def command(
 ) -> None:
     """Audit how HTML pages load scripts, styles and modules.
 
-    PAGE is an HTML file, a folder (its .html and .htm files, and those of its folders), or a URL. Each tag is compared
-    with the release of ROOT, if there is a manifest.
+    PAGE is an HTML file or a template, a folder (all that lie in it and in its folders), or a URL. Each tag is
+    compared with the release of ROOT, if there is a manifest.
 
     The exit status is 1 if there is an error or a warning; notes alone do not count.
     """
@@ -80,10 +80,10 @@ def command(
 
 
 def _ours(root: Path, state: str | None, hosts: Sequence[str], *, is_asked_for: bool) -> Ours:
-    """Give the release of ROOT; none where nobody asked for ROOT and it has no manifest."""
+    """Give the release of ROOT; none where it has no manifest, but a folder that was asked for must be there."""
     from cdnserve.snippets.pages.ours import Ours
 
-    if not is_asked_for and not (root / MANIFEST).is_file():
+    if not (root / MANIFEST).is_file() and (root.is_dir() or not is_asked_for):
         return Ours.of(None, hosts)
     return served(open_release(root, state, build_release(root, state))[1], hosts)
 
@@ -122,6 +122,7 @@ def _audit_all(pages: Iterable[PageFile | Problem], ours: Ours, *, fetch: bool) 
 
 def _audit(page: PageFile, ours: Ours, *, fetch: bool) -> Audited:
     from cdnserve.cli.findings import Audited
+    from cdnserve.libraries.page_files import is_template
     from cdnserve.libraries.pages import fetch_digests
     from cdnserve.snippets.pages.audit import audit
     from cdnserve.snippets.pages.decoding import decode
@@ -131,9 +132,10 @@ def _audit(page: PageFile, ours: Ours, *, fetch: bool) -> Audited:
 
     text, _ = decode(page.content, page.charset)
     url = page.url or (public_url(page.path, ours.site_url) if page.path and ours.site_url else "")
-    scene = Scene(loads(scan(text), url), url, ours)
+    template = not page.url and is_template(Path(page.name))
+    scene = Scene(loads(scan(text, template=template), url), url, ours)
     if fetch:
         came = fetch_digests(unknown(scene), library_settings())
-        found = {address: Fetched(one.by_algorithm, one.failure) for address, one in came.items()}
+        found = {address: Fetched(one.by_algorithm, one.failure, one.varies) for address, one in came.items()}
         scene = replace(scene, fetched=found)
     return Audited(page.name, audit(scene))

@@ -47,14 +47,16 @@ def write_findings(audited: Sequence[Audited]) -> None:
 
 
 def summary(audited: Sequence[Audited]) -> str:
-    """Say how many findings there are, and in how many pages.
+    """Say how many findings there are, in how many pages, and by which rules.
 
     >>> summary([Audited("a.html", ())])
     'nothing found in 1 page'
     """
     counts = Counter(finding.level for one in audited for finding in one.findings)
     words = ", ".join(f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in LEVELS if counts[level])
-    return f"{words or 'nothing found'} in {len(audited)} page{'s' * (len(audited) != 1)}"
+    rules = Counter(finding.rule for one in audited for finding in one.findings).most_common()
+    by_rule = ": " * bool(rules) + ", ".join(f"{number} {rule}" for rule, number in rules)
+    return f"{words or 'nothing found'} in {len(audited)} page{'s' * (len(audited) != 1)}{by_rule}"
 
 
 def as_object(audited: Sequence[Audited], problems: Sequence[Problem]) -> dict[str, object]:

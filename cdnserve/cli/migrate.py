@@ -27,29 +27,38 @@ from cdnserve.manifest import Manifest, Site, parse_manifest, read_manifest
 from cdnserve.manifest.governing import MANIFEST
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
-_FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim"}
+_FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim", "unknown": "yellow"}
 
 
 @click.command(cls=Command)
 @click.argument("targets", nargs=-1, required=True, metavar="PAGE...", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Print what would change as a diff, and change nothing.")
 @click.option("--url", default="", metavar="URL", show_default="[site] url", help="The public base URL of ROOT.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Another host to load from as now; repeatable.")
 @root_option
 @registry_option
 @json_option
-def command(targets: tuple[Path, ...], dry_run: bool, url: str, root: Path, registry: str, as_json: bool) -> None:
+def command(  # one for each option
+    targets: tuple[Path, ...],
+    dry_run: bool,
+    url: str,
+    hosts: tuple[str, ...],
+    root: Path,
+    registry: str,
+    as_json: bool,
+) -> None:
     """Leave public CDNs: host what pages load from them, and rewrite the pages.
 
-    PAGE is an HTML file, or a folder of them. Its scripts, stylesheets, preloads and import maps that point to
-    jsDelivr, unpkg, cdnjs, esm.sh, Google Hosted Libraries or Google Fonts get the address of the same file here,
-    with integrity and crossorigin; nothing else in the page is touched. The libraries are added from npm. What has
-    no counterpart there is listed and left, and the exit status is 1.
+    PAGE is an HTML file or a template, or a folder of them. Its scripts, stylesheets, preloads, import maps and module
+    imports that point to public CDNs get the address of the same file here, with integrity and crossorigin; nothing
+    else in the page is touched. The libraries are added from npm. Whatever else comes from another host is listed with
+    the reason and left, and the exit status is 1.
     """
     manifest = read_manifest(root / MANIFEST)
     settings, site_url = library_settings(registry), _site_url(url, manifest)
     pages = read_own_pages(targets, root)
     with download_progress() as progress:
-        plan = make_plan(pages, Surroundings(root, manifest, site_url, settings, progress))
+        plan = make_plan(pages, Surroundings(root, manifest, site_url, settings, progress, hosts))
         added = Added((), ())
         if plan.libraries and not dry_run:
             added = add(root, plan.libraries, settings, progress)
@@ -92,7 +101,7 @@ def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:
         write_libraries(root, added.libraries)
         write(_line(page, one) for page, one in told if one.fate != "left")
     write((_line(page, one) for page, one in told if one.fate == "left"), to_stderr=True)
-    write([[(_summary(plan, dry_run=dry_run), "")]], to_stderr=dry_run)
+    write([[(line, "")] for line in _summary(plan, dry_run=dry_run)], to_stderr=dry_run)
 
 
 def _diff(page: PagePlan) -> Iterator[Sequence[Piece]]:
@@ -110,17 +119,21 @@ def _line(page: PagePlan, outcome: Outcome) -> Sequence[Piece]:
     return [place, (outcome.fate, _FATES[outcome.fate]), (f" {reference.url}{to}{why}", "")]
 
 
-def _summary(plan: Plan, *, dry_run: bool) -> str:
+def _summary(plan: Plan, *, dry_run: bool) -> list[str]:
+    """Say how many addresses were moved and left, and how many of these for each reason."""
     moved = sum(outcome.fate == "moved" for page in plan.pages for outcome in page.outcomes)
     changed = sum(page.is_changed for page in plan.pages)
     would = "would be " * dry_run
     pages = f"{changed} of {len(plan.pages)} page{'s' * (len(plan.pages) != 1)}"
-    return f"{moved} address{'es' * (moved != 1)} {would}moved in {pages}, {plan.left} left"
+    known = f", {plan.unknown} that only a template knows" if plan.unknown else ""
+    whole = f"{moved} address{'es' * (moved != 1)} {would}moved in {pages}, {plan.left} left{known}"
+    return [whole, *(f"{number:6} {kind}" for kind, number in plan.reasons.most_common())]
 
 
 def _as_object(plan: Plan, added: Added) -> dict[str, object]:
     return {
         "libraries": list(plan.libraries),
+        "left": dict(plan.reasons.most_common()),
         "added": [asdict(one) for one in added.libraries],
         "pages": [
             {

@@ -5,38 +5,45 @@ Never changes anything: whoever asked for the plan carries it out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from cdnserve.cli.moving import Found, Scanned, find, packages
+from cdnserve.cli.moving import Found, Left, Scanned, find, packages
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries import Progress, Settings
 from cdnserve.libraries.migrating import opened, unpublished
 from cdnserve.libraries.own_pages import OwnPage
+from cdnserve.libraries.page_files import is_template
 from cdnserve.manifest import Manifest
 from cdnserve.rules.public_cdns import cdn_of
 from cdnserve.snippets import public_url
 from cdnserve.snippets.pages.decoding import CARRIED, decode
 from cdnserve.snippets.pages.inline import inline_imports
 from cdnserve.snippets.pages.scan import scan
+from cdnserve.snippets.pages.urls import authority, resolve
 from cdnserve.snippets.references import Reference, find_references, names_of
 from cdnserve.snippets.rewriting import Decided, rewrite
 
-Fate = Literal["moved", "left", "unneeded", "needed"]
-"""What becomes of a reference; hints are `unneeded` or still `needed`."""
+Fate = Literal["moved", "left", "unneeded", "needed", "unknown"]
+"""What becomes of a reference; hints are `unneeded` or still `needed`, and only a template knows the `unknown`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of one reference, to which URLs, and why it is left or what else changes."""
+    """What becomes of one reference, to which URLs, and why it is left or what else changes.
+
+    `kind` is what its reason has in common with others.
+    """
 
     reference: Reference
     fate: Fate
     urls: tuple[str, ...] = ()
     remark: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,20 @@ class Plan:
     @property
     def left(self) -> int:
         """How many references stay as they are though they load something."""
-        return sum(outcome.fate == "left" for page in self.pages for outcome in page.outcomes)
+        return sum(self.reasons.values())
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many of these there are of each kind."""
+        return self._kinds("left")
+
+    @property
+    def unknown(self) -> int:
+        """How many references only a template knows."""
+        return sum(self._kinds("unknown").values())
+
+    def _kinds(self, fate: Fate) -> Counter[str]:
+        return Counter(one.kind for page in self.pages for one in page.outcomes if one.fate == fate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +102,18 @@ class Surroundings:
     site_url: str
     settings: Settings
     progress: Progress | None
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The hosts that are no strangers: that of the base URL and `hosts`, with a scheme or without."""
+        named = (host if "//" in host else f"//{host}" for host in self.hosts)
+        return frozenset(authority(resolve("", url)) for url in (self.site_url, *named))
 
 
 def make_plan(files: Sequence[OwnPage], around: Surroundings) -> Plan:
     """Decide what becomes of every reference; raise ConfigurationError for what makes a migration impossible."""
-    scanned = _scan_all(files)
+    scanned = _scan_all(files, around.own)
     wanted = {asked for one in scanned for reference in one.references for asked in packages(reference)}
     with ExitStack() as stack:
         shelf = stack.enter_context(opened(wanted, around.root, around.settings, around.progress)) if wanted else {}
@@ -100,19 +127,19 @@ def make_plan(files: Sequence[OwnPage], around: Surroundings) -> Plan:
     return Plan(tuple(pages), tuple(libraries))
 
 
-def _scan_all(files: Iterable[OwnPage]) -> list[Scanned]:
+def _scan_all(files: Iterable[OwnPage], own: frozenset[str]) -> list[Scanned]:
     scanned: list[Scanned] = []
     problems: list[Problem] = []
     for file in files:
         try:
             text, codec = decode(file.data)
             # What is there for browsers without scripts points to the same CDNs.
-            page = scan(text, scripting=False)
+            page = scan(text, scripting=False, template=is_template(file.path))
         except ConfigurationError as error:
             problems += (_at(problem, file.path) for problem in error.problems)
         else:
             imported = frozenset(specifier for _, specifier in inline_imports(page))
-            scanned.append(Scanned(file, page, codec, find_references(page), names_of(page), imported))
+            scanned.append(Scanned(file, page, codec, find_references(page, own), names_of(page), imported))
     if problems:
         raise ConfigurationError(problems)
     return scanned
@@ -122,20 +149,21 @@ def _at(problem: Problem, path: Path) -> Problem:
     return replace(problem, where=str(path))
 
 
-def _page_plan(scanned: Scanned, found: Mapping[Reference, Found | str], site_url: str) -> PagePlan:
-    left = {cdn_of(reference.url) for reference, one in found.items() if isinstance(one, str) and one}
+def _page_plan(scanned: Scanned, found: Mapping[Reference, Found | Left], site_url: str) -> PagePlan:
+    left = {cdn_of(reference.url) for reference, one in found.items() if isinstance(one, Left) and one.reason}
     outcomes = tuple(_outcome(reference, one, left, site_url) for reference, one in found.items())
     decided = [Decided(reference, one.counterparts) for reference, one in found.items() if isinstance(one, Found)]
     after = rewrite(scanned.page, decided, site_url)
     return PagePlan(scanned.file, scanned.page.text, scanned.codec, outcomes, after)
 
 
-def _outcome(reference: Reference, found: Found | str, left: set[str], site_url: str) -> Outcome:
+def _outcome(reference: Reference, found: Found | Left, left: set[str], site_url: str) -> Outcome:
     if isinstance(found, Found):
         urls = tuple(public_url(counterpart.path, site_url) for counterpart in found.counterparts)
         return Outcome(reference, "moved", urls, found.remark)
     if reference.role != "hint":
-        return Outcome(reference, "left", remark=found)
+        fate: Fate = "unknown" if reference.role == "unknown" else "left"
+        return Outcome(reference, fate, remark=found.reason, kind=found.kind or found.reason)
     if cdn_of(reference.url) in left:
         return Outcome(reference, "needed", remark="something of this CDN is left")
     return Outcome(reference, "unneeded", remark="nothing is loaded from there any more; it can be taken out")

@@ -21,6 +21,10 @@ from cdnserve.snippets.rewriting import Counterpart, differs
 
 UNLISTED = "not all modules that load with it have integrity in the map: cdnserve importmap lists those that you name"
 _MINIFIED = re.compile(r"\.min\.(?:js|css)\Z")
+STRANGE = "cdnserve does not know this host: if it is yours, say --host; if not, host the file yourself"
+NOT_ON_NPM = "npm does not have the package or the version"
+NOT_IN_PACKAGE = "the npm package does not have what the CDN makes of it"
+CARRIED = "by an entry of the page's import map"
 DIFFERS = "its integrity is not that of npm's file: the CDN's file differs from npm's"
 NOT_VOUCHED = "it isn't known which npm package this is; the one of the same name may be somebody else's"
 
@@ -46,6 +50,14 @@ class Found:
     remark: str
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Why an address stays as it is, `""` for what loads nothing; `kind` is what it has in common with others."""
+
+    reason: str
+    kind: str = ""
+
+
 def _asked(reference: Reference) -> Mapped | Unmapped | None:
     """Read the address; files are named as npm does."""
     if reference.reason or reference.role == "hint":
@@ -66,31 +78,31 @@ def packages(reference: Reference) -> Iterable[Asked]:
     return ((file.name, file.requirement) for file in asked.files) if isinstance(asked, Mapped) else ()
 
 
-def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | str]) -> Found | str:
-    """Give the files that take an address's place, or why there are none (`""` for what loads nothing)."""
+def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | str]) -> Found | Left:
+    """Give the files that take an address's place, or why there are none."""
     if reference.reason or reference.role == "hint":
-        return reference.reason
+        return Left(reference.reason)
     asked = _asked(reference)
     if not isinstance(asked, Mapped):
-        return asked.reason if asked else "its address can't be read"
+        return Left(asked.reason, f"{asked.cdn}: {asked.reason}") if asked else Left(STRANGE)
     if asked.files[0].family and reference.role != "style":
-        return "a stylesheet of fonts is loaded as something else here"
+        return Left("a stylesheet of fonts is loaded as something else here")
     files: list[Counterpart] = []
     libraries: dict[str, None] = {}
-    remarks = [_remark(asked)]
+    remarks = [_remark(asked), CARRIED if reference.role == "inline" else ""]
     for file in asked.files:
         package = shelf[file.name, file.requirement]
         if isinstance(package, str):
-            return package
+            return Left(package, NOT_ON_NPM)
         try:
             counterpart, remark = _counterpart(reference, file, package, scanned)
         except AbsentError as error:
-            return f"{error} ({package.spec})"
+            return Left(f"{error} ({package.spec})", NOT_IN_PACKAGE)
         files.append(counterpart)
         remarks.append(remark or _made(asked.cdn, file, counterpart))
         libraries[str(package.spec)] = None
     if differs(reference, files):
-        return DIFFERS if asked.files[0].is_vouched else NOT_VOUCHED
+        return Left(DIFFERS if asked.files[0].is_vouched else NOT_VOUCHED)
     return Found(tuple(files), tuple(libraries), "; ".join(filter(None, remarks)))
 
 
@@ -98,8 +110,10 @@ def _counterpart(
     reference: Reference, asked: PackageFile, package: Opened, scanned: Scanned
 ) -> tuple[Counterpart, str]:
     """Give the file, with the modules that an import map lists beside it, and a remark on these."""
-    is_import = reference.role == "import"
-    use = Use(reference.role == "style", is_import, scanned.names, reference.integrity)
+    is_import = reference.role in ("import", "inline")
+    is_classic = reference.role == "script" and reference.tag is not None and not reference.tag.is_module
+    is_style, is_prefix = reference.role == "style", reference.role == "import"
+    use = Use(is_style, is_prefix, scanned.names, reference.integrity, is_classic=is_classic)
     path = find_counterpart(asked, package, use)
     folder = path.lstrip("/") if path.endswith("/") else None
     entries = [path] if folder is None else _below(folder, reference.specifier, package, scanned)

@@ -5,7 +5,7 @@ Never a tag without its integrity where browsers check it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cdnserve.cli.options import algorithm_option, root_option, state_option
 from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.libraries.remote import Remote
 from cdnserve.libraries.targets import Hosted, Local, Public, Target, resolve
 from cdnserve.origin import Origin
 from cdnserve.origin.compiled import Found
@@ -81,7 +82,7 @@ def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -
     for target in targets:
         is_url = target.lower().startswith(("http://", "https://"))
         try:
-            found += resolve(given_url(target) if is_url else target, root, hosted, library_settings())
+            found += _steady(resolve(given_url(target) if is_url else target, root, hosted, library_settings()))
         except ConfigurationError as error:
             unknown = any(problem.reference == "target-unknown" for problem in error.problems)
             alias = _alias_problem(target, hosted()) if unknown else None
@@ -89,6 +90,16 @@ def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def _steady(targets: Iterable[Target]) -> Iterator[Target]:
+    """Give targets that have the same bytes for all, or raise what speaks against it."""
+    for target in targets:
+        if isinstance(target, Remote) and target.varies:
+            message = f"no integrity metadata is right for what it answers: {target.varies}"
+            hint = "browsers that get other bytes would block it; host the file, or load it without integrity"
+            raise ConfigurationError([Problem("target-varies", message, target.url, hint=hint)])
+        yield target
 
 
 def _alias_problem(target: str, hosted: Hosted) -> Problem | None:

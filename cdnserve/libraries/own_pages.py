@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.page_files import pages_below, read_page_file
+from cdnserve.libraries.page_files import no_page, pages_below, read_page_file
 from cdnserve.manifest.governing import replace_file
 
 
@@ -27,12 +27,14 @@ class OwnPage:
 def read_own_pages(targets: Iterable[Path], root: Path) -> tuple[OwnPage, ...]:
     """Read HTML files, and all below folders but for libraries; raise ConfigurationError for what can't be read."""
     found: dict[str, Path] = {}
-    for target in targets:
-        for path in pages_below(target, root) if target.is_dir() else [target]:
-            # A page that two names lead to is one page.
-            found.setdefault(os.path.realpath(path), path)
     pages: list[OwnPage] = []
     problems: list[Problem] = []
+    for target in targets:
+        below = pages_below(target, root) if target.is_dir() else [target]
+        problems += [] if below else [no_page(target)]
+        for path in below:
+            # A page that two names lead to is one page.
+            found.setdefault(os.path.realpath(path), path)
     for path in found.values():
         data = read_page_file(path)
         if isinstance(data, Problem):

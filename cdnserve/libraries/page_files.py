@@ -1,4 +1,4 @@
-"""HTML files on the disk: which ones a folder holds, and their octets.
+"""HTML files and templates on the disk: which ones a folder holds, and their octets.
 
 Never gives pages of packages, which belong to whoever publishes them, and never follows a link out of a folder.
 """
@@ -13,6 +13,10 @@ from cdnserve.libraries.spec import FOLDER
 from cdnserve.libraries.wording import counted
 
 ENDINGS = (".html", ".htm")
+TEMPLATES = (
+    *(".php", ".phtml", ".j2", ".jinja", ".jinja2", ".erb", ".ejs", ".vue", ".svelte", ".astro", ".hbs", ".handlebars"),
+    *(".mustache", ".twig", ".liquid", ".njk", ".cshtml", ".razor", ".aspx", ".jsp"),
+)
 LARGEST = 32 * 2**20
 FORMAT = "XHTML is read by other rules than HTML, so its tags can't be told"
 _XHTML = (".xhtml", ".xht")
@@ -24,8 +28,22 @@ def pages_below(folder: Path, root: Path) -> list[Path]:
     found: list[Path] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if _is_own(parent, name, libraries)]
-        found += (Path(parent, name) for name in files if name.lower().endswith(ENDINGS))
+        found += (Path(parent, name) for name in files if name.lower().endswith((*ENDINGS, *TEMPLATES)))
     return sorted(found)
+
+
+def is_template(path: Path) -> bool:
+    """Tell whether a file is made into a page, or a part of one, before browsers see it."""
+    return path.name.lower().endswith(TEMPLATES)
+
+
+def no_page(folder: Path) -> Problem:
+    """Say that a folder has no page."""
+    message = f"no page lies in this folder: no file ends in {', '.join(ENDINGS)} or as templates do"
+    hint = (
+        "name files to read them whatever their ending; what lies in dot-folders, node_modules and ROOT/npm is not read"
+    )
+    return Problem("page-missing", message, str(folder), hint=hint)
 
 
 def read_page_file(path: Path) -> bytes | Problem:

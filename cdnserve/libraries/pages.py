@@ -13,7 +13,7 @@ from email.message import Message
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.page_files import ENDINGS, FORMAT, LARGEST, pages_below, read_page_file, too_large
+from cdnserve.libraries.page_files import FORMAT, LARGEST, no_page, pages_below, read_page_file, too_large
 from cdnserve.libraries.remote import Remote, fetch
 from cdnserve.libraries.settings import Settings
 from cdnserve.rules.integrity import ALGORITHMS
@@ -35,10 +35,11 @@ class PageFile:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The digests of what a URL answers, by algorithm, or why there are none."""
+    """The digests of what a URL answers, by algorithm, or why there are none; `varies` as in `Remote`."""
 
     by_algorithm: Mapping[str, bytes] = field(default_factory=dict)
     failure: str = ""
+    varies: str = ""
 
 
 def is_url(name: str) -> bool:
@@ -64,7 +65,7 @@ def _files(path: Path, root: Path) -> Iterator[str | Problem]:
     elif found := pages_below(path, root):
         yield from map(str, found)
     else:
-        yield Problem("page-missing", f"no page lies in this folder: none ends in {' or '.join(ENDINGS)}", str(path))
+        yield no_page(path)
 
 
 def _read(file: Path, root: Path) -> PageFile | Problem:
@@ -107,4 +108,5 @@ def _digests(url: str, settings: Settings) -> Digests:
         answer: Remote = fetch(url, settings)
     except ConfigurationError as error:
         return Digests(failure=error.problems[0].message)
-    return Digests({algorithm: hashlib.new(algorithm, answer.content).digest() for algorithm in ALGORITHMS})
+    digests = {algorithm: hashlib.new(algorithm, answer.content).digest() for algorithm in ALGORITHMS}
+    return Digests(digests, varies=answer.varies)

@@ -5,7 +5,7 @@ Never sends credentials, never goes from https to http, never holds more than th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from urllib3 import BaseHTTPResponse, HTTPResponse
 from urllib3 import exceptions as broken
@@ -17,6 +17,7 @@ from cdnserve.libraries.registries.configuration import read_configuration
 from cdnserve.libraries.registries.connections import Connections, cut_off
 from cdnserve.libraries.settings import Settings
 from cdnserve.libraries.wording import counted, shown
+from cdnserve.rules.integrity import varying
 
 # RFC 2606: nobody's origin, so what is allowed for it is allowed for any.
 _STRANGER = "https://page.example"
@@ -25,12 +26,16 @@ _FIELDS = {"User-Agent": "cdnserve", "Accept-Encoding": "identity", "Origin": _S
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A response: its last URL, its content without content codings, its Content-Type, and remarks on it."""
+    """A response: its last URL, its content without content codings, its Content-Type, and remarks on it.
+
+    `varies` says why another browser, or the next request, may get other bytes, `""` where nothing says so.
+    """
 
     url: str
     content: bytes
     media_type: str
     remarks: tuple[str, ...]
+    varies: str = ""
 
 
 def fetch(url: str, settings: Settings) -> Remote:
@@ -41,7 +46,7 @@ def fetch(url: str, settings: Settings) -> Remote:
         for _ in range(settings.limits.redirects + 1):
             answer = _ask(connections, last, settings)
             if isinstance(answer, Remote):
-                return Remote(str(last), answer.content, answer.media_type, answer.remarks + _remarks(first, last))
+                return replace(answer, url=str(last), remarks=answer.remarks + _remarks(first, last))
             last = answer
     except ValueError as error:
         raise ConfigurationError([Problem("target-url", f"the URL can't be used: {error}", url)]) from None
@@ -69,7 +74,9 @@ def _ask(connections: Connections, address: Address, settings: Settings) -> Addr
         # What was cut off looks like what ended well, where no length was given.
         if settings.clock() >= deadline:
             raise broken.TimeoutError
-        return Remote("", content, response.headers.get("Content-Type", ""), _readable(response))
+        media_type = response.headers.get("Content-Type", "")
+        varies = varying(response.headers.get("Vary", ""), response.headers.get("Cache-Control", ""))
+        return Remote("", content, media_type, _readable(response), varies)
     finally:
         response.close()
 

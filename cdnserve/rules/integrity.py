@@ -21,6 +21,10 @@ DEFAULT_ALGORITHM = "sha384"
 _EXPRESSION = re.compile(r"(sha256|sha384|sha512)-([A-Za-z0-9+/_=-]+)(?:\?[\x21-\x7e]*)?", re.ASCII)
 _STANDARD = str.maketrans("-_", "+/")
 
+# RFC 9110 §12.5.5: request fields that differ from one browser or person to the next.
+_PERSONAL = frozenset(("*", "user-agent", "accept-language", "referer", "save-data"))
+_HINTS = "sec-ch-"
+
 
 @dataclass(frozen=True, slots=True)
 class HashExpression:
@@ -90,3 +94,16 @@ def matches(metadata: str, digests: Mapping[str, bytes]) -> bool:
     Unlike a user agent, metadata that names no known hash matches nothing: a typing error must not pass.
     """
     return any(digests.get(e.algorithm) == e.digest for e in strongest(parse_metadata(metadata)))
+
+
+def varying(vary: str, cache_control: str) -> str:
+    """Say why an answer with these fields can't have integrity metadata that is right for everybody, `""` if it can.
+
+    >>> varying("Accept-Encoding, User-Agent", ""), varying("Origin", "public, no-cache")
+    ('each browser may get other bytes (Vary: User-Agent)', '')
+    """
+    for name in (one.strip(" \t") for one in vary.split(",")):
+        if name.lower() in _PERSONAL or name.lower().startswith(_HINTS):
+            return f"each browser may get other bytes (Vary: {name})"
+    directives = {one.strip(" \t").lower() for one in cache_control.split(",")}
+    return "the next answer may have other bytes (no-store)" if "no-store" in directives else ""

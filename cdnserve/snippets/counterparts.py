@@ -43,13 +43,14 @@ class Contents(Protocol):
 class Use:
     """What a page does with a file: a stylesheet, a prefix of an import map; `names` its import map knows.
 
-    Of several files, one that satisfies `integrity` is taken.
+    Of several files, one that satisfies `integrity` is taken. A script that `is_classic` is no module.
     """
 
     is_style: bool = False
     is_prefix: bool = False
     names: frozenset[str] = frozenset()
     integrity: str = ""
+    is_classic: bool = False
 
 
 class AbsentError(ValueError):
@@ -60,7 +61,7 @@ def find_counterpart(asked: PackageFile, contents: Contents, use: Use) -> str:
     """Give the path of the file, or of a folder with `/` at its end; raise `AbsentError` with the reason."""
     if asked.files and asked.files[0].endswith("/"):
         return _folder(asked.files[0], contents, use)
-    if asked.is_built:
+    if asked.is_built and not (use.is_classic and asked.files):
         return _module(asked, contents, use)
     present = [path for path in dict.fromkeys(_places(asked, contents, use)) if path in contents.files]
     found = next((path for path in present if _satisfies(contents.source(path), use)), present[0] if present else None)

@@ -14,9 +14,12 @@ from html import escape
 
 from cdnserve.rules.integrity import HashExpression, matches, parse_metadata, strongest
 from cdnserve.snippets.addresses import public_url
+from cdnserve.snippets.importmap import script_json
 from cdnserve.snippets.json_places import Members, Places, places
+from cdnserve.snippets.pages.loads import base_of
 from cdnserve.snippets.pages.tag import Attribute, Page, Tag
-from cdnserve.snippets.references import Reference
+from cdnserve.snippets.pages.urls import resolve
+from cdnserve.snippets.references import Reference, first_module
 
 Edit = tuple[int, int, str]
 """Begin, end, and the text that takes the place of what stands between."""
@@ -63,15 +66,36 @@ def rewrite(page: Page, decided: Sequence[Decided], site_url: str) -> str:
     """Give the page's text with the counterparts at the base URL in place of what was decided."""
     edits: list[Edit] = []
     maps: defaultdict[Tag, list[Decided]] = defaultdict(list)
+    first_map = next((tag for tag in page.tags if tag.is_import_map and not tag.inert), None)
+    inline = [one for one in decided if one.reference.role == "inline"]
     for one in decided:
         tag = one.reference.tag
         if tag and one.reference.role == "import":
             maps[tag].append(one)
-        elif tag:
+        elif tag and one.reference.role == "inline" and first_map:
+            maps[first_map].append(one)
+        elif tag and one.reference.role != "inline":
             edits += _tag_edits(page, tag, one, site_url)
     for tag, inside in maps.items():
         edits += _map_edits(page, tag, inside, site_url)
+    if inline and not first_map and (first := first_module(page)):
+        edits.append(_new_map(page, first, inline, site_url))
     return _applied(page.text, edits)
+
+
+def _new_map(page: Page, first: Tag, decided: Sequence[Decided], site_url: str) -> Edit:
+    """Put an import map before the first module; its keys are the addresses that the page's modules import."""
+    lead = _indentation(page.text, first.start)
+    urls = {one.reference.url: public_url(one.counterparts[0].path, site_url) for one in decided}
+    text = script_json({"imports": urls, "integrity": _hashes(decided, site_url)}).replace("\n", lead or "\n")
+    nonce = first.attribute("nonce")
+    same = f' nonce="{escape(nonce.value)}"' if nonce else ""
+    return (first.start, first.start, f'<script type="importmap"{same}>{text}</script>{lead}')
+
+
+def _hashes(decided: Iterable[Decided], site_url: str) -> dict[str, str]:
+    files = (file for one in decided for file in (one.counterparts[0], *one.counterparts[0].modules))
+    return {public_url(file.path, site_url): file.integrity for file in files if file.integrity}
 
 
 def _applied(text: str, edits: Iterable[Edit], offset: int = 0) -> str:
@@ -153,36 +177,44 @@ def _indentation(text: str, at: int) -> str:
 
 def _map_edits(page: Page, tag: Tag, decided: Sequence[Decided], site_url: str) -> Iterator[Edit]:
     """Change addresses inside of an import map, and add their integrity to its `integrity`."""
-    start = tag.content[0] if tag.content else tag.end
-    found = places(page.content(tag))
+    start, content, base = tag.content[0] if tag.content else tag.end, page.content(tag), base_of(page)
+    found = places(content)
     urls = {one.reference.url: public_url(one.counterparts[0].path, site_url) for one in decided}
-    for one in decided:
-        yield (*one.reference.span, _json(urls[one.reference.url]))
+    inline = {one.reference.url: urls[one.reference.url] for one in decided if one.reference.role == "inline"}
+    yield from (
+        (*one.reference.span, _json(urls[one.reference.url])) for one in decided if one.reference.role == "import"
+    )
+    # The place and the new spelling of what has integrity already.
+    moved = {resolve(base, url): new for url, new in urls.items() if url not in inline}
     listed = {text.path[1]: text for text in found.texts if text.is_key and text.path[:-1] == ("integrity",)}
-    for url, new in urls.items():
-        if url in listed:
-            begin, end = listed[url].span
-            yield (start + begin, start + end, _json(new))
-    files = [file for one in decided for file in (one.counterparts[0], *one.counterparts[0].modules)]
-    hashes = {public_url(file.path, site_url): file.integrity for file in files}
-    present = listed.keys() | {new for url, new in urls.items() if url in listed}
-    if missing := {url: value for url, value in hashes.items() if value and url not in present}:
-        begin, end, new = _integrity(page.content(tag), found, missing)
-        yield (start + begin, start + end, new)
+    again = {url: moved[resolve(base, url)] for url in listed if resolve(base, url) in moved}
+    for url, new in again.items():
+        begin, end = listed[url].span
+        yield (start + begin, start + end, _json(new))
+    present = listed.keys() | set(again.values())
+    hashes = {url: value for url, value in _hashes(decided, site_url).items() if url not in present}
+    parts = {"imports": inline, "integrity": hashes}
+    if not found.texts:
+        yield (start, start + len(content), script_json(parts))
+        return
+    for name, members in parts.items():
+        if members:
+            begin, end, new = _extended(content, found, name, members)
+            yield (start + begin, start + end, new)
 
 
-def _integrity(text: str, found: Places, hashes: Mapping[str, str]) -> Edit:
-    """Add members to `integrity`, or `integrity` to the import map, in the manner of what stands there."""
+def _extended(text: str, found: Places, name: str, values: Mapping[str, str]) -> Edit:
+    """Add members to a part of an import map, or the part to the map, in the manner of what stands there."""
     whole = next(one for one in found.objects if one.path == ())
-    listed = next((one for one in found.objects if one.path == ("integrity",)), None)
+    listed = next((one for one in found.objects if one.path == (name,)), None)
     outer = _gap(text, whole)
     inner = _gap(text, listed) if listed and listed.first is not None else _deeper(outer)
-    members = f",{inner or ' '}".join(f"{_json(url)}: {_json(value)}" for url, value in hashes.items())
+    members = f",{inner or ' '}".join(f"{_json(url)}: {_json(value)}" for url, value in values.items())
     if listed and listed.first is None:
         return (listed.span[0] + 1, listed.span[1] - 1, f"{inner}{members}{outer}")
     if listed:
         return _behind(text, listed, f",{inner or ' '}{members}")
-    return _behind(text, whole, f',{outer or " "}"integrity": {{{inner}{members}{outer}}}')
+    return _behind(text, whole, f',{outer or " "}"{name}": {{{inner}{members}{outer}}}')
 
 
 def _behind(text: str, members: Members, new: str) -> Edit:

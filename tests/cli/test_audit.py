@@ -48,14 +48,14 @@ def test_a_page_that_is_not(run: Run, site: Path) -> None:
         "    fix:",
         "        <script",
         f'          src="{URL}" integrity="{expression(GREET)}" crossorigin="anonymous">',
-        "1 error in 2 pages",
+        "1 error in 2 pages: 1 integrity-missing",
     ] == result.stdout.splitlines()
 
 
 def test_notes_alone_are_no_failure(run: Run, site: Path) -> None:
     (site / "bad.html").write_text(NOTE)
     result = run("audit", "site")
-    assert (0, "1 note in 2 pages") == (result.exit_code, result.stdout.splitlines()[-1])
+    assert (0, "1 note in 2 pages: 1 protocol-relative") == (result.exit_code, result.stdout.splitlines()[-1])
 
 
 def test_without_a_manifest_pages_are_audited_all_the_same(run: Run, site: Path, root: Path) -> None:
@@ -66,10 +66,16 @@ def test_without_a_manifest_pages_are_audited_all_the_same(run: Run, site: Path,
     assert "fix:" not in result.stdout
 
 
-def test_a_root_that_was_asked_for_must_have_a_manifest(run: Run, site: Path) -> None:
+def test_a_root_without_a_manifest_may_be_asked_for(run: Run, site: Path) -> None:
     result = run("audit", "--root", "site", "site")
+    assert (1, "") == (result.exit_code, result.stderr)
+    assert "[integrity-missing]" in result.stdout
+
+
+def test_a_root_that_was_asked_for_must_be_there(run: Run, site: Path) -> None:
+    result = run("audit", "--root", "none", "site")
     assert 1 == result.exit_code
-    assert "[manifest-missing]" in result.stderr
+    assert "[root-missing]" in result.stderr
 
 
 def test_a_page_below_the_root_has_an_address(run: Run, root: Path) -> None:
@@ -116,6 +122,28 @@ def test_a_page_by_url_and_files_that_are_fetched(run: Run, root: Path) -> None:
             findings = json.loads(run("audit", "--json", "--fetch", page).stdout)["pages"][0]["findings"]
     assert ["integrity-missing", "third-party-host"] == [finding["rule"] for finding in findings]
     assert expression(b"x") in findings[0]["fix"]
+
+
+def test_what_varies_has_no_fix(run: Run, root: Path, site: Path) -> None:
+    with serving() as other:
+        script = other.answer("/x.js", Answer(body=b"x", fields={"Vary": "User-Agent"}))
+        (site / "bad.html").write_text(f'<script src="{script}" crossorigin></script>')
+        findings = json.loads(run("audit", "--json", "--fetch", "site/bad.html").stdout)["pages"][0]["findings"]
+    assert ("integrity-missing", "") == (findings[0]["rule"], findings[0]["fix"])
+    assert "Vary: User-Agent" in findings[0]["hint"]
+
+
+def test_templates_of_a_folder_are_audited(run: Run, site: Path) -> None:
+    (site / "bad.html").rename(site / "bad.html.erb")
+    (site / "layout.php").write_text('<?php if ($a->b) { ?><script src="<?= $url ?>"></script><?php } ?>')
+    result = run("audit", "--json", "site")
+    found = {page["page"]: [one["rule"] for one in page["findings"]] for page in json.loads(result.stdout)["pages"]}
+    expected = {
+        "site/bad.html.erb": ["integrity-missing"],
+        "site/good.html": [],
+        "site/layout.php": ["template-address"],
+    }
+    assert expected == found
 
 
 def test_two_formats_at_once_are_wrong_usage(run: Run, site: Path) -> None:

@@ -196,7 +196,9 @@ def test_what_has_no_counterpart_is_listed_and_left(
     assert 1 == result.exit_code
     assert result.stderr.startswith("page.html:2: left https://")
     assert reason in result.stderr
-    assert "0 addresses moved in 0 of 1 page, 1 left\n" == result.stdout
+    whole, kind = result.stdout.splitlines()
+    assert "0 addresses moved in 0 of 1 page, 1 left" == whole
+    assert kind.startswith("     1 ")
     assert f"<p>\n{html}\n" == file.read_text()
     assert before == (listed / "manifest.toml").read_bytes()
     assert not (listed / "npm").exists()
@@ -419,3 +421,135 @@ def test_a_terminal_sees_colours(listed: Path, registry: LocalRegistry) -> None:
     status, written = run_on_terminal(*command, cwd=listed.parent, HOME=str(listed.parent))
     assert 0 == status
     assert "-<script src=https://unpkg.com/hello></script>" in bare(written).splitlines()
+
+
+def test_a_base_is_followed(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(
+        listed,
+        "<base href=https://unpkg.com/hello@1.2.0/>\n<script src=./main.js></script>\n<script src=/none></script>",
+    )
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert f"<script src={SITE}/npm/hello@1.2.0/main.js integrity=" in file.read_text()
+    assert result.stderr.startswith("page.html:3: left https://unpkg.com/none: ")
+
+
+def test_another_host_is_left_and_told(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """Whatever remains is listed, and what it has in common is counted."""
+    hosts = ("a.example/a.js", "cdn.tailwindcss.com", "js.stripe.com/v3/", "b.example/b.js")
+    page(listed, "\n".join(f"<script src=https://{host}></script>" for host in hosts))
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert [f"page.html:{line + 1}: left https://{host}" for line, host in enumerate(hosts)] == [
+        line.partition(": ")[0] + ": " + line.split(": ")[1] for line in result.stderr.splitlines()
+    ]
+    whole, first, *others = result.stdout.splitlines()
+    assert "0 addresses moved in 0 of 1 page, 4 left" == whole
+    assert (
+        "     2 cdnserve does not know this host: if it is yours, say --host; if not, host the file yourself" == first
+    )
+    assert {"Tailwind's CDN", "js.stripe.com"} == {line[7:].partition(":")[0] for line in others}
+
+
+def test_ones_own_hosts_are_not_told(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, f"<script src={SITE}/a.js></script><script src=//www.example.com/a.js></script>")
+    result = run("migrate", "page.html", "--host", "https://www.example.com/", "--registry", registry.url)
+    assert (0, "0 addresses moved in 0 of 1 page, 0 left\n") == (result.exit_code, result.stdout)
+
+
+def test_a_folder_without_a_page_is_a_problem(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    (listed.parent / "empty").mkdir()
+    result = run("migrate", "empty", "--registry", registry.url)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "empty: no page lies in this folder" in result.stderr
+    assert "[page-missing]" in result.stderr
+
+
+TEMPLATE = b"""\
+<?php if ($a->b > 1 && !isset($c["d"])) { /* \xff */ ?>\r
+<head><script <?php if ($defer->on) { ?>defer<?php } ?> src="https://unpkg.com/hello@1.2.0/main.js"></script>
+<link rel=stylesheet href="<?= $url->css ?>"><script src="https://unpkg.com/hello@<?= $v ?>/main.js"></script>
+{{ a > b }} {% if c > d %}\t<%= "<script src='" + e + "'>" %> {{{ raw }}} @if (x > 1) { <p> } ${f > g}
+<?php echo '<script src="https://unpkg.com/hello"></script>'; """
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.php", "a.j2", "a.jinja", "a.html.erb", "a.vue", "a.hbs", "a.twig", "a.liquid", "a.njk", "a.cshtml", "a.PHP"],
+)
+def test_a_template_keeps_all_but_its_addresses(run: Run, listed: Path, registry: LocalRegistry, name: str) -> None:
+    folder = listed.parent / "site"
+    folder.mkdir()
+    (folder / name).write_bytes(TEMPLATE)
+    result = run("migrate", "site", "--registry", registry.url)
+    old = b'"https://unpkg.com/hello@1.2.0/main.js"'
+    assert TEMPLATE.replace(old, tag("hello@1.2.0/main.js", SCRIPT).encode()) == (folder / name).read_bytes()
+    assert 1 == result.exit_code
+    assert "1 address moved in 1 of 1 page, 2 left, 1 that only a template knows\n" in result.stdout
+    assert f"site/{name}:3: left https://unpkg.com/hello@<?= $v ?>/main.js: a template writes a part" in result.stderr
+    assert f"site/{name}:5: left https://unpkg.com/hello: it stands in the code of a template" in result.stderr
+    assert f"site/{name}:3: unknown <?= $url->css ?>: a template writes a part of the address" in result.stdout
+
+
+def test_what_only_a_template_knows_is_no_failure(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<script src='{{ url }}'></script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "0 addresses moved in 0 of 1 page, 0 left, 1 that only a template knows") == (
+        result.exit_code,
+        result.stdout.splitlines()[-1],
+    )
+
+
+IMPORTING = '<script type="module">\n  import { word } from "https://esm.sh/words@2";\n  import("https://unpkg.com/deep/a.js");\n</script>\n'
+
+
+def test_what_a_module_imports_gets_an_import_map(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, f"<head>\n  {IMPORTING}")
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    before, _, rest = file.read_text().partition('<script type="importmap">')
+    text, closed, after = rest.partition("</script>")
+    assert ("<head>\n  ", f"</script>\n  {IMPORTING}") == (before, closed + after)
+    written = json.loads(text)
+    words, deep = f"{SITE}/npm/words@2.0.0/m.js", f"{SITE}/npm/deep@3.0.0"
+    assert {"https://esm.sh/words@2": words, "https://unpkg.com/deep/a.js": f"{deep}/a.js"} == written["imports"]
+    assert [words, *(f"{deep}/{name}.js" for name in "abc")] == list(written["integrity"])
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "0 addresses moved in 0 of 1 page, 0 left\n") == (result.exit_code, result.stdout)
+    assert "third-party-host" not in run("audit", "page.html").stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        pytest.param("{}", [], id="an empty import map"),
+        pytest.param('{"imports": {}}', [], id="no imports"),
+        pytest.param('{"imports": {"app": "./app.js"}}', ["app"], id="imports"),
+        pytest.param('{\n  "scopes": {}\n}', [], id="other parts"),
+        pytest.param('{"imports": {"app": "https://unpkg.com/hello@1.2.0/main.js"}}', ["app"], id="imports that move"),
+    ],
+)
+def test_what_a_module_imports_is_added_to_the_import_map(
+    run: Run, listed: Path, registry: LocalRegistry, table: str, names: list[str]
+) -> None:
+    file = page(listed, f"<script type=importmap>{table}</script>{IMPORTING}")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 0 == result.exit_code, result.stderr
+    assert file.read_text().endswith(IMPORTING)
+    written = imported(file)
+    assert [*names, "https://esm.sh/words@2", "https://unpkg.com/deep/a.js"] == list(written["imports"])
+    assert f"{SITE}/npm/words@2.0.0/m.js" in written["integrity"]
+
+
+def test_an_import_map_has_the_nonce_of_the_module(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    file = page(listed, "<script type=module nonce=abc>import 'https://esm.sh/words'</script>")
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert file.read_text().startswith('<script type="importmap" nonce="abc">{')
+
+
+def test_what_no_import_map_can_lead_is_left(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    html = f"<script type=module src=app.js></script><script type=importmap>{{}}</script>{IMPORTING}"
+    file = page(listed, html)
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert 2 == result.stderr.count("an import map would have to stand before all modules")
+    assert html == file.read_text()

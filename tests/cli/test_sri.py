@@ -163,3 +163,11 @@ def test_an_alias_gets_no_integrity_but_the_file_that_it_leads_to(run: Run, root
     assert "[target-alias]" in result.stderr
     assert "npm/lib@1.2.0/index.js" in result.stderr
     assert "sha384-" in run("sri", "npm/lib@1.2.0/index.js").stdout
+
+
+def test_what_varies_has_no_tag(run: Run) -> None:
+    with serving() as elsewhere:
+        url = elsewhere.answer("/lib.js", Answer(body=GREET, fields={"Vary": "User-Agent"}))
+        result = run("sri", url)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "[target-varies]" in result.stderr

@@ -35,6 +35,19 @@ def test_the_content_comes_with_type_and_url(registry: LocalRegistry, tmp_path: 
     assert Remote(url, CONTENT, "text/javascript", ()) == fetch(url, settings_for(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        pytest.param({"Vary": "Accept-Encoding"}, "", id="the same for all"),
+        pytest.param({"Vary": "User-Agent"}, "Vary: User-Agent", id="by browser"),
+        pytest.param({"Cache-Control": "private, no-store"}, "no-store", id="by time"),
+    ],
+)
+def test_what_varies_is_told(registry: LocalRegistry, tmp_path: Path, fields: dict[str, str], why: str) -> None:
+    found = fetch(registry.answer("/a.js", Answer(body=CONTENT, fields=OPEN | fields)), settings_for(tmp_path))
+    assert (why in found.varies, bool(why)) == (True, bool(found.varies))
+
+
 def test_a_fragment_is_not_asked_for(registry: LocalRegistry, tmp_path: Path) -> None:
     url = registry.answer("/a.js?v=1", Answer(body=CONTENT, fields=OPEN))
     assert url == fetch(f"{url}#part", settings_for(tmp_path)).url

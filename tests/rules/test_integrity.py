@@ -17,6 +17,7 @@ from cdnserve.rules.integrity import (
     matches,
     parse_metadata,
     strongest,
+    varying,
 )
 
 # SRI §3.2.1: the standard's own example of content and of two hash expressions of it.
@@ -182,3 +183,22 @@ def test_bytes_match_by_the_strongest_expressions_only(listed: list[HashExpressi
     assert [str(e) for e in decisive] == [str(e) for e in strongest(listed)]
     for expression in listed:
         assert (expression in decisive) == matches(text, {expression.algorithm: expression.digest})
+
+
+@pytest.mark.parametrize(
+    ("vary", "control", "why"),
+    [
+        pytest.param("", "", "", id="nothing is said"),
+        pytest.param("Accept-Encoding, Origin", "public, max-age=60", "", id="codings and origins"),
+        pytest.param("", "private, no-cache", "", id="it is asked for anew each time"),
+        pytest.param("user-agent", "", "Vary: user-agent", id="the browser's name"),
+        pytest.param("Origin ,\t*", "", "Vary: *", id="anything"),
+        pytest.param("Sec-CH-UA-Mobile", "", "Vary: Sec-CH-UA-Mobile", id="a client hint"),
+        pytest.param("Accept-Language", "", "Vary: Accept-Language", id="a person's language"),
+        pytest.param("", "private, No-Store", "no-store", id="an answer for one use"),
+    ],
+)
+def test_an_answer_that_varies_is_known_by_its_fields(vary: str, control: str, why: str) -> None:
+    found = varying(vary, control)
+    assert bool(why) == bool(found)
+    assert why in found

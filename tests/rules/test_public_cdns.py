@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, cdn_of, find_addresses, read_address
+from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, cdn_of, find_addresses, read_address, varies
+from cdnserve.rules.public_cdns.products import PRODUCTS
+from cdnserve.rules.public_cdns.services import ANY_TIME, BY_BROWSER, SERVICES, UNMOVABLE
 
 
 def one(url: str) -> PackageFile:
@@ -133,10 +135,67 @@ def one(url: str) -> PackageFile:
             *("font-awesome", "4.7.0", ("css/font-awesome.min.css",)),
             id="BootstrapCDN, Font Awesome",
         ),
+        *(
+            pytest.param(f"https://{url}", *expected, id=url)
+            for url, *expected in (
+                ("cdn.datatables.net/1.10.22/js/jquery.dataTables.min.js", "datatables.net", "1.10.22", 0),
+                ("cdn.datatables.net/1.10.22/css/jquery.dataTables.css", "datatables.net-dt", "1.10.22", 0),
+                ("cdn.datatables.net/2.0.8/js/dataTables.min.js", "datatables.net", "2.0.8", 0),
+                ("cdn.datatables.net/2.0.8/css/dataTables.dataTables.min.css", "datatables.net-dt", "2.0.8", 0),
+                ("cdn.datatables.net/1.13.6/js/dataTables.bootstrap5.min.js", "datatables.net-bs5", "1.13.6", 0),
+                ("cdn.datatables.net/buttons/2.4.1/js/buttons.html5.min.js", "datatables.net-buttons", "2.4.1", 1),
+                ("cdn.datatables.net/buttons/2.4.1/js/dataTables.buttons.js", "datatables.net-buttons", "2.4.1", 1),
+                (
+                    "cdn.datatables.net/buttons/2.4.1/css/buttons.dataTables.min.css",
+                    *("datatables.net-buttons-dt", "2.4.1", 1),
+                ),
+                ("cdn.quilljs.com/1.3.6/quill.snow.css", "quill", "1.3.6", ("dist/quill.snow.css",)),
+                ("vjs.zencdn.net/7.20.3/video-js.css", "video.js", "7.20.3", ("dist/video-js.css",)),
+                ("vjs.zencdn.net/4.12/video.js", "video.js", "4.12.0", ("dist/video.js",)),
+                ("d3js.org/d3.v7.js", "d3", "7", ("dist/d3.js", "build/d3.js", "d3.js")),
+                (
+                    "code.ionicframework.com/ionicons/2.0.1/css/ionicons.min.css",
+                    *("ionicons", "2.0.1", ("css/ionicons.min.css", "dist/css/ionicons.min.css")),
+                ),
+                (
+                    "code.getmdl.io/1.3.0/material.indigo-pink.min.css",
+                    "material-design-lite",
+                    "1.3.0",
+                    ("dist/material.indigo-pink.min.css", "material.indigo-pink.min.css"),
+                ),
+                ("cdn.bootcss.com/bootstrap/3.3.7/js/bootstrap.js", "twitter-bootstrap", "3.3.7", ("js/bootstrap.js",)),
+                ("cdn.bootcdn.net/ajax/libs/vue/2.6.14/vue.js", "vue", "2.6.14", ("vue.js",)),
+                ("cdn.staticfile.org/vue/2.6.14/vue.js", "vue", "2.6.14", ("vue.js",)),
+                (
+                    "ajax.aspnetcdn.com/ajax/jQuery/jquery-3.6.0.slim.js",
+                    "jquery",
+                    "3.6.0",
+                    ("dist/jquery.slim.js", "jquery.slim.js"),
+                ),
+                (
+                    "ajax.microsoft.com/ajax/jquery.ui/1.13.2/jquery-ui.js",
+                    "jquery-ui",
+                    "1.13.2",
+                    ("dist/jquery-ui.js", "jquery-ui.js"),
+                ),
+                ("code.angularjs.org/1.8.2/angular.js", "angular", "1.8.2", ("angular.js",)),
+                ("www.gstatic.com/firebasejs/8.10.1/firebase-app.js", "firebase", "8.10.1", ("firebase-app.js",)),
+                (
+                    "www.gstatic.com/firebasejs/9.1.0/firebase-app-compat.js",
+                    "firebase",
+                    "9.1.0",
+                    ("firebase-app-compat.js",),
+                ),
+                ("fonts.bunny.net/css?family=open-sans:700i", "@fontsource/open-sans", "", ("700-italic.css",)),
+            )
+        ),
     ],
 )
-def test_an_address_stands_for_a_file(url: str, name: str, requirement: str, files: tuple[str, ...]) -> None:
+def test_an_address_stands_for_a_file(url: str, name: str, requirement: str, files: tuple[str, ...] | int) -> None:
+    """A number says how many parts of the path stand before the version, behind which the file's own begins."""
     file = one(url)
+    if isinstance(files, int):
+        files = (url.split("/", 4 + files)[-1],)
     assert (name, requirement, files, False) == (file.name, file.requirement, file.files, file.is_built)
 
 
@@ -150,6 +209,10 @@ def test_an_address_stands_for_a_file(url: str, name: str, requirement: str, fil
         pytest.param("https://esm.sh/preact@10/hooks", ("hooks",), id="a subpath"),
         pytest.param("https://esm.sh/preact@10?bundle&target=es2022", (), id="options that change no behaviour"),
         pytest.param("https://esm.run/preact@10", (), id="esm.run"),
+        pytest.param("https://ga.jspm.io/npm:preact@10", (), id="jspm"),
+        pytest.param("https://jspm.dev/preact@10", (), id="jspm, the newest build"),
+        pytest.param("https://ga.jspm.io/npm:preact@10/hooks", ("hooks",), id="a file of jspm"),
+        pytest.param("https://cdn.skypack.dev/preact@10", (), id="Skypack"),
         pytest.param("https://cdn.jsdelivr.net/npm/preact@10/+esm", (), id="a module of jsDelivr"),
         pytest.param("https://cdn.jsdelivr.net/npm/preact@10/hooks/+esm", ("hooks",), id="a module's subpath"),
         pytest.param("https://unpkg.com/preact@10?module", (), id="a module of unpkg"),
@@ -196,6 +259,29 @@ def test_a_stylesheet_of_esm_sh_is_a_file() -> None:
         pytest.param("https://maxcdn.bootstrapcdn.com/x/1/a.css", "npm has", id="unknown at BootstrapCDN"),
         pytest.param("https://use.fontawesome.com/abc123.js", "a kit", id="a kit of Font Awesome"),
         pytest.param("https://fonts.gstatic.com/s/inter/v1/x.woff2", "font file", id="a font file"),
+        pytest.param("https://ga.jspm.io/gh:a/b@1/c.js", "not from npm", id="jspm, GitHub"),
+        pytest.param("https://ga.jspm.io/npm:a@1/", "folder of modules", id="jspm, a folder"),
+        pytest.param("https://ga.jspm.io/npm:", "no npm package", id="jspm, nothing"),
+        pytest.param("https://cdn.skypack.dev/-/a@v1.0.0-x/dist=es2019/a.js", "inner file", id="Skypack, a build"),
+        pytest.param(
+            "https://cdn.datatables.net/v/dt/dt-1.10.20/datatables.min.js", "several", id="DataTables, combined"
+        ),
+        pytest.param("https://d3js.org/d3.min.js", "no version", id="D3 without a version"),
+        pytest.param(
+            "https://cdn.quilljs.com/1.3.6/../quill.js", "no version", id="a path that leads up on a product's CDN"
+        ),
+        pytest.param("https://cdn.bootcdn.net/vue/2.6.14/vue.js", "no file", id="a mirror of cdnjs, other folders"),
+        pytest.param("https://fonts.bunny.net/x?family=abel", "text fonts", id="Bunny Fonts, no stylesheet"),
+        pytest.param("https://code.angularjs.org/snapshot/angular.js", "no version", id="AngularJS, a snapshot"),
+        pytest.param("https://www.gstatic.com/charts/loader.js", "a service", id="Google Charts"),
+        pytest.param("https://www.gstatic.com/firebasejs/9.1.0/firebase-app.js", "import each other", id="Firebase 9"),
+        pytest.param(
+            "https://ajax.aspnetcdn.com/ajax/mvc/4.0/MvcValidation.js", "no version", id="Microsoft, not on npm"
+        ),
+        pytest.param("https://cdnjs.cloudflare.com/polyfill/v3/polyfill.min.js", "each browser", id="cdnjs' polyfills"),
+        pytest.param("https://polyfill.io/v3/polyfill.min.js", "malware", id="polyfill.io"),
+        pytest.param("https://cdn.tailwindcss.com/", "build the stylesheet", id="Tailwind"),
+        pytest.param("https://js.stripe.com/v3/", "part of a service", id="a service"),
     ],
 )
 def test_an_address_has_no_counterpart(url: str, reason: str) -> None:
@@ -245,5 +331,38 @@ def test_no_address_breaks_the_reader(rest: str, start: str) -> None:
 
 def test_addresses_are_found_in_a_text() -> None:
     text = "import 'https://esm.sh/a'; f('//unpkg.com/b.js'); g(`https://example.com/c.js`) // https://esm.sh/d"
-    assert ["https://esm.sh/a", "//unpkg.com/b.js", "https://esm.sh/d"] == [url for _, url in find_addresses(text)]
-    assert [text.index(url) for _, url in find_addresses(text)] == [at for at, _ in find_addresses(text)]
+    found = list(find_addresses(text))
+    expected = ["https://esm.sh/a", "//unpkg.com/b.js", "https://example.com/c.js", "https://esm.sh/d"]
+    assert expected == [url for _, _, url in found]
+    assert expected == [text[start:end] for start, end, _ in found]
+
+
+def test_escaped_slashes_are_slashes() -> None:
+    text = r'{"source": "https:\/\/unpkg.com\/a@1\/b.js"}'
+    ((start, end, url),) = find_addresses(text)
+    assert ("https://unpkg.com/a@1/b.js", r"https:\/\/unpkg.com\/a@1\/b.js") == (url, text[start:end])
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        pytest.param("https://fonts.googleapis.com/css2?family=Inter", BY_BROWSER, id="Google Fonts"),
+        pytest.param("https://esm.sh/a@1.0.0", BY_BROWSER, id="esm.sh"),
+        pytest.param("https://esm.sh/a@1.0.0?target=es2022", "", id="esm.sh, for one target"),
+        pytest.param("https://esm.sh/a@1.0.0/es2022/a.mjs", "", id="an inner file of a build"),
+        pytest.param("https://cdnjs.cloudflare.com/polyfill/v3/polyfill.min.js", BY_BROWSER, id="cdnjs' polyfills"),
+        pytest.param("https://cdnjs.cloudflare.com/ajax/libs/a/1.0.0/a.js", "", id="cdnjs"),
+        pytest.param("https://polyfill.io/v3/polyfill.js", BY_BROWSER, id="polyfills"),
+        pytest.param("https://js.stripe.com/v3/", ANY_TIME, id="a service"),
+        pytest.param("https://www.googletagmanager.com/gtag/js?id=G-X", ANY_TIME, id="a tag"),
+        pytest.param("https://unpkg.com/vue@3.5.0/a.js", "", id="a file of a package"),
+        pytest.param("https://example.com/a.js", "", id="a host that nobody knows"),
+        pytest.param("a.js", "", id="no host"),
+    ],
+)
+def test_what_varies_is_known(url: str, why: str) -> None:
+    assert why == varies(url)
+
+
+def test_a_host_is_in_one_list_only() -> None:
+    assert set() == set(UNMOVABLE) & (set(PRODUCTS) | SERVICES)

@@ -45,9 +45,6 @@ def test_a_reference_has_a_role(html: str, role: str) -> None:
         pytest.param(f"<style>@import '{URL}'</style>", references.IN_STYLE, id="the same with quotes"),
         pytest.param(f"<p style='background: url( \"{URL}\" )'>", references.IN_STYLE, id="an image"),
         pytest.param(f"<script type=importmap>{{'a': '{URL}'}}</script>", references.NO_JSON, id="no JSON"),
-        pytest.param(
-            f'<script type=importmap>{{"imports":{{"{URL}":"/x.js"}}}}</script>', references.IN_KEY, id="a key"
-        ),
         pytest.param(f'<script type=importmap>{{"scopes":{{"{URL}":{{}}}}}}</script>', references.IN_KEY, id="a scope"),
         pytest.param(f"<script type=text/babel src={URL}></script>", references.NO_SCRIPT, id="no JavaScript"),
         pytest.param(f"<svg><script href={URL}></script></svg>", references.IN_SVG, id="a script of SVG"),
@@ -69,11 +66,167 @@ def test_a_place_that_can_not_be_rewritten_says_why(html: str, reason: str) -> N
         pytest.param("<script src></script><link rel=stylesheet>", id="no address"),
         pytest.param(f'<script type="application/ld+json">"{URL}"</script>', id="data"),
         pytest.param(f'<script type=importmap>{{"integrity":{{"{URL}":"x"}}}}</script>', id="integrity alone"),
-        pytest.param("<script src=https://example.com/a.js></script>", id="another host"),
+        pytest.param(f'<script type=importmap>{{"imports":{{"{URL}":"/x.js"}}}}</script>', id="what is led elsewhere"),
+        pytest.param("<script src=https://example.com/a.js></script>", id="one's own host"),
+        pytest.param("<script>import 'https://example.com/a.js'</script>", id="an import of one's own"),
+        pytest.param("<img src=https://a.example/a.png><iframe src=https://a.example/b>", id="images and frames"),
+        pytest.param("<link rel=icon href=https://a.example/a.png>", id="a stranger's icon"),
+        pytest.param("<link rel=preload as=image href=https://a.example/a.png>", id="a stranger's image"),
+        pytest.param("<link rel=preconnect href=https://a.example>", id="a connection to a stranger"),
+        pytest.param("<script>fetch('https://a.example/api') //a.example/b.js</script>", id="an API and a comment"),
+        pytest.param("<p style='background: url(https://a.example/a.png)'>", id="a stranger's image in a style"),
+        pytest.param("<script src=data:text/javascript,1></script><script src=blob:x></script>", id="no host"),
     ],
 )
-def test_what_loads_nothing_from_a_public_cdn_is_none(html: str) -> None:
-    assert () == find_references(scan(html))
+def test_what_loads_nothing_from_elsewhere_is_none(html: str) -> None:
+    assert () == find_references(scan(html), {"example.com"})
+
+
+STRANGER = "https://a.example/a.js"
+
+
+@pytest.mark.parametrize(
+    ("html", "role", "reason"),
+    [
+        pytest.param(f"<script src={STRANGER}></script>", "script", "", id="a script"),
+        pytest.param(f"<link rel=stylesheet href={STRANGER}>", "style", "", id="a stylesheet"),
+        pytest.param(f"<link rel=preload as=font href={STRANGER}>", "preload", "", id="a font's preload"),
+        pytest.param(f"<link rel=modulepreload href={STRANGER}>", "preload", "", id="a module's preload"),
+        pytest.param(f"<link rel=prefetch href={STRANGER}>", "other", references.NOT_LOADED, id="a prefetch"),
+        pytest.param(f"<script>load('{STRANGER}')</script>", "other", references.IN_SCRIPT, id="in a script"),
+        pytest.param(
+            f"<script type=text/template>&lt;script src='{STRANGER}'></script>", "other", references.IN_DATA, id="data"
+        ),
+        pytest.param(
+            f"<script type=text/babel>import '{STRANGER}'</script>", "other", references.IN_DATA, id="another language"
+        ),
+        pytest.param(f"<style>@import '{STRANGER}'</style>", "other", references.IN_STYLE, id="an imported stylesheet"),
+        pytest.param(f"<style>a {{ src: url({STRANGER}) }}</style>", "other", references.IN_STYLE, id="a font"),
+        pytest.param(f"<p onclick=\"load('{STRANGER}')\">", "other", references.IN_DATA, id="a handler"),
+        pytest.param(f"<p data-src='{STRANGER}'>", "other", references.IN_DATA, id="an attribute for scripts"),
+        pytest.param(
+            f"<script src=a.js onerror=\"this.src='{STRANGER}'\"></script>",
+            *("other", references.IN_DATA),
+            id="a handler of a script",
+        ),
+        pytest.param(
+            f"<script><!-- \n//--></script><p data-src='{STRANGER}'>", "other", references.IN_DATA, id="no comment"
+        ),
+    ],
+)
+def test_another_host_is_never_silent(html: str, role: str, reason: str) -> None:
+    (found,) = find_references(scan(html), {"example.com"})
+    assert (STRANGER, role, reason) == (found.url, found.role, found.reason)
+
+
+def test_escaped_slashes_hide_nothing() -> None:
+    html = r'<script>var x = {"source": "https:\/\/unpkg.com\/a@1\/b.js"}</script>'
+    assert ["https://unpkg.com/a@1/b.js"] == [found.url for found in find_references(scan(html))]
+
+
+@pytest.mark.parametrize(
+    ("base", "written", "url"),
+    [
+        pytest.param("https://unpkg.com/a@1.0.0/", "b.js", URL, id="a file beside the base"),
+        pytest.param("https://unpkg.com/x/", "/a@1.0.0/b.js", URL, id="a path from the host's root"),
+        pytest.param("https://unpkg.com/a@1.0.0/c/d", "../b.js", URL, id="a path up"),
+        pytest.param("/app/", URL, URL, id="an address of its own"),
+        pytest.param("/app/", "//unpkg.com/a@1.0.0/b.js", "//unpkg.com/a@1.0.0/b.js", id="without a scheme"),
+        pytest.param("/app/", "b.js", None, id="a base without a host"),
+        pytest.param("https://example.com/", "b.js", None, id="a base of one's own"),
+    ],
+)
+def test_an_address_is_relative_to_the_first_base(base: str, written: str, url: str | None) -> None:
+    html = f"<template><base href=https://t.example/></template><base href={base}><base href=https://no.example/>"
+    tags = f"<script src={written}></script><link rel=stylesheet href={written}>"
+    found = [one.url for one in find_references(scan(html + tags), {"example.com"})]
+    assert [url, url] * (url is not None) == found
+
+
+def test_an_import_map_is_relative_to_the_base_too() -> None:
+    table = '{"imports": {"a": "/a@1.0.0/b.js", "c": "bare"}, "integrity": {"/a@1.0.0/b.js": "sha384-y"}}'
+    page = scan(f"<base href=https://unpkg.com><script type=importmap>{table}</script>")
+    assert [(URL, "import", "sha384-y")] == [(one.url, one.role, one.integrity) for one in find_references(page)]
+
+
+@pytest.mark.parametrize(
+    ("written", "role"),
+    [
+        pytest.param("https://unpkg.com/vue@{{ version }}/vue.js", "other", id="Jinja, a version"),
+        pytest.param("https://unpkg.com/vue@<%= version %>/vue.js", "other", id="ERB, a version"),
+        pytest.param("https://unpkg.com/vue@${version}/vue.js", "other", id="a version of JSP"),
+        pytest.param("//<%= host %>/vue.js", "unknown", id="a host"),
+        pytest.param("<?= $url ?>", "unknown", id="PHP, the whole address"),
+        pytest.param("@Url.Content('x')", "unknown", id="Razor"),
+        pytest.param("~/lib/a.js", "unknown", id="Razor, from the root"),
+        pytest.param("/static/{{ version }}/vue.js", None, id="a path"),
+        pytest.param("https://example.com/{{ version }}/vue.js", None, id="one's own host"),
+    ],
+)
+def test_an_address_with_a_template_expression_is_told_as_that(written: str, role: str | None) -> None:
+    html = f'<script src="{written}"></script>'
+    expected = [(role, references.TEMPLATED)] * (role is not None)
+    for page in (scan(html), scan(html, template=True)):
+        assert expected == [(one.role, one.reason) for one in find_references(page, {"example.com"})]
+
+
+def test_a_template_expression_in_a_text_is_told() -> None:
+    html = "<script>load(`https://unpkg.com/${name}/a.js`); load('https://unpkg.com/<?= $x ?>')</script>"
+    assert [references.TEMPLATED] * 2 == [one.reason for one in find_references(scan(html))]
+
+
+def test_the_code_of_a_template_is_looked_through() -> None:
+    html = f"<!-- <?php enqueue('{URL}'); ?> --><script <?php if ($a->b) {{ ?>defer<?php }} ?> src='{URL}'></script>"
+    found = find_references(scan(html + f"<?php f('{URL}')", template=True))
+    assert [references.IN_CODE, "", references.IN_CODE] == [one.reason for one in found]
+    assert [URL] * 3 == [one.url for one in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        pytest.param("", "", id="no import map"),
+        pytest.param('<script type=importmap>{"imports":{}}</script>', "", id="an import map"),
+        pytest.param("<template><script type=importmap>no</script></template>", "", id="an import map of a template"),
+        pytest.param(
+            "<script type=module>1</script><script type=importmap>{}</script>",
+            references.MAP_LATE,
+            id="an import map behind a module",
+        ),
+        pytest.param("<script type=importmap>no</script>", references.NO_JSON, id="an import map that is none"),
+        pytest.param(
+            '<script type=importmap src=a.json>{"imports":{}}</script>', references.NO_JSON, id="an import map with src"
+        ),
+        pytest.param(
+            "<meta http-equiv=content-security-policy content=\"script-src 'self'\">",
+            references.MAP_IN_POLICY,
+            id="a policy",
+        ),
+    ],
+)
+def test_what_a_module_imports_is_led_by_an_import_map_where_there_may_be_one(before: str, reason: str) -> None:
+    html = (
+        f"{before}<script type=module>import a from '{URL}'; import('{URL}'); x = '{URL}'; // import '{URL}?1'</script>"
+    )
+    found = [(one.role, one.reason) for one in find_references(scan(html))]
+    in_text = ("other", references.IN_SCRIPT)
+    assert [("inline", reason), ("inline", reason), in_text, in_text] == found
+
+
+def test_what_is_led_elsewhere_already_is_none() -> None:
+    table = f'<script type=importmap>{{"imports":{{"{URL}":"/x.js"}}}}</script>'
+    assert () == find_references(scan(f"{table}<script type=module>import '{URL}'</script>"))
+
+
+def test_a_part_of_a_page_has_no_import_map() -> None:
+    html = f"<script type=module>import '{URL}'</script>"
+    assert [references.MAP_ELSEWHERE] == [one.reason for one in find_references(scan(html, template=True))]
+    assert [""] == [one.reason for one in find_references(scan(f"<html>{html}", template=True))]
+
+
+def test_what_a_module_imports_relative_to_a_base_is_left() -> None:
+    page = scan("<base href=https://unpkg.com/a@1.0.0/><script type=module>import './b.js'</script>")
+    assert [(URL, references.IN_SCRIPT)] == [(one.url, one.reason) for one in find_references(page)]
 
 
 def test_a_policy_that_allows_a_public_cdn_is_told() -> None:
@@ -86,7 +239,8 @@ def test_a_policy_that_allows_a_public_cdn_is_told() -> None:
 def test_a_stylesheet_of_an_amp_page_stays() -> None:
     """AMP has a list of hosts for stylesheets, and ours is not on it."""
     page = scan(f"<script async src=https://cdn.ampproject.org/v0.js></script><link rel=stylesheet href={URL}>")
-    assert [("style", references.IN_AMP)] == [(one.role, one.reason) for one in find_references(page)]
+    found = [(one.role, one.reason) for one in find_references(page)]
+    assert [("script", ""), ("style", references.IN_AMP)] == found
 
 
 def test_what_is_for_browsers_without_scripts_is_found_where_it_is_asked_for() -> None:

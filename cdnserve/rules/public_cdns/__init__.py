@@ -5,7 +5,7 @@ Never says that a file or a version exists: these are the places to look.
 
 from __future__ import annotations
 
-from cdnserve.rules.public_cdns.hosts import cdn_of, find_addresses, read_address
+from cdnserve.rules.public_cdns.hosts import cdn_of, find_addresses, read_address, varies
 from cdnserve.rules.public_cdns.values import CDNJS, Mapped, PackageFile, Unmapped, unminified
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "find_addresses",
     "read_address",
     "unminified",
+    "varies",
 ]

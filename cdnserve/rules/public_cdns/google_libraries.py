@@ -54,7 +54,7 @@ def _file(name: str, version: str, file: str) -> PackageFile | None:
     if name == "jqueryui":
         return jquery_ui(version, file)
     if name == "angularjs":
-        return _angular(version, file)
+        return angular_file(version, file)
     if name not in _LIBRARIES:
         return None
     package, folders = _LIBRARIES[name]
@@ -62,7 +62,7 @@ def _file(name: str, version: str, file: str) -> PackageFile | None:
     return PackageFile(package, _REVISION.sub(r"0.\1.0", version), tuple(folder + file for folder in folders))
 
 
-def _angular(version: str, file: str) -> PackageFile | None:
+def angular_file(version: str, file: str) -> PackageFile | None:
     """Give the place of a file of AngularJS, each part of which is a package."""
     if file.startswith("i18n/"):
         return PackageFile("angular-i18n", version, (file.removeprefix("i18n/"),))

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cdnserve.rules.public_cdns import google_fonts, google_libraries, modules, npm_mirrors, projects
+from cdnserve.rules.public_cdns import google_fonts, google_libraries, modules, npm_mirrors, products, projects
+from cdnserve.rules.public_cdns.products import PRODUCTS
+from cdnserve.rules.public_cdns.services import ANY_TIME, BY_BROWSER, SERVICE, SERVICES, UNMOVABLE
 from cdnserve.rules.public_cdns.values import CDNJS, Mapped, Unmapped
 
 Reader = Callable[[str, str], Mapped | Unmapped]
@@ -20,27 +24,75 @@ _LONGEST = 4096
 # URL Standard §4.1: controls and spaces around, tabs and newlines anywhere are dropped.
 _AROUND = "".join(map(chr, range(0x21)))
 _DROPPED = str.maketrans("", "", "\t\n\r")
-_IN_TEXT = re.compile(r"(?:https?:)?//[A-Za-z0-9][^\s\"'`<>()\\]{1,4096}")
+# In JSON and in scripts, slashes may be escaped.
+_IN_TEXT = re.compile(r"(?:https?:)?(?:\\?/){2}[A-Za-z0-9](?:[^\s\"'`<>()\\]|\\/){1,4096}")
 
-_READERS: Mapping[str, tuple[str, Reader]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """Whose a host is, and how its paths are read; `varies` says why no integrity metadata is right for its files."""
+
+    cdn: str
+    read: Reader
+    varies: str = ""
+
+
+def _hosts(host: _Host, *names: str) -> dict[str, _Host]:
+    return dict.fromkeys(names, host)
+
+
+def _left(cdn: str, reason: str, _path: str, _query: str = "") -> Unmapped:
+    return Unmapped(cdn, reason)
+
+
+_HOSTS: Mapping[str, _Host] = MappingProxyType(
     {
-        **dict.fromkeys(
-            ("cdn.jsdelivr.net", "fastly.jsdelivr.net", "gcore.jsdelivr.net"),
-            (npm_mirrors.JSDELIVR, npm_mirrors.jsdelivr),
+        **{name: _Host(cdn, partial(_left, cdn, why), varies) for name, (cdn, why, varies) in UNMOVABLE.items()},
+        **{name: _Host(cdn, partial(products.product, name)) for name, (cdn, _) in PRODUCTS.items()},
+        **_hosts(
+            _Host(npm_mirrors.JSDELIVR, npm_mirrors.jsdelivr),
+            *("cdn.jsdelivr.net", "fastly.jsdelivr.net", "gcore.jsdelivr.net", "testingcf.jsdelivr.net"),
+            "cdn.jsdmirror.com",
         ),
-        "esm.run": (npm_mirrors.JSDELIVR, npm_mirrors.esm_run),
-        **dict.fromkeys(("unpkg.com", "www.unpkg.com"), (npm_mirrors.UNPKG, npm_mirrors.unpkg)),
-        "cdnjs.cloudflare.com": (CDNJS, projects.cdnjs),
-        **dict.fromkeys(("esm.sh", "cdn.esm.sh"), (modules.ESM_SH, modules.esm_sh)),
-        "ajax.googleapis.com": (google_libraries.GOOGLE, google_libraries.google),
-        "fonts.googleapis.com": (google_fonts.GOOGLE_FONTS, google_fonts.google_fonts),
-        "fonts.gstatic.com": (google_fonts.GOOGLE_FONTS, google_fonts.gstatic),
-        "code.jquery.com": (projects.JQUERY, projects.jquery),
-        **dict.fromkeys(
-            ("maxcdn.bootstrapcdn.com", "stackpath.bootstrapcdn.com", "netdna.bootstrapcdn.com"),
-            (projects.BOOTSTRAP_CDN, projects.bootstrap_cdn),
+        "esm.run": _Host(npm_mirrors.JSDELIVR, npm_mirrors.esm_run),
+        **_hosts(
+            _Host(npm_mirrors.UNPKG, npm_mirrors.unpkg),
+            *("unpkg.com", "www.unpkg.com", "npm.elemecdn.com", "unpkg.zhimg.com"),
         ),
-        "use.fontawesome.com": (projects.FONT_AWESOME, projects.font_awesome),
+        "cdnjs.cloudflare.com": _Host(CDNJS, projects.cdnjs),
+        **_hosts(
+            _Host("BootCDN", partial(products.cdnjs_mirror, "ajax/libs/")),
+            *("cdn.bootcdn.net", "cdnjs.loli.net"),
+        ),
+        **_hosts(
+            _Host("BootCDN", partial(products.cdnjs_mirror, "")),
+            *("cdn.bootcss.com", "cdn.staticfile.org", "cdn.staticfile.net", "lib.baomitu.com", "libs.baidu.com"),
+        ),
+        **_hosts(
+            _Host("BootCDN", partial(products.cdnjs_mirror, "cdn/expire-1-M/")),
+            *(f"lf{number}-cdn-tos.bytecdntp.com" for number in (3, 6, 9, 26)),
+        ),
+        **_hosts(_Host(modules.ESM_SH, modules.esm_sh, BY_BROWSER), "esm.sh", "cdn.esm.sh"),
+        **_hosts(_Host(modules.JSPM, modules.jspm), "ga.jspm.io", "jspm.dev"),
+        "cdn.skypack.dev": _Host(modules.SKYPACK, modules.skypack),
+        **_hosts(_Host(google_libraries.GOOGLE, google_libraries.google), "ajax.googleapis.com", "ajax.loli.net"),
+        **_hosts(
+            _Host(google_fonts.GOOGLE_FONTS, google_fonts.google_fonts, BY_BROWSER),
+            *("fonts.googleapis.com", "fonts.googleapis.cn", "fonts.loli.net"),
+        ),
+        **_hosts(_Host(google_fonts.GOOGLE_FONTS, google_fonts.gstatic), "fonts.gstatic.com", "fonts.gstatic.cn"),
+        "fonts.bunny.net": _Host(products.BUNNY, products.bunny),
+        "code.jquery.com": _Host(projects.JQUERY, projects.jquery),
+        **_hosts(
+            _Host(projects.BOOTSTRAP_CDN, projects.bootstrap_cdn),
+            *("maxcdn.bootstrapcdn.com", "stackpath.bootstrapcdn.com", "netdna.bootstrapcdn.com"),
+        ),
+        "use.fontawesome.com": _Host(projects.FONT_AWESOME, projects.font_awesome),
+        "ajax.aspnetcdn.com": _Host(products.MICROSOFT, products.microsoft),
+        "ajax.microsoft.com": _Host(products.MICROSOFT, products.microsoft),
+        "cdn.datatables.net": _Host(products.DATATABLES, products.datatables),
+        "code.angularjs.org": _Host(products.ANGULAR, products.angular),
+        "www.gstatic.com": _Host(products.STATIC, products.static_google),
     }
 )
 
@@ -52,35 +104,56 @@ def cdn_of(url: str) -> str:
     ('jsDelivr', '')
     """
     parts = _split(url)
-    return _READERS[parts[0]][0] if parts else ""
+    return _HOSTS[parts[0]].cdn if parts and parts[0] in _HOSTS else ""
 
 
 def read_address(url: str) -> Mapped | Unmapped | None:
-    """Say what an address stands for; `None` where it points to no public CDN that is known.
+    """Say what an address stands for; `None` where it points to no host that is known.
 
     >>> found = read_address("https://unpkg.com/vue@3/dist/vue.global.js")
     >>> found.cdn, found.files[0].name, found.files[0].requirement, found.files[0].files
     ('unpkg', 'vue', '3', ('dist/vue.global.js',))
     """
     parts = _split(url)
-    if not parts:
+    if parts and parts[0] in SERVICES:
+        return Unmapped(parts[0], SERVICE)
+    if not parts or parts[0] not in _HOSTS:
         return None
-    host, path, query = parts
-    cdn, reader = _READERS[host]
+    name, path, query = parts
+    host = _HOSTS[name]
     try:
         decoded = unquote(path.removeprefix("/"), errors="strict")
     except UnicodeDecodeError:
-        return Unmapped(cdn, "its path is not UTF-8")
-    return reader(decoded, query)
+        return Unmapped(host.cdn, "its path is not UTF-8")
+    return host.read(decoded, query)
 
 
-def find_addresses(text: str) -> Iterator[tuple[int, str]]:
-    """Give offset and address of everything in a script or a stylesheet that points to a public CDN.
+def varies(url: str) -> str:
+    """Say why no integrity metadata is right for what an address answers, `""` where nothing is known against it.
+
+    >>> varies("https://fonts.googleapis.com/css2?family=Inter"), varies("https://unpkg.com/vue")
+    ('each browser gets other bytes', '')
+    """
+    parts = _split(url)
+    if not parts:
+        return ""
+    host, path, query = parts
+    if host == "cdnjs.cloudflare.com":
+        return BY_BROWSER if path.startswith("/polyfill/") else ""
+    if host in SERVICES:
+        return ANY_TIME
+    # esm.sh builds for the browser that asks, unless the address says for which.
+    is_built = cdn_of(url) == modules.ESM_SH and ("target" in dict(parse_qsl(query)) or "/es2" in path)
+    return _HOSTS[host].varies if host in _HOSTS and not is_built else ""
+
+
+def find_addresses(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give begin, end and text of every address with a host in a text, without escapes of its slashes.
 
     >>> list(find_addresses("@import url(//esm.sh/x.css); import a from 'https://example.com/a.js'"))
-    [(12, '//esm.sh/x.css')]
+    [(12, 26, '//esm.sh/x.css'), (44, 68, 'https://example.com/a.js')]
     """
-    return ((found.start(), found[0]) for found in _IN_TEXT.finditer(text) if _split(found[0]))
+    return ((found.start(), found.end(), found[0].replace("\\/", "/")) for found in _IN_TEXT.finditer(text))
 
 
 def _split(url: str) -> tuple[str, str, str] | None:
@@ -92,4 +165,4 @@ def _split(url: str) -> tuple[str, str, str] | None:
     except ValueError:
         return None
     is_usual = parts.scheme in ("", "http", "https") and port in (None, 80, 443) and "@" not in parts.netloc
-    return (host, parts.path, parts.query) if is_usual and host in _READERS else None
+    return (host, parts.path, parts.query) if is_usual and host else None

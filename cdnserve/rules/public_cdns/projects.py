@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from cdnserve.rules.public_cdns.services import POLYFILLS
 from cdnserve.rules.public_cdns.values import CDNJS, Mapped, PackageFile, Unmapped, is_plain
 
 JQUERY = "jQuery's CDN"
@@ -29,6 +30,8 @@ _PLACES = {
 
 def cdnjs(path: str, _query: str = "") -> Mapped | Unmapped:
     """Read an address of cdnjs; the names in the answer are cdnjs' own."""
+    if path.startswith("polyfill/"):
+        return Unmapped(CDNJS, POLYFILLS)
     parts = path.split("/", 4)
     if parts[:2] != ["ajax", "libs"] or len(parts) < 5 or not all(parts) or not is_plain(parts[4].removesuffix("/")):
         return Unmapped(CDNJS, "it names no file of a library")

@@ -36,6 +36,9 @@ def audit(scene: Scene) -> tuple[Finding, ...]:
 
 
 def _of_load(known: Facts, ours: Ours) -> Iterator[Finding]:
-    found = [finding for check in _CHECKS for finding in check(known)]
-    found += [*reaching.host(known, ours), *reaching.public(known, ours)]
+    if known.load.is_templated:
+        found = [*reaching.template(known, ours)]
+    else:
+        found = [finding for check in _CHECKS for finding in check(known)]
+        found += [*reaching.host(known, ours), *reaching.public(known, ours)]
     return (replace(finding, part=known.load.part) for finding in found)

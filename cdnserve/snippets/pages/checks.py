@@ -16,7 +16,7 @@ from cdnserve.snippets.pages.finding import Finding
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _WEAK = re.compile(r"[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9+/_-]+={0,2}(?:\?\S*)?", re.ASCII)
 _FETCH = "cdnserve audit --fetch computes it"
-_BY_BROWSER = "no integrity metadata is right for all browsers, for each gets other bytes; host the file instead"
+_NONE_IS_RIGHT = "no integrity metadata is right for it, for {}"
 
 
 def missing(facts: Facts) -> Iterator[Finding]:
@@ -36,8 +36,8 @@ def _missing(facts: Facts) -> Finding:
     load, right = facts.load, facts.right_metadata
     message = "it loads unchecked: whoever controls the other origin controls this page"
     hint = right_hint(facts) if right else _FETCH
-    if facts.differs_by_browser:
-        hint = _BY_BROWSER
+    if facts.varies:
+        hint = _NONE_IS_RIGHT.format(facts.varies)
     elif facts.is_alias:
         hint = "name an exact version first, then add integrity"
     fix = "" if facts.is_alias else fixed(facts)
@@ -81,11 +81,11 @@ def wrong(facts: Facts) -> Iterator[Finding]:
 def alias(facts: Facts) -> Iterator[Finding]:
     """Check that integrity metadata belongs to an exact version, and to the same bytes for all."""
     load = facts.load
-    if not (facts.is_alias or facts.differs_by_browser) or not load.is_checked:
+    if not (facts.is_alias or facts.varies) or not load.is_checked:
         return
-    if facts.differs_by_browser and facts.metadata:
-        message = "the CDN gives each browser other bytes, so that other browsers block it"
-        yield Finding("integrity-of-alias", load.tag, load.url, message, _BY_BROWSER)
+    if facts.varies and facts.metadata:
+        message = f"{facts.varies}: a browser that gets others blocks it"
+        yield Finding("integrity-of-alias", load.tag, load.url, message, "take the integrity out, or host the file")
     elif (load.integrity or "").strip():
         message = "the address names no exact version: with the next version, browsers block it"
         yield Finding("integrity-of-alias", load.tag, load.url, message, _pin(facts))

@@ -10,18 +10,20 @@ from dataclasses import dataclass, field
 
 from cdnserve.manifest.values import Rule
 from cdnserve.rules.integrity import HashExpression, hash_expression, parse_metadata, strongest
+from cdnserve.rules.public_cdns import varies
 from cdnserve.snippets.pages.loads import Load, Loads
 from cdnserve.snippets.pages.ours import Ours, Place
-from cdnserve.snippets.pages.strangers import differs_by_browser, is_unpinned
+from cdnserve.snippets.pages.strangers import is_unpinned
 from cdnserve.snippets.pages.urls import authority, origin
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a URL answered: digests by algorithm, or why there are none."""
+    """What a URL answered: digests by algorithm, or why there are none, or why they are those of one answer only."""
 
     digests: Mapping[str, bytes] = field(default_factory=dict)
     failure: str = ""
+    varies: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Scene:
 class Facts:
     """One load, and what is known of its file; `place` is `None` of a file that is not ours.
 
-    An `is_alias` leads to other bytes one day, and what `differs_by_browser` to other bytes in another browser.
+    An `is_alias` leads to other bytes one day. `varies` says why no integrity metadata is right for what is answered.
     """
 
     load: Load
@@ -48,7 +50,7 @@ class Facts:
     digests: Mapping[str, bytes]
     failure: str
     is_alias: bool
-    differs_by_browser: bool
+    varies: str
 
     @property
     def metadata(self) -> tuple[HashExpression, ...]:
@@ -67,7 +69,7 @@ def facts(load: Load, scene: Scene) -> Facts:
     place = scene.ours.find(load.url)
     catalog, asset = scene.ours.catalog, place.asset if place else None
     fetched = scene.fetched.get(load.url, Fetched())
-    differs = place is None and differs_by_browser(load.url)
+    differs = "" if place else varies(load.url) or fetched.varies
     digests = {} if differs else fetched.digests
     if asset:
         digests = {"sha256": asset.identity.sha256, "sha384": asset.sha384, "sha512": asset.sha512}
@@ -80,7 +82,7 @@ def facts(load: Load, scene: Scene) -> Facts:
 
 def unknown(scene: Scene) -> tuple[str, ...]:
     """Give the URLs whose files must be fetched to know their digests."""
-    every = (facts(load, scene) for load in scene.loads.every if load.is_checked)
-    strange = (one for one in every if one.place is None and not one.differs_by_browser)
+    every = (facts(load, scene) for load in scene.loads.every if load.is_checked and not load.is_templated)
+    strange = (one for one in every if one.place is None and not varies(one.load.url))
     urls = (one.load.url for one in strange if one.load.integrity or one.is_cross_origin)
     return tuple(dict.fromkeys(url for url in urls if origin(url)))

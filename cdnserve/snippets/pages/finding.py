@@ -69,6 +69,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "insecure-url": Rule("error", "the file comes over http: browsers block it, or anyone on the way changes it"),
         "protocol-relative": Rule("note", "the address has no scheme, so the page's own decides"),
         "not-public": Rule("error", "the address is ours, but nothing public lies there"),
+        "template-address": Rule("note", "a template writes a part of the address, so it can't be judged"),
         "preload-mismatch": Rule("warning", "the preload's integrity is not the one of its use, so it is not used"),
         "svg-script": Rule("warning", "a script in SVG has no integrity in any browser"),
         "import-map-invalid": Rule("error", "browsers ignore the import map, or a part of it"),

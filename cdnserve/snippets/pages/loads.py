@@ -12,7 +12,7 @@ from typing import Literal
 
 from cdnserve.snippets.pages.inline import inline_imports
 from cdnserve.snippets.pages.mapped import Map, below_prefix, read_map
-from cdnserve.snippets.pages.tag import Page, Part, Tag
+from cdnserve.snippets.pages.tag import Page, Part, Tag, template_at
 from cdnserve.snippets.pages.urls import origin, resolve
 
 Use = Literal["script", "module", "style", "modulepreload", "preload", "mapped", "folder", "svg", "other"]
@@ -47,6 +47,11 @@ class Load:
         return preload or self.use in ("script", "module", "style", "modulepreload", "mapped")
 
     @property
+    def is_templated(self) -> bool:
+        """Tell whether a template writes a part of it, so that nobody knows yet what it will be."""
+        return any(template_at(text) is not None for text in (self.written, self.integrity or ""))
+
+    @property
     def needs_crossorigin(self) -> bool:
         """Tell whether the fetch is a CORS request only if the tag has `crossorigin`."""
         return self.use in ("script", "style", "preload")
@@ -64,7 +69,7 @@ class Loads:
 
 def loads(page: Page, url: str = "") -> Loads:
     """Find what a page loads; `url` is where the page itself is served, `""` where that is not known."""
-    base = _base(page, url)
+    base = base_of(page, url)
     maps = tuple(read_map(page, tag, base) for tag in page.tags if tag.is_import_map and not tag.inert)
     found = [load for tag in page.tags for load in _of_tag(tag, base)]
     found += [load for one in maps for load in _of_map(one, base)]
@@ -74,7 +79,8 @@ def loads(page: Page, url: str = "") -> Loads:
     return Loads(page, base, tuple(every), maps)
 
 
-def _base(page: Page, url: str) -> str:
+def base_of(page: Page, url: str = "") -> str:
+    """Give the address that those of a page are relative to, `""` where that is not known."""
     # "The first base element with an href attribute, in tree order."
     hrefs = (tag.value("href") for tag in page.tags if tag.name == "base" and not tag.inert)
     href = next((href for href in hrefs if href is not None), None)
@@ -143,8 +149,10 @@ def _of_map(one: Map, base: str) -> Iterator[Load]:
 def _imported(page: Page, base: str, maps: Sequence[Map], known: Collection[str]) -> Iterator[Load]:
     """Give what inline module scripts import by a URL, or below a prefix of an import map, of other origins."""
     prefixes = {prefix: url for one in reversed(maps) for prefix, url in one.prefixes.items()}
+    led = {written: url for one in reversed(maps) for written, url in one.led.items()}
     for tag, specifier in inline_imports(page):
         is_url = ":" in specifier or specifier.startswith("//")
         url = resolve(base, specifier) if is_url else below_prefix(specifier, prefixes)
+        url = led.get(url, url)
         if origin(url) and url not in known:
             yield Load(tag, "mapped", specifier, url, by_map=True)

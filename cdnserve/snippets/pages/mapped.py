@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cdnserve.snippets.json_places import places
-from cdnserve.snippets.pages.tag import Page, Part, Tag
+from cdnserve.snippets.pages.tag import Page, Part, Tag, template_at
 from cdnserve.snippets.pages.urls import origin, resolve
 
 _KEYS = ("imports", "scopes", "integrity")
@@ -22,8 +22,8 @@ _RELATIVE = ("/", "./", "../")
 class Map:
     """One import map: addresses as they are written, integrity metadata by URL, and what browsers ignore of it.
 
-    `prefixes` are the specifiers of `imports` that end in a slash, with the URL that they stand for; `parts` the
-    places of addresses, by URL.
+    `prefixes` are the specifiers of `imports` that end in a slash, with the URL that they stand for, and `led` those
+    that are URLs themselves; `parts` the places of addresses, by URL.
     """
 
     tag: Tag
@@ -32,6 +32,7 @@ class Map:
     faults: tuple[str, ...] = ()
     prefixes: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
+    led: Mapping[str, str] = field(default_factory=dict)
 
 
 def below_prefix(specifier: str, prefixes: Mapping[str, str]) -> str:
@@ -53,7 +54,7 @@ def read_map(page: Page, tag: Tag, base: str) -> Map:
     try:
         value = json.loads(page.content(tag))
     except (ValueError, RecursionError):
-        return Map(tag, faults=("it is not JSON",))
+        return Map(tag, faults=() if template_at(page.content(tag)) is not None else ("it is not JSON",))
     if not isinstance(value, dict):
         return Map(tag, faults=("it is not a JSON object",))
     parts = {key: _table(value, key, faults) for key in _KEYS}
@@ -61,9 +62,11 @@ def read_map(page: Page, tag: Tag, base: str) -> Map:
     addresses = [one for table in (parts["imports"], *scopes) for one in _addresses(table, faults)]
     integrity = {resolve(base, url): value for url, value in parts["integrity"].items() if isinstance(value, str)}
     faults += [f"{key} is no key of an import map" for key in value if key not in _KEYS]
-    imports = ((key, url) for key, url in parts["imports"].items() if isinstance(url, str))
+    imports = [(key, url) for key, url in parts["imports"].items() if isinstance(url, str)]
     prefixes = {key: resolve(base, url) for key, url in imports if key.endswith("/") and url.endswith("/")}
-    return Map(tag, tuple(dict.fromkeys(addresses)), integrity, tuple(faults), prefixes, _parts(page, tag, base))
+    # "Normalizing a specifier key": one that is like a URL is compared as a URL.
+    led = {resolve(base, key): resolve(base, url) for key, url in imports if ":" in key or key.startswith(_RELATIVE)}
+    return Map(tag, tuple(dict.fromkeys(addresses)), integrity, tuple(faults), prefixes, _parts(page, tag, base), led)
 
 
 def _parts(page: Page, tag: Tag, base: str) -> dict[str, Part]:
@@ -88,7 +91,9 @@ def _table(value: Mapping[str, object], key: str, faults: list[str]) -> dict[str
 
 def _addresses(table: Mapping[str, object], faults: list[str]) -> Iterator[str]:
     for specifier, address in table.items():
-        if not isinstance(address, str) or not (address.startswith(_RELATIVE) or ":" in address):
+        if isinstance(address, str) and template_at(address) is not None:
+            yield address
+        elif not isinstance(address, str) or not (address.startswith(_RELATIVE) or ":" in address):
             faults.append(f"the address of {specifier} is neither absolute nor does it begin with /, ./ or ../")
         elif specifier.endswith("/") and not address.endswith("/"):
             faults.append(f"{specifier} ends with a slash, and so must its address")

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdnserve.rules.public_cdns import cdn_of
+from cdnserve.rules.public_cdns import Unmapped, cdn_of, read_address
 from cdnserve.snippets.pages.attributes import with_attributes
 from cdnserve.snippets.pages.checks import fixed
 from cdnserve.snippets.pages.facts import Facts
 from cdnserve.snippets.pages.finding import Finding
 from cdnserve.snippets.pages.ours import Ours
-from cdnserve.snippets.pages.strangers import is_public_cdn
+from cdnserve.snippets.pages.tag import template_at
 from cdnserve.snippets.pages.urls import authority, clean, is_loopback
 
 _MIGRATE = "cdnserve migrate takes it to your own host, if npm has it"
@@ -37,12 +37,22 @@ def host(facts: Facts, ours: Ours) -> Iterator[Finding]:
     load, name = facts.load, authority(facts.load.url)
     if facts.place or not facts.is_cross_origin or load.use == "other":
         return
-    if is_public_cdn(load.url):
-        hint = _MIGRATE if cdn_of(load.url) else "host the file yourself"
+    if cdn_of(load.url):
+        known = read_address(load.url)
+        hint = known.reason if isinstance(known, Unmapped) else _MIGRATE
         yield Finding("third-party-host", load.tag, load.url, f"{name} is a public CDN", hint)
     elif ours.are_known:
         message = f"{name} is not a host of the manifest"
         yield Finding("third-party-host", load.tag, load.url, message, "if it is yours, say --host")
+
+
+def template(facts: Facts, ours: Ours) -> Iterator[Finding]:
+    """Tell of what a template writes a part of, and of its host where that is certain all the same."""
+    load = facts.load
+    if template_at(authority(load.url)) is None and template_at(load.written) != 0:
+        yield from host(facts, ours)
+    message = "a template writes a part of it, so it can't be judged here"
+    yield Finding("template-address", load.tag, load.url, message, "audit the page that the template makes, by its URL")
 
 
 def public(facts: Facts, ours: Ours) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Never holds a tag that a browser makes no element of: what stands in a comment o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,8 +19,23 @@ _SCRIPT_TYPES: Mapping[str, ScriptType] = MappingProxyType(
     {"": "script", "module": "module", "importmap": "importmap", **dict.fromkeys(JAVASCRIPT, "script")}
 )
 
+# What template languages write in the place of a value: Jinja, Liquid, Twig, Vue, ERB, PHP, JSP, JavaScript, Razor.
+_EXPRESSION = re.compile(
+    r"\{\{|\{%|\{!!|\{\$|<[%?]|[$#@]\{|\A\s*~/|@\(|@@|@(?:Url|Html|Model|Href|ViewBag|ViewData|Context)\b"
+)
+
 Span = tuple[int, int]
 """Where something begins and ends in the page's text, in characters."""
+
+
+def template_at(value: str) -> int | None:
+    """Give where a template writes a part of a value, `None` where the whole value is known.
+
+    >>> template_at("/static/{{ version }}/a.js"), template_at("/a.js")
+    (8, None)
+    """
+    found = _EXPRESSION.search(value)
+    return found.start() if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +110,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page's text and its `script`, `link` and `base` tags and policies (`meta`), in the order of the text."""
+    """A page's text and its `script`, `link` and `base` tags and policies (`meta`), in the order of the text.
+
+    `code` are the places of a template's own code. A template without an `html` element `is_part` of a page.
+    """
 
     text: str
     tags: tuple[Tag, ...]
     lines: Lines
+    code: tuple[Span, ...] = ()
+    is_part: bool = False
 
     def content(self, tag: Tag) -> str:
         """Give the text inside a script element, `""` where it has none or is never closed."""

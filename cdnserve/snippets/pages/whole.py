@@ -20,7 +20,7 @@ def preloads(loads: Loads) -> Iterator[Finding]:
     for load in loads.every:
         used.setdefault(load.url, []).append(load)
     for load in loads.every:
-        if load.use in ("preload", "modulepreload") and not load.by_map:
+        if load.use in ("preload", "modulepreload") and not load.by_map and not load.is_templated:
             uses = _USES.get(load.destination or load.use, ())
             other = next((use for use in used[load.url] if use.use in uses and not _same(use, load)), None)
             if other:
@@ -46,14 +46,15 @@ def maps(loads: Loads) -> Iterator[Finding]:
     for one in loads.maps[1:]:
         message = "there is an import map before it; browsers without support for several ignore this one"
         yield Finding("import-map-repeated", one.tag, "", message, "put all of it into one")
-    first = next((tag for tag in loads.page.tags if _is_module(tag)), None)
+    first = next((tag for tag in loads.page.tags if is_module(tag)), None)
     for one in loads.maps[:1]:
         if first and first.start < one.tag.start:
             message = f"a module comes before it, in line {first.line}; some browsers ignore the map then"
             yield Finding("import-map-late", one.tag, "", message, "put it before all modules")
 
 
-def _is_module(tag: Tag) -> bool:
+def is_module(tag: Tag) -> bool:
+    """Tell whether a tag loads or holds a module."""
     if tag.inert:
         return False
     if tag.name == "link":

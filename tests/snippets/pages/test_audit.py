@@ -18,7 +18,7 @@ from cdnserve.snippets.pages.finding import RULES
 from cdnserve.snippets.pages.loads import loads
 from cdnserve.snippets.pages.ours import Ours
 from cdnserve.snippets.pages.scan import scan
-from tests.snippets.pages.scenes import OTHER, SITE, catalog, findings, ids, integrity
+from tests.snippets.pages.scenes import OTHER, SITE, catalog, digest, findings, ids, integrity
 from tests.snippets.pages.test_scan import PAGES
 
 LIB = f"{SITE}/npm/lib@1.0.0/lib.js"
@@ -418,7 +418,31 @@ class TestFetched:
         assert () == unknown(Scene(loads(scan(text)), ours=Ours()))
         found, _ = findings(text, ours=Ours(), fetched={url: Fetched({"sha384": hashlib.sha384(b"x").digest()})})
         assert ("integrity-missing", "") == (found.rule, found.fix)
-        assert "no integrity metadata is right for all browsers" in found.hint
+        assert "no integrity metadata is right for it, for each browser gets other bytes" in found.hint
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            pytest.param(
+                "https://cdnjs.cloudflare.com/polyfill/v3/polyfill.min.js?features=es6", id="cdnjs' polyfills"
+            ),
+            pytest.param("https://js.stripe.com/v3/", id="a payment service"),
+            pytest.param("https://www.googletagmanager.com/gtag/js?id=G-XXXX", id="a tag"),
+        ],
+    )
+    def test_what_is_known_to_vary_is_not_to_be_fetched(self, url: str) -> None:
+        assert () == unknown(Scene(loads(scan(script(url))), ours=Ours()))
+        found = findings(script(url, CORS), ours=Ours())[0]
+        assert ("integrity-missing", "") == (found.rule, found.fix)
+        assert "--fetch" not in found.hint
+
+    def test_an_answer_that_varies_is_no_fix(self) -> None:
+        came = {FOREIGN: Fetched({"sha384": digest("x")}, varies="each browser may get other bytes (Vary: User-Agent)")}
+        (found,) = findings(script(FOREIGN, CORS), ours=Ours(), fetched=came)
+        assert ("integrity-missing", "") == (found.rule, found.fix)
+        assert "each browser may get other bytes (Vary: User-Agent)" in found.hint
+        (found,) = findings(script(FOREIGN, f"integrity={RIGHT} {CORS}"), ours=Ours(), fetched=came)
+        assert ("integrity-of-alias", "") == (found.rule, found.fix)
 
     def test_a_failure_is_told(self) -> None:
         failed = {FOREIGN: Fetched(failure="no answer came in time")}
@@ -431,10 +455,43 @@ class TestFetched:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(script("{{ url }}"), ["template-address"], id="Jinja"),
+        pytest.param(script("//<%= host %>/a.js"), ["template-address"], id="ERB, a host"),
+        pytest.param(script("https://${host}/a.js"), ["template-address"], id="JSP, a host"),
+        pytest.param(script("<?= $url ?>"), ["template-address"], id="PHP"),
+        pytest.param(script("@Url.Content('~/a.js')"), ["template-address"], id="Razor"),
+        pytest.param(script("/{{ version }}/a.js"), ["template-address"], id="a path"),
+        pytest.param(
+            script("https://unpkg.com/vue@{{ version }}/a.js"),
+            ["third-party-host", "template-address"],
+            id="a version on a public CDN",
+        ),
+        pytest.param(script(LIB, 'integrity="{{ sri }}" crossorigin'), ["template-address"], id="integrity"),
+        pytest.param(import_map('{"imports": {{ imports }}}'), [], id="an import map"),
+        pytest.param(import_map('{"imports": {"a": "{{ url }}/a.js"}}'), ["template-address"], id="in an import map"),
+    ],
+)
+def test_what_a_template_writes_is_told_and_not_judged(text: str, expected: list[str]) -> None:
+    assert expected == ids(text)
+    assert () == unknown(Scene(loads(scan(text)), ours=Ours()))
+
+
+def test_an_import_that_the_map_leads_to_us_is_ours() -> None:
+    """A key that is like a URL (HTML, normalizing a specifier key)."""
+    table = import_map(f'{{"imports": {{"https://esm.sh:443/lib": "{LIB}"}}, "integrity": {{"{LIB}": "{RIGHT}"}}}}')
+    assert [] == ids(table + module("import 'https://esm.sh/lib'"))
+    assert ["integrity-missing", "third-party-host"] == ids(
+        table + module("import 'https://esm.sh/other@1.0.0?target=x'")
+    )
+
+
+@pytest.mark.parametrize(
     ("url", "hint"),
     [
         pytest.param("https://fastly.jsdelivr.net/npm/vue@3.5.0/x.js", "cdnserve migrate", id="one that migrate knows"),
-        pytest.param("https://cdn.skypack.dev/a@1.0.0", "host the file yourself", id="one that it does not"),
+        pytest.param("https://cdn.rawgit.com/a/b/c.js", "file of a repository", id="one of which npm has nothing"),
         pytest.param(FOREIGN, "say --host", id="no public CDN"),
     ],
 )
