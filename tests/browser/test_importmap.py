@@ -155,3 +155,33 @@ def test_a_changed_byte_is_refused(
     """Each module of the graph, however deep and whoever imports it."""
     with serving(tmp_path, tampered) as other:
         assert "TypeError" == said(page, listed.put("tampered", IMPORTING, head=printed(root, other)))
+
+
+ELSEWHERE = "https://modules.invalid/dep@1?target=es2022"
+
+
+@pytest.mark.parametrize("key", [ELSEWHERE, ELSEWHERE.replace("modules.invalid", "MODULES.invalid:443")])
+@pytest.mark.parametrize("statement", ["import {{ dep }} from '{}'", "const {{ dep }} = await import('{}')"])
+def test_a_whole_address_is_a_key(page: Page, root: Path, cdn: str, listed: Pages, key: str, statement: str) -> None:
+    """HTML, normalizing a specifier key: it is compared as a URL, and nobody asks for it."""
+    found = json.loads(printed(root, cdn).partition(">")[2].rpartition("<")[0])
+    (url,) = (url for url in found["integrity"] if url.endswith("dep@1.5.0/d.js"))
+    table = json.dumps({"imports": {key: url}, "integrity": found["integrity"]})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    script = f"<script type=module>{statement.format(ELSEWHERE)}; window.said = dep</script>"
+    document = listed.put("address", script, head=f"<script type=importmap>{table}</script>")
+    assert "dep1" == said(page, document)
+    assert url in asked
+    assert [] == [one for one in asked if "modules.invalid" in one]
+
+
+def test_what_a_whole_address_leads_to_is_checked(page: Page, root: Path, cdn: str, listed: Pages) -> None:
+    found = json.loads(printed(root, cdn).partition(">")[2].rpartition("<")[0])
+    (url,) = (url for url in found["integrity"] if url.endswith("dep@1.5.0/d.js"))
+    wrong = next(value for other, value in found["integrity"].items() if other != url)
+    table = json.dumps({"imports": {ELSEWHERE: url}, "integrity": {url: wrong}})
+    told = ".then(() => 'ran', error => error.name).then(told => { window.said = told })"
+    script = f"<script type=module>import('{ELSEWHERE}'){told}</script>"
+    document = listed.put("wrong", script, head=f"<script type=importmap>{table}</script>")
+    assert "TypeError" == said(page, document)

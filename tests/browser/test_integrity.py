@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from cdnserve.rules.integrity import hash_expression, matches
 from tests.browser.cdn import Cdn, serving_cdn
 from tests.browser.pages import Pages
 
@@ -88,3 +90,30 @@ def test_every_printed_algorithm_loads_together(page: Page, cdn: Cdn, listed: Pa
     complaints = visit(page, listed.put("all", "", head=printed))
     assert page.evaluate("window.classic") == "ran"
     assert complaints == []
+
+
+FORMS = {
+    "without padding": lambda value: value.rstrip("="),
+    "with half of its padding": lambda value: value.removesuffix("="),
+    "with more padding": lambda value: value + "=",
+    "with a group of padding": lambda value: value + "====",
+    "in base64url": lambda value: value.replace("+", "-").replace("/", "_"),
+    "without a character": lambda value: value.rstrip("=")[:-1],
+    "with one more character": lambda value: value.rstrip("=") + "A",
+    "with padding inside": lambda value: f"{value[:20]}={value[20:]}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
+def test_this_browser_decodes_as_we_do(page: Page, cdn: Cdn, listed: Pages, algorithm: str, form: str) -> None:
+    """The file runs with the right digest in this form only if we say that it matches, and with a wrong one never."""
+    content = (cdn.root / SCRIPT).read_bytes()
+    ran = []
+    for octets in (content, content + b"tampered"):
+        written = FORMS[form](hash_expression(algorithm, hashlib.new(algorithm, octets).digest()))
+        tag = f'<script src="{cdn.url}/{SCRIPT}" integrity="{written}" crossorigin></script>'
+        visit(page, listed.put("form", "", head=tag))
+        ran.append(page.evaluate("window.classic") == "ran")
+        assert ran[-1] is matches(written, {algorithm: hashlib.new(algorithm, content).digest()})
+    assert ran[1] is False
