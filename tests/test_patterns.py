@@ -13,6 +13,7 @@ import pytest
 
 import cdnserve
 from cdnserve.manifest.globs import compile_glob
+from cdnserve.rules.public_cdns.products import PRODUCTS
 from tests.patterns import Found, Made, is_never_right, patterns_of, slow
 
 FOUND, MADE = patterns_of(cdnserve)
@@ -33,6 +34,9 @@ EXAMPLES: dict[Made, list[re.Pattern[Any]]] = {
     Made("cdnserve.snippets.pages.source:charsUntil", "f'[{listed}]*' if opposite else f'[^{listed}]*'"): [
         re.compile("[ab]*"),
         re.compile("[^ab]*"),
+    ],
+    Made("cdnserve.rules.public_cdns.products:product", "form"): [
+        re.compile(form) for _, forms in PRODUCTS.values() for form, _, _ in forms
     ],
     Made("cdnserve.manifest.lock_diagnosis:where", r"f'{name}\\s*:'"): [
         re.compile(rf"{re.escape(json.dumps(name))}\s*:") for name in ("", "a", "a a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_every_printed_algorithm_loads_together(page: Page, cdn: Cdn, listed: Pa
     assert complaints == []
 
 
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "without padding": lambda value: value.rstrip("="),
     "with half of its padding": lambda value: value.removesuffix("="),
     "with more padding": lambda value: value + "=",

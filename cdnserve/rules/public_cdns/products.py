@@ -126,6 +126,7 @@ _LOOKS = MappingProxyType({
 })  # fmt: skip
 # Mirrors of cdnjs have Bootstrap under its own name too.
 _MIRRORED = MappingProxyType({"bootstrap": "twitter-bootstrap"})
+_VERSION = re.compile(_V)
 _MICROSOFT_UI = re.compile(rf"ajax/jquery\.ui/{_V}/{_FILE}")
 _FIREBASE = re.compile(r"firebasejs/(?P<version>(?P<major>[0-9]{1,3})\.[0-9.]+)/(?P<file>firebase[a-z-]*\.js)")
 _BY_MODULES = 9
@@ -204,7 +205,7 @@ def bunny(path: str, query: str = "") -> Mapped | Unmapped:
 def angular(path: str, _query: str = "") -> Mapped | Unmapped:
     """Read an address of code.angularjs.org."""
     version, _, file = path.partition("/")
-    found = angular_file(version, file) if is_plain(path) and re.fullmatch(_V, version) else None
+    found = angular_file(version, file) if is_plain(path) and _VERSION.fullmatch(version) else None
     return Mapped(ANGULAR, (found,)) if found else Unmapped(ANGULAR, _NO_FILE)
 
 
