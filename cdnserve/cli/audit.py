@@ -97,11 +97,10 @@ def served(catalog: Catalog, hosts: Iterable[str] = ()) -> Ours:
 
 
 def _place(origin: Origin, path: str) -> Place:
-    from cdnserve.origin.paths import NoPath
     from cdnserve.snippets.pages.ours import Place
 
     found = origin.locate(path.encode("utf-8", "surrogatepass"))
-    if isinstance(found, NoPath):
+    if found.flaw:
         return Place(path)
     return Place(found.path, found.asset, found.path if found.location else "")
 

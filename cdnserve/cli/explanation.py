@@ -86,8 +86,7 @@ class Explanation:
 def explain(question: Question, origin: Origin) -> Explanation:
     """Answer the question from a compiled origin."""
     raw_path = request_path(question.path, origin.catalog, question.root)
-    located = origin.locate(raw_path)
-    found = Found("", None) if isinstance(located, NoPath) else located
+    found = origin.locate(raw_path)
     rule = found.rule
     is_public = bool(found.asset or found.location)
     path = logical_path(raw_path)

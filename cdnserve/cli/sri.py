@@ -20,7 +20,6 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.remote import Remote
 from cdnserve.libraries.targets import Hosted, Local, Public, Target, resolve
 from cdnserve.origin import Origin
-from cdnserve.origin.compiled import Found
 from cdnserve.snippets import (
     DEFAULT_FORMAT,
     FORMATS,
@@ -107,7 +106,7 @@ def _alias_problem(target: str, hosted: Hosted) -> Problem | None:
     origin = Origin(hosted.catalog)
     for path in (target.removeprefix("/"), f"npm/{target}"):
         found = origin.locate(given_url(f"/{path}").encode("ascii"))
-        if isinstance(found, Found) and found.location:
+        if found.location:
             message = "an alias leads to other bytes one day, so there is no integrity metadata of it"
             return Problem("target-alias", message, target, hint=f"name what it leads to today: {found.path}")
     return None

@@ -15,7 +15,7 @@ from cdnserve.manifest.packages import cdnjs_names
 from cdnserve.manifest.values import Rule
 from cdnserve.origin.aliases import Aliases, Lead
 from cdnserve.origin.message import Fields
-from cdnserve.origin.paths import NoPath, logical_path
+from cdnserve.origin.paths import NoPath, logical_path, nearest_path
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules import media_types
 from cdnserve.rules.cdnjs import Names
@@ -52,7 +52,8 @@ class Found:
     """What a request path names: `rule` is the one that publishes it, `asset` the file that lies there.
 
     `path` is the file's own logical path, however it was asked for. Where the address is an alias there is no asset,
-    but a `location`: the reference to `path`. `hint` is what a 404 may say.
+    but a `location`: the reference to `path`. `hint` is what a 404 may say. `flaw` is why the request path is no
+    logical path: then there is no file, and `path` is only the nearest one.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Found:
     asset: Asset | None = None
     location: str = ""
     hint: str = ""
+    flaw: NoPath | None = None
 
 
 class Origin:
@@ -77,7 +79,7 @@ class Origin:
         self.rules = tuple(PublishRule(rule) for rule in catalog.rules)
         self._matcher = RuleMatcher(catalog.rules)
 
-    def locate(self, raw_path: bytes) -> Found | NoPath:
+    def locate(self, raw_path: bytes) -> Found:
         """Look up a request target's path, as it came."""
         path = logical_path(raw_path)
         if isinstance(path, str):
@@ -85,7 +87,7 @@ class Origin:
         # No file's path ends in a slash, but a library's address may.
         folder = logical_path(raw_path.removesuffix(b"/"))
         lead = self._aliases.find(folder, as_folder=True) if isinstance(folder, str) else None
-        return self._follow(lead) if lead and lead.location else path
+        return self._follow(lead) if lead and lead.location else self._flawed(raw_path, path)
 
     def find(self, path: str) -> Found:
         """Look up a logical path."""
@@ -104,6 +106,11 @@ class Origin:
             return Found(lead.path, self._rule(lead.path), hint=lead.hint)
         rule = self.rules[asset.rule]
         return Found(lead.path, rule, None, lead.location) if lead.location else Found(lead.path, rule, asset)
+
+    def _flawed(self, raw_path: bytes, flaw: NoPath) -> Found:
+        # A slash too many is the commonest slip of all: without the rule's CORS headers it looks like a CORS error.
+        near = self.find(nearest_path(raw_path))
+        return Found(near.path, near.rule, hint=near.hint, flaw=flaw)
 
     def _rule(self, path: str) -> PublishRule | None:
         at = self._matcher.find(path)

@@ -20,6 +20,7 @@ class NoPath(Enum):
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SEPARATOR = re.compile(r"[/\\]")
 
 
 def logical_path(raw_path: bytes) -> str | NoPath:
@@ -42,3 +43,17 @@ def logical_path(raw_path: bytes) -> str | NoPath:
     if not normal or any(segment in ("", ".", "..") for segment in segments[1:]):
         return NoPath.NOT_NORMAL
     return path[1:]
+
+
+def nearest_path(raw_path: bytes) -> str:
+    """Return what is left of a path that is no logical path, `""` for nothing: to find its rule by, never a file.
+
+    It begins as the path does, for as long as that is normal. Segments with dots are left out, not followed.
+
+    >>> [nearest_path(path) for path in (b"/npm//x@1/a.js", b"/npm/@a%2fb/%zz.js", b"/open/../private", b"*")]
+    ['npm/x@1/a.js', 'npm/@a/b/%zz.js', 'open/private', '']
+    """
+    if not raw_path.startswith(b"/"):
+        return ""
+    path = _CONTROL.sub("\ufffd", unquote_to_bytes(raw_path).decode("utf-8", "replace"))
+    return "/".join(segment for segment in _SEPARATOR.split(path) if segment not in ("", ".", ".."))

@@ -22,24 +22,20 @@ from cdnserve.rules.cors import ALLOWED_METHODS
 def respond(request: Request, origin: Origin) -> Reply:
     """Decide status, headers and content of the response to any request."""
     found = origin.locate(request.raw_path)
-    reply = _refuse(request, _rule(found)) or _answer(request, origin, found)
+    reply = _refuse(request, found.rule) or _answer(request, origin, found)
     return _to_method(request, _tagged(reply, origin, found))
 
 
 def failure(request: Request, origin: Origin, status: int, text: str) -> Reply:
     """Reply to a failure of ours (500, 503) so that whoever may read the path may read its status."""
-    rule = _rule(origin.locate(request.raw_path))
+    rule = origin.locate(request.raw_path).rule
     return _to_method(request, plain(request, rule, Line(status, NO_STORE, text)))
 
 
-def _rule(found: Found | NoPath) -> PublishRule | None:
-    return None if isinstance(found, NoPath) else found.rule
-
-
-def _tagged(reply: Reply, origin: Origin, found: Found | NoPath) -> Reply:
+def _tagged(reply: Reply, origin: Origin, found: Found) -> Reply:
     """Tag what a cache may keep; whatever is purged must go with all that was said of it."""
     names = origin.catalog.site.cache_tags
-    if not names or isinstance(found, NoPath) or reply.header(b"cache-control") in (None, _NO_STORE):
+    if not names or found.flaw or reply.header(b"cache-control") in (None, _NO_STORE):
         return reply
     more = tag_fields(names, found.path, is_alias=bool(found.location))
     return replace(reply, headers=reply.headers + more)
@@ -59,16 +55,16 @@ def _refuse(request: Request, rule: PublishRule | None) -> Reply | None:
     return None
 
 
-def _answer(request: Request, origin: Origin, found: Found | NoPath) -> Reply:
+def _answer(request: Request, origin: Origin, found: Found) -> Reply:
     if request.method == "OPTIONS":
         if request.raw_path == b"*":
             return options.capabilities(request, None)
         # Whether a file lies there or not: the script that asks shall be able to read the 404.
-        if (rule := _rule(found)) is not None and (answer := options.preflight(request, rule)):
+        if found.rule is not None and (answer := options.preflight(request, found.rule)):
             return answer
-    if found is NoPath.MALFORMED:
-        return plain(request, None, Line(400, NO_STORE, "The path is malformed."))
-    if isinstance(found, NoPath) or found.rule is None:
+    if found.flaw is NoPath.MALFORMED:
+        return plain(request, found.rule, Line(400, NO_STORE, "The path is malformed."))
+    if found.rule is None:
         return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
     if found.asset is None and not found.location:
         text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.paths)}".rstrip()

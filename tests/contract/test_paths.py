@@ -133,19 +133,87 @@ def _leaks_nothing(response: Response) -> None:
     assert response.get("etag") is None
 
 
+def _read_by(target: str) -> str | None:
+    # Of the folders in these rows only any/ is published.
+    return "*" if "any" in target else None
+
+
+# Each with the origin that may read the answer, and whether another one could get another answer.
+FLAWED = [
+    pytest.param("/any/1.0.0//app.js", 404, "*", False, id="a slash too many"),
+    pytest.param("//any/1.0.0/app.js", 404, "*", False, id="a base URL with a slash"),
+    pytest.param("/any/@scope%2fx/%zz.js", 400, "*", False, id="malformed"),
+    pytest.param("/any/%2e%2e/partners/app.js", 404, "*", False, id="into a folder of an allow-list: not its rule"),
+    pytest.param("/partners//app.js", 404, sites.ORIGIN, True, id="an allow-list"),
+    pytest.param("/partners/%ff", 400, sites.ORIGIN, True, id="malformed, under an allow-list"),
+    pytest.param("/partners/../any/1.0.0/app.js", 404, sites.ORIGIN, True, id="out of an allow-list: its rule"),
+    pytest.param("/none//app.js", 404, None, False, id="the policy none"),
+    pytest.param("/any/1.0.0/inner//app.js", 404, None, False, id="none inside of any"),
+    pytest.param("/any/1.0.0//inner/app.js", 404, None, False, id="none inside of any, before the flaw"),
+    pytest.param("/elsewhere//app.js", 404, None, False, id="no rule"),
+    pytest.param("/elsewhere/../any/1.0.0/app.js", 404, None, False, id="out of where no rule is"),
+    pytest.param("/elsewhere/%zz", 400, None, False, id="malformed, where no rule is"),
+    pytest.param("/any/1.0.0//app.js.map", 404, None, False, id="an exception of the rule"),
+    pytest.param("/any//.git/config", 404, None, False, id="in a dot-folder"),
+    pytest.param("/any/./.git/%00", 400, None, False, id="malformed, in a dot-folder"),
+    pytest.param("//manifest.toml", 404, None, False, id="the manifest"),
+    pytest.param("/-//health", 404, None, False, id="our own prefix"),
+]
+
+
+@pytest.mark.parametrize(("target", "status", "reader", "varies"), FLAWED)
+def test_the_rule_of_a_flawed_path_says_who_may_read_why(
+    edge: Edge, target: str, status: int, reader: str | None, varies: bool
+) -> None:
+    for method in ("GET", "HEAD"):
+        for origin in (sites.ORIGIN, sites.STRANGER, None):
+            response = edge.ask(method, target, *((("Origin", origin),) if origin else ()))
+            assert status == response.status
+            expected = reader if reader in ("*", origin) else None
+            assert expected == response.get("access-control-allow-origin")
+            assert varies == ("origin" in response.members("vary"))
+            _leaks_nothing(response)
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "status"),
+    [
+        pytest.param("/any//app.js", {"Method": "GET", "Headers": "x-any"}, 204, id="any"),
+        pytest.param("/partners/%zz", {"Method": "PUT", "Headers": "x-custom"}, 204, id="an allow-list"),
+        pytest.param("/partners//app.js", {"Method": "DELETE"}, 403, id="a method that it doesn't list"),
+        pytest.param("/none//app.js", {"Method": "PUT"}, 403, id="none"),
+        pytest.param("/elsewhere//app.js", {"Method": "GET"}, 404, id="no rule"),
+        pytest.param("/elsewhere/%zz", {"Method": "GET"}, 400, id="no rule, and malformed"),
+    ],
+)
+def test_the_rule_of_a_flawed_path_answers_preflights(
+    edge: Edge, target: str, fields: dict[str, str], status: int
+) -> None:
+    asked = [(f"Access-Control-Request-{name}", value) for name, value in fields.items()]
+    response = edge.ask("OPTIONS", target, ("Origin", sites.ORIGIN), *asked)
+    assert status == response.status
+    assert (status == 204) == (response.get("access-control-allow-origin") is not None)
+
+
+def test_a_slash_too_many_is_told(edge: Edge) -> None:
+    for target in ("//any/1.0.0/app.js", "/any//1.0.0/app.js"):
+        assert "Did you mean /any/1.0.0/app.js?" in edge.get(target).text()
+
+
 @pytest.mark.parametrize("target", MALFORMED)
 def test_a_malformed_path_is_400(edge: Edge, target: str) -> None:
     response = edge.get(target)
     assert response.status == 400
+    assert _read_by(target) == response.get("access-control-allow-origin")
     _leaks_nothing(response)
 
 
 @pytest.mark.parametrize("target", NOT_NORMAL)
 def test_a_path_that_is_not_normal_is_404(edge: Edge, target: str) -> None:
-    """Neither cleaned up nor redirected: as unlisted as any other, so without CORS headers."""
+    """Neither cleaned up nor redirected, but under the rule of what it begins with, so that a script can read why."""
     response = edge.get(target)
     assert response.status == 404
-    assert response.get("access-control-allow-origin") is None
+    assert _read_by(target) == response.get("access-control-allow-origin")
     assert response["cache-control"] == "public, max-age=60"
     _leaks_nothing(response)
 

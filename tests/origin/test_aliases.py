@@ -207,9 +207,6 @@ def test_other_shapes_lead_nowhere_with_the_same_words(path: str, words: str) ->
         pytest.param("/ajax/other/jquery/3.7.1/jquery.js", id="not below libs"),
         pytest.param("/npm/jquery@3/.git/config", id="a dot-folder"),
         pytest.param("/npm/jquery@3/dist/jquery.js.map", id="left out by the rule"),
-        pytest.param("/npm/jquery@3/dist/", id="a folder in a library"),
-        pytest.param("/npm/jquery@9/", id="no such version, with a slash"),
-        pytest.param("/npm/jquery@3//", id="two slashes"),
         pytest.param("/gh/jquery/jquery@3/dist/jquery.js", id="jsDelivr's GitHub"),
         pytest.param("/combine/npm/jquery@3/dist/jquery.js", id="jsDelivr's combine"),
         pytest.param("/-/jquery@3/dist/jquery.js", id="ours"),
@@ -223,6 +220,26 @@ def test_what_no_rule_publishes_is_absent(path: str) -> None:
         assert (404, b"No public file has this path.\n") == (reply.status, reply.body)
         assert header(reply, "access-control-allow-origin") is None
         assert ask(where, "GET", "/never/heard/of.it") == reply
+
+
+JQUERY = "npm/jquery@3.7.1/dist/jquery.js"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        pytest.param("/npm/jquery@3/dist/", "", id="a folder in a library"),
+        pytest.param("/npm/jquery@9/", "Hosted versions of jquery", id="no such version, with a slash"),
+        pytest.param("/npm/jquery@3//", "", id="two slashes"),
+        pytest.param("/npm//jquery@3.7.1/dist/jquery.js", f"Did you mean /{JQUERY}?", id="two slashes within"),
+    ],
+)
+def test_an_address_that_is_not_normal_leads_nowhere_but_can_be_read(path: str, words: str) -> None:
+    reply = ask(PLAIN, "GET", path)
+    assert (404, None) == (reply.status, header(reply, "location"))
+    assert isinstance(reply.body, bytes)
+    assert reply.body.startswith(f"No public file has this path. {words}".rstrip().encode())
+    assert "*" == header(reply, "access-control-allow-origin")
 
 
 def test_a_redirect_has_a_body_for_people_and_the_headers_of_its_class() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cdnserve.origin.paths import NoPath, logical_path
+from cdnserve.origin.paths import NoPath, logical_path, nearest_path
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,20 @@ def test_any_octets_are_a_normal_path_or_none(raw: bytes, absolute: bool) -> Non
     assert not {"", ".", ".."} & set(path.split("/"))
     assert not any(character in path for character in "\\\x00\r\n")
     assert path == logical_path(b"/" + quote(path).encode())
+
+
+@given(paths, octets)
+def test_the_nearest_path_begins_as_the_path_does(path: str, more: bytes) -> None:
+    raw = b"/" + quote(path).encode()
+    assert path == nearest_path(raw)
+    assert f"{nearest_path(raw + b'//' + more)}/".startswith(f"{path}/")
+
+
+@given(octets)
+def test_the_nearest_path_of_any_octets_has_only_plain_segments(raw: bytes) -> None:
+    path = nearest_path(raw)
+    assert not path or not {"", ".", ".."} & set(path.split("/"))
+    assert path.isprintable() or not any(character in path for character in "\\\x00\r\n\x7f")
 
 
 @given(paths)

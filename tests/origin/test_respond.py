@@ -80,9 +80,10 @@ def test_an_allow_list_varies_also_without_an_allowed_origin(
         pytest.param("/-/health", id="ours"),
         pytest.param("/", id="the root"),
         pytest.param("/any/", id="a folder"),
-        pytest.param("/any//app.js", id="an empty segment"),
-        pytest.param("/any/%2e%2e/partners/app.js", id="encoded dots"),
-        pytest.param("/any%2fapp.js", id="an encoded slash"),
+        pytest.param("/elsewhere//app.js", id="an empty segment where no rule is"),
+        pytest.param("/elsewhere/%2e%2e/any/app.js", id="encoded dots where no rule is"),
+        pytest.param("/any//.git/config", id="an empty segment before a dot-folder"),
+        pytest.param("/any%2fapp.js.map", id="an encoded slash, and left out by the rule"),
         pytest.param("", id="no path"),
     ],
 )
@@ -99,8 +100,23 @@ def test_what_is_not_public_is_like_what_is_absent(path: str) -> None:
 def test_a_malformed_path_is_400(path: str) -> None:
     reply = get(path, origin=APP)
     assert (reply.status, header(reply, "cache-control")) == (400, "no-store")
-    assert not {"access-control-allow-origin", "vary"} & names(reply)
+    assert ("*" if "any" in path else None) == header(reply, "access-control-allow-origin")
     assert text(reply)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/any//app.js", 404, id="an empty segment"),
+        pytest.param("/any/%2e%2e/partners/app.js", 404, id="encoded dots: never the rule that they lead to"),
+        pytest.param("/any%2fapp.js", 404, id="an encoded slash"),
+        pytest.param("/any/%2fapp.js%ff", 400, id="malformed"),
+    ],
+)
+def test_a_flawed_path_has_the_headers_of_the_rule_above_it_and_never_a_file(path: str, status: int) -> None:
+    reply = get(path, origin=APP)
+    assert (status, "*") == (reply.status, header(reply, "access-control-allow-origin"))
+    assert not {"etag", "location", "vary"} & names(reply)
 
 
 def test_a_missing_file_gets_a_suggestion() -> None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from cdnserve.origin import Origin, Reply, Request
-from cdnserve.origin.compiled import PublishRule
-from cdnserve.origin.paths import NoPath
 
 NONE = "-"
 """The label of what there is none of; no policy can have this name."""
@@ -32,7 +30,7 @@ class Outcome:
 
 def outcome(request: Request, reply: Reply, origin: Origin) -> Outcome:
     """Tell what is counted of a reply, whichever lane gives it."""
-    rule = _rule(request, origin)
+    rule = origin.locate(request.raw_path).rule
     policy = rule.policy.name if rule else NONE
     if request.method == "OPTIONS" and request.value(b"access-control-request-method") is not None:
         allowed = reply.header(b"access-control-allow-methods") is not None
@@ -41,11 +39,6 @@ def outcome(request: Request, reply: Reply, origin: Origin) -> Outcome:
     refused = request.value(b"origin") is not None and reply.header(b"access-control-allow-origin") is None
     number = str(origin.rules.index(rule) + 1) if rule and refused else ""
     return Outcome(reply.status, policy, _coding(reply), refused_by=number)
-
-
-def _rule(request: Request, origin: Origin) -> PublishRule | None:
-    found = origin.locate(request.raw_path)
-    return None if isinstance(found, NoPath) else found.rule
 
 
 def _coding(reply: Reply) -> str:
