@@ -18,7 +18,7 @@ from cdnserve.cli.problems import as_objects, report
 from cdnserve.cli.terminal import Column, write, write_json, write_table
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules.integrity import hash_expression
-from cdnserve.rules.media_types import essence, media_type
+from cdnserve.rules.media_types import essence
 from cdnserve.snippets import public_url
 
 _CODINGS = ("identity", "br", "gzip", "zstd")
@@ -61,8 +61,9 @@ def command(root: Path, state: str | None, as_json: bool) -> None:
 def _rows(catalog: Catalog, number: str) -> Iterator[tuple[str, ...]]:
     for path, asset in catalog.assets.items():
         rule, sizes = catalog.rules[asset.rule], _sizes(asset)
+        digest = hash_expression("sha384", asset.sha384)
         octets = (number.format(sizes[coding]) if coding in sizes else "" for coding in _CODINGS)
-        yield path, essence(path), rule.cors.name, rule.cache.name, *octets, hash_expression("sha384", asset.sha384)
+        yield path, essence(path, asset.form), rule.cors.name, rule.cache.name, *octets, digest
 
 
 def _sizes(asset: Asset) -> dict[str, int]:
@@ -74,7 +75,7 @@ def _as_object(path: str, asset: Asset, catalog: Catalog) -> dict[str, object]:
     return {
         "path": path,
         "url": public_url(path, catalog.site.url),
-        "media_type": media_type(path),
+        "media_type": asset.media_type(path),
         "octets": _sizes(asset),
         "cors": rule.cors.name,
         "cache": rule.cache.name,

@@ -24,16 +24,23 @@ _ACCEPT_RANGES = (b"accept-ranges", b"bytes")
 
 def reply(request: Request, path: str, rule: PublishRule, asset: Asset, now: float) -> Reply:
     """Answer a GET or HEAD for an asset; `now` is in seconds since 1970."""
-    sizes = [(representation.coding, representation.size) for representation in asset.representations]
-    coding = codings.choose(request.value(b"accept-encoding"), sizes)
-    if coding is None:
-        text = f"Available content codings: {', '.join(name for name, _ in sizes)}."
+    representation = _select(request, asset)
+    if representation is None:
+        text = f"Available content codings: {', '.join(item.coding for item in asset.representations)}."
         return plain(request, rule, Line(406, NO_STORE, text), depends_on=("Accept-Encoding",))
-    representation = next(r for r in asset.representations if r.coding == coding)
     if asset.last_modified is not None and asset.last_modified > now:
         # §8.8.2.1: a Last-Modified later than Date must not be sent, so until then there is none.
         asset = structs.replace(asset, last_modified=None)
     return _conditional(_Selected(request, path, rule, asset, representation), now)
+
+
+def _select(request: Request, asset: Asset) -> Representation | None:
+    if asset.is_coded:
+        # §12.4.1: what has no other representation may disregard the field. Whoever refuses gzip still gets the file.
+        return asset.identity
+    sizes = [(representation.coding, representation.size) for representation in asset.representations]
+    coding = codings.choose(request.value(b"accept-encoding"), sizes)
+    return next((representation for representation in asset.representations if representation.coding == coding), None)
 
 
 def entity_tag(representation: Representation) -> str:
@@ -43,7 +50,7 @@ def entity_tag(representation: Representation) -> str:
 
 def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Representation) -> Fields:
     """Give the headers of a 200 or 206 that depend on the representation alone."""
-    headers = rule.describe(path)
+    headers = rule.describe(path, asset)
     if representation.coding != "identity":
         headers += ((b"content-encoding", representation.coding.encode("latin-1")),)
     headers += _validators(rule, representation)

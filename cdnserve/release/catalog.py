@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 from cdnserve.manifest.values import Rule, Site
+from cdnserve.rules.charsets import Form
+from cdnserve.rules.media_types import media_type
 
 Coding = Literal["identity", "br", "gzip", "zstd"]
 
@@ -37,7 +39,9 @@ class Asset(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One public file; digests are raw octets of the bytes without a content coding.
 
     `rule` is the index of the rule that published it; `representations` has identity first, then the
-    content codings from small to large; `last_modified` is in seconds since 1970, where it is reproducible.
+    content codings from small to large; `last_modified` is in seconds since 1970, where it is reproducible. `form` is
+    that of the octets, `None` in a release of a time when nobody looked; `declared` says that they declare an encoding
+    other than UTF-8. A file that is coded by nature has one representation: its octets, under that coding.
     """
 
     rule: int
@@ -45,11 +49,22 @@ class Asset(msgspec.Struct, frozen=True, gc=False, array_like=True):
     sha512: bytes
     representations: tuple[Representation, ...]
     last_modified: int | None = None
+    form: Form | None = None
+    declared: bool = False
 
     @property
     def identity(self) -> Representation:
-        """The representation without a content coding."""
+        """The representation by the file's own octets: without a content coding, unless it is coded by nature."""
         return self.representations[0]
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the file's own octets are under a content coding."""
+        return self.identity.coding != "identity"
+
+    def media_type(self, path: str) -> str:
+        """Give the Content-Type of the asset under its logical path."""
+        return media_type(path, self.form, declared=self.declared)
 
 
 class Entries(msgspec.Struct, frozen=True, gc=False, array_like=True):

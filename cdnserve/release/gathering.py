@@ -14,9 +14,11 @@ from cdnserve.release.blobs import Blobs
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.index import Index
 from cdnserve.release.progress import Progress
-from cdnserve.release.scan import Signature, Tree
+from cdnserve.release.scan import Signature, Tree, shown
 from cdnserve.release.sources import SETTLING_SECONDS, Content, Sources, read, unstable
 from cdnserve.release.writing import Writer
+from cdnserve.rules.charsets import Looks
+from cdnserve.rules.media_types import lacks_charset
 
 # Kernels stamp files with a clock that ticks every 1 to 10 ms; file systems without fractions tick every 1 or 2 s.
 _TICK = 20_000_000
@@ -28,19 +30,22 @@ _SECOND = 1_000_000_000
 class Gathered:
     """Contents by logical path, what was wrong, and the paths whose signatures prove nothing yet.
 
-    The `unquiet` ones are still being written.
+    The `unquiet` ones are still being written. `remarks` are warnings of files that are public all the same, told when
+    they are read; no build fails for them.
     """
 
     contents: dict[str, Content]
     problems: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     unquiet: list[str] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
 
     def join(self, other: Gathered) -> None:
         """Take over what another gathering found."""
         self.contents |= other.contents
         self.problems += other.problems
         self.doubtful |= other.doubtful
+        self.remarks += other.remarks
         self.unquiet += other.unquiet
 
     def leave(self, path: str, asset: Asset | None) -> None:
@@ -50,7 +55,7 @@ class Gathered:
         if asset:
             modified = (asset.last_modified or 0) * _SECOND
             as_released = (asset.identity.size, modified, 0, modified)
-            self.contents[path] = Content(asset.identity.sha256, asset.sha384, asset.sha512, as_released)
+            self.contents[path] = _known(asset, as_released)
 
     def signatures(self, tree: Tree) -> dict[str, Signature]:
         """Give the signatures by which the next build can tell what changed; without the doubtful ones."""
@@ -69,8 +74,13 @@ def keep(
     for path in paths:
         asset = previous.assets.get(path)
         if asset and before.get(path) == now[path] and asset.identity.sha256.hex() in there:
-            gathered.contents[path] = Content(asset.identity.sha256, asset.sha384, asset.sha512, now[path])
+            gathered.contents[path] = _known(asset, now[path])
     return gathered
+
+
+def _known(asset: Asset, signature: Signature) -> Content:
+    looks = Looks(asset.form, asset.declared) if asset.form else None
+    return Content(asset.identity.sha256, asset.sha384, asset.sha512, signature, looks)
 
 
 def gather(
@@ -123,12 +133,25 @@ def confirm(contents: Mapping[str, Content], tree: Tree, writer: Writer, *, rest
 def _take(gathered: Gathered, path: str, content: Content | Problem | None, start: int) -> None:
     if isinstance(content, Content):
         gathered.contents[path] = content
+        if content.looks and lacks_charset(path, content.looks.form, declared=content.looks.declared):
+            gathered.remarks.append(_not_utf8(path, content.looks))
         if not is_proof(content.signature, start):
             gathered.doubtful.add(path)
         return
     gathered.doubtful.add(path)
     if content:
         gathered.problems.append(content)
+
+
+def _not_utf8(path: str, looks: Looks) -> Problem:
+    return Problem(
+        "text-not-utf-8",
+        "the text is not UTF-8, so it is sent without a charset",
+        where=f"{shown(path)}:{looks.line}",
+        value=f"octet {looks.flaw}",
+        hint="save it as UTF-8; else a browser takes the encoding of the page for it, or guesses",
+        warning=True,
+    )
 
 
 def is_proof(signature: Signature, start: int) -> bool:

@@ -17,7 +17,7 @@ from cdnserve.release.scan import Signature, pack, unpack
 
 _FILE = "index"
 # Raise it when a release would come out differently from the same files.
-_FORMAT = 3
+_FORMAT = 4
 _BEGINNING = b"[%d, " % _FORMAT
 _SUM = 4
 

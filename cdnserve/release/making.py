@@ -27,11 +27,11 @@ from cdnserve.release.progress import Progress
 from cdnserve.release.promises import Recorded, broken, lock_incomplete, new_promises, promises, record
 from cdnserve.release.results import Results
 from cdnserve.release.scan import Tree
-from cdnserve.release.sources import unstable
+from cdnserve.release.sources import Content, unstable
 from cdnserve.release.store import Store
 from cdnserve.release.workers import cores, run
 from cdnserve.release.writing import Writer
-from cdnserve.rules.media_types import is_text
+from cdnserve.rules.media_types import coding_by_nature, is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def make(task: Task, writer: Writer) -> Built:
     index = make_index(number, writer.store.catalog(number), governing, signatures, settled=not warnings)
     if index != task.index:
         write_index(writer.state, index)
-    return Built(number, changed, (*task.tree.problems, *warnings), tuple(gathered.unquiet), survey.damage)
+    told = (*task.tree.problems, *warnings, *gathered.remarks)
+    return Built(number, changed, told, tuple(gathered.unquiet), survey.damage)
 
 
 def _publish(task: Task, writer: Writer, survey: _Survey, catalog: Catalog) -> tuple[int, bool]:
@@ -194,7 +195,8 @@ def _insist(task: Task, survey: _Survey, problems: Iterable[Problem]) -> None:
 
 def _encode(task: Task, writer: Writer, gathered: Gathered) -> Results:
     results = Results.load(writer.state)
-    sizes = {content.sha256: content.size for path, content in gathered.contents.items() if is_text(path)}
+    contents = gathered.contents
+    sizes = {content.sha256: content.size for path, content in contents.items() if is_text(path, content.form)}
     jobs = list(results.jobs(sizes, writer.proved))
     if not jobs:
         return results
@@ -222,12 +224,17 @@ def _catalog(
     assets = {}
     for path, rule in survey.rules.items():
         if content := gathered.contents.get(path):
-            identity = Representation("identity", content.size, content.sha256)
-            coded = results.representations(content.sha256) if is_text(path) else ()
-            assets[path] = Asset(rule, content.sha384, content.sha512, (identity, *coded), dates.get(path))
+            assets[path] = _asset(path, rule, content, results, dates.get(path))
     manifest = survey.inputs.manifest
     number = survey.previous.number if survey.previous else 0
     return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets, packages)
+
+
+def _asset(path: str, rule: int, content: Content, results: Results, modified: int | None) -> Asset:
+    own = Representation(coding_by_nature(path, content.form) or "identity", content.size, content.sha256)
+    coded = results.representations(content.sha256) if is_text(path, content.form) else ()
+    declared = content.looks is not None and content.looks.declared
+    return Asset(rule, content.sha384, content.sha512, (own, *coded), modified, content.form, declared)
 
 
 def _sync(writer: Writer, catalog: Catalog, there: Mapping[str, int]) -> None:

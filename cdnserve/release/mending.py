@@ -171,7 +171,7 @@ def _named(catalog: Catalog, lost: _Names) -> dict[str, _Makings]:
             if name not in lost:
                 continue
             makings = found.setdefault(name, _Makings(held=f"{shown(path)} ({item.coding})"))
-            if item.coding == "identity":
+            if item is asset.identity or item.coding == "identity":
                 makings.paths[path] = asset.sha384
             else:
                 makings.job = asset.identity.sha256.hex(), asset.identity.size, item.coding

@@ -18,6 +18,7 @@ from types import TracebackType
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs, Draft
 from cdnserve.release.scan import Signature, shown, signature
+from cdnserve.rules.charsets import Form, Look, Looks, look
 
 # Files up to this size are held in memory for a moment, larger ones pass through it piece by piece.
 CHUNK = 1 << 20
@@ -36,17 +37,23 @@ _MOUNTS = "/proc/self/mountinfo"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one read of a file gave: digests as octets, and the signature that the file had then."""
+    """What one read of a file gave: digests as octets, the signature that it had then, and how its octets look."""
 
     sha256: bytes
     sha384: bytes
     sha512: bytes
     signature: Signature
+    looks: Looks | None = None
 
     @property
     def size(self) -> int:
         """The number of octets."""
         return self.signature[0]
+
+    @property
+    def form(self) -> Form | None:
+        """The form of the octets, `None` where nobody looked."""
+        return self.looks.form if self.looks else None
 
 
 class Sources:
@@ -207,7 +214,8 @@ def _take_whole(descriptor: int, before: Signature, blobs: Blobs | None, promise
     octets = os.read(descriptor, before[0] + 1)
     if len(octets) != before[0] or signature(os.fstat(descriptor)) != before:
         return None
-    content = Content(sha256(octets).digest(), sha384(octets).digest(), sha512(octets).digest(), before)
+    digests = sha256(octets).digest(), sha384(octets).digest(), sha512(octets).digest()
+    content = Content(*digests, before, look(octets))
     if blobs and promised in (None, content.sha384):
         blobs.put(content.sha256.hex(), octets)
     return content
@@ -225,18 +233,20 @@ def _take_in_pieces(descriptor: int, before: Signature, blobs: Blobs | None, pro
 
 def _digest(descriptor: int, before: Signature, draft: Draft | None) -> Content | None:
     hashes = sha256(), sha384(), sha512()
+    looking = Look()
     length = 0
     # A file that grows as fast as it is read would otherwise be read for ever.
     while length <= before[0] and (chunk := os.read(descriptor, CHUNK)):
         length += len(chunk)
         for algorithm in hashes:
             algorithm.update(chunk)
+        looking.update(chunk)
         if draft:
             draft.write(chunk)
     if length != before[0] or signature(os.fstat(descriptor)) != before:
         return None
     digests = [algorithm.digest() for algorithm in hashes]
-    return Content(digests[0], digests[1], digests[2], before)
+    return Content(digests[0], digests[1], digests[2], before, looking.result())
 
 
 def _unreadable(path: str, error: OSError) -> Problem:

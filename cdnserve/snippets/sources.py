@@ -11,6 +11,7 @@ import re
 from cdnserve.manifest.values import Rule
 from cdnserve.release.catalog import Catalog
 from cdnserve.rules import media_types
+from cdnserve.rules.charsets import look
 from cdnserve.rules.integrity import ALGORITHMS, HashExpression
 from cdnserve.snippets.addresses import given_url, public_url, relative_url
 from cdnserve.snippets.kinds import kind_of
@@ -25,14 +26,15 @@ def of_asset(catalog: Catalog, path: str, source: str = "", *, module: bool | No
     `source` is the text of a JavaScript file, to tell modules from classic scripts; `module` decides it.
     """
     asset = catalog.assets[path]
-    media_type = media_types.media_type(path)
+    media_type = asset.media_type(path)
     return Subject(
         name=path,
         url=public_url(path, catalog.site.url),
         media_type=media_type,
         kind=kind_of(path, media_type, source, module=module),
         size=asset.identity.size,
-        digests=_digests(asset.identity.sha256, asset.sha384, asset.sha512),
+        # A browser hashes what is left without the coding, and of that nothing is known.
+        digests=() if asset.is_coded else _digests(asset.identity.sha256, asset.sha384, asset.sha512),
         remarks=_remarks(catalog.rules[asset.rule]),
     )
 
@@ -54,7 +56,8 @@ def of_alias(catalog: Catalog, alias: str, path: str, source: str = "", *, modul
 
 def of_file(path: str, content: bytes, *, module: bool | None = None) -> Subject:
     """Make the subject of a local file that is not published."""
-    media_type = media_types.media_type(path)
+    looks = look(content)
+    media_type = media_types.media_type(path, looks.form, declared=looks.declared)
     return Subject(
         name=path,
         url=relative_url(path),

@@ -74,7 +74,7 @@ def _judge(exchange: Exchange, origin: Origin, reply: Reply, asset: Asset | None
     question, answer = exchange.question, exchange.answer
     if question.kind == "preflight":
         yield from _preflight(reply, answer, exchange.knowledge)
-    elif not is_acceptable(question, answer):
+    elif not is_acceptable(question, answer) and answer.coding != text(reply, "content-encoding"):
         yield "coding-unasked", told("content-encoding", text(reply, "content-encoding"), answer.coding)
     elif reply.status != answer.status:
         yield _status(exchange, reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -19,6 +20,9 @@ WASM = b"\0asm\1\0\0\0" + b"\0\xd2\x1f\4note" + b"again" * 809
 SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><style>rect { fill: rgb(0, 128, 0) }</style>
 <rect id="r" width="40" height="40"/><script>document.getElementById("r").style.fill = "red"</script></svg>
 """
+LATIN_SVG = (
+    '<?xml version="1.0" encoding="iso-8859-1"?><svg xmlns="http://www.w3.org/2000/svg"><title>café</title></svg>'
+)
 FILES = {
     "lib/1.0.0/classic.js": b"window.classic = 'ran';\n",
     "lib/1.0.0/main.js": b"import { word } from './part.js';\nexport const answer = word + '!';\n",
@@ -27,6 +31,11 @@ FILES = {
     "lib/1.0.0/page.html": b"<!doctype html><title>x</title><script>document.title = 'ran'</script>\n",
     "lib/1.0.0/live/page.html": b"<!doctype html><title>x</title><script>document.title = 'ran'</script>\n",
     "lib/1.0.0/styled.svg": SVG,
+    "lib/1.0.0/styled.svgz": gzip.compress(SVG),
+    "lib/1.0.0/cyrillic.xml": '<?xml version="1.0" encoding="windows-1251"?><doc>Заказ</doc>'.encode("cp1251"),
+    "lib/1.0.0/latin.svg": LATIN_SVG.encode("latin-1"),
+    "lib/1.0.0/latin.html": "<!doctype html><meta charset=windows-1252><title>café</title>".encode("cp1252"),
+    "lib/1.0.0/NEWS": "Für alle.\n".encode(),
     "lib/1.0.0/data.json": b'{"read": true}\n',
     "lib/1.0.0/text.txt": b"window.sniffed = 'ran';\n",
     "lib/1.0.0/large.json": b'{"read": [' + b"true, " * 500 + b"true]}\n",

@@ -19,13 +19,43 @@ def corner(page: Page, url: str) -> bytes:
     return page.screenshot(clip={"x": 10, "y": 10, "width": 20, "height": 20})
 
 
+@pytest.mark.parametrize("name", ["styled.svg", "styled.svgz"])
 @pytest.mark.parametrize("element", ["object data", "iframe frameborder=0 src", "img src"])
 def test_an_svg_is_painted_in_its_own_style_and_its_script_is_not_run(
-    page: Page, cdn: Cdn, listed: Pages, element: str
+    page: Page, cdn: Cdn, listed: Pages, element: str, name: str
 ) -> None:
-    picture = f"<{element}='{cdn.url}/lib/1.0.0/styled.svg' style='position:absolute;left:0;top:0'>"
+    picture = f"<{element}='{cdn.url}/lib/1.0.0/{name}' style='position:absolute;left:0;top:0'>"
     assert corner(page, listed.put("green", GREEN)) == corner(page, listed.put("picture", picture))
 
 
 def test_an_svg_that_is_opened_is_painted_too(page: Page, cdn: Cdn, listed: Pages) -> None:
     assert corner(page, listed.put("green", GREEN)) == corner(page, f"{cdn.url}/lib/1.0.0/styled.svg")
+
+
+ASKED = """url => new Promise(done => {
+    const asking = new XMLHttpRequest()
+    asking.onload = () => done(asking.responseXML && asking.responseXML.documentElement.textContent)
+    asking.open('GET', url)
+    asking.send()
+})"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("cyrillic.xml", "Заказ"), ("latin.svg", "café")])
+def test_xml_is_read_in_the_encoding_that_it_declares(
+    page: Page, cdn: Cdn, listed: Pages, name: str, text: str
+) -> None:
+    """RFC 7303 §3: a charset would outrank the declaration."""
+    page.goto(listed.put("asks", ""))
+    assert text == page.evaluate(ASKED, f"{cdn.url}/lib/1.0.0/{name}")
+    page.goto(f"{cdn.url}/lib/1.0.0/{name}")
+    assert text in page.evaluate("document.documentElement.textContent")  # the viewer of XML has more in it
+
+
+def test_a_page_is_read_in_the_encoding_that_it_declares(page: Page, cdn: Cdn) -> None:
+    page.goto(f"{cdn.url}/lib/1.0.0/latin.html")
+    assert ("café", "windows-1252") == (page.title(), page.evaluate("document.characterSet"))
+
+
+def test_a_text_without_an_ending_is_shown(page: Page, cdn: Cdn) -> None:
+    page.goto(f"{cdn.url}/lib/1.0.0/NEWS")
+    assert page.evaluate("document.body.textContent") == "Für alle.\n"

@@ -5,6 +5,7 @@ Never made from the server's own code: what a table expects of a file is known h
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 from dataclasses import dataclass
@@ -184,6 +185,29 @@ DOCUMENTS = {
     "page.xhtml": b'<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>\n',
 }
 
+# Files whose Content-Type their octets have a word in, in any/typed/, each with the one that it has therefore.
+XML = '<?xml version="1.0" encoding="windows-1251"?>\n<doc>\u0417\u0430\u043a\u0430\u0437</doc>\n'
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4" fill="green"/></svg>\n'
+SVGZ = gzip.compress(SVG, mtime=0)
+TYPED = {
+    "doc.xml": (XML.encode("cp1251"), "text/xml"),
+    "plain.xml": (b"<doc/>\n", "text/xml; charset=utf-8"),
+    "wide.xml": (f"\ufeff{XML}".replace("windows-1251", "utf-16").encode("utf-16-le"), "text/xml"),
+    "picture.svg": (b'<?xml version="1.0" encoding="iso-8859-1"?><svg><title>caf\xe9</title></svg>', "image/svg+xml"),
+    "latin.js": (b"// caf\xe9\n", "text/javascript"),
+    "latin.txt": (b"caf\xe9\n", "text/plain"),
+    "meta.html": (b"<!doctype html><meta charset=windows-1252><p>caf\xe9", "text/html"),
+    "charset.css": (b'@charset "windows-1252"; a::before { content: "\xe9" }', "text/css"),
+    "utf-8.css": (b'@charset "utf-8"; a::before { content: "\xc3\xa9" }', "text/css; charset=utf-8"),
+    "Makefile": (b"all:\n\ttrue\n", "text/plain; charset=utf-8"),
+    "blob": (b"\0\1\2", "application/octet-stream"),
+    "icon.svgz": (SVGZ, "image/svg+xml"),
+    "claimed.svgz": (SVG, "image/svg+xml; charset=utf-8"),
+    "lib.tgz": (SVGZ, "application/gzip"),
+    "lib.js.gz": (SVGZ, "application/gzip"),
+    "song.flac": (b"fLaC\0", "audio/flac"),
+}
+
 # On the disk, but public by no rule, or never public whatever a rule says.
 UNLISTED = {
     "secret.txt": b"SECRET: no rule\n",
@@ -199,6 +223,7 @@ def _public() -> dict[str, bytes]:
     files = {f"{folder}/{name}": content for folder in (*FOLDERS, DIGESTED) for name, content in every.items()}
     files |= {f"any/odd/{name}": f"// {number}\n".encode() for number, name in enumerate(ODD_NAMES)}
     files |= {f"{folder}/{name}": content for folder in ("any/1.0.0", "live") for name, content in DOCUMENTS.items()}
+    files |= {f"any/typed/{name}": content for name, (content, _) in TYPED.items()}
     files |= {"any/1.0.0/font.woff2": FONT, "any/1.0.0/big.woff2": BIG, "any/1.0.0/style.css": b"body{}\n"}
     return files | {"any/1.0.0/data.json": b"{}\n", "any/1.0.0/dot.png": FONT, ".well-known/security.txt": TINY}
 

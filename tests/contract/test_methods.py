@@ -19,8 +19,10 @@ PATHS = {
     "/secret.txt": None,
     "/nowhere": None,
     "/none/app.js": None,
-    "/any/1.0.0/%zz": None,
-    "/any/../secret.txt": None,
+    "/any/1.0.0/%zz": "*",
+    "/any/../secret.txt": "*",
+    "/elsewhere/%zz": None,
+    "/elsewhere/../any/1.0.0/app.js": None,
     "/": None,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from msgspec import structs
 
 from cdnserve.manifest.values import Site
 from cdnserve.origin import Origin
@@ -63,8 +64,14 @@ def test_the_asset_says_which_rule_published_it() -> None:
 def test_documents_are_sandboxed_unless_they_are_live(path: str, kind: bytes, sandboxed: bool) -> None:
     sandbox, live = (PublishRule(catalogs.rule("**", ANY, documents=how)) for how in ("sandbox", "live"))
     plain = ((b"content-type", kind), NO_SNIFF)
-    assert ((*plain, SANDBOX) if sandboxed else plain) == sandbox.describe(path)
-    assert plain == live.describe(path)
+    asset = catalogs.asset(path)
+    assert ((*plain, SANDBOX) if sandboxed else plain) == sandbox.describe(path, asset)
+    assert plain == live.describe(path, asset)
+
+
+def test_the_octets_have_a_word_in_the_type() -> None:
+    asset = structs.replace(catalogs.asset("a.js"), form="other")
+    assert (b"content-type", b"text/javascript") in PublishRule(catalogs.rule("**", ANY)).describe("a.js", asset)
 
 
 def test_paths_are_all_public_ones_in_order() -> None:

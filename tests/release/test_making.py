@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.manifest import Lock, LockedLibrary, read_lock, write_lock
 from cdnserve.release import Built, Store, build, making
 from cdnserve.release.blobs import StoreError
+from cdnserve.release.catalog import SCHEMA
 from cdnserve.release.encode import Job
 from cdnserve.release.workers import run
 from tests.release.opened import Opened
@@ -305,3 +308,74 @@ def test_doubts_about_the_manifest_are_told_by_every_build(root: Path, state: Pa
         built = build(root, state)
         assert changed == built.changed
         assert [("library-not-locked", "jquery@3.7.1")] == [(p.reference, p.value) for p in built.warnings]
+
+
+LATIN = b"// caf\xe9\n"
+ONE_RULE = 'schema = 1\n[[publish]]\npath = "**"\ncors = "any"\n'
+
+
+def test_text_that_is_not_utf_8_is_told_when_it_is_read_and_is_public_all_the_same(tmp_path: Path) -> None:
+    root, state = plant(tmp_path / "root", {"a.js": b"one\n" + LATIN, "b.js": "ü"}, ONE_RULE), tmp_path / "state"
+    built = build(root, state)
+    assert [("text-not-utf-8", "a.js:2", "octet 10", True)] == [
+        (one.reference, one.where, one.value, one.warning) for one in built.warnings
+    ]
+    assets = Store(state).load().assets
+    assert [("other", False), ("text", False)] == [(assets[path].form, assets[path].declared) for path in assets]
+    assert () == build(root, state).warnings
+    plant(root, {"c.js": "ü"}, ONE_RULE)
+    assert () == build(root, state).warnings
+    assert "other" == Store(state).load().assets["a.js"].form
+
+
+def test_text_that_is_not_utf_8_fails_no_locked_build(tmp_path: Path) -> None:
+    """A package that somebody else made may hold it, and nobody can do anything about that."""
+    root = plant(tmp_path / "root", {"a.js": LATIN}, ONE_RULE)
+    assert ["text-not-utf-8"] == [one.reference for one in build(root, tmp_path / "state", locked=True).warnings]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        pytest.param("a.xml", '<?xml version="1.0" encoding="iso-8859-1"?><a>é</a>'.encode("latin-1"), id="declared"),
+        pytest.param("a.png", LATIN, id="no text"),
+        pytest.param("a.svgz", gzip.compress(b"<svg/>"), id="under gzip by nature"),
+    ],
+)
+def test_what_needs_no_charset_is_no_warning(tmp_path: Path, path: str, content: bytes) -> None:
+    assert () == build(plant(tmp_path / "root", {path: content}, ONE_RULE), tmp_path / "state").warnings
+
+
+def test_a_file_under_gzip_has_one_representation(tmp_path: Path) -> None:
+    octets, state = gzip.compress(SCRIPT), tmp_path / "state"
+    root = plant(tmp_path / "root", {"a.svgz": octets, "b.svgz": SCRIPT, "c": SCRIPT}, ONE_RULE)
+    build(root, state)
+    assets = Store(state).load().assets
+    assert [("gzip", len(octets), hashlib.sha256(octets).digest())] == [
+        (one.coding, one.size, one.sha256) for one in assets["a.svgz"].representations
+    ]
+    for path in ("b.svgz", "c"):
+        assert {"identity", "br", "gzip", "zstd"} == {one.coding for one in assets[path].representations}
+    plant(root, {"d.js": SCRIPT}, ONE_RULE)
+    build(root, state)
+    assert assets["a.svgz"] == Store(state).load().assets["a.svgz"]
+    Store(state).blob(assets["a.svgz"].identity.sha256).unlink()
+    build(root, state)
+    assert octets == Store(state).blob(assets["a.svgz"].identity.sha256).read_bytes()
+
+
+def test_a_release_of_a_time_when_nobody_looked_is_read_and_served_as_it_was(tmp_path: Path) -> None:
+    """And the next build looks: its index has another format, so no file counts as known."""
+    root, state = plant(tmp_path / "root", {"a.js": LATIN}, ONE_RULE), tmp_path / "state"
+    build(root, state)
+    store = Store(state)
+    catalog = store.load()
+    old = {path: msgspec.structs.replace(asset, form=None) for path, asset in catalog.assets.items()}
+    body = msgspec.to_builtins(msgspec.structs.replace(catalog, assets=old), builtin_types=(bytes,))
+    body["assets"] = {path: fields[:5] for path, fields in body["assets"].items()}
+    octets = msgspec.msgpack.encode(body)
+    store.catalog(1).write_bytes(msgspec.msgpack.encode([SCHEMA, hashlib.sha256(octets).digest(), octets]))
+    assert "text/javascript; charset=utf-8" == store.load().assets["a.js"].media_type("a.js")
+    (state / "index").unlink()
+    assert (2, True) == (build(root, state).number, True)
+    assert "text/javascript" == store.load().assets["a.js"].media_type("a.js")

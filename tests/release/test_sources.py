@@ -14,6 +14,7 @@ from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs, blob_path
 from cdnserve.release.scan import signature
 from cdnserve.release.sources import CHUNK, Content, Sources, probe, read
+from cdnserve.rules.charsets import look
 
 SIZES = [
     pytest.param(0, id="empty"),
@@ -59,6 +60,7 @@ def test_one_read_gives_all_digests_and_the_blob(root: Path, state: str, sources
         hashlib.sha384(octets).digest(),
         hashlib.sha512(octets).digest(),
         signature((root / "a.bin").stat()),
+        look(octets),
     )
     assert expected == content
     assert size == expected.size

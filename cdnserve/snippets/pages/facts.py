@@ -71,7 +71,7 @@ def facts(load: Load, scene: Scene) -> Facts:
     fetched = scene.fetched.get(load.url, Fetched())
     differs = "" if place else varies(load.url) or fetched.varies
     digests = {} if differs else fetched.digests
-    if asset:
+    if asset and not asset.is_coded:
         digests = {"sha256": asset.identity.sha256, "sha384": asset.sha384, "sha512": asset.sha512}
     is_cross_origin = bool(authority(load.url)) and (not scene.url or origin(load.url) != origin(scene.url))
     public = catalog.assets.get(place.target or place.path) if catalog and place else None
