@@ -108,7 +108,7 @@ class Sources:
             return False
         try:
             is_written = self.is_written(descriptor)
-            if is_written or signature(os.fstat(descriptor)) != read:
+            if is_written or _has_moved(descriptor, read):
                 return False
             return None if is_written is None else True
         finally:
@@ -150,7 +150,7 @@ def read(
         for _ in range(_ATTEMPTS):
             descriptor = sources.open(path)
             try:
-                if quiet and (signature(os.fstat(descriptor)) != quiet or sources.is_written(descriptor)):
+                if quiet and (_has_moved(descriptor, quiet) or sources.is_written(descriptor)):
                     return unstable(path)
                 if content := _take(descriptor, blobs, promised):
                     return content
@@ -173,6 +173,11 @@ def probe(sources: Sources, path: str) -> Problem | None:
     except OSError as error:
         return unstable(path) if error.errno in _REPLACED else _unreadable(path, error)
     return None
+
+
+def _has_moved(descriptor: int, before: Signature) -> bool:
+    """Tell whether size or mtime is another; some network file systems give other inode numbers at each look."""
+    return signature(os.fstat(descriptor))[:2] != before[:2]
 
 
 def still_written(root: str, paths: Iterable[str]) -> bool:
