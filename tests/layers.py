@@ -12,6 +12,7 @@ from pathlib import Path
 
 LAYERS = (
     ("errors",),
+    ("client",),
     ("rules",),
     ("manifest",),
     ("release",),

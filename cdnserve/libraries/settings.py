@@ -20,6 +20,7 @@ MEBIBYTE = 2**20
 class Limits:
     """How much a registry may send and how long it may take; sizes in octets, times in seconds.
 
+    An `exchange` ends in that time, or brings `rate` octets a second; what failed is tried again until `total`.
     `members` are read of a tarball at most; `kept` are the files that stay, with the folders they lie in.
     """
 
@@ -35,6 +36,8 @@ class Limits:
     longest_pause: float = 60.0
     connect: float = 10.0
     silence: float = 30.0
+    exchange: float = 60.0
+    rate: int = 8192
     total: float = 600.0
     at_once: int = 8
 

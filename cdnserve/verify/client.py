@@ -6,25 +6,19 @@ Never follows a redirect, keeps a cookie, or asks a proxy: what answers is what 
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
-from urllib3 import exceptions as broken
+from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
-from urllib3.util import SKIP_HEADER, Timeout
+from urllib3.util import SKIP_HEADER
 
+from cdnserve.client import HttpClient, NoAnswerError, Patience, Request
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.verify.answers import Answer, NoAnswer
 from cdnserve.verify.questions import Question
 from cdnserve.verify.receiving import receive
 
-_PIECE = 1 << 16
-_CONNECT_SECONDS = 10.0
-_SILENCE_SECONDS = 30.0
-_TOTAL_SECONDS = 300.0
 _ATTEMPTS = 2
 
 
@@ -85,83 +79,41 @@ def parse_target(url: str, resolve: str = "") -> Target:
 class Client:
     """Asks one host, from several threads at once."""
 
-    def __init__(self, target: Target, manner: Manner) -> None:
+    def __init__(self, target: Target, manner: Manner, patience: Patience | None = None) -> None:
         self._target = target
         self._manner = manner
-        self._pool = _pool(target, manner)
+        self._http = HttpClient(patience or Patience(), lambda: _context(manner), at_once=manner.concurrency)
         if manner.insecure:
             # Whoever says so knows.
             disable_warnings(InsecureRequestWarning)
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
+        self._http.close()
 
     def ask(self, question: Question, limit: int, query: str = "") -> Answer | NoAnswer:
         """Send a request, once more where the connection broke; no more than `limit` octets are read."""
-        answer: Answer | NoAnswer = NoAnswer("it was not asked")
+        answer = NoAnswer("it was not asked")
         for _ in range(_ATTEMPTS):
             try:
-                answer = self._ask(question, limit, query)
-            except (broken.HTTPError, OSError) as error:
-                answer = NoAnswer(reason(error))
-            if isinstance(answer, Answer):
-                return answer
+                return self._ask(self._request(question, query), limit)
+            except NoAnswerError as error:
+                answer = NoAnswer(str(error))
         return answer
 
-    def _ask(self, question: Question, limit: int, query: str) -> Answer:
-        fields = {"Host": self._target.authority, "User-Agent": "cdnserve", "Accept-Encoding": SKIP_HEADER}
+    def _request(self, question: Question, query: str) -> Request:
+        target = self._target
+        fields = {"Host": target.authority, "User-Agent": "cdnserve", "Accept-Encoding": SKIP_HEADER}
         fields |= dict(self._manner.fields)
         for name, value in question.fields:
             fields["Accept-Encoding" if name == "accept-encoding" else name] = value
-        target = f"{self._target.prefix}{question.target}{query}"
-        response = self._pool.urlopen(
-            question.method,
-            target,
-            headers=fields,
-            redirect=False,
-            retries=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-        )
-        try:
+        url = f"{target.url}{question.target}{query}"
+        return Request(url, fields, question.method, (target.address, target.address_port))
+
+    def _ask(self, request: Request, limit: int) -> Answer:
+        with self._http.exchange() as exchange, exchange.ask(request) as response:
             headers = tuple((name.lower(), value) for name, value in response.headers.iteritems())
-            coding = (response.headers.get("content-encoding") or "identity").strip().lower()
-            content = receive(_pieces(response), coding, limit)
-            if content.length > limit:
-                response.close()
-            return Answer(response.status, headers, content)
-        finally:
-            response.release_conn()
-
-
-def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
-    deadline = time.monotonic() + _TOTAL_SECONDS
-    while piece := response.read1(_PIECE):
-        yield piece
-        if time.monotonic() > deadline:
-            response.close()
-            raise broken.TimeoutError
-
-
-def _pool(target: Target, manner: Manner) -> HTTPConnectionPool:
-    timeout = Timeout(connect=_CONNECT_SECONDS, read=_SILENCE_SECONDS)
-    if target.scheme == "http":
-        return HTTPConnectionPool(
-            target.address, target.address_port, maxsize=manner.concurrency, block=True, timeout=timeout
-        )
-    return HTTPSConnectionPool(
-        target.address,
-        target.address_port,
-        maxsize=manner.concurrency,
-        block=True,
-        timeout=timeout,
-        ssl_context=_context(manner),
-        server_hostname=target.host,
-        assert_hostname=False if manner.insecure else None,
-        cert_reqs=ssl.CERT_NONE if manner.insecure else ssl.CERT_REQUIRED,
-    )
+            return Answer(response.status, headers, receive(response.pieces(), response.coding, limit))
 
 
 def _context(manner: Manner) -> ssl.SSLContext:
@@ -174,21 +126,6 @@ def _context(manner: Manner) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def reason(error: Exception) -> str:
-    """Say in words why no answer came."""
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the host's certificate is not trusted: {cause.verify_message}"
-    reasons: tuple[tuple[type[Exception], str], ...] = (
-        (broken.NameResolutionError, "the host's name has no address"),
-        (broken.NewConnectionError, "the host takes no connection"),
-        (broken.ConnectTimeoutError, "the host takes no connection in time"),
-        (broken.TimeoutError, "no answer came in time"),
-        (broken.SSLError, "TLS failed"),
-    )
-    return next((words for kind, words in reasons if isinstance(error, kind)), "the connection broke off")
 
 
 def _refused(url: str, why: str) -> Problem:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256, sha384
 
+from cdnserve.client import Decoder, UndecodableError, decoder
 from cdnserve.verify.answers import ENDING, OPENING, Content
-from cdnserve.verify.decoding import Decode, UndecodableError, decoder
 
 
 class _Plain:
@@ -18,7 +18,7 @@ class _Plain:
     def __init__(self, coding: str, limit: int) -> None:
         self._digest = sha384()
         self._left = limit
-        self._decode: Decode | None = None
+        self._decode: Decoder | None = None
         self.opening = b""
         try:
             self._decode = decoder(coding)

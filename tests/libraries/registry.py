@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cdnserve.libraries import Limits, Settings
 
-QUICK = Limits(first_pause=0.0, longest_pause=1.0, connect=5.0, silence=5.0, total=30.0, attempts=3)
+QUICK = Limits(first_pause=0.0, longest_pause=1.0, connect=5.0, silence=5.0, exchange=10.0, total=30.0, attempts=3)
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def _drip(registry: LocalRegistry) -> Callable[[BaseHTTPRequestHandler], None]:
 def test_what_drips_is_cut_off(tmp_path: Path, registry: LocalRegistry, path: str) -> None:
     registry.publish("x", "1.0.0", GOOD)
     registry.answer(path, Answer(fields={"Content-Length": "1000"}, write=_drip(registry)))
-    problem = _problem(tmp_path, registry, dataclasses.replace(SMALL, total=0.4))
+    problem = _problem(tmp_path, registry, dataclasses.replace(SMALL, exchange=0.4, attempts=1))
     assert "registry-unreachable" == problem.reference
     assert "it takes too long" in problem.message
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import brotli
 import pytest
+import zstandard
 from urllib3 import HTTPResponse
 
+from cdnserve.client import HttpClient
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.registries.connections import Connections
 from cdnserve.libraries.remote import Remote, fetch
 from tests.libraries.registry import QUICK, Answer, LocalRegistry, settings_for
 
@@ -67,6 +68,8 @@ def test_it_asks_for_no_content_coding_and_as_a_page_of_no_origin(registry: Loca
         pytest.param("gzip", gzip.compress(CONTENT), id="gzip"),
         pytest.param("GZIP", gzip.compress(CONTENT), id="in upper case"),
         pytest.param("deflate", zlib.compress(CONTENT), id="deflate"),
+        pytest.param("deflate", zlib.compress(CONTENT, wbits=-15), id="deflate without its frame"),
+        pytest.param("zstd", zstandard.compress(CONTENT), id="zstd"),
         pytest.param("br", brotli.compress(CONTENT), id="brotli"),
         pytest.param("identity", CONTENT, id="identity"),
     ],
@@ -121,7 +124,12 @@ def test_redirects_come_to_an_end(registry: LocalRegistry, tmp_path: Path) -> No
         pytest.param(Answer(302, fields={"Location": "http://u:p@a.example/"}), "target-url", id="one with a password"),
         pytest.param(Answer(body=b"x", fields={"Content-Encoding": "rot13"}), "target-coding", id="an unknown coding"),
         pytest.param(
-            Answer(body=b"not gzip", fields={"Content-Encoding": "gzip"}), "target-unreachable", id="a damaged coding"
+            Answer(body=b"not gzip", fields={"Content-Encoding": "gzip"}), "target-coding", id="a damaged coding"
+        ),
+        pytest.param(
+            Answer(body=gzip.compress(b"x" * 99)[:-9], fields={"Content-Encoding": "gzip"}),
+            "target-coding",
+            id="a coding that ends too early",
         ),
         pytest.param(Answer(body=b"x" * 2000), "target-too-large", id="too much"),
         pytest.param(
@@ -170,7 +178,7 @@ def test_what_comes_over_http_from_another_machine_is_remarked(registry: LocalRe
 def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is on the way could have sent it anywhere."""
     redirect = HTTPResponse(headers={"Location": "http://cdn.example/a.js"}, status=302, preload_content=False)
-    monkeypatch.setattr(Connections, "open", lambda *_: redirect)
+    monkeypatch.setattr(HttpClient, "send", lambda *_: redirect)
     problem = problem_of("https://cdn.example/a.js", tmp_path)
     assert ("target-url", "the URL can't be used: it redirects from https to http") == (
         problem.reference,
@@ -184,4 +192,4 @@ def test_an_answer_that_never_ends_is_cut_off(registry: LocalRegistry, tmp_path:
             handler.wfile.write(b"x")
 
     url = registry.answer("/a.js", Answer(write=drip))
-    assert "target-unreachable" == problem_of(url, tmp_path, total=1).reference
+    assert "target-unreachable" == problem_of(url, tmp_path, exchange=1).reference

@@ -14,7 +14,7 @@ from cdnserve.libraries.downloads.cache import Cache, cache_folder
 from cdnserve.libraries.registries.address import Address
 from cdnserve.libraries.registries.client import Client
 from cdnserve.libraries.registries.configuration import ask_npm, read_configuration
-from cdnserve.libraries.registries.connections import Connections
+from cdnserve.libraries.registries.connections import http_client
 from cdnserve.libraries.registries.metadata import Package, find_package
 from cdnserve.libraries.registries.registry import Registry, find_registry
 from cdnserve.libraries.registries.signatures import Keys, find_keys
@@ -60,8 +60,8 @@ class Workshop:
         self.settings = settings
         self.progress = progress
         self.cache = Cache(folder, settings.limits.tarball) if folder else None
-        self._connections = Connections(settings, configuration)
-        self.client = Client(self._connections, settings)
+        self._http = http_client(settings, configuration)
+        self.client = Client(self._http, settings)
         self._registry = Once[str, Registry](lambda name: find_registry(name, settings, configuration, npm))
         self._package = Once[str, Package](self._find_package)
         self._keys = Once[Address, Keys](lambda address: find_keys(Registry(address, configuration), self.client))
@@ -74,7 +74,7 @@ class Workshop:
 
     def __exit__(self, *error: object) -> None:
         """Close every connection."""
-        self._connections.close()
+        self._http.close()
 
     def stop(self) -> None:
         """Call everything off."""

@@ -6,24 +6,18 @@ Never sends credentials past the registry's own origin, never goes from https to
 from __future__ import annotations
 
 import re
-import ssl
 import threading
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
-from urllib3 import BaseHTTPResponse
-from urllib3 import exceptions as broken
-
+from cdnserve.client import REDIRECTS, TOO_LATE, Exchange, HttpClient, NoAnswerError, Request, Response
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.registries.address import Address
-from cdnserve.libraries.registries.connections import Connections, cut_off
 from cdnserve.libraries.registries.receiving import Sink, continues, strong_validator
 from cdnserve.libraries.registries.registry import Registry
 from cdnserve.libraries.settings import Limits, Progress, Settings, Silent
 from cdnserve.libraries.wording import counted, shown
 
-PIECE = 2**16
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Worth another try: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4, and whatever the server says went wrong with itself.
 PASSING = frozenset({408, 425, 429})
 
@@ -53,7 +47,7 @@ class Received:
     """
 
     status: int
-    coding: str = ""
+    coding: str = "identity"
     was_continued: bool = False
 
 
@@ -67,7 +61,7 @@ class _Setback:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A download under way: into which sink, until when."""
+    """A download under way: into which sink, and until when it is tried again; later for what has come."""
 
     wanted: Wanted
     sink: Sink
@@ -77,8 +71,8 @@ class _Task:
 class Client:
     """Downloads for one command, from several threads at once."""
 
-    def __init__(self, connections: Connections, settings: Settings) -> None:
-        self._connections = connections
+    def __init__(self, http: HttpClient, settings: Settings) -> None:
+        self._http = http
         self._settings = settings
         self._stopping = threading.Event()
 
@@ -89,7 +83,7 @@ class Client:
     def stop(self) -> None:
         """Call all downloads off; each raises `StoppedError` soon."""
         self._stopping.set()
-        self._connections.cut()
+        self._http.cut()
 
     def require_going(self) -> None:
         """Raise `StoppedError` once all was called off."""
@@ -122,7 +116,7 @@ class Client:
             if setback.pause > self._limits.longest_pause:
                 return False
             pause = max(pause, setback.pause)
-        if self._settings.clock() + pause > task.deadline:
+        if self._settings.clock() + pause > self._deadline(task):
             return False
         task.wanted.progress.retry(task.wanted.label, setback.why, pause)
         if self._settings.wait(self._stopping, pause):
@@ -132,63 +126,60 @@ class Client:
     def _attempt(self, task: _Task) -> Received | _Setback:
         address, registry = task.wanted.address, task.wanted.registry
         authorization = registry.authorization(address)
-        for _ in range(self._limits.redirects + 1):
-            answer = self._request(task, address, authorization)
-            if not isinstance(answer, Address):
-                return answer
-            # Once another origin has had a hand in the way, nothing secret is sent any more, not even back home.
-            authorization = registry.authorization(answer) if authorization else None
-            address = answer
+        with self._http.exchange() as exchange:
+            for _ in range(self._limits.redirects + 1):
+                answer = self._request(exchange, task, address, authorization)
+                if not isinstance(answer, Address):
+                    return answer
+                # Once another origin has had a hand in the way, nothing secret is sent any more, not even back home.
+                authorization = registry.authorization(answer) if authorization else None
+                address = answer
         message = f"{task.wanted.what}: the registry redirects too often"
         raise ConfigurationError([Problem("registry-redirect", message, address.shown)])
 
-    def _request(self, task: _Task, address: Address, authorization: str | None) -> Address | Received | _Setback:
+    def _request(
+        self, exchange: Exchange, task: _Task, address: Address, authorization: str | None
+    ) -> Address | Received | _Setback:
         fields = {"User-Agent": "cdnserve", "Accept-Encoding": "identity", **dict(task.wanted.fields)}
         if authorization:
             fields["Authorization"] = authorization
         if task.sink.size and task.sink.validator:
             # RFC 9110 §13.1.5: the rest, but the whole again if it is no longer the same.
             fields |= {"Range": f"bytes={task.sink.size}-", "If-Range": task.sink.validator}
-        if late := self._too_late(task.deadline):
-            return late
-        try:
-            return self._answer(self._connections.open(address, fields), task, address)
-        except broken.HTTPError as error:
-            return self._too_late(task.deadline) or _setback(error, task.wanted, address)
-        except (ValueError, AttributeError):
-            # A TLS socket that is cut off in the middle of another thread's read may lose its session there.
-            late = self._too_late(task.deadline)
-            if not late:
-                raise
-            return late
-
-    def _too_late(self, deadline: float) -> _Setback | None:
         self.require_going()
-        return _Setback("it takes too long") if self._settings.clock() >= deadline else None
-
-    def _answer(self, response: BaseHTTPResponse, task: _Task, address: Address) -> Address | Received | _Setback:
+        if self._settings.clock() >= self._deadline(task):
+            return _Setback(TOO_LATE)
         try:
-            if response.status in REDIRECTS:
-                return _target(response, task.wanted, address)
-            if response.status == 200:
-                task.sink.restart(strong_validator(response.headers.get("ETag", "")))
-                return self._received(response, task)
-            if _is_continuation(response, task.sink):
-                return self._received(response, task)
-            if response.status in (206, 416) and task.sink.size:
-                # Not the part that was asked for, or none: the next attempt asks for the whole.
-                task.sink.restart("")
-                return _Setback("it doesn't continue what it began")
-            if 400 <= response.status < 500 and response.status not in PASSING:
-                return Received(response.status)
-            pause = _asked_pause(response.headers.get("Retry-After", ""), self._settings.now())
-            asks = "" if pause is None else f" and asks for a pause of {pause:.0f} s"
-            return _Setback(f"it answers with status {response.status}{asks}", pause)
-        finally:
-            # What is left unread may be endless; such a connection is of no more use.
-            response.close()
+            with exchange.ask(Request(str(address), fields)) as response:
+                return self._answer(response, task, address)
+        except NoAnswerError as error:
+            self.require_going()
+            if error.is_distrust:
+                raise _distrusted(error, task.wanted, address) from None
+            return _Setback(str(error))
 
-    def _received(self, response: BaseHTTPResponse, task: _Task) -> Received:
+    def _deadline(self, task: _Task) -> float:
+        return task.deadline + task.sink.size / self._limits.rate
+
+    def _answer(self, response: Response, task: _Task, address: Address) -> Address | Received | _Setback:
+        if response.status in REDIRECTS:
+            return _target(response, task.wanted, address)
+        if response.status == 200:
+            task.sink.restart(strong_validator(response.headers.get("ETag", "")))
+            return self._received(response, task)
+        if _is_continuation(response, task.sink):
+            return self._received(response, task)
+        if response.status in (206, 416) and task.sink.size:
+            # Not the part that was asked for, or none: the next attempt asks for the whole.
+            task.sink.restart("")
+            return _Setback("it doesn't continue what it began")
+        if 400 <= response.status < 500 and response.status not in PASSING:
+            return Received(response.status)
+        pause = _asked_pause(response.headers.get("Retry-After", ""), self._settings.now())
+        asks = "" if pause is None else f" and asks for a pause of {pause:.0f} s"
+        return _Setback(f"it answers with status {response.status}{asks}", pause)
+
+    def _received(self, response: Response, task: _Task) -> Received:
         size = response.headers.get("Content-Length", "")
         expected = int(size) + task.sink.size if re.fullmatch(r"[0-9]{1,18}", size, re.ASCII) else None
         if expected is not None and expected > task.wanted.limit:
@@ -196,25 +187,15 @@ class Client:
         task.wanted.progress.begin(task.wanted.label, expected)
         if task.sink.size:
             task.wanted.progress.advance(task.wanted.label, task.sink.size)
-        with cut_off(max(task.deadline - self._settings.clock(), 0.0), response.shutdown):
-            self._copy(response, task)
-        # A connection that was cut off looks like one that ended well where no length was given.
-        if self._too_late(task.deadline):
-            raise broken.TimeoutError
-        coding = response.headers.get("Content-Encoding", "").strip().lower()
-        return Received(200, coding, was_continued=response.status == 206)
-
-    def _copy(self, response: BaseHTTPResponse, task: _Task) -> None:
-        while piece := response.read1(PIECE):
+        for piece in response.pieces():
             if task.sink.size + len(piece) > task.wanted.limit:
                 raise _too_large(task.wanted)
-            if self._too_late(task.deadline):
-                raise broken.TimeoutError
             task.sink.write(piece)
             task.wanted.progress.advance(task.wanted.label, len(piece))
+        return Received(200, response.coding, was_continued=response.status == 206)
 
 
-def _is_continuation(response: BaseHTTPResponse, sink: Sink) -> bool:
+def _is_continuation(response: Response, sink: Sink) -> bool:
     if response.status != 206 or not (sink.size and sink.validator):
         return False
     # RFC 9110 §15.3.7: a part of an If-Range need not repeat the entity tag, but must not have another.
@@ -222,7 +203,7 @@ def _is_continuation(response: BaseHTTPResponse, sink: Sink) -> bool:
     return same and continues(response.headers.get("Content-Range", ""), sink.size)
 
 
-def _target(response: BaseHTTPResponse, wanted: Wanted, address: Address) -> Address:
+def _target(response: Response, wanted: Wanted, address: Address) -> Address:
     location = response.headers.get("Location", "")
     try:
         if not location:
@@ -236,21 +217,9 @@ def _target(response: BaseHTTPResponse, wanted: Wanted, address: Address) -> Add
     return target
 
 
-def _setback(error: broken.HTTPError, wanted: Wanted, address: Address) -> _Setback:
-    cause = error.args[0] if error.args else None
-    if isinstance(error, broken.ProxyError):
-        return _Setback("the proxy can't be reached")
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        hint = "name your authority by npm's cafile, SSL_CERT_FILE or NODE_EXTRA_CA_CERTS, if the host is the right one"
-        message = f"{wanted.what}: the host's certificate is not trusted: {cause.verify_message}"
-        raise ConfigurationError([Problem("registry-certificate", message, address.shown, hint=hint)])
-    if isinstance(error, broken.NameResolutionError):
-        return _Setback("the host's name has no address")
-    if isinstance(error, broken.NewConnectionError):
-        return _Setback("the host takes no connection")
-    if isinstance(error, broken.TimeoutError):
-        return _Setback("no answer came in time")
-    return _Setback("the connection broke off")
+def _distrusted(error: NoAnswerError, wanted: Wanted, address: Address) -> ConfigurationError:
+    hint = "name your authority by npm's cafile, SSL_CERT_FILE or NODE_EXTRA_CA_CERTS, if the host is the right one"
+    return ConfigurationError([Problem("registry-certificate", f"{wanted.what}: {error}", address.shown, hint=hint)])
 
 
 def _asked_pause(value: str, now: float) -> float | None:

@@ -5,15 +5,14 @@ Never reads what the document says, and never holds more than the limit, whateve
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
+from cdnserve.client import OversizeError, UndecodableError, decoded
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.archives.gunzip import CorruptError, Gunzip, OversizeError
 from cdnserve.libraries.registries.client import Client, Wanted
 from cdnserve.libraries.registries.receiving import Buffer
 from cdnserve.libraries.registries.registry import Registry
-from cdnserve.libraries.wording import shown
+from cdnserve.libraries.wording import counted, shown
 
 
 def fetch_document(wanted: Wanted, client: Client) -> tuple[int, bytes]:
@@ -27,16 +26,12 @@ def fetch_document(wanted: Wanted, client: Client) -> tuple[int, bytes]:
 
 
 def _decoded(data: bytes, coding: str, wanted: Wanted) -> bytes:
-    if coding in ("", "identity"):
-        return data
-    if coding not in ("gzip", "x-gzip"):
-        raise nonsense(wanted.what, wanted.registry, f"it has a content coding that was not asked for: {coding}")
     try:
-        return Gunzip(io.BytesIO(data), wanted.limit).read(wanted.limit + 1)
-    except CorruptError as error:
-        raise nonsense(wanted.what, wanted.registry, str(error)) from None
-    except OversizeError as error:
-        message = f"{wanted.what}: {error}"
+        return decoded([data], coding, wanted.limit)
+    except UndecodableError as error:
+        raise nonsense(wanted.what, wanted.registry, f"its content coding can't be taken off: {error}") from None
+    except OversizeError:
+        message = f"{wanted.what}: it unpacks to more than {counted(wanted.limit)}"
         raise ConfigurationError([Problem("registry-too-large", message, wanted.registry.address.shown)]) from None
 
 

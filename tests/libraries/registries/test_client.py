@@ -14,13 +14,12 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from urllib3 import BaseHTTPResponse
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.libraries import Limits, Settings, Silent
-from cdnserve.libraries.registries.address import Address, parse_address
+from cdnserve.libraries.registries.address import parse_address
 from cdnserve.libraries.registries.client import Client, Received, StoppedError, Wanted
-from cdnserve.libraries.registries.connections import Connections
+from cdnserve.libraries.registries.connections import http_client
 from cdnserve.libraries.registries.receiving import Buffer, Measured
 from cdnserve.libraries.registries.registry import Registry
 from tests.libraries.registry import QUICK, Answer, LocalRegistry, settings_for
@@ -44,7 +43,7 @@ class Heard(Silent):
 
 @contextmanager
 def _client(settings: Settings) -> Iterator[Client]:
-    connections = Connections(settings, {})
+    connections = http_client(settings, {})
     try:
         yield Client(connections, settings)
     finally:
@@ -201,7 +200,7 @@ def _drip(registry: LocalRegistry, octet: bytes) -> Callable[[BaseHTTPRequestHan
 )
 def test_a_body_that_drips_is_given_up(tmp_path: Path, registry: LocalRegistry, fields: dict[str, str]) -> None:
     url = registry.answer("/x", Answer(fields=fields, write=_drip(registry, b"x")))
-    said = _refused(tmp_path, _wanted(url, limit=10**6), dataclasses.replace(QUICK, total=0.3))
+    said = _refused(tmp_path, _wanted(url, limit=10**6), dataclasses.replace(QUICK, exchange=0.3, attempts=1))
     assert ("registry-unreachable", "the file: it takes too long") == said
 
 
@@ -224,7 +223,7 @@ def test_the_clock_decides_not_the_machine(tmp_path: Path, registry: LocalRegist
 def test_a_head_that_drips_is_given_up(tmp_path: Path, octets: bytes) -> None:
     """A server that sends something all the time, but never a whole head."""
     with _raw_server(b"HTTP/1.1 200 OK\r\n", octets) as url:
-        limits = dataclasses.replace(QUICK, silence=0.2, attempts=1)
+        limits = dataclasses.replace(QUICK, exchange=0.2, attempts=1)
         reference, _ = _refused(tmp_path, _wanted(url), limits)
     assert "registry-unreachable" == reference
 
@@ -246,28 +245,8 @@ def test_a_body_that_stops_is_not_taken_for_a_whole_one(tmp_path: Path, registry
         registry.closing.wait(20)
 
     url = registry.answer("/x", Answer(fields={"Connection": "close"}, write=stop))
-    said = _refused(tmp_path, _wanted(url), dataclasses.replace(QUICK, total=0.3))
+    said = _refused(tmp_path, _wanted(url), dataclasses.replace(QUICK, exchange=0.3, attempts=1))
     assert ("registry-unreachable", "the file: it takes too long") == said
-
-
-class _Lost(Connections):
-    """Connections whose TLS session is gone, as when another thread cuts them off."""
-
-    def open(self, address: Address, fields: dict[str, str]) -> BaseHTTPResponse:
-        raise AttributeError("'NoneType' object has no attribute 'read'")
-
-
-def test_a_session_that_was_cut_off_is_a_failure_like_others(tmp_path: Path) -> None:
-    ticks = itertools.chain([0.0, 1.0], itertools.repeat(1000.0))
-    settings = dataclasses.replace(settings_for(tmp_path), clock=lambda: next(ticks))
-    with pytest.raises(ConfigurationError, match="it takes too long"):
-        Client(_Lost(settings, {}), settings).fetch(_wanted("http://127.0.0.1:1/x"), Buffer())
-
-
-def test_a_session_that_is_lost_in_time_is_a_fault_of_ours(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
-    with pytest.raises(AttributeError):
-        Client(_Lost(settings, {}), settings).fetch(_wanted("http://127.0.0.1:1/x"), Buffer())
 
 
 @contextmanager
@@ -490,7 +469,7 @@ def test_a_download_that_breaks_off_is_continued(tmp_path: Path, registry: Local
     url = registry.answer("/x", BROKEN, Answer(body=b"data", fields=TAGGED))
     with _client(settings_for(tmp_path)) as client:
         received = client.fetch(dataclasses.replace(_wanted(url), progress=heard), sink)
-    assert Received(200, "", was_continued=True) == received
+    assert Received(200, was_continued=True) == received
     assert (b"data", 4) == (_content(sink), sink.size)
     assert [(None, None), ("bytes=2-", '"1"')] == _asked_ranges(registry)
     assert [4, 2, 0.0, 4, 2, 2] == [octets for _, octets in heard.said]

@@ -19,7 +19,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.libraries import Settings
 from cdnserve.libraries.registries.address import Address, parse_address
 from cdnserve.libraries.registries.client import Client, Wanted
-from cdnserve.libraries.registries.connections import Connections, cut_off, trusted_certificates
+from cdnserve.libraries.registries.connections import http_client, trusted_certificates
 from cdnserve.libraries.registries.receiving import Buffer
 from cdnserve.libraries.registries.registry import Registry
 from tests.libraries.registry import Answer, LocalRegistry, serving, settings_for
@@ -60,7 +60,7 @@ def _wanted(address: Address, token: str = "") -> Wanted:
 
 
 def _fetch(settings: Settings, url: str, configuration: dict[str, str], token: str = "") -> bytes:
-    connections, sink = Connections(settings, configuration), Buffer()
+    connections, sink = http_client(settings, configuration), Buffer()
     try:
         Client(connections, settings).fetch(_wanted(parse_address(url), token), sink)
     finally:
@@ -147,7 +147,7 @@ def test_a_body_over_tls_that_drips_is_given_up(tmp_path: Path, secure: LocalReg
             handler.wfile.write(b"x")
 
     settings = settings_for(tmp_path)
-    settings = replace(settings, limits=replace(settings.limits, total=1.0))
+    settings = replace(settings, limits=replace(settings.limits, exchange=1.0, attempts=1))
     url = secure.answer("/x", Answer(fields={"Content-Length": "999"}, write=drip))
     with pytest.raises(ConfigurationError, match="it takes too long"):
         _fetch(settings, url, {"cafile": str(authority / "certificate.pem")})
@@ -224,18 +224,3 @@ def test_a_wrong_proxy_is_refused_and_not_repeated(tmp_path: Path, proxy: str) -
         _fetch(settings_for(tmp_path, "", {"HTTP_PROXY": proxy}), "http://npm.invalid/x", {})
     assert ["proxy-address"] == [problem.reference for problem in raised.value.problems]
     assert "secret" not in str(raised.value)
-
-
-def test_what_takes_too_long_is_cut_off() -> None:
-    acted = threading.Event()
-    with cut_off(0.0, acted.set) as done:
-        assert acted.wait(20)
-    assert done.is_set()
-
-
-def test_what_is_quick_is_not_cut_off() -> None:
-    acted = threading.Event()
-    with cut_off(1000.0, acted.set) as done:
-        pass
-    assert not acted.is_set()
-    assert not done.is_set()

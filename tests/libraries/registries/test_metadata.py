@@ -16,7 +16,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.libraries import Spec
 from cdnserve.libraries.registries.address import parse_address
 from cdnserve.libraries.registries.client import Client
-from cdnserve.libraries.registries.connections import Connections
+from cdnserve.libraries.registries.connections import http_client
 from cdnserve.libraries.registries.documents import refused
 from cdnserve.libraries.registries.metadata import Package, Published, Signature, find_package, read_document
 from cdnserve.libraries.registries.registry import Registry
@@ -48,7 +48,7 @@ def _published(data: bytes) -> Published:
 def _find(tmp_path: Path, registry: LocalRegistry, answer: Answer, limit: int = 10_000) -> Package:
     registry.answer("/x", answer)
     settings = settings_for(tmp_path)
-    connections = Connections(settings, {})
+    connections = http_client(settings, {})
     try:
         client = Client(connections, settings)
         return find_package("x", Registry(parse_address(registry.url), {}), client, limit)

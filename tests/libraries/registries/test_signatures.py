@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cdnserve.errors import ConfigurationError
 from cdnserve.libraries.registries.address import parse_address
 from cdnserve.libraries.registries.client import Client
-from cdnserve.libraries.registries.connections import Connections
+from cdnserve.libraries.registries.connections import http_client
 from cdnserve.libraries.registries.metadata import Package, read_document
 from cdnserve.libraries.registries.registry import Registry
 from cdnserve.libraries.registries.signatures import Keys, check, find_keys, read_keys
@@ -204,7 +204,7 @@ def test_no_other_signature_fits(sig: bytes) -> None:
 
 def _found(tmp_path: Path, registry: LocalRegistry) -> Keys:
     settings = settings_for(tmp_path)
-    connections = Connections(settings, {})
+    connections = http_client(settings, {})
     try:
         return find_keys(Registry(parse_address(registry.url), {}), Client(connections, settings))
     finally:

@@ -1,0 +1,496 @@
+"""The one HTTP client (RFC 9110, 9112): one deadline for a whole exchange, content decoded in bounded memory.
+
+Follows no redirect, keeps no cookie and sends no credentials by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import brotli
+import zstandard
+from urllib3 import (
+    BaseHTTPResponse,
+    HTTPConnectionPool,
+    HTTPHeaderDict,
+    HTTPSConnectionPool,
+    PoolManager,
+    ProxyManager,
+    make_headers,
+)
+from urllib3 import exceptions as broken
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Timeout, parse_url
+from urllib3.util.connection import create_connection
+
+from cdnserve.errors import ConfigurationError, Problem
+
+PIECE = 2**16
+TOO_LATE = "it takes too long"
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# RFC 9659 §3: no decoder needs to take a larger window.
+_LARGEST_WINDOW = 8 << 20
+_ZSTD_PIECE = 64
+
+
+class NoAnswerError(Exception):
+    """Says in words why no answer came, or no whole one; `is_distrust` where the host's certificate is to blame."""
+
+    def __init__(self, why: str, *, is_distrust: bool = False) -> None:
+        super().__init__(why)
+        self.is_distrust = is_distrust
+
+
+class UndecodableError(Exception):
+    """The octets are not in this content coding, or nobody here knows the coding."""
+
+
+class OversizeError(Exception):
+    """There is more content than the limit allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long things may take, in seconds: to connect, one silence, and a whole exchange.
+
+    A long response gets the time of an exchange again, whenever that time has brought `rate` octets a second.
+    """
+
+    connect: float = 10.0
+    silence: float = 30.0
+    exchange: float = 60.0
+    rate: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `url` is absolute, `fields` are sent as they are.
+
+    With `instead`, a host and a port, the connection goes there and not to the URL's own, past every proxy.
+    """
+
+    url: str
+    fields: Mapping[str, str]
+    method: str = "GET"
+    instead: tuple[str, int] | None = None
+
+
+class HttpClient:
+    """Makes exchanges, from several threads at once, on connections that it keeps.
+
+    `trust` makes the context of TLS when it is first needed; `proxy` returns the URL of the proxy before a URL.
+    """
+
+    def __init__(
+        self,
+        patience: Patience,
+        trust: Callable[[], ssl.SSLContext],
+        proxy: Callable[[str], str | None] = lambda _: None,
+        at_once: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.patience = patience
+        self.clock = clock
+        self._trust = trust
+        self._proxy = proxy
+        self._at_once = at_once
+        self._lock = threading.Lock()
+        self._pools: dict[tuple[str | None, bool], PoolManager] = {}
+        self._exchanges: set[Exchange] = set()
+        self._here = threading.local()
+
+    @contextlib.contextmanager
+    def exchange(self) -> Iterator[Exchange]:
+        """Begin an exchange of this thread: whatever is asked in the block has one deadline."""
+        exchange = self._here.exchange = Exchange(self)
+        with self._lock:
+            self._exchanges.add(exchange)
+        try:
+            yield exchange
+        finally:
+            exchange.finish()
+            with self._lock:
+                self._exchanges.discard(exchange)
+
+    def cut(self) -> None:
+        """End all exchanges that are under way, in whatever threads."""
+        with self._lock:
+            for exchange in self._exchanges:
+                exchange.cut()
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
+
+    def send(self, request: Request, timeout: Timeout) -> BaseHTTPResponse:
+        """Send a request; only an exchange does that."""
+        scheme = request.url.partition(":")[0].lower()
+        proxy = None if request.instead else self._proxy(request.url)
+        pool = self._pool(proxy, secure="https" in (scheme, (proxy or "").partition(":")[0].lower()))
+        options: dict[str, Any] = {
+            "headers": request.fields,
+            "timeout": timeout,
+            "redirect": False,
+            "retries": False,
+            "preload_content": False,
+            "decode_content": False,
+        }
+        if request.instead is None:
+            return pool.urlopen(request.method, request.url, **options)
+        parts = parse_url(request.url)
+        names = {"server_hostname": (parts.host or "").strip("[]")} if scheme == "https" else {}
+        straight = pool.connection_from_host(*request.instead, scheme, names)
+        return straight.urlopen(request.method, parts.request_uri, assert_same_host=False, **options)
+
+    def _pool(self, proxy: str | None, *, secure: bool) -> PoolManager:
+        with self._lock:
+            if (proxy, secure) not in self._pools:
+                self._pools[proxy, secure] = self._new_pool(proxy, secure=secure)
+            return self._pools[proxy, secure]
+
+    def _new_pool(self, proxy: str | None, *, secure: bool) -> PoolManager:
+        # Reading all certificates takes longer than many an exchange, and only TLS needs them.
+        context = self._trust() if secure else None
+        if proxy is None:
+            pool = PoolManager(maxsize=self._at_once, ssl_context=context)
+        else:
+            address, fields = _proxy(proxy)
+            pool = ProxyManager(
+                address, maxsize=self._at_once, proxy_headers=fields, ssl_context=context, proxy_ssl_context=context
+            )
+        pool.pool_classes_by_scheme = dict(_pool_classes(lambda: self._here.exchange))
+        return pool
+
+
+class Exchange:
+    """Requests and their responses until a deadline, at which their connections are cut."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+        self._patience = client.patience
+        self._deadline = client.clock() + client.patience.exchange
+        self._came = 0
+        self._is_cut = False
+        self._lock = threading.Lock()
+        self._guards: set[socket.socket] = set()
+        self._over = threading.Event()
+        # A socket's own timeout begins anew with each octet: what drips would take for ever.
+        threading.Thread(target=self._watch, name="deadline", daemon=True).start()
+
+    @contextlib.contextmanager
+    def ask(self, request: Request) -> Iterator[Response]:
+        """Send a request and yield the response, its content unread; raise NoAnswerError."""
+        with self._told():
+            response = self._client.send(request, Timeout(self._patience.connect, self._patience.silence))
+        try:
+            self._require_time()
+            yield Response(response, self)
+        finally:
+            # What is left unread may be endless; such a connection is of no more use.
+            response.close()
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return self._deadline - self._client.clock()
+
+    def guard(self, connected: socket.socket) -> None:
+        """Cut this connection, too, when time is up."""
+        with self._lock:
+            self._guards.add(connected)
+        if self._is_cut:
+            self.cut()
+
+    def read(self, response: BaseHTTPResponse) -> bytes:
+        """Return the next octets of a response, none at its end."""
+        with self._told():
+            piece = response.read1(PIECE)
+        self._require_time()
+        self._came += len(piece)
+        if self._came >= self._patience.rate * self._patience.exchange:
+            self._came = 0
+            self._deadline = self._client.clock() + self._patience.exchange
+        return piece
+
+    def cut(self) -> None:
+        """Cut the connections."""
+        self._is_cut = True
+        with self._lock:
+            for connected in self._guards:
+                with contextlib.suppress(OSError):
+                    connected.shutdown(socket.SHUT_RDWR)
+
+    def finish(self) -> None:
+        """Let go of the connections."""
+        self._over.set()
+
+    def _watch(self) -> None:
+        while (left := self.left) > 0:
+            if self._over.wait(left):
+                return
+        if not self._over.is_set():
+            self.cut()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (broken.HTTPError, OSError) as error:
+            if self._is_late:
+                raise NoAnswerError(TOO_LATE) from None
+            raise no_answer(error) from None
+
+    def _require_time(self) -> None:
+        # What was cut off looks like what ended well, where no length was given, or in a head.
+        if self._is_late:
+            raise NoAnswerError(TOO_LATE)
+
+    @property
+    def _is_late(self) -> bool:
+        return self._is_cut or self.left <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response whose content comes piece by piece."""
+
+    _response: BaseHTTPResponse
+    _exchange: Exchange
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self._response.status
+
+    @property
+    def headers(self) -> HTTPHeaderDict:
+        """The fields; names are compared without case."""
+        return self._response.headers
+
+    @property
+    def coding(self) -> str:
+        """The content coding in lower case, `identity` for none."""
+        return self.headers.get("Content-Encoding", "").strip().lower() or "identity"
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the content as it comes, its codings on; raise NoAnswerError where it is not whole."""
+        while piece := self._exchange.read(self._response):
+            yield piece
+
+    def content(self, limit: int) -> bytes:
+        """Return the content, its coding taken off; raise NoAnswerError, UndecodableError or OversizeError."""
+        return decoded(self.pieces(), self.coding, limit)
+
+
+def decoded(pieces: Iterable[bytes], coding: str, limit: int) -> bytes:
+    """Take a content coding off; raise UndecodableError, or OversizeError for what is, or becomes, too large."""
+    decode = decoder(coding)
+    whole = bytearray()
+    came = 0
+    for piece in pieces:
+        came += len(piece)
+        for plain in decode(piece):
+            whole += plain
+            if max(came, len(whole)) > limit:
+                raise OversizeError
+    if came and not decode.is_whole:
+        raise UndecodableError("it ends too early")
+    return bytes(whole)
+
+
+def no_answer(error: Exception) -> NoAnswerError:
+    """Say in words why a request failed."""
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return NoAnswerError(f"the host's certificate is not trusted: {cause.verify_message}", is_distrust=True)
+    words = (words for kind, words in _REASONS if isinstance(error, kind))
+    return NoAnswerError(next(words, "the connection broke off"))
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (broken.ProxyError, "the proxy can't be reached"),
+    (broken.NameResolutionError, "the host's name has no address"),
+    (broken.NewConnectionError, "the host takes no connection"),
+    (broken.ConnectTimeoutError, "the host takes no connection in time"),
+    (broken.TimeoutError, "no answer came in time"),
+    (broken.SSLError, "TLS failed"),
+)
+
+
+class _Guarded(HTTPConnection):
+    """A connection that the exchange which uses it may cut from another thread."""
+
+    find: Callable[[], Exchange]
+    _guard: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        connected = self._connected()
+        # Its own descriptor: TLS takes the first one away, and may be reading when the time is up.
+        self._guard = connected.dup()
+        self.find().guard(self._guard)
+        return connected
+
+    def _connected(self) -> socket.socket:
+        try:
+            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            raise broken.NameResolutionError(self.host, self, socket.gaierror(str(error))) from None
+        failure: Exception = OSError("it has no address")
+        for *_, address in found:
+            # A name may have many addresses, at none of which anybody answers.
+            seconds = min(float(self.timeout or 0), self.find().left)
+            if seconds <= 0:
+                break
+            try:
+                return create_connection((str(address[0]), self.port), seconds, socket_options=self.socket_options)
+            except OSError as error:
+                failure = error
+        kind = broken.ConnectTimeoutError if isinstance(failure, TimeoutError) else broken.NewConnectionError
+        raise kind(self, str(failure))
+
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
+        if self._guard is not None:
+            self.find().guard(self._guard)
+        super().putrequest(method, url, skip_host, skip_accept_encoding)
+
+    def close(self) -> None:
+        super().close()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+
+def _pool_classes(find_exchange: Callable[[], Exchange]) -> dict[str, type[HTTPConnectionPool]]:
+    class Connection(_Guarded):
+        find = staticmethod(find_exchange)
+
+    class SecureConnection(_Guarded, HTTPSConnection):
+        find = staticmethod(find_exchange)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": Pool, "https": SecurePool}
+
+
+def _proxy(text: str) -> tuple[str, dict[str, str]]:
+    try:
+        parts = parse_url(text if "://" in text else f"http://{text}")
+    except broken.LocationParseError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.host:
+        hint = "correct npm's https-proxy or proxy, or HTTPS_PROXY and HTTP_PROXY"
+        raise ConfigurationError([Problem("proxy-address", "the proxy's address is wrong", hint=hint)])
+    fields = make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else {}
+    return parts._replace(auth=None).url, dict(fields)
+
+
+class Decoder(Protocol):
+    """Takes a content coding off; its pieces are small, however far the content expands."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the content may end here."""
+
+    def __call__(self, octets: bytes) -> Iterator[bytes]:
+        """Yield what these octets are without the coding; raise UndecodableError."""
+
+
+def decoder(coding: str) -> Decoder:
+    """Make what takes a coding (RFC 9110 §8.4.1) off; raise UndecodableError for one that nobody here knows."""
+    makers: dict[str, Callable[[], Decoder]] = {
+        "identity": _Identity,
+        "gzip": lambda: _Zlib(16 + zlib.MAX_WBITS),
+        "x-gzip": lambda: _Zlib(16 + zlib.MAX_WBITS),
+        "deflate": _Zlib,
+        "br": _Brotli,
+        "zstd": _Zstd,
+    }
+    if coding not in makers:
+        raise UndecodableError(f"nobody here knows {coding}")
+    return makers[coding]()
+
+
+class _Identity:
+    is_whole = True
+
+    def __call__(self, octets: bytes) -> Iterator[bytes]:
+        yield octets
+
+
+class _Zlib:
+    """gzip, or what servers call deflate: RFC 1950, or RFC 1951 alone."""
+
+    def __init__(self, window: int = 0) -> None:
+        self._stream = zlib.decompressobj(window) if window else None
+
+    @property
+    def is_whole(self) -> bool:
+        return self._stream is not None and self._stream.eof
+
+    def __call__(self, octets: bytes) -> Iterator[bytes]:
+        if self._stream is None:
+            # RFC 1950 §2.2: in its first octet the method stands in the low half, which is 8.
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if octets[:1] and octets[0] & 15 == 8 else -zlib.MAX_WBITS)
+        stream = self._stream
+        try:
+            full = True
+            while (full or octets) and not stream.eof:
+                piece = stream.decompress(octets, PIECE)
+                yield piece
+                octets, full = stream.unconsumed_tail, len(piece) == PIECE
+        except zlib.error as error:
+            raise UndecodableError(str(error)) from error
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self._stream.is_finished())
+
+    def __call__(self, octets: bytes) -> Iterator[bytes]:
+        stream = self._stream
+        try:
+            piece = stream.process(octets, output_buffer_limit=PIECE)
+            yield piece
+            while not stream.is_finished() and (piece or not stream.can_accept_more_data()):
+                piece = stream.process(b"", output_buffer_limit=PIECE)
+                yield piece
+        except brotli.error as error:
+            raise UndecodableError(str(error)) from error
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._stream = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW).decompressobj()
+
+    @property
+    def is_whole(self) -> bool:
+        return self._stream.eof
+
+    def __call__(self, octets: bytes) -> Iterator[bytes]:
+        # One small piece at a time: what comes out at once is bounded by what goes in.
+        try:
+            for at in range(0, len(octets), _ZSTD_PIECE):
+                if self._stream.eof:
+                    return
+                yield self._stream.decompress(octets[at : at + _ZSTD_PIECE])
+        except zstandard.ZstdError as error:
+            raise UndecodableError(str(error)) from error
