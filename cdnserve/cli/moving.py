@@ -87,6 +87,7 @@ def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | 
         return Left(asked.reason, f"{asked.cdn}: {asked.reason}") if asked else Left(STRANGE)
     if asked.files[0].family and reference.role != "style":
         return Left("a stylesheet of fonts is loaded as something else here")
+    asked = _had(asked, shelf)
     files: list[Counterpart] = []
     libraries: dict[str, None] = {}
     remarks = [_remark(asked), CARRIED if reference.role == "inline" else ""]
@@ -104,6 +105,21 @@ def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | 
     if differs(reference, files):
         return Left(DIFFERS if asked.files[0].is_vouched else NOT_VOUCHED)
     return Found(tuple(files), tuple(libraries), "; ".join(filter(None, remarks)))
+
+
+def _had(asked: Mapped, shelf: Mapping[Asked, Opened | str]) -> Mapped:
+    """Leave out the faces that a font family lacks where it has others; Google's stylesheet does the same."""
+    packages = {file: shelf[file.name, file.requirement] for file in asked.files if file.family}
+    lacking = [file for file, package in packages.items() if isinstance(package, Opened) and _lacks(package, file)]
+    families = {file.name for file in asked.files if file not in lacking}
+    dropped = [file for file in lacking if file.name in families]
+    told = (f"{file.family} has no {file.files[0].removesuffix('.css')}" for file in dropped)
+    remark = "; ".join(filter(None, (asked.remark, *told)))
+    return replace(asked, files=tuple(file for file in asked.files if file not in dropped), remark=remark)
+
+
+def _lacks(package: Opened, file: PackageFile) -> bool:
+    return not package.files.intersection(file.files)
 
 
 def _counterpart(

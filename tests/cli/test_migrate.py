@@ -318,6 +318,17 @@ def test_what_is_there_without_scripts_is_migrated(run: Run, listed: Path, regis
     assert "googleapis" not in file.read_text()
 
 
+def test_a_face_that_a_font_lacks_is_left_out_as_google_does(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    url = "https://fonts.googleapis.com/css?family=Lora:400,500,700,black|Lora:400i,bold"
+    file = page(listed, f'<link rel=stylesheet href="{url}">')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    faces = [f"<link rel=stylesheet href={tag(f'@fontsource/lora@5.0.0/{face}.css', FONT)}>" for face in (400, 700)]
+    assert "".join(faces) == file.read_text()
+    assert "Lora has no 500; Lora has no 900; Lora has no 400-italic" in result.stdout
+    assert "the files say font-display: swap, not auto" in result.stdout
+
+
 def test_with_json_everything_is_an_object(run: Run, listed: Path, registry: LocalRegistry) -> None:
     page(listed, "<script src=https://unpkg.com/hello></script>\n<script src=https://unpkg.com/none></script>")
     result = run("migrate", "page.html", "--json", "--registry", registry.url)

@@ -46,6 +46,19 @@ def files(url: str) -> list[str]:
             ["inter/700.css", "inter/700-italic.css", "inter/400-italic.css", "inter/400.css"],
             id="version 1, names of styles",
         ),
+        pytest.param(
+            f"{CSS}family=Inter:thin,ExtraLight,light,book,medium,semibold,extrabold,black,blackitalic,li",
+            [
+                *("inter/100.css", "inter/200.css", "inter/300.css", "inter/400.css", "inter/500.css"),
+                *("inter/600.css", "inter/800.css", "inter/900.css", "inter/900-italic.css", "inter/300-italic.css"),
+            ],
+            id="version 1, names of weights",
+        ),
+        pytest.param(
+            f"{CSS2}family=Inter:ital,opsz,wght@0,14..32,400;1,14..32,700",
+            ["inter/400.css", "inter/700-italic.css"],
+            id="optical sizes",
+        ),
         pytest.param(f"{CSS}family=Open+Sans:400&subset=latin,greek", ["open-sans/400.css"], id="version 1, subsets"),
         pytest.param(f"{CSS}family=Inter%7CLora", ["inter/400.css", "lora/400.css"], id="version 1, escaped"),
     ],
@@ -64,9 +77,12 @@ def test_the_family_must_be_defined_by_its_name() -> None:
     ("url", "remark"),
     [
         pytest.param(f"{CSS2}family=Inter&display=swap", "", id="as the package's"),
-        pytest.param(f"{CSS2}family=Inter", "", id="not asked for"),
+        pytest.param(f"{CSS2}family=Inter", "font-display: swap, not auto", id="no font-display"),
+        pytest.param(f"{CSS2}family=Inter&display=auto", "font-display: swap, not auto", id="the browser's own"),
         pytest.param(f"{CSS2}family=Inter&display=block", "font-display: swap, not block", id="another font-display"),
-        pytest.param(f"{CSS2}family=Inter:wght@100..900", "fixed weights", id="a range"),
+        pytest.param(f"{CSS2}family=Inter:wght@100..900&display=swap", "fixed weights", id="a range"),
+        pytest.param(f"{CSS2}family=Inter:opsz,wght@14..32,400&display=swap", "one optical size", id="optical sizes"),
+        pytest.param(f"{CSS}family=Rancho&effect=fire&display=swap", "the effect fire is lost", id="an effect"),
     ],
 )
 def test_what_changes_is_said(url: str, remark: str) -> None:
@@ -79,13 +95,15 @@ def test_what_changes_is_said(url: str, remark: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        pytest.param(f"{CSS2}family=Inter:opsz,wght@14..32,400", "no axis opsz", id="another axis"),
+        pytest.param(f"{CSS2}family=Inter:slnt,wght@-10..0,400", "no axis slnt", id="another axis"),
         pytest.param(f"{CSS2}family=Inter:wght@450", "no weight 450", id="a weight between"),
         pytest.param(f"{CSS2}family=Inter:wght@thin", "weight thin is not known", id="no weight"),
         pytest.param(f"{CSS2}family=../x", "name is not known", id="a name that is a path"),
         pytest.param(f"{CSS2}family=", "name is not known", id="no name"),
         pytest.param(f"{CSS2}family=Material+Symbols+Outlined", "icons", id="icons"),
         pytest.param(f"{CSS}family=Inter:thick", "style thick is not known", id="no style"),
+        pytest.param(f"{CSS}family=Inter:blackest", "style blackest is not known", id="more than a style"),
+        pytest.param(f"{CSS}family=Inter:4%2B0", "is not known", id="no word"),
         pytest.param("https://fonts.googleapis.com/icon?family=Material+Icons", "text fonts", id="icons, by path"),
         pytest.param(CSS2, "text fonts", id="no family"),
     ],

@@ -16,11 +16,24 @@ GOOGLE_FONTS = "Google Fonts"
 
 _FAMILY = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
 # The names that version 1 has for weights, and for the slope behind them.
-_STYLE = re.compile(r"(?P<weight>[1-9]00|bold|b|regular|normal|r|)(?P<italic>italic|i|)", re.IGNORECASE)
-_BOLDER = {"bold": 700, "b": 700}
+_STYLE = re.compile(r"(?P<weight>[1-9]00|[a-z]{0,10}?)(?P<italic>italic|i|)", re.IGNORECASE)
+_WORDS = {
+    100: "thin",
+    200: "extralight ultralight",
+    300: "light l",
+    400: "regular normal book r",
+    500: "medium",
+    600: "semibold demibold",
+    700: "bold b",
+    800: "extrabold ultrabold",
+    900: "black heavy",
+}
+_NAMED = {"": 400} | {word: weight for weight, words in _WORDS.items() for word in words.split()}
 _WEIGHTS = tuple(range(100, 1000, 100))
 _RANGE = "fixed weights stand for the range {}: weights between the hundreds look like the nearest one"
+_OPTICAL = "the files have one optical size, where Google's have the axis opsz"
 _DISPLAY = "the files say font-display: swap, not {}"
+_EFFECT = "the effect {} is lost: its class is in Google's stylesheet alone"
 
 Face = tuple[int, bool]
 """Weight, and whether it is italic."""
@@ -46,10 +59,12 @@ def google_fonts(path: str, query: str = "") -> Mapped | Unmapped:
     except _UnmappableError as error:
         return Unmapped(GOOGLE_FONTS, str(error))
     remarks = dict.fromkeys(remark for _, _, remark in found if remark)
-    display = dict(options).get("display", "swap")
-    shown = [] if display in ("swap", "auto") else [_DISPLAY.format(display)]
+    # Without the parameter Google's stylesheet says nothing, which is `auto` (CSS Fonts 4 §4.8).
+    display = dict(options).get("display", "auto")
+    changed = [] if display == "swap" else [_DISPLAY.format(display)]
+    changed += [_EFFECT.format(value) for key, value in options if key == "effect"]
     files = dict.fromkeys(file for family, faces, _ in found for file in _files(family, faces))
-    return Mapped(GOOGLE_FONTS, tuple(files), "; ".join([*remarks, *shown]))
+    return Mapped(GOOGLE_FONTS, tuple(files), "; ".join([*remarks, *changed]))
 
 
 def gstatic(_path: str, _query: str = "") -> Mapped | Unmapped:
@@ -71,10 +86,10 @@ def _families(value: str) -> Iterator[_Found]:
 
 def _style(text: str) -> Face:
     found = _STYLE.fullmatch(text)
-    if not found:
+    weight = found["weight"].lower() if found else text
+    if not found or not (weight.isdecimal() or weight in _NAMED):
         raise _UnmappableError(f"the style {text} is not known")
-    weight = found["weight"].lower()
-    return int(weight) if weight.isdecimal() else _BOLDER.get(weight, 400), bool(found["italic"])
+    return int(weight) if weight.isdecimal() else _NAMED[weight], bool(found["italic"])
 
 
 def _family(value: str) -> Iterator[_Found]:
@@ -85,7 +100,7 @@ def _family(value: str) -> Iterator[_Found]:
     if not rest:
         yield _name(family), ((400, False),), ""
         return
-    if other := [name for name in names if name not in ("ital", "wght")]:
+    if other := [name for name in names if name not in ("ital", "opsz", "wght")]:
         raise _UnmappableError(f"the files of its package have no axis {other[0]}")
     if not tuples:
         # `:ital` alone asks for both slopes of the regular weight.
@@ -94,7 +109,8 @@ def _family(value: str) -> Iterator[_Found]:
     listed = [dict(zip(names, one.split(","), strict=False)) for one in tuples.split(";")]
     faces = [face for values in listed for face in _faces(values)]
     ranges = dict.fromkeys(values["wght"] for values in listed if ".." in values.get("wght", ""))
-    yield _name(family), tuple(faces), "; ".join(_RANGE.format(one) for one in ranges)
+    optical = [_OPTICAL] if "opsz" in names else []
+    yield _name(family), tuple(faces), "; ".join([*(_RANGE.format(one) for one in ranges), *optical])
 
 
 def _faces(values: dict[str, str]) -> Iterator[Face]:
