@@ -14,7 +14,14 @@ from cdnserve.libraries.own_pages import OwnPage
 from cdnserve.rules.integrity import parse_metadata
 from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, read_address
 from cdnserve.snippets import of_file
-from cdnserve.snippets.counterparts import MOST_LISTED, AbsentError, Use, find_counterpart, modules_with
+from cdnserve.snippets.counterparts import (
+    MOST_LISTED,
+    AbsentError,
+    Use,
+    find_counterpart,
+    modules_with,
+    remark_on_default,
+)
 from cdnserve.snippets.pages.tag import Page
 from cdnserve.snippets.references import Reference
 from cdnserve.snippets.rewriting import Counterpart, differs
@@ -137,7 +144,7 @@ def _counterpart(
     modules = tuple(_file(package, one) for one in listed if one != path) if len(listed) <= MOST_LISTED else ()
     remark = UNLISTED if len(listed) > MOST_LISTED or (is_import and not listed) else ""
     if folder is None:
-        return replace(_file(package, path), modules=modules), remark
+        return replace(_file(package, path), modules=modules), remark or remark_on_default(asked, path, package, use)
     return Counterpart(f"{package.spec.folder}/{folder}", modules=modules), remark
 
 

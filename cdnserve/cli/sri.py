@@ -26,6 +26,7 @@ from cdnserve.snippets import (
     Options,
     Subject,
     given_url,
+    main_files,
     of_asset,
     of_file,
     of_response,
@@ -81,7 +82,8 @@ def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -
     for target in targets:
         is_url = target.lower().startswith(("http://", "https://"))
         try:
-            found += _steady(resolve(given_url(target) if is_url else target, root, hosted, library_settings()))
+            where = given_url(target) if is_url else target
+            found += _steady(resolve(where, root, hosted, library_settings(), main_files))
         except ConfigurationError as error:
             unknown = any(problem.reference == "target-unknown" for problem in error.problems)
             alias = _alias_problem(target, hosted()) if unknown else None

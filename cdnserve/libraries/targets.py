@@ -6,11 +6,11 @@ Never makes a tag, and never asks a network but for a URL.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.settings import Settings
@@ -19,7 +19,7 @@ from cdnserve.manifest.governing import MANIFEST
 from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.content import read_text
 from cdnserve.release.store import Store
-from cdnserve.rules.default_files import FIELDS, default_files
+from cdnserve.rules.default_files import FIELDS
 from cdnserve.rules.media_types import destination
 
 if TYPE_CHECKING:
@@ -58,10 +58,54 @@ class Hosted:
     catalog: Catalog
 
 
-def resolve(text: str, root: Path, hosted: Callable[[], Hosted], settings: Settings) -> tuple[Target, ...]:
+@dataclass(frozen=True, slots=True)
+class PublicFiles:
+    """The public files of a library; paths are relative to its folder."""
+
+    hosted: Hosted
+    folder: str
+    files: frozenset[str]
+
+    def source(self, path: str) -> bytes:
+        """Return the content of one of the files."""
+        asset = self.hosted.catalog.assets[f"{self.folder}/{path}"]
+        return self.hosted.store.blob(asset.identity.sha256).read_bytes()
+
+
+class Chosen(Protocol):
+    """The files that a library without a path means: paths in its folder, `""` for none.
+
+    `for_node` is a script of it that only Node.js can run, where it has none for tags.
+    """
+
+    @property
+    def script(self) -> str:
+        """The script."""
+
+    @property
+    def style(self) -> str:
+        """The stylesheet."""
+
+    @property
+    def for_node(self) -> str:
+        """The script that only Node.js can run."""
+
+
+Choose: TypeAlias = Callable[[str, Mapping[str, str], PublicFiles], Chosen]
+"""Chooses by a library's name, what its package.json names by field, and its files."""
+
+
+def resolve(
+    text: str,
+    root: Path,
+    hosted: Callable[[], Hosted],
+    settings: Settings,
+    choose: Choose,
+) -> tuple[Target, ...]:
     """Find what a text means, in this order: a URL, a local file, a public path, a hosted library.
 
-    A library without a path may mean a script and a stylesheet. `hosted` is asked only if it matters.
+    A library without a path may mean a script and a stylesheet, which `choose` finds. `hosted` is asked only if it
+    matters.
     """
     if text.lower().startswith(("http://", "https://")):
         from cdnserve.libraries.remote import fetch  # noqa: PLC0415 - what speaks to hosts takes long to load
@@ -69,7 +113,7 @@ def resolve(text: str, root: Path, hosted: Callable[[], Hosted], settings: Setti
         return (fetch(text, settings),)
     file = Path(text)
     if not file.is_file():
-        return tuple(_public(path, hosted()) for path in _hosted_paths(text, hosted()))
+        return tuple(_public(path, hosted()) for path in _hosted_paths(text, hosted(), choose))
     logical = _logical_path(file, root)
     if logical and (root / MANIFEST).is_file() and logical in hosted().catalog.assets:
         return (_public(logical, hosted()),)
@@ -96,7 +140,7 @@ def _read(file: Path) -> bytes:
         raise ConfigurationError([problem]) from None
 
 
-def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
+def _hosted_paths(text: str, hosted: Hosted, choose: Choose) -> tuple[str, ...]:
     public, path = hosted.catalog.assets, text.removeprefix("/")
     if path in public:
         return (path,)
@@ -106,30 +150,28 @@ def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
     if name and version and inner and f"{folder}/{inner}" in public:
         return (f"{folder}/{inner}",)
     if name and version and any(_below(folder, public)):
-        return _main_files(folder, hosted) if not inner else _no_such_file(text, folder, public)
+        return _no_such_file(text, folder, public) if inner else _main_files(folder, hosted, choose)
     hint = _versions(name or "", public) or _alike(path, public)
     message = "neither a local file nor a public path nor a hosted library"
     raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
 
 
-def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
+def _main_files(folder: str, hosted: Hosted, choose: Choose) -> tuple[str, ...]:
     entries, public = hosted.catalog.packages.get(folder, Entries()), hosted.catalog.assets
-    script = _first(entries, "script", folder, public)
-    style = _first(entries, "style", folder, public)
-    if not script and not style:
-        message, hint = (
-            "its package.json names no public file for browsers",
-            f"say one of {_listed(_below(folder, public))}",
-        )
-        raise ConfigurationError([Problem("target-ambiguous", message, folder, hint=hint)])
-    return tuple(path for path in (script, style) if path)
-
-
-def _first(entries: Entries, kind: str, folder: str, public: dict[str, Asset]) -> str:
-    """Give the first file that the package names for browsers, and that is public and of this kind; `""` for none."""
+    files = frozenset(path.removeprefix(f"{folder}/") for path in _below(folder, public))
     named = {field: getattr(entries, field) for field in FIELDS}
-    paths = (f"{folder}/{path}" for path in default_files(named, "jsdelivr", for_style=kind == "style"))
-    return next((path for path in paths if path in public and destination(path) == kind), "")
+    name = folder.removeprefix(f"{FOLDER}/").rpartition("@")[0]
+    chosen = choose(name, named, PublicFiles(hosted, folder, files))
+    found = tuple(f"{folder}/{path}" for path in (chosen.script, chosen.style) if path)
+    if found:
+        return found
+    if chosen.for_node:
+        message = f"it has no script for a tag: {chosen.for_node} runs in Node.js only"
+        hint = f"its ES modules, if it has any: cdnserve importmap {folder.removeprefix(f'{FOLDER}/')}"
+        raise ConfigurationError([Problem("target-for-node", message, folder, hint=hint)])
+    message = "its package.json names no public file for browsers"
+    hint = f"say one of {_listed(_below(folder, public))}"
+    raise ConfigurationError([Problem("target-ambiguous", message, folder, hint=hint)])
 
 
 def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:

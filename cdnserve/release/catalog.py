@@ -70,7 +70,7 @@ class Asset(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Entries(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a package.json names for whoever asks for no file: paths in the package, `""` where it names none.
 
-    Nothing says that such a file exists, or is public.
+    `exports` is what that field gives unpkg. Nothing says that such a file exists, or is public.
     """
 
     jsdelivr: str = ""
@@ -78,6 +78,7 @@ class Entries(msgspec.Struct, frozen=True, gc=False, array_like=True):
     browser: str = ""
     main: str = ""
     style: str = ""
+    exports: str = ""
 
 
 class Catalog(msgspec.Struct, frozen=True):

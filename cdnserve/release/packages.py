@@ -21,6 +21,8 @@ from cdnserve.release.index import Index
 from cdnserve.release.scan import Signature, Tree
 from cdnserve.release.sources import Sources
 from cdnserve.release.writing import Writer
+from cdnserve.rules.default_files import UNPKG_CONDITIONS
+from cdnserve.rules.exports import exported
 
 # Of a larger one nothing is believed; npm's largest have some hundred kilobytes.
 LARGEST = 1 << 20
@@ -37,6 +39,7 @@ class _Described(msgspec.Struct):
     browser: object = None
     main: object = None
     style: object = None
+    exports: object = None
 
 
 def library_folder(path: str) -> str:
@@ -86,12 +89,13 @@ def parse(octets: bytes) -> Entries:
     """Read a package.json; what is no JSON object names nothing.
 
     >>> parse(b'{"main": "./dist/vue.cjs.js", "browser": {"fs": false}, "style": "../other.css"}')
-    Entries(jsdelivr='', unpkg='', browser='', main='dist/vue.cjs.js', style='')
+    Entries(jsdelivr='', unpkg='', browser='', main='dist/vue.cjs.js', style='', exports='')
     """
     try:
         described = msgspec.json.decode(octets.removeprefix(_BYTE_ORDER_MARK), type=_Described)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return Entries()
+    described.exports = exported(described.exports, ".", UNPKG_CONDITIONS)
     return Entries(*(_inner(getattr(described, name)) for name in Entries.__struct_fields__))
 
 

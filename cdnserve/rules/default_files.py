@@ -1,6 +1,7 @@
-"""Default files: what a library is to those who name none of its files (jsDelivr's and unpkg's documentation).
+"""Default files: what a library is to those who name none of its files.
 
-Never says that a file exists: these are places to look.
+As jsDelivr's README ("npm") and unpkg's source (`pkg-exports.ts`) said in 2026. Never says that a file exists: these
+are places to look.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Literal
 Mirror = Literal["jsdelivr", "unpkg"]
 """A CDN, by its field of package.json."""
 
-FIELDS = ("jsdelivr", "unpkg", "browser", "main", "style")
-"""The fields of package.json that name files for browsers."""
-_OTHER: dict[Mirror, Mirror] = {"jsdelivr": "unpkg", "unpkg": "jsdelivr"}
+FIELDS = ("jsdelivr", "unpkg", "browser", "main", "style", "exports")
+"""The fields of package.json that name files for browsers; of `exports`, the path for unpkg."""
+UNPKG_CONDITIONS = frozenset({"unpkg", "default"})
+"""The conditions under which unpkg reads `exports`."""
+
+_ORDERS: Mapping[Mirror, tuple[str, ...]] = {"jsdelivr": ("browser", "main"), "unpkg": ("exports", "main")}
+_OTHER: Mapping[Mirror, Mirror] = {"jsdelivr": "unpkg", "unpkg": "jsdelivr"}
 _ENDING = re.compile(r"(?<!\.min)(\.[a-z]+)\Z")
 
 
@@ -25,24 +30,33 @@ def default_files(
     for_style: bool = False,
     accepts: Callable[[str], bool] = bool,
 ) -> Iterator[str]:
-    """Give the files that an address without a file may mean, the likeliest first.
+    """Return the files that an address without a file may mean, the likeliest first.
 
     `named` has paths by field; `for_style` says that a stylesheet is asked for. What the fields for tools name, which
-    may be Sass or JSON, must be what `accepts` takes.
+    may be Sass or JSON, must be what `accepts` takes. jsDelivr answers with what is minified, whatever names it.
 
     >>> list(default_files({"unpkg": "a.js", "main": "b.js"}, "jsdelivr"))[:2]
     ['b.min.js', 'b.js']
     """
-    yield from _spellings(named.get(mirror, ""))
-    for field in ("style", "browser", "main") if for_style else ("browser", "main", "style"):
-        for path in filter(accepts, _spellings(named.get(field, ""))):
-            # jsDelivr answers with what is minified.
-            yield from (_ENDING.sub(r".min\1", path), path) if mirror == "jsdelivr" else (path,)
+    for_tools = ("style", *_ORDERS[mirror]) if for_style else (*_ORDERS[mirror], "style")
+    yield from _spellings(named.get(mirror, ""), mirror)
+    for field in for_tools:
+        yield from filter(accepts, _spellings(named.get(field, ""), mirror))
     # What is for another CDN is better than nothing.
-    yield from _spellings(named.get(_OTHER[mirror], ""))
+    yield from _spellings(named.get(_OTHER[mirror], ""), mirror)
     yield "index.js"
 
 
-def _spellings(path: str) -> Iterator[str]:
+def minified(path: str) -> str:
+    """Return the path that a minified file beside another one has.
+
+    >>> minified("dist/a.js"), minified("a.min.js")
+    ('dist/a.min.js', 'a.min.js')
+    """
+    return _ENDING.sub(r".min\1", path)
+
+
+def _spellings(path: str, mirror: Mirror) -> Iterator[str]:
     # Node.js: a module's ending, or the file's name in a folder, may be left out.
-    yield from (path, f"{path}.js", f"{path}/index.js") if path else ()
+    for spelling in (path, f"{path}.js", f"{path}/index.js") if path else ():
+        yield from (minified(spelling), spelling) if mirror == "jsdelivr" else (spelling,)

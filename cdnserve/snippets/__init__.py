@@ -12,6 +12,7 @@ from cdnserve.snippets.listing import as_hashes, as_json
 from cdnserve.snippets.modules import looks_like_module
 from cdnserve.snippets.notes import notes
 from cdnserve.snippets.options import Options, metadata, read_algorithms
+from cdnserve.snippets.scripts import main_files
 from cdnserve.snippets.sources import of_alias, of_asset, of_file, of_response
 from cdnserve.snippets.subject import Subject
 from cdnserve.snippets.tags import elements, html
@@ -33,6 +34,7 @@ __all__ = [
     "importmap",
     "kind_of",
     "looks_like_module",
+    "main_files",
     "metadata",
     "notes",
     "of_alias",

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from posixpath import dirname, join, normpath
-from typing import Protocol
 
-from cdnserve.rules.default_files import FIELDS, default_files
+from cdnserve.rules.default_files import FIELDS, UNPKG_CONDITIONS, default_files, minified
+from cdnserve.rules.exports import exported
 from cdnserve.rules.integrity import matches
 from cdnserve.rules.public_cdns import PackageFile
 from cdnserve.snippets.graph.entries import Description, candidates, inside, spellings
-from cdnserve.snippets.graph.exports import exported
 from cdnserve.snippets.modules import Imports, read_imports
+from cdnserve.snippets.scripts import Contents, is_module, main_files, node_names
 from cdnserve.snippets.sources import of_file
 
 MOST_LISTED = 100
@@ -28,22 +28,12 @@ _MOST_MODULES = 2000
 _FAMILY = re.compile(r"font-family:\s*(?:'([^'\n]{1,128})'|\"([^\"\n]{1,128})\"|([A-Za-z0-9 -]{1,128}))")
 
 
-class Contents(Protocol):
-    """An unpacked npm package; paths are relative to its folder."""
-
-    @property
-    def files(self) -> Collection[str]:
-        """Give the paths of all files."""
-
-    def source(self, path: str) -> bytes:
-        """Give a file's content."""
-
-
 @dataclass(frozen=True, slots=True)
 class Use:
     """What a page does with a file: a stylesheet, a prefix of an import map; `names` its import map knows.
 
-    Of several files, one that satisfies `integrity` is taken. A script that `is_classic` is no module.
+    Of several files, one that satisfies `integrity` is taken. A script that `is_classic` is no module, and none that
+    only Node.js runs is its default file.
     """
 
     is_style: bool = False
@@ -63,19 +53,45 @@ def find_counterpart(asked: PackageFile, contents: Contents, use: Use) -> str:
         return _folder(asked.files[0], contents, use)
     if asked.is_built and not (use.is_classic and asked.files):
         return _module(asked, contents, use)
-    present = [path for path in dict.fromkeys(_places(asked, contents, use)) if path in contents.files]
-    found = next((path for path in present if _satisfies(contents.source(path), use)), present[0] if present else None)
-    if found is None:
+    present = _present(asked, contents, use)
+    if not present:
         raise AbsentError(f"the npm package has no {asked.files[0]}" if asked.files else _NO_DEFAULT)
+    found = next((path for path in present if _satisfies(contents.source(path), use)), present[0])
+    if use.is_classic and not asked.files and not use.integrity and node_names(found, contents.source(found)):
+        return _build(asked, found, contents)
     if asked.family and not _defines(asked.family, contents.source(found)):
         raise AbsentError(f"{found} of the npm package does not define the family {asked.family}")
     return found
+
+
+def remark_on_default(asked: PackageFile, found: str, contents: Contents, use: Use) -> str:
+    """Return how the file that was found differs from a CDN's default file, `""` where it doesn't."""
+    if asked.files or not asked.mirror or asked.is_built:
+        return ""
+    first = _present(asked, contents, use)[0]
+    if first != found and node_names(first, contents.source(first)):
+        return f"the default file there is {first}, which runs in Node.js only; this is a build for browsers"
+    if asked.mirror == "jsdelivr" and minified(found) != found:
+        return f"jsDelivr minifies {found} itself; the package has it as it is"
+    return ""
 
 
 def modules_with(entries: Iterable[str], contents: Contents) -> tuple[str, ...]:
     """Give the modules of a package that load with some of its modules, these too; more than `MOST_LISTED` are cut."""
     listed = (path for path, _ in _modules(entries, contents, partial(_neighbour, contents)))
     return tuple(sorted(islice(listed, MOST_LISTED + 1)))
+
+
+def _present(asked: PackageFile, contents: Contents, use: Use) -> list[str]:
+    return [path for path in dict.fromkeys(_places(asked, contents, use)) if path in contents.files]
+
+
+def _build(asked: PackageFile, default: str, contents: Contents) -> str:
+    """Return the package's build for script tags, in place of a default file that only Node.js runs."""
+    found = main_files(asked.name, _named(_described(contents)), contents).script
+    if not found or is_module(found, contents.source(found)):
+        raise AbsentError(f"{default}, its default file, runs in Node.js only, and it has no build for script tags")
+    return found
 
 
 def _satisfies(content: bytes, use: Use) -> bool:
@@ -98,13 +114,17 @@ def _folder(folder: str, contents: Contents, use: Use) -> str:
 
 def _places(asked: PackageFile, contents: Contents, use: Use) -> Iterator[str]:
     if not asked.files and asked.mirror:
-        described = ((field, _described(contents).get(field)) for field in FIELDS)
-        named = {field: inside(value) or "" for field, value in described if isinstance(value, str)}
-        yield from default_files(named, asked.mirror, for_style=use.is_style)
+        yield from default_files(_named(_described(contents)), asked.mirror, for_style=use.is_style)
     yield from asked.files
     if asked.mirror == "unpkg":
         # unpkg adds what Node.js lets people leave out.
         yield from (spelling for file in asked.files for spelling in spellings(file))
+
+
+def _named(description: Description) -> dict[str, str]:
+    """Return the paths that a package.json names for browsers, by its fields."""
+    values = {**description, "exports": exported(description.get("exports"), ".", UNPKG_CONDITIONS)}
+    return {field: inside(value) or "" for field in FIELDS if isinstance(value := values.get(field), str)}
 
 
 def _described(contents: Contents) -> Description:

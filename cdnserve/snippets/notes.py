@@ -16,7 +16,6 @@ _FONT = (
     "CSS has no place for a font's integrity; of the browsers only Chromium is known to check it on a preload, "
     "and only for the @font-face rules that use this preload"
 )
-_COMMON_JS = "a CommonJS file runs in Node.js; a browser needs a build of it that is a script or a module"
 _MEDIA = "no browser checks the integrity of media"
 _BY_KIND: dict[Kind, str] = {
     "font": _FONT,
@@ -32,7 +31,6 @@ def notes(subject: Subject, options: Options) -> tuple[str, ...]:
     """Give what a person must know about a subject's snippet; empty when the tag says it all."""
     found = [] if subject.exact else [ALIAS]
     found += [_kind(subject, options)] if subject.exact else []
-    found += [_COMMON_JS] if subject.kind == "script" and subject.name.endswith(".cjs") else []
     return tuple(note for note in [*found, *subject.remarks] if note)
 
 

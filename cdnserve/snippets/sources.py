@@ -14,9 +14,11 @@ from cdnserve.rules import media_types
 from cdnserve.rules.charsets import look
 from cdnserve.rules.integrity import ALGORITHMS, HashExpression
 from cdnserve.snippets.addresses import given_url, public_url, relative_url
-from cdnserve.snippets.kinds import kind_of
+from cdnserve.snippets.kinds import Kind, kind_of
+from cdnserve.snippets.scripts import bare_imports, node_names
 from cdnserve.snippets.subject import Subject
 
+_MOST_NAMED = 5
 UNPUBLISHED = "where this file will be served is not known; put its address in"
 
 
@@ -27,15 +29,16 @@ def of_asset(catalog: Catalog, path: str, source: str = "", *, module: bool | No
     """
     asset = catalog.assets[path]
     media_type = asset.media_type(path)
+    kind = kind_of(path, media_type, source, module=module)
     return Subject(
         name=path,
         url=public_url(path, catalog.site.url),
         media_type=media_type,
-        kind=kind_of(path, media_type, source, module=module),
+        kind=kind,
         size=asset.identity.size,
         # A browser hashes what is left without the coding, and of that nothing is known.
         digests=() if asset.is_coded else _digests(asset.identity.sha256, asset.sha384, asset.sha512),
-        remarks=_remarks(catalog.rules[asset.rule]),
+        remarks=(*_needs(kind, path, source.encode()), *_remarks(catalog.rules[asset.rule])),
     )
 
 
@@ -58,14 +61,15 @@ def of_file(path: str, content: bytes, *, module: bool | None = None) -> Subject
     """Make the subject of a local file that is not published."""
     looks = look(content)
     media_type = media_types.media_type(path, looks.form, declared=looks.declared)
+    kind = kind_of(path, media_type, _text(content), module=module)
     return Subject(
         name=path,
         url=relative_url(path),
         media_type=media_type,
-        kind=kind_of(path, media_type, _text(content), module=module),
+        kind=kind,
         size=len(content),
         digests=_hashed(content),
-        remarks=(UNPUBLISHED,),
+        remarks=(*_needs(kind, path, content), UNPUBLISHED),
     )
 
 
@@ -75,14 +79,15 @@ def of_response(
     """Make the subject of a response: its content without content codings, its Content-Type (`""`: by name)."""
     path = re.split(r"[?#]", url, maxsplit=1)[0]
     known = media_type or media_types.media_type(path)
+    kind = kind_of(path, known, _text(content), module=module)
     return Subject(
         name=url,
         url=given_url(url),
         media_type=known,
-        kind=kind_of(path, known, _text(content), module=module),
+        kind=kind,
         size=len(content),
         digests=_hashed(content),
-        remarks=remarks,
+        remarks=(*_needs(kind, path, content), *remarks),
     )
 
 
@@ -96,6 +101,16 @@ def _hashed(content: bytes) -> tuple[HashExpression, ...]:
 
 def _digests(*digests: bytes) -> tuple[HashExpression, ...]:
     return tuple(HashExpression(algorithm, digest) for algorithm, digest in zip(ALGORITHMS, digests, strict=True))
+
+
+def _needs(kind: Kind, path: str, source: bytes) -> tuple[str, ...]:
+    """Return what a script or a module needs that its tag doesn't bring."""
+    if kind == "script" and (names := node_names(path, source)):
+        return (f"it uses {', '.join(names)} of Node.js, so a script tag of it fails in browsers",)
+    if kind == "module" and (names := bare_imports(source)):
+        few = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" * (len(names) > _MOST_NAMED))
+        return (f"it imports {few}: the page needs an import map (cdnserve importmap)",)
+    return ()
 
 
 def _remarks(rule: Rule) -> tuple[str, ...]:

@@ -107,6 +107,36 @@ def test_a_page_is_migrated(run: Run, listed: Path, registry: LocalRegistry) -> 
     assert "jsDelivr made dist/hello.min.js itself" in result.stdout
 
 
+def test_the_default_file_of_a_script_tag_is_none_for_node(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """Where the CDN's own fails in browsers, the package's build for them takes its place, with a remark."""
+    node = "module.exports = require('./a');"
+    described_as = described("alpine", main="cjs.js", unpkg="dist/cdn.min.js")
+    registry.publish(
+        "alpine", "3.0.0", packed({"package.json": described_as, "cjs.js": node, "dist/cdn.min.js": SCRIPT})
+    )
+    registry.publish("server", "1.0.0", packed({"package.json": described("server"), "index.js": node}))
+    file = page(
+        listed,
+        '<script src="https://cdn.jsdelivr.net/npm/alpine"></script>\n'
+        '<script src="https://cdn.jsdelivr.net/npm/server"></script>\n'
+        '<script src="https://cdn.jsdelivr.net/npm/server/index.js"></script>',
+    )
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert 1 == result.exit_code
+    first, second, third = file.read_text().split("\n")
+    assert f"<script src={tag('alpine@3.0.0/dist/cdn.min.js', SCRIPT)}></script>" == first
+    assert "the default file there is cjs.js, which runs in Node.js only; this is a build for browsers" in result.stdout
+    assert '<script src="https://cdn.jsdelivr.net/npm/server"></script>' == second
+    assert "index.js, its default file, runs in Node.js only, and it has no build for script tags" in result.stderr
+    assert f"<script src={tag('server@1.0.0/index.js', node)}></script>" == third
+
+
+def test_what_jsdelivr_minifies_itself_is_told(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, '<script src="https://cdn.jsdelivr.net/npm/hello"></script>')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert "main.js (jsDelivr minifies main.js itself; the package has it as it is)\n" in result.stdout
+
+
 UNKNOWN = "https://cdnjs.cloudflare.com/ajax/libs/hello/1.2.0/hello.js"
 
 

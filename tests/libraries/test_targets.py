@@ -12,6 +12,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.libraries.remote import Remote
 from cdnserve.libraries.targets import Hosted, Local, Public, Target, resolve
 from cdnserve.release import Store, build
+from cdnserve.snippets import main_files
 from tests.libraries.registry import Answer, LocalRegistry, settings_for
 
 Find = Callable[[str], tuple[Target, ...]]
@@ -29,6 +30,8 @@ FILES = {
     "npm/@scope/short@1.0.0/lib/index.js": "let i;",
     "npm/bare@1.0.0/package.json": json.dumps({"main": "index"}),
     "npm/bare@1.0.0/index.js": "let b;",
+    "npm/node@1.0.0/package.json": json.dumps({"main": "index.js"}),
+    "npm/node@1.0.0/index.js": "module.exports = require('./other');",
     "npm/none@1.0.0/package.json": json.dumps({"main": "data.json"}),
     "npm/none@1.0.0/data.json": "{}",
     "npm/many@1.0.0/package.json": "not JSON",
@@ -58,7 +61,7 @@ def hosted(tmp_path: Path) -> Hosted:
 @pytest.fixture
 def find(hosted: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Find:
     monkeypatch.chdir(tmp_path)
-    return lambda text: resolve(text, hosted.root, lambda: hosted, settings_for(tmp_path))
+    return lambda text: resolve(text, hosted.root, lambda: hosted, settings_for(tmp_path), main_files)
 
 
 def nobody() -> Hosted:
@@ -92,7 +95,7 @@ def test_one_file_is_meant(find: Find, text: str, expected: Target) -> None:
     ("text", "expected"),
     [
         pytest.param("lib@1.0.0", ["dist/lib.min.js", "dist/lib.css"], id="main and style, minified where it is there"),
-        pytest.param("lib@2.0.0", ["dist/lib.js"], id="what is meant for pages, as it is named"),
+        pytest.param("lib@2.0.0", ["dist/lib.min.js"], id="minified beside what is meant for pages"),
         pytest.param("@scope/short@1.0.0", ["lib/index.js"], id="a folder; a file that is gone is passed over"),
         pytest.param("bare@1.0.0", ["index.js"], id="without its ending"),
         pytest.param("bare@1.0.0/", ["index.js"], id="with an empty path"),
@@ -112,18 +115,18 @@ def test_an_absolute_path_is_a_local_file(find: Find, tmp_path: Path) -> None:
 def test_a_local_file_elsewhere_needs_no_release(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_bytes(b"x")
     text = str(tmp_path / "a.js")
-    assert (Local(text, b"x"),) == resolve(text, tmp_path / "public", nobody, settings_for(tmp_path))
+    assert (Local(text, b"x"),) == resolve(text, tmp_path / "public", nobody, settings_for(tmp_path), main_files)
 
 
 def test_a_file_in_a_root_without_manifest_needs_none_either(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_bytes(b"x")
     text = str(tmp_path / "a.js")
-    assert (Local(text, b"x"),) == resolve(text, tmp_path, nobody, settings_for(tmp_path))
+    assert (Local(text, b"x"),) == resolve(text, tmp_path, nobody, settings_for(tmp_path), main_files)
 
 
 def test_a_url_is_fetched(tmp_path: Path, registry: LocalRegistry) -> None:
     url = registry.answer("/a.js", Answer(body=b"x"))
-    (target,) = resolve(url, tmp_path, nobody, settings_for(tmp_path))
+    (target,) = resolve(url, tmp_path, nobody, settings_for(tmp_path), main_files)
     assert isinstance(target, Remote)
     assert (url, b"x") == (target.url, target.content)
 
@@ -140,6 +143,7 @@ def test_a_url_is_fetched(tmp_path: Path, registry: LocalRegistry) -> None:
         pytest.param(
             "lib@1.0.0/dist/lib.mjs", "target-unknown", "lib@1.0.0/dist/lib.js", id="a file that is nearly one"
         ),
+        pytest.param("node@1.0.0", "target-for-node", "cdnserve importmap node@1.0.0", id="a library for Node.js"),
         pytest.param("none@1.0.0", "target-ambiguous", "its files: cdnserve list", id="a library for no browser"),
         pytest.param("list@1.0.0", "target-ambiguous", "say one of list@1.0.0/a.css", id="a package that is a list"),
         pytest.param("packed@1.0.0", "target-ambiguous", "say one of packed@1.0.0/a.css", id="no package.json"),

@@ -29,6 +29,18 @@ ONLY_DIST = MANIFEST.replace("npm/**", "npm/*/dist/**").replace('except = ["unli
         pytest.param('{"jsdelivr": "./dist/a.js"}', Entries(jsdelivr="dist/a.js"), id="a dot before it"),
         pytest.param('{"unpkg": "/dist//x/../a.js"}', Entries(unpkg="dist/a.js"), id="not in normal form"),
         pytest.param('{"style": "lib/"}', Entries(style="lib"), id="a folder"),
+        pytest.param('{"exports": "./a.js"}', Entries(exports="a.js"), id="one export"),
+        pytest.param(
+            '{"exports": {".": {"types": "./a.d.ts", "node": "./n.js", "default": "./a.js"}, "./b": "./b.js"}}',
+            Entries(exports="a.js"),
+            id="exports by conditions",
+        ),
+        pytest.param(
+            '{"exports": {"unpkg": "./u.js", "default": "./a.js"}}', Entries(exports="u.js"), id="exports for unpkg"
+        ),
+        pytest.param('{"exports": {".": "../other@1.0.0/a.js"}}', Entries(), id="an export out of the package"),
+        pytest.param('{"exports": {"import": "./a.mjs"}}', Entries(), id="exports for others"),
+        pytest.param('{"exports": null, "main": "a.js"}', Entries(main="a.js"), id="no exports"),
         pytest.param('{"main": "."}', Entries(), id="the package itself"),
         pytest.param('{"main": ""}', Entries(), id="nothing"),
         pytest.param('{"main": "../other@1.0.0/a.js"}', Entries(), id="out of the package"),

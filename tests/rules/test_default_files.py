@@ -6,7 +6,7 @@ import pytest
 
 from cdnserve.rules.default_files import Mirror, default_files
 
-ALL = {"jsdelivr": "j.js", "unpkg": "u.js", "browser": "b.js", "main": "m.js", "style": "s.css"}
+ALL = {"jsdelivr": "j.js", "unpkg": "u.js", "browser": "b.js", "main": "m.js", "style": "s.css", "exports": "e.js"}
 
 
 def firsts(named: dict[str, str], mirror: Mirror, *, for_style: bool) -> list[str]:
@@ -19,7 +19,7 @@ def firsts(named: dict[str, str], mirror: Mirror, *, for_style: bool) -> list[st
     ("mirror", "for_style", "expected"),
     [
         pytest.param("jsdelivr", False, ["j.js", "b.js", "m.js", "s.css", "u.js", "index.js"], id="jsDelivr"),
-        pytest.param("unpkg", False, ["u.js", "b.js", "m.js", "s.css", "j.js", "index.js"], id="unpkg"),
+        pytest.param("unpkg", False, ["u.js", "e.js", "m.js", "s.css", "j.js", "index.js"], id="unpkg"),
         pytest.param("jsdelivr", True, ["j.js", "s.css", "b.js", "m.js", "u.js", "index.js"], id="for a stylesheet"),
     ],
 )
@@ -27,11 +27,11 @@ def test_the_order_of_the_fields(mirror: Mirror, for_style: bool, expected: list
     assert expected == firsts(ALL, mirror, for_style=for_style)
 
 
-def test_the_minified_file_stands_before_what_is_for_tools() -> None:
-    """With jsDelivr alone, and not before what is for CDNs."""
-    assert ["j.js", "j.js.js", "j.js/index.js", "m.min.js", "m.js"] == list(
-        default_files({"jsdelivr": "j.js", "main": "m.js"}, "jsdelivr")
-    )[:5]
+def test_with_jsdelivr_the_minified_file_stands_first() -> None:
+    """Also where the author named another one for jsDelivr itself."""
+    found = list(default_files({"jsdelivr": "j.js", "main": "m.js"}, "jsdelivr"))
+    assert ["j.min.js", "j.js"] == found[:2]
+    assert found.index("m.min.js") + 1 == found.index("m.js")
     assert "m.min.js" not in list(default_files({"main": "m.js"}, "unpkg"))
     assert "m.min.min.js" not in list(default_files({"main": "m.min.js"}, "jsdelivr"))
 

@@ -243,6 +243,8 @@ def test_a_stylesheet_of_esm_sh_is_a_file() -> None:
         pytest.param("https://unpkg.com/", "no file", id="unpkg's own page"),
         pytest.param("https://unpkg.com/browse/a@1/", "no file", id="unpkg's listing"),
         pytest.param("https://unpkg.com/a@1/?meta", "no file", id="unpkg's metadata"),
+        pytest.param("https://unpkg.com/a@1?conditions=x", "conditions changes which file", id="unpkg's conditions"),
+        pytest.param("https://unpkg.com/a@1?browser", "browser changes which file", id="unpkg's field browser"),
         pytest.param("https://unpkg.com/a@1/b/?module", "folder of modules", id="a folder of modules"),
         pytest.param("https://esm.sh/gh/a/b", "not from npm", id="esm.sh, GitHub"),
         pytest.param("https://esm.sh/jsr/@a/b", "not from npm", id="esm.sh, JSR"),

@@ -53,6 +53,17 @@ JSDELIVR, UNPKG, ESM = "https://cdn.jsdelivr.net/npm/a@1", "https://unpkg.com/a@
         pytest.param(JSDELIVR, ["b.js"], {"browser": {"x": "y"}, "main": "b.js"}, "b.js", id="a map of browser"),
         pytest.param(UNPKG, ["a.js", "b.js"], {"unpkg": "a.js", "main": "b.js"}, "a.js", id="unpkg's field"),
         pytest.param(UNPKG, ["b.js", "b.min.js"], {"main": "b.js"}, "b.js", id="unpkg, main as it is"),
+        pytest.param(
+            JSDELIVR, ["a.js", "a.min.js"], {"jsdelivr": "a.js"}, "a.min.js", id="minified beside jsDelivr's own"
+        ),
+        pytest.param(
+            UNPKG,
+            ["cjs.js", "esm.js"],
+            {"main": "cjs.js", "browser": "esm.js", "exports": {".": {"node": "./cjs.js", "default": "./esm.js"}}},
+            "esm.js",
+            id="unpkg, exports before main",
+        ),
+        pytest.param(UNPKG, ["a.js"], {"exports": "./a.js"}, "a.js", id="unpkg, one export"),
         pytest.param(UNPKG, ["lib/index.js"], {"main": "lib"}, "lib/index.js", id="a folder's index"),
         pytest.param(f"{UNPKG}/lib/x", ["lib/x.js"], {}, "lib/x.js", id="unpkg, an ending left out"),
     ],

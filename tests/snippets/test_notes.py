@@ -33,10 +33,5 @@ def test_an_alias_says_why_it_has_no_integrity_and_nothing_of_what_would_check_i
     assert (ALIAS,) == notes(alias(kind), DEFAULT)
 
 
-def test_commonjs_is_no_script_for_browsers() -> None:
-    (note,) = notes(replace(subject(), name="dist/a.cjs"), DEFAULT)
-    assert "CommonJS" in note
-
-
 def test_remarks_come_last() -> None:
     assert "moved" == notes(replace(subject("image"), remarks=("moved",)), DEFAULT)[-1]

@@ -131,3 +131,26 @@ def test_openssl_agrees(algorithm: str) -> None:
     subjects: list[Subject] = [of_file("a.js", CONTENT), of_asset(catalog("a.js"), "a.js")]
     expected = f"{algorithm}-{base64.b64encode(run.stdout).decode('ascii')}"
     assert all(expected in metadata(each, ALL).split() for each in subjects)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "remark"),
+    [
+        pytest.param("a.js", "module.exports = 1", "it uses module of Node.js, so a script tag", id="CommonJS"),
+        pytest.param("a.cjs", "let a", "it uses require of Node.js", id="CommonJS by its name"),
+        pytest.param(
+            "a.js", "import 'vue'; import './b.js'", "it imports vue: the page needs an import map", id="a name"
+        ),
+        pytest.param(
+            "a.mjs", "".join(f"import 'a{n}';" for n in range(7)), "a3, a4 and 2 more: the page", id="many names"
+        ),
+    ],
+)
+def test_what_a_tag_does_not_bring_is_remarked(path: str, source: str, remark: str) -> None:
+    assert remark in of_file(path, source.encode()).remarks[0]
+    assert remark in of_response(f"https://example.com/{path}", source.encode(), "text/javascript").remarks[0]
+
+
+@pytest.mark.parametrize("source", ["let a", "import './b.js'", "typeof module === 'object' ? module.exports = 1 : 0"])
+def test_what_needs_nothing_has_no_remark(source: str) -> None:
+    assert () == of_response("https://example.com/a.js", source.encode(), "text/javascript").remarks

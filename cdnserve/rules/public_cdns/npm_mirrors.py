@@ -54,6 +54,8 @@ def unpkg(path: str, query: str = "") -> Mapped | Unmapped:
     spec = split_spec(path)
     if not spec or path.startswith("browse/") or "meta" in options:
         return Unmapped(UNPKG, "it names no file of an npm package")
+    if changes := sorted(options & {"browser", "conditions"}):
+        return Unmapped(UNPKG, f"its option {changes[0]} changes which file it serves")
     if "module" in options:
         return _module(UNPKG, *spec)
     name, requirement, file = spec

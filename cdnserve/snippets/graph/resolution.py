@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 from cdnserve.errors import Problem
 from cdnserve.manifest.packages import is_package_name
+from cdnserve.rules.exports import FOR_NODE, Refused, exported, internal
 from cdnserve.rules.versions import best, is_range, newest
 from cdnserve.snippets.addresses import public_url
 from cdnserve.snippets.graph import unresolved
 from cdnserve.snippets.graph.entries import candidates, inside, replaced, spellings, substitute
-from cdnserve.snippets.graph.exports import FOR_NODE, Refused, exported, internal
 from cdnserve.snippets.graph.hosted import Package, package_of, split_bare
 from cdnserve.snippets.graph.reading import Modules
 

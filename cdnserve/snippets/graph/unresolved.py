@@ -10,7 +10,7 @@ from dataclasses import replace
 from shlex import quote
 
 from cdnserve.errors import Problem
-from cdnserve.snippets.graph.exports import Refused
+from cdnserve.rules.exports import Refused
 from cdnserve.snippets.graph.hosted import Package, Shelf
 
 # What Node.js has built in (its documentation's index), without those that only have a name with "node:".

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.snippets.graph.exports import Refused, exported, internal
+from cdnserve.rules.exports import Refused, exported, internal
 
 UNKNOWN, EXCLUDED, INVALID = Refused.UNKNOWN, Refused.EXCLUDED, Refused.INVALID
 
