@@ -6,11 +6,12 @@ import base64
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from cdnserve.manifest.values import Digest
 from cdnserve.origin import Reply, Stored, respond
 from cdnserve.origin.files import entity_tag
-from cdnserve.release.catalog import Coding
+from cdnserve.release.catalog import Coding, Representation
 from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import ANY
 from tests.origin import catalogs
@@ -111,6 +112,20 @@ def test_one_content_coding_is_enough_to_vary() -> None:
     for accept_encoding in ("br", "gzip"):
         reply = respond(catalogs.request("GET", "/a.js", accept_encoding=accept_encoding), origin)
         assert (reply.status, header(reply, "vary")) == (200, "Accept-Encoding")
+
+
+@pytest.mark.parametrize("accept_encoding", [None, "gzip", "br", "identity", "gzip;q=0, *;q=0"])
+def test_a_file_that_is_coded_by_nature_is_always_sent_so(accept_encoding: str | None) -> None:
+    """§12.4.1: where nothing fits, the field may be disregarded; so the answer does not vary by it either."""
+    own = Representation("gzip", 90, sha256("a.svgz", "gzip"))
+    asset = structs.replace(catalogs.asset("a.svgz"), representations=(own,), form="gzip")
+    origin = catalogs.origin({"a.svgz": asset}, (replace(catalogs.rule("**", ANY), digests=("repr", "unencoded")),))
+    fields = {} if accept_encoding is None else {"accept_encoding": accept_encoding}
+    reply = respond(catalogs.request("GET", "/a.svgz", **fields), origin)
+    assert (200, Stored(own.sha256, 0, 90)) == (reply.status, reply.body)
+    assert ("gzip", "image/svg+xml") == (header(reply, "content-encoding"), header(reply, "content-type"))
+    assert "repr-digest" in names(reply)
+    assert not {"vary", "unencoded-digest"} & names(reply)
 
 
 def test_every_representation_has_its_own_strong_tag() -> None:

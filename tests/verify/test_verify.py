@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store
+from cdnserve.release import Store, build
 from cdnserve.verify import Choice, Manner, Report, parse_target, verify
-from tests.server.serving import LANES, Served
+from tests.release.roots import plant
+from tests.server.serving import LANES, Served, serving, settings
 from tests.verify import sins
 from tests.verify.conftest import base
 from tests.verify.edge import Sin, edge
@@ -128,3 +131,13 @@ def test_compressing_again_is_told_apart_from_ignoring_no_transform(store: Store
         }
         assert {"no-transform-ignored"} == set(found(report(f"http://{authority}", store, Choice(("npm/**",)))))
         assert {"recompressed"} == set(found(report(f"http://{authority}", store, Choice(("any/short.txt", "own/**")))))
+
+
+def test_a_file_that_is_coded_by_nature_is_expected_so(tmp_path: Path) -> None:
+    """Also where no coding was asked for; and a text that is no UTF-8 has no charset."""
+    files = {"a.svgz": gzip.compress(b"<svg/>", mtime=0), "latin.js": b"// caf\xe9\n"}
+    root = plant(tmp_path / "root", files, 'schema = 1\n[[publish]]\npath = "**"\ncors = "any"\n')
+    build(root, tmp_path / "state")
+    with serving(settings(root, tmp_path / "state", "fast"), tmp_path / "log.txt") as served:
+        done = report(base(served.address), Store(tmp_path / "state"))
+    assert ({}, 2) == (found(done), done.paths)
