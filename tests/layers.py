@@ -143,6 +143,8 @@ def inside(module: Module, target: tuple[str, ...]) -> Iterator[str]:
         yield f"{module.room} imports {target[0]}, which has no place in the layers"
     elif LEVELS[target[0]] >= LEVELS[module.room]:
         yield f"{module.room} imports {target[0]}: up or sideways"
+    elif module.room in PURE and target[0] == "client":
+        yield f"{module.room} is pure, and imports {target[0]}"
 
 
 def touches(tree: ast.AST, module: Module) -> Iterator[tuple[int, str]]:
