@@ -8,17 +8,22 @@ from __future__ import annotations
 import httptools
 
 
+def new_parser(callbacks: object) -> httptools.HttpRequestParser:
+    """Make llhttp's parser as both lanes ask it."""
+    parser = httptools.HttpRequestParser(callbacks)
+    # Octets after a request that closes the connection are not ours to judge; nor is which versions we speak llhttp's.
+    parser.set_dangerous_leniencies(lenient_data_after_close=True, lenient_version=True)
+    return parser
+
+
 class Acceptance:
     """What llhttp says of the octets that it was fed, without a call for each field."""
 
-    __slots__ = ("complete", "has_content", "parser")
+    __slots__ = ("complete", "has_content")
 
     def __init__(self) -> None:
         self.complete = 0
         self.has_content = False
-        self.parser = httptools.HttpRequestParser(self)
-        # Octets after a request that closes the connection are not ours to judge.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def take(self) -> bool:
         """Tell whether the next head is a whole message, and count it as taken."""

@@ -21,7 +21,10 @@ _UNSAFE = re.compile(r'[^\x20-\x7e]|["\\]')
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its response, as they are logged; texts are as they came, `octets` counts content."""
+    """One request and its response, as they are logged; texts are as they came.
+
+    `octets` counts the content that was sent; `cut` says that it was broken off.
+    """
 
     client: str
     request_line: str
@@ -29,6 +32,7 @@ class Exchange:
     octets: int
     referer: str = ""
     user_agent: str = ""
+    cut: bool = False
 
 
 class AccessLog:
@@ -79,17 +83,20 @@ class AccessLog:
 
 def _combined(exchange: Exchange) -> str:
     request, referer, agent = map(_quoted, (exchange.request_line, exchange.referer, exchange.user_agent))
-    return f'"{request}" {exchange.status} {exchange.octets} "{referer}" "{agent}"'
+    line = f'"{request}" {exchange.status} {exchange.octets} "{referer}" "{agent}"'
+    return f"{line} cut" if exchange.cut else line
 
 
 def _json(exchange: Exchange) -> str:
-    members = {
+    members: dict[str, object] = {
         "request": exchange.request_line,
         "status": exchange.status,
         "octets": exchange.octets,
         "referer": exchange.referer,
         "user_agent": exchange.user_agent,
     }
+    if exchange.cut:
+        members["cut"] = True
     return json.dumps(members).removeprefix("{")
 
 

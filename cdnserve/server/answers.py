@@ -12,12 +12,23 @@ from http import HTTPStatus
 import httptools
 
 from cdnserve.origin import Fields, Reply, Request, Stored
+from cdnserve.server.acceptance import new_parser
 from cdnserve.server.access_log import AccessLog, Exchange
+from cdnserve.server.limits import MOST_FIELDS
 from cdnserve.server.live import Live
 from cdnserve.server.metrics.meter import Meter, Tally
 from cdnserve.server.metrics.outcome import outcome
 from cdnserve.server.proxies import FORWARDED
-from cdnserve.server.wire import Opening, Openings, head_after_date, target_path, version_refused
+from cdnserve.server.wire import (
+    CLOSE,
+    Opening,
+    Openings,
+    connection_line,
+    connection_options,
+    head_after_date,
+    is_spoken,
+    target_path,
+)
 
 # Larger content goes from the page cache to the socket, never through the heap.
 LARGEST_IN_MEMORY = 256 * 1024
@@ -29,8 +40,10 @@ _RELEVANT = frozenset(
     | {b"if-modified-since", b"if-unmodified-since", b"access-control-request-method"}
     | {b"access-control-request-headers", b"access-control-request-private-network"}
 )
-# What the objects around an answer or a remembered head weigh, roughly.
-_OVERHEAD = 512
+# What the objects around an answer or a part of a head weigh, and those around each of its fields, rounded up.
+_OVERHEAD, _FIELD_OVERHEAD = 768, 192
+# A longer line or header block is answered, but not remembered: nobody sends two that are alike.
+_LONGEST_REMEMBERED = 8 * 1024
 
 
 class Answer:
@@ -51,13 +64,19 @@ class Answer:
 
 
 class Facts:
-    """What a header block says that matters; blocks that say the same share one instance."""
+    """What a header block says that matters; blocks that are remembered and say the same share one instance."""
 
-    __slots__ = ("fields", "persists")
+    __slots__ = ("fields", "persists", "persists_in_1_0")
 
-    def __init__(self, fields: Fields, *, persists: bool) -> None:
+    def __init__(self, fields: Fields, persists: bool, persists_in_1_0: bool) -> None:
         self.fields = fields
-        self.persists = persists  # of a connection in HTTP/1.1
+        self.persists = persists  # in HTTP/1.1
+        self.persists_in_1_0 = persists_in_1_0
+
+    @property
+    def key(self) -> tuple[Fields, bool, bool]:
+        """Give what tells it apart from others."""
+        return self.fields, self.persists, self.persists_in_1_0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,11 @@ class Answers:
         self.blocks = self._young.blocks
         self.lines = self._young.lines
 
+    @property
+    def size(self) -> int:
+        """Tell how many octets of memory the answers, and what is remembered of heads, take at most."""
+        return self._old.size + self._young.size
+
     def find(self, head: bytes) -> Answer | None:
         """Give the answer to an accepted head, `None` where the ASGI application must give it."""
         line, _, block = head.partition(b"\r\n")
@@ -108,73 +132,108 @@ class Answers:
         """Give the entry in the log for a head and its answer."""
         known = self._young.entries.get(head)
         if known is None:
-            line, _, block = head.partition(b"\r\n")
-            listed = _Head(_NEWEST + block).fields
-            fields = dict(listed)
-            texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
-            request, referer, agent = (text.decode("latin-1") for text in texts)
-            written = log.entry(Exchange("", request, answer.opening.status, answer.octets, referer, agent))
-            known = Entry(written, tuple(value for name, value in listed if name == FORWARDED))
-            self._young.entries[head] = known
-            self._young.size += len(head) + len(written) + _OVERHEAD
+            known = _entry(head, log, answer.opening.status, answer.octets)
+            if len(head) <= _LONGEST_REMEMBERED:
+                self._make_room()
+                self._young.entries[head] = known
+                forwarded = sum(len(value) + _FIELD_OVERHEAD for value in known.forwarded)
+                self._young.size += len(head) + len(known.line) + forwarded + _OVERHEAD
         return known
 
-    def _interpret(self, line: bytes, block: bytes) -> Answer | None:
+    def cut_entry(self, head: bytes, answer: Answer, log: AccessLog, sent: int) -> Entry:
+        """Give the entry in the log for a head whose answer was broken off."""
+        return _entry(head, log, answer.opening.status, sent, cut=True)
+
+    def _make_room(self) -> None:
         if self._young.size > self._budget:
             self._old = self._young
             self._begin()
-        asked = _Head(line + b"\r\n\r\n")
+
+    def _interpret(self, line: bytes, block: bytes) -> Answer | None:
+        self._make_room()
         try:
+            asked = _Head(line + b"\r\n\r\n")
             path = target_path(asked.method, asked.target)
-        except httptools.HttpParserInvalidURLError:
-            return None  # llhttp lets some through; the ASGI edge refuses them
-        if path.startswith(_OURS):
+            facts = self._facts(block)
+        except httptools.HttpParserError:
             return None
-        facts = self._facts(block)
+        # Refusals are the ASGI edge's, and so are our own paths.
+        if facts is None or not is_spoken(asked.version) or path.startswith(_OURS):
+            return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
-        reply = version_refused(asked.version) or self._live.reply(request, self._origin)
-        answer = self._answer(request, reply, close=self._closing or not (facts.persists and asked.version == "1.1"))
+        answer = self._answer(request, self._live.reply(request, self._origin), self._connection(asked.version, facts))
         # A failure of ours may be mended by the next request.
         if answer.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._remember(line, facts, answer)
+            self._remember(line, block, facts, answer)
         return answer
 
-    def _facts(self, block: bytes) -> Facts:
-        """Learn what a header block says, of the block alone: whatever the request line."""
-        young = self._young
-        known = young.blocks.get(block)
-        if known is None:
-            said = _Head(_NEWEST + block)
-            fields = tuple(field for field in said.fields if field[0] in _RELEVANT)
-            known = young.facts.setdefault((fields, said.keep_alive), Facts(fields, persists=said.keep_alive))
-            young.blocks[block] = known
-            young.size += len(block) + _OVERHEAD
-        return known
+    def _connection(self, version: str, facts: Facts) -> bytes:
+        persists = facts.persists_in_1_0 if version == "1.0" else facts.persists
+        return connection_line(version, close=self._closing or not persists)
 
-    def _answer(self, request: Request, reply: Reply, *, close: bool) -> Answer:
+    def _facts(self, block: bytes) -> Facts | None:
+        """Learn what a header block says, of the block alone: whatever the request line; `None` for too many fields."""
+        if known := self.blocks.get(block):
+            return known
+        said = _Head(_NEWEST + block)
+        if len(said.fields) > MOST_FIELDS:
+            return None
+        fields = tuple(field for field in said.fields if field[0] in _RELEVANT)
+        # RFC 9112 §9.3: "close" wins.
+        asks = said.keep_alive and b"keep-alive" in connection_options(tuple(said.fields))
+        facts = Facts(fields, said.keep_alive, asks)
+        return self._young.facts.get(facts.key, facts)
+
+    def _answer(self, request: Request, reply: Reply, connection: bytes) -> Answer:
         """Make the answer, or take it up where the same reply was made before."""
         octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
         tally = self._meter.tally("fast", outcome(request, reply, self._origin), octets)
         # Replies that are alike may be counted apart: as those of two policies, or to an origin that is refused.
-        key = (reply, close, tally)
+        key = (reply, connection, tally)
         known = self._young.answers.get(key) or self._old.answers.get(key)
         if known is None:
-            opening, head = self._openings[reply.status], head_after_date(reply, close=close)
-            if not isinstance(reply.body, Stored) or reply.body.length > LARGEST_IN_MEMORY:
-                known = Answer(opening, head, reply.body, close=close, tally=tally)
-            elif (content := self._live.content(reply.body)) is not None:
-                known = Answer(opening, head, content, close=close, tally=tally)
-            else:
-                return self._answer(request, self._live.lost(request, self._origin), close=close)
+            content: bytes | Stored = reply.body
+            if isinstance(content, Stored) and content.length <= LARGEST_IN_MEMORY:
+                try:
+                    content = self._live.content(content)
+                except OSError as error:
+                    return self._answer(request, self._live.lost(request, self._origin, error), connection)
+            opening, head = self._openings[reply.status], head_after_date(reply, connection)
+            known = Answer(opening, head, content, close=connection == CLOSE, tally=tally)
         if key not in self._young.answers:
             self._young.answers[key] = known
-            self._young.size += len(known.tail) + _OVERHEAD
+            # The key holds the reply: its fields, and its content where that is no file's.
+            held = 0 if isinstance(reply.body, Stored) else octets
+            self._young.size += len(known.tail) + held + _weight(reply.headers) + 2 * _OVERHEAD
         return known
 
-    def _remember(self, line: bytes, facts: Facts, answer: Answer) -> None:
+    def _remember(self, line: bytes, block: bytes, facts: Facts, answer: Answer) -> None:
+        if max(len(line), len(block)) > _LONGEST_REMEMBERED:
+            return
         young = self._young
+        if block not in young.blocks:
+            young.blocks[block] = facts
+            young.size += len(block) + _OVERHEAD
+        if facts.key not in young.facts:
+            young.facts[facts.key] = facts
+            young.size += _weight(facts.fields) + _OVERHEAD
         young.lines.setdefault(line, {})[facts] = answer
         young.size += len(line) + _OVERHEAD
+
+
+def _weight(fields: Fields) -> int:
+    """Give what fields weigh in memory, in octets."""
+    return sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in fields)
+
+
+def _entry(head: bytes, log: AccessLog, status: int, octets: int, *, cut: bool = False) -> Entry:
+    line, _, block = head.partition(b"\r\n")
+    listed = _Head(_NEWEST + block).fields
+    fields = dict(listed)
+    texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
+    request, referer, agent = (text.decode("latin-1") for text in texts)
+    written = log.entry(Exchange("", request, status, octets, referer, agent, cut))
+    return Entry(written, tuple(value for name, value in listed if name == FORWARDED))
 
 
 class _Head:
@@ -185,7 +244,7 @@ class _Head:
         self.version = ""
         self.keep_alive = False
         self.fields: list[tuple[bytes, bytes]] = []
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = new_parser(self)
         # We upgrade to nothing, so the request is answered as it stands (RFC 9110 §7.8).
         with suppress(httptools.HttpParserUpgrade):
             self._parser.feed_data(head)
@@ -200,4 +259,4 @@ class _Head:
         # llhttp forgets these once the message is complete.
         self.method = self._parser.get_method()
         self.version = self._parser.get_http_version()
-        self.keep_alive = self.version == "1.1" and self._parser.should_keep_alive()
+        self.keep_alive = self._parser.should_keep_alive()

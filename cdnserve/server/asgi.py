@@ -8,24 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import cast
 from urllib.parse import quote
 
 import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from cdnserve.origin import Origin, Reply, Request, Stored
 from cdnserve.release import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, Exchange
-from cdnserve.server.live import Live
+from cdnserve.server.live import Live, too_short
 from cdnserve.server.metrics.meter import Meter
 from cdnserve.server.metrics.outcome import outcome
 from cdnserve.server.own import Own
@@ -92,44 +92,44 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request from the release that is current as it arrives."""
     began, own = perf_counter(), scope["app"].state.own
     request = read_request(scope)
-    if reply := await own.public(request):
-        await send_reply(send, reply)
-    else:
-        await _serve_public(scope, send, request)
-        own.meter.asgi.add(perf_counter() - began)
+    with suppress(Gone):
+        if reply := await own.public(request):
+            await send_reply(send, reply)
+        else:
+            await _serve_public(scope, send, request)
+            own.meter.asgi.add(perf_counter() - began)
 
 
 async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
     live: Live = scope["app"].state.live
     origin = live.origin
-    reply = live.reply(request, origin)
-    if not isinstance(reply.body, Stored):
-        _record(scope, request, reply, origin)
-        await send_reply(send, reply)
-    elif file := await _open(live.store.blob(reply.body.sha256), reply.body):
-        _record(scope, request, reply, origin)
+    reply, file = live.reply(request, origin), None
+    if isinstance(reply.body, Stored):
         try:
-            await file.seek(reply.body.start)
-            chunk = _SMALL_CHUNK if request.http_version == "2" else _CHUNK
-            await _stream(send, reply, chunk, file.read)
-        finally:
-            await file.close()
-    else:
-        lost = live.lost(request, origin)
-        _record(scope, request, lost, origin)
-        await send_reply(send, lost)
-
-
-async def _open(blob: Path, stored: Stored) -> AsyncBufferedReader | None:
-    """Open a blob, `None` where it is gone or too short."""
+            file = await _open(live.store.blob(reply.body.sha256), reply.body)
+        except OSError as error:
+            reply = live.lost(request, origin, error)
+    _count(scope, request, reply, origin)
+    sending = _Sending(send)
     try:
-        file = await aiofiles.open(blob, "rb")
-    except OSError:
-        return None
+        if file and isinstance(reply.body, Stored):
+            chunk = _SMALL_CHUNK if request.http_version == "2" else _CHUNK
+            await _stream(sending.hand_over, reply, reply.body, chunk, file)
+        else:
+            await send_reply(sending.hand_over, reply)
+    finally:
+        if file:
+            await file.close()
+        _log(scope, request, reply, sending)
+
+
+async def _open(blob: Path, stored: Stored) -> AsyncBufferedReader:
+    """Open a blob; raises OSError where it is gone or too short."""
+    file = await aiofiles.open(blob, "rb")
     if os.fstat(file.fileno()).st_size >= stored.start + stored.length:
         return file
     await file.close()
-    return None
+    raise too_short()
 
 
 def read_request(scope: Scope) -> Request:
@@ -139,10 +139,44 @@ def read_request(scope: Scope) -> Request:
     return Request(scope["method"], raw_path, tuple(scope["headers"]), scope["http_version"])
 
 
-def _record(scope: Scope, request: Request, reply: Reply, origin: Origin) -> None:
+class Gone(ConnectionError):
+    """What the lanes raise to the application when the client has left.
+
+    `unsent` says how many octets of content, of all that was handed over, had not been taken from us by then.
+    """
+
+    def __init__(self, unsent: int) -> None:
+        super().__init__("the client has left")
+        self.unsent = unsent
+
+
+@dataclass(slots=True)
+class _Sending:
+    """How much of a response was sent."""
+
+    send: Send
+    octets: int = 0
+    whole: bool = False
+
+    async def hand_over(self, message: Message) -> None:
+        """Send a message, and count its content."""
+        octets = len(message.get("body", b""))
+        try:
+            await self.send(message)
+        except Gone as gone:
+            self.octets = max(0, self.octets + octets - gone.unsent)
+            raise
+        self.octets += octets
+        self.whole = message["type"] == "http.response.body" and not message["more_body"]
+
+
+def _count(scope: Scope, request: Request, reply: Reply, origin: Origin) -> None:
     octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
     meter: Meter = scope["app"].state.own.meter
     meter.add(meter.tally("asgi", outcome(request, reply, origin), octets))
+
+
+def _log(scope: Scope, request: Request, reply: Reply, sending: _Sending) -> None:
     log: AccessLog | None = scope["app"].state.log
     if log:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
@@ -150,19 +184,21 @@ def _record(scope: Scope, request: Request, reply: Reply, origin: Origin) -> Non
         voice = (request.value(b"referer") or "", request.value(b"user-agent") or "")
         client = scope["client"][0] if scope["client"] else ""
         line = f"{request.method} {target} HTTP/{request.http_version}"
-        log.record(Exchange(client, line, reply.status, octets, *voice))
+        log.record(Exchange(client, line, reply.status, sending.octets, *voice, cut=not sending.whole))
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Send a reply whose content is at hand."""
-    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+    with suppress(Gone):
+        await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
-async def _stream(send: Send, reply: Reply, chunk: int, read: Callable[[int], Awaitable[bytes]]) -> None:
-    left = cast(Stored, reply.body).length
+async def _stream(send: Send, reply: Reply, stored: Stored, chunk: int, file: AsyncBufferedReader) -> None:
+    left = stored.length
+    await file.seek(stored.start)
     await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    while content := await read(min(left, chunk)):
+    while content := await file.read(min(left, chunk)):
         left -= len(content)
         await send({"type": "http.response.body", "body": content, "more_body": True})
     # A blob cut while it is sent leaves the response short of its Content-Length: the server cuts the connection.

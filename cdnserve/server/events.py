@@ -23,6 +23,7 @@ SHUTDOWN_DELAY = "shutdown-delay"
 DRAIN_BEGIN = "drain-begin"
 DRAIN_CUT = "drain-cut"
 DRAIN_END = "drain-end"
+DESCRIPTORS = "descriptors"
 
 
 def event(name: str, **facts: object) -> dict[str, object]:

@@ -12,18 +12,18 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from cdnserve.origin import Stored
 from cdnserve.origin.replies import Line
-from cdnserve.server.acceptance import Acceptance
+from cdnserve.server.acceptance import Acceptance, new_parser
 from cdnserve.server.answers import Answer
-from cdnserve.server.asgilane import LINGER_SECONDS, AsgiLane
+from cdnserve.server.asgilane import AsgiLane
 from cdnserve.server.lane import Lane, Peer
+from cdnserve.server.limits import LINGER_SECONDS, Linger
 from cdnserve.server.metrics.meter import UNTIMED
 from cdnserve.server.sending import Sending
-from cdnserve.server.wire import HEAD_TOO_LARGE, HEAD_TOO_SLOW, TOO_MANY, malformed, part, refusal
+from cdnserve.server.wire import HEAD_TOO_SLOW, TOO_MANY, refusal
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
@@ -46,16 +46,18 @@ class FastLane(asyncio.Protocol):
         self._make_asgi = partial(AsgiLane, lane, config, server_state, app_state, _loop)
         self._left: AsgiLane | None = None  # the connection to the ASGI edge
         self._acceptance = Acceptance()
-        self._feed = self._acceptance.parser.feed_data
+        self._feed = new_parser(self._acceptance).feed_data
         self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
         self._waiting = b""  # not even given to llhttp, for a response is under way
         self._busy = False
-        self._peer: Peer | None = None  # once the access log asks for it
+        self._peer: Peer | None = None  # where there is an access log
         # From this tick on, if nothing is under way.
         self._leaves = lane.tick + 2 if lane.closing else None
-        self._lingers = False
-        self._failed: Exception | None = None  # llhttp's, behind a response that is under way
+        self._linger: Linger | None = None
+        self._has_failed = False  # what llhttp said of octets behind a response that is under way
         self._sending: Sending | None = None
+        # The response under way, for the log, and how much of it was left to send as it began.
+        self._unlogged: tuple[bytes, Answer, int] | None = None
         self._began = self._seen = lane.tick  # of the pending head; of the last sign of life
         self._asked = 0.0  # when the head was whole whose answer is under way
         self._progress = 0
@@ -68,6 +70,8 @@ class FastLane(asyncio.Protocol):
         self._write = transport.write
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._meter.accept()
+        if log := self._lane.log:
+            self._peer = self._lane.peer(transport, log)
         if len(self._state.connections) > self._lane.limits.connections:
             self._meter.refuse()
             self._refuse(TOO_MANY)
@@ -75,6 +79,7 @@ class FastLane(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give everything back that the connection held."""
         self._state.connections.discard(self)
+        self._log_cut()
         if self._sending:
             self._sending.close()
             self._sending = None
@@ -91,7 +96,6 @@ class FastLane(asyncio.Protocol):
             self._fail(data, error)
             return
         lane = self._lane
-        self._seen = lane.tick
         line, _, block = data.partition(b"\r\n")
         answers = lane.answers
         try:
@@ -100,6 +104,7 @@ class FastLane(asyncio.Protocol):
             self._began = lane.tick
             self._take_heads(data)
             return
+        self._seen = lane.tick
         # A known block ends the head, and one with content is never remembered: so this is all there is.
         if answer.plain and lane.log is None and answer.hits & UNTIMED:
             self._write(answer.opening.octets + answer.tail)
@@ -114,7 +119,8 @@ class FastLane(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Go on with what waited."""
-        if not self._lingers:
+        self._log_whole()
+        if not self._linger:
             self._release()
 
     # What the server tells
@@ -127,24 +133,28 @@ class FastLane(asyncio.Protocol):
     @property
     def is_active(self) -> bool:
         """Tell whether a request is under way."""
-        return (self._busy or bool(self._pending)) and not self._lingers
+        return (self._busy or bool(self._pending)) and not self._linger
 
     def expire(self, tick: int) -> None:
         """End the connection if it is over a limit."""
         limits = self._lane.limits
-        unsent = self._busy or self.transport.get_write_buffer_size()
-        if self._lingers or (self.transport.is_closing() and not unsent):
+        if (self._busy and not self._linger) or self.transport.get_write_buffer_size():
+            self._expire_stalled(tick, limits.stall_seconds)
+        elif self._linger or self.transport.is_closing():
             if tick - self._seen >= LINGER_SECONDS:
                 self.transport.abort()
-        elif unsent:
-            self._expire_stalled(tick, limits.stall_seconds)
         elif self._leaves is not None and tick >= self._leaves:
-            self.transport.close()
+            self._close()
         elif self._pending:
             if tick - self._began >= limits.head_seconds:
                 self._refuse(HEAD_TOO_SLOW)
+        # Octets that ask for nothing win no time.
         elif tick - self._seen >= limits.idle_seconds:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._seen = self._lane.tick
+        self.transport.close()
 
     def _expire_stalled(self, tick: int, seconds: int) -> None:
         progress = self._sending.sent if self._sending else self.transport.get_write_buffer_size()
@@ -156,10 +166,12 @@ class FastLane(asyncio.Protocol):
     # The longer way
 
     def _receive_more(self, data: bytes) -> None:
-        if not self._busy:
-            self._accept(data)
-        elif not self._lingers:
+        if self._linger:
+            self._linger.drop(data)
+        elif self._busy:
             self._waiting += data
+        else:
+            self._accept(data)
 
     def _accept(self, data: bytes) -> None:
         try:
@@ -176,10 +188,9 @@ class FastLane(asyncio.Protocol):
         self._pending = b""
         while (end := buffer.find(_END) + len(_END)) >= len(_END) and not self._busy:
             head = buffer[:end]
-            if end > self._lane.limits.head:
-                break
             self._asked = perf_counter()
-            answer = self._lane.answers.find(head) if self._acceptance.take() else None
+            is_ours = end <= self._lane.limits.head and self._acceptance.take()
+            answer = self._lane.answers.find(head) if is_ours else None
             if answer is None:
                 self._delegate(buffer)
                 return
@@ -188,34 +199,44 @@ class FastLane(asyncio.Protocol):
             self._give(answer, head)
             if self._left:
                 self._left.data_received(buffer)
-            if self._left or self.transport.is_closing():
+            if self._left or self._linger:
                 return
-        self._keep(buffer)
-
-    def _keep(self, buffer: bytes) -> None:
-        if not self._busy and len(buffer) > self._lane.limits.head:
-            self._refuse(HEAD_TOO_LARGE)
+        # A head too large, or a request that llhttp sees where we see none (HTTP/0.9), is the ASGI edge's to refuse.
+        if not self._busy and (self._acceptance.complete or len(buffer) > self._lane.limits.head):
+            self._delegate(buffer)
         else:
             self._pending = buffer
 
     def _give(self, answer: Answer, head: bytes) -> None:
+        self._unlogged = (head, answer, 0)
         if answer.stored is not None:
             self._send_large(answer, answer.stored, head)
-            if self._left:  # what was left to the ASGI edge is counted and logged there
-                return
-            self._meter.add(answer.tally)
+            if not self._left:  # what was left to the ASGI edge is counted there
+                self._meter.add(answer.tally)
+            return
+        self._write(answer.opening.octets + answer.tail)
+        self._meter.count(answer, perf_counter() - self._asked)
+        if self._busy:  # the client has not taken all of it yet
+            self._unlogged = (head, answer, self.transport.get_write_buffer_size())
         else:
-            self._write(answer.opening.octets + answer.tail)
-            self._meter.count(answer, perf_counter() - self._asked)
-            if answer.close:
-                self.transport.close()
-        if log := self._lane.log:
-            self._peer = self._peer or self._lane.peer(self._host(), log)
-            self._lane.note(self._peer, head, answer, log)
+            self._log_whole()
+        if answer.close:
+            self._part()
 
-    def _host(self) -> str:
-        address = get_remote_addr(self.transport)
-        return address[0] if address else ""
+    def _log_whole(self) -> None:
+        self._log(None)
+
+    def _log_cut(self) -> None:
+        if self._unlogged:
+            _, answer, left = self._unlogged
+            sent = self._sending.sent if self._sending else answer.octets - (self._progress or left)
+            self._log(max(0, sent))
+
+    def _log(self, sent: int | None) -> None:
+        if self._unlogged and self._peer and (log := self._lane.log):
+            head, answer, _ = self._unlogged
+            self._lane.note(self._peer, head, answer, log, sent)
+        self._unlogged = None
 
     def _send_large(self, answer: Answer, stored: Stored, head: bytes) -> None:
         transport = self.transport
@@ -224,23 +245,28 @@ class FastLane(asyncio.Protocol):
             self._delegate(head)
             return
         descriptor = transport.get_extra_info("socket").fileno()
-        self._sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=answer.close))
         try:
-            self._sending.begin(answer.opening.octets + answer.tail, self._lane.live.store.blob(stored.sha256), stored)
+            sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=answer.close))
+            self._sending = sending
+            sending.begin(answer.opening.octets + answer.tail, self._lane.live.store.blob(stored.sha256), stored)
         except OSError:
             self._sending = None
             self._delegate(head)
-        if self._sending:
-            self._hold()
+        else:
+            if self._sending is sending:  # still
+                self._hold()
 
     def _sent(self, complete: bool, *, close: bool) -> None:
-        self._sending = None
         if not complete:
+            self._log_cut()
+            self._sending = None
             self.transport.abort()
             return
+        self._sending = None
+        self._log_whole()
         self._meter.fast.add(perf_counter() - self._asked)
         if close:
-            self.transport.close()
+            self._part()
         elif self._busy:
             self._release()
 
@@ -258,14 +284,16 @@ class FastLane(asyncio.Protocol):
         self.transport.resume_reading()
         if self._pending:
             self._take_heads(b"")
-        if self._failed and not self._busy:
-            self._fail(b"", self._failed)
+        if self._has_failed and not self._busy and not self._left:
+            self._delegate(self._pending)
         if self._waiting and not self._busy and not self.transport.is_closing():
             data, self._waiting = self._waiting, b""
             (self._left.data_received if self._left else self._accept)(data)
 
     def _delegate(self, octets: bytes) -> None:
-        """Leave the connection to the ASGI edge, with the octets that have no answer yet."""
+        """Leave the connection to the ASGI edge, with the octets that have no answer yet: it logs that, too."""
+        self._unlogged = None
+        self._pending = b""
         self._state.connections.discard(self)
         self._left = self._make_asgi()
         self._left.take_over(self.transport)
@@ -273,25 +301,28 @@ class FastLane(asyncio.Protocol):
         self._left.data_received(octets)
 
     def _fail(self, data: bytes, error: Exception) -> None:
-        """Answer what llhttp had accepted before it refused the rest."""
-        if isinstance(error, httptools.HttpParserUpgrade):
-            self._delegate(self._pending + data)
-            return
-        if self._acceptance.complete:
+        """Answer what llhttp had accepted before it refused the rest, which is for the ASGI edge to judge."""
+        if self._acceptance.complete and not isinstance(error, httptools.HttpParserUpgrade):
             self._take_heads(data)
             data = b""  # what is left of it is pending
+        if self._left or self._linger:
+            return
         if self._busy:
-            self._failed = error  # what was accepted before is answered first
-        elif not self._left and not self.transport.is_closing():
-            self._end(malformed(error, self._pending + data, self._lane.openings.date))
+            self._has_failed = True  # what was accepted before is answered first
+        else:
+            self._delegate(self._pending + data)
 
     def _refuse(self, line: Line) -> None:
-        self._end(refusal(line, self._lane.openings.date))
+        response = refusal(line, self._lane.openings.date)
+        self._lane.count_refusal("fast", self._peer.host if self._peer else "", response)
+        self._write(response)
+        self._part()
 
-    def _end(self, response: bytes) -> None:
-        """Send a last response; what still comes is dropped."""
-        self._busy = self._lingers = True
+    def _part(self) -> None:
+        """Close when the client has taken the last response; what still comes is dropped."""
+        if self._busy:
+            self.transport.resume_reading()
+        self._busy = True
         self._pending = self._waiting = b""
         self._seen = self._lane.tick
-        self._lane.count_refusal("fast", self._host(), response)
-        part(self.transport, response)
+        self._linger = Linger(self.transport)

@@ -17,9 +17,9 @@ from uvicorn.protocols.http.zttp_h2_impl import RequestResponseCycle, ZttpH2Prot
 from uvicorn.server import ServerState
 
 from cdnserve.origin.replies import text_reply
-from cdnserve.server.asgi import send_reply
-from cdnserve.server.asgilane import LINGER_SECONDS
-from cdnserve.server.lane import Lane
+from cdnserve.server.asgi import Gone, send_reply
+from cdnserve.server.lane import Lane, address_of_peer
+from cdnserve.server.limits import LINGER_SECONDS, MOST_FIELDS
 from cdnserve.server.wire import HEAD_TOO_LARGE, refusal
 
 # What is handed over at once: so much waits in memory for a client whose window is closed (RFC 9113 §5.2).
@@ -58,6 +58,7 @@ class H2Lane(ZttpH2Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
         super().connection_made(transport)
+        self.client = address_of_peer(transport)
         self._lane.meter.accept()
         if self._lane.closing:
             self.shutdown()
@@ -84,7 +85,8 @@ class H2Lane(ZttpH2Protocol):
     def handle_request(self, event: zttp.Request) -> None:
         """Hand a request to the application."""
         size = sum(len(name) + len(value) + _OVERHEAD for name, value in event.headers)
-        self.app = self._refuse if size + len(event.target) > self._lane.limits.head else self._serve
+        is_too_large = size + len(event.target) > self._lane.limits.head or len(event.headers) > MOST_FIELDS
+        self.app = self._refuse if is_too_large else self._serve
         self._seen = self._lane.tick
         self._requests += 1
         if self._requests == _MOST_REQUESTS:
@@ -105,6 +107,10 @@ class H2Lane(ZttpH2Protocol):
         for at in range(0, len(content), _PIECE):
             await send({"type": "http.response.body", "body": content[at : at + _PIECE], "more_body": True})
             await self._room(cycle)
+            if cycle.disconnected:
+                raise Gone(len(content) - at)
+        if cycle.disconnected:
+            raise Gone(0)
         # At the end, the stream counts as under way no more.
         await send({"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)})
 

@@ -5,6 +5,8 @@ Never outlives the worker, and never mixes releases: its answers are those of on
 
 from __future__ import annotations
 
+import socket
+from asyncio import BaseTransport
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -28,6 +30,28 @@ class Peer:
     host: str
     name: bytes
     speaks_for_others: bool
+
+
+# Linux knows who made a connection also when it was reset before it was accepted; getpeername(2) does not tell.
+_SO_PEERNAME = 28
+# sockaddr_in and sockaddr_in6: how long they are, and where the address is; the port comes before it.
+_ADDRESSES = {socket.AF_INET: (16, slice(4, 8)), socket.AF_INET6: (28, slice(8, 24))}
+
+
+def address_of_peer(transport: BaseTransport) -> Address | None:
+    """Give who made a connection, which must not be closed yet; `None` on a Unix socket."""
+    address = transport.get_extra_info("peername")
+    if isinstance(address, tuple):
+        return str(address[0]), int(address[1])
+    connection = transport.get_extra_info("socket")
+    if address or connection is None or connection.family not in _ADDRESSES:
+        return None
+    length, place = _ADDRESSES[connection.family]
+    try:
+        found = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERNAME, length)
+    except OSError:
+        return None
+    return socket.inet_ntop(connection.family, found[place]), int.from_bytes(found[2:4], "big")
 
 
 class Lane:
@@ -79,13 +103,16 @@ class Lane:
         client = self.proxies.client(host, [value for name, value in fields if name == FORWARDED])
         return peer if client == host else (client, 0)
 
-    def peer(self, host: str, log: AccessLog) -> Peer:
-        """Look at who made a connection; `host` is empty on a Unix socket."""
+    def peer(self, transport: BaseTransport, log: AccessLog) -> Peer:
+        """Look at who made a connection; its host is empty on a Unix socket."""
+        address = address_of_peer(transport)
+        host = address[0] if address else ""
         return Peer(host, log.client(host), self.proxies.trusts(host))
 
-    def note(self, peer: Peer, head: bytes, answer: Answer, log: AccessLog) -> None:
-        """Log an answer of the fast lane."""
-        entry, name = self.answers.entry(head, answer, log), peer.name
+    def note(self, peer: Peer, head: bytes, answer: Answer, log: AccessLog, sent: int | None = None) -> None:
+        """Log an answer of the fast lane; `sent` is how much of its content went, where it was broken off."""
+        answers, name = self.answers, peer.name
+        entry = answers.entry(head, answer, log) if sent is None else answers.cut_entry(head, answer, log, sent)
         if peer.speaks_for_others and entry.forwarded:
             name = log.client(self.proxies.client(peer.host, entry.forwarded))
         log.note(name, entry.line)

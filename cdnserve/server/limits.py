@@ -6,9 +6,24 @@ Never a timer for each request: one sweep a second looks at all connections.
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+import os
+import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
+
+from cdnserve.server.events import DESCRIPTORS, event
+
+logger = logging.getLogger("cdnserve")
+
+# More fields than this in a request's head, be they ever so short, are 431 on every edge.
+MOST_FIELDS = 100
+# How long, and how much, a client may still send to a connection whose last response is on its way.
+LINGER_SECONDS = 2
+_LINGER_OCTETS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,64 @@ class Connection(Expiring, Protocol):
     @property
     def is_active(self) -> bool:
         """Tell whether a request is under way."""
+
+
+class Shortage:
+    """Tells that the process has no descriptor left, once a minute at most."""
+
+    _PAUSE_SECONDS = 60
+
+    def __init__(self) -> None:
+        self._told_at = -float(self._PAUSE_SECONDS)
+
+    def look(self) -> None:
+        """Look whether there is one left, for nobody hears of a connection that could not be accepted."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            if is_out_of_descriptors(error):
+                self.tell()
+
+    def tell(self) -> None:
+        """Tell it, unless it was told a moment ago."""
+        if monotonic() - self._told_at < self._PAUSE_SECONDS:
+            return
+        self._told_at = monotonic()
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        logger.error(
+            "too many open files, the limit is %d: clients get 503 or no answer; raise it (LimitNOFILE=, ulimit -n)",
+            limit,
+            extra=event(DESCRIPTORS, limit=limit),
+        )
+
+
+def is_out_of_descriptors(error: BaseException | None) -> bool:
+    """Tell whether an error says that the process, or the system, has no descriptor left."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+class Linger:
+    """A connection whose last response was written: what still comes is read and dropped, within bounds.
+
+    Closing at once, with octets that were not read, could cost the client that response (RFC 9112 §9.6).
+    """
+
+    __slots__ = ("_left", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._left = _LINGER_OCTETS
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            # TLS ends both ways at once; its own end, too, reads and drops what comes.
+            transport.close()
+
+    def drop(self, data: bytes) -> None:
+        """Drop what came."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._transport.abort()
 
 
 def sweep(connections: Iterable[Expiring], tick: int) -> None:

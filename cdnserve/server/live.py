@@ -11,18 +11,16 @@ import threading
 from collections.abc import Callable
 
 from cdnserve.origin import Origin, Reply, Request, Stored, failure, respond
-from cdnserve.release.catalog import Catalog
 from cdnserve.release.store import Store
 from cdnserve.release.using import Uses
+from cdnserve.server.limits import Shortage, is_out_of_descriptors
 
 logger = logging.getLogger("cdnserve")
 
 
-def _origin(catalog: Catalog) -> Origin:
-    origin = Origin(catalog)
-    # A catalog holds no cycles and lives long: the garbage collector need not walk it again and again.
-    gc.freeze()
-    return origin
+def too_short() -> OSError:
+    """Give the error of a blob that was cut."""
+    return OSError("the blob is shorter than the release says")
 
 
 class Live:
@@ -30,9 +28,13 @@ class Live:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.shortage = Shortage()
         self._uses = Uses()
         self._swapping = threading.Lock()
         self.origin = self._take(store.current())
+        # A catalog holds no cycles and lives long: the garbage collector need not walk it again and again. But only
+        # before there are connections: those of that moment would stay for ever.
+        gc.freeze()
         self._on_swap: list[Callable[[], None]] = []
 
     def on_swap(self, callback: Callable[[], None]) -> None:
@@ -53,9 +55,9 @@ class Live:
     def _take(self, number: int | None) -> Origin:
         """Load a release, marked as in use before anything of it is read."""
         if number is None:
-            return _origin(self.store.load())  # tells that there is none
+            return Origin(self.store.load())  # tells that there is none
         with self._uses.next(self.store.catalog(number)):
-            return _origin(self.store.load(number))
+            return Origin(self.store.load(number))
 
     def reply(self, request: Request, origin: Origin) -> Reply:
         """Decide the reply; a defect of ours becomes a 500 that carries the path's CORS headers."""
@@ -65,17 +67,19 @@ class Live:
             logger.exception("no reply could be decided")
             return failure(request, origin, 500, "The server failed.")
 
-    def content(self, stored: Stored) -> bytes | None:
-        """Read stored content whole, `None` where it can't be."""
-        try:
-            with self.store.blob(stored.sha256).open("rb") as file:
-                file.seek(stored.start)
-                content = file.read(stored.length)
-        except OSError:
-            return None
-        return content if len(content) == stored.length else None
+    def content(self, stored: Stored) -> bytes:
+        """Read stored content whole; raises OSError where it can't be."""
+        with self.store.blob(stored.sha256).open("rb") as file:
+            file.seek(stored.start)
+            content = file.read(stored.length)
+        if len(content) != stored.length:
+            raise too_short()
+        return content
 
-    def lost(self, request: Request, origin: Origin) -> Reply:
-        """Reply for content that the release names and the store can't give."""
+    def lost(self, request: Request, origin: Origin, error: OSError) -> Reply:
+        """Reply for content that the release names and that can't be read: the store lacks it, or descriptors do."""
+        if is_out_of_descriptors(error):
+            self.shortage.tell()
+            return failure(request, origin, 503, "The server has too many open files.")
         logger.error("the store lacks content of release %d: build again", origin.catalog.number)
         return failure(request, origin, 500, "The content can't be read.")

@@ -88,6 +88,7 @@ class Server(uvicorn.Server):
     def _beat(self) -> None:
         self._lane.beat()
         sweep(self._connections(), self._lane.tick)
+        self._lane.live.shortage.look()
         self._ending.notices.alive()
         if self.admin:
             self.admin.beat(self.server_state.default_headers)

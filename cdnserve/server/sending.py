@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cdnserve.origin import Stored
+from cdnserve.server.live import too_short
 
 # What one turn of the event loop may send, so that others get theirs.
 _TURN = 4 * 1024 * 1024
@@ -39,7 +40,7 @@ class Sending:
         try:
             self._file = os.open(blob, os.O_RDONLY)
             if os.fstat(self._file).st_size < self._end:
-                raise _too_short()
+                raise too_short()
         except OSError:
             self.close()
             raise
@@ -66,7 +67,7 @@ class Sending:
         while self._at < self._end and left > 0:
             count = os.sendfile(self._socket.fileno(), self._file, self._at, min(self._end - self._at, left))
             if count == 0:
-                raise _too_short()
+                raise too_short()
             self._at += count
             self.sent += count
             left -= count
@@ -91,7 +92,3 @@ class Sending:
             os.close(self._file)
             self._file = -1
         self._socket.close()
-
-
-def _too_short() -> OSError:
-    return OSError("the blob is shorter than the release says")

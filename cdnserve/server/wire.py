@@ -5,20 +5,17 @@ Never decides a status but where no request could be read at all.
 
 from __future__ import annotations
 
-import re
-from asyncio import WriteTransport
 from functools import cache
 from http import HTTPStatus
 from typing import cast
 
 import httptools
 
-from cdnserve.origin import Reply
-from cdnserve.origin.options import ALLOW, METHOD_UNKNOWN
+from cdnserve.origin import Fields, Reply
 from cdnserve.origin.replies import Line, text_reply
 from cdnserve.rules.caching import NO_STORE
 
-CLOSE = b"connection: close\r\n"
+CLOSE, KEEP_ALIVE = b"connection: close\r\n", b"connection: keep-alive\r\n"
 
 
 @cache
@@ -64,20 +61,37 @@ TOO_MANY = Line(503, NO_STORE, "There are too many connections.")
 HEAD_TOO_LARGE = Line(431, NO_STORE, "The request's head is too large.")
 HEAD_TOO_SLOW = Line(408, NO_STORE, "The request took too long.")
 VERSION_UNKNOWN = Line(505, NO_STORE, "The versions here are HTTP/1.1 and HTTP/1.0.")
-_MALFORMED = Line(400, NO_STORE, "The request is malformed.")
+MALFORMED = Line(400, NO_STORE, "The request is malformed.")
 
 
-def version_refused(version: str) -> Reply | None:
-    """Refuse a version that llhttp reads but we don't speak (RFC 9110 §15.6.6); its connection is closed."""
-    if version in ("1.0", "1.1"):
-        return None
-    return text_reply(VERSION_UNKNOWN)
+def is_spoken(version: str) -> bool:
+    """Tell whether a version that llhttp reads is one of ours; any other is refused (RFC 9110 §15.6.6).
+
+    >>> [is_spoken(version) for version in ("0.9", "1.0", "1.2", "2.0")]
+    [False, True, True, False]
+    """
+    # RFC 9110 §2.5: a higher minor version is answered as the highest one that we speak.
+    return version.startswith("1.")
 
 
-def head_after_date(reply: Reply, *, close: bool) -> bytes:
-    """Give a response's head from behind its Date to the empty line."""
-    lines = b"".join(b"%b: %b\r\n" % header for header in reply.headers)
-    return lines + (CLOSE if close else b"") + b"\r\n"
+def connection_options(fields: Fields) -> set[bytes]:
+    """Give the options of a request's Connection lines (RFC 9110 §7.6.1); names of fields are in lower case.
+
+    >>> sorted(connection_options(((b"connection", b"Keep-Alive, x"), (b"connection", b"close"))))
+    [b'close', b'keep-alive', b'x']
+    """
+    lines = (value for name, value in fields if name == b"connection")
+    return {option.strip() for line in lines for option in line.lower().split(b",")}
+
+
+def connection_line(version: str, *, close: bool) -> bytes:
+    """Give the Connection line of a response, empty where it would say what holds anyway (RFC 9112 §9.3)."""
+    return CLOSE if close else KEEP_ALIVE if version == "1.0" else b""
+
+
+def head_after_date(reply: Reply, connection: bytes) -> bytes:
+    """Give a response's head from behind its Date to the empty line; `connection` is a header line or empty."""
+    return b"".join(b"%b: %b\r\n" % header for header in reply.headers) + connection + b"\r\n"
 
 
 def target_path(method: bytes, target: bytes) -> bytes:
@@ -89,34 +103,7 @@ def target_path(method: bytes, target: bytes) -> bytes:
     return path or (b"*" if method == b"OPTIONS" else b"/")
 
 
-# The rest of a method may still be on its way.
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: |\Z)")
-
-
 def refusal(line: Line, date: bytes) -> bytes:
     """Give a whole response for a connection that is closed after it; `date` is a header line or empty."""
-    return _refusal(text_reply(line), date)
-
-
-def part(transport: WriteTransport, response: bytes) -> None:
-    """Send a last response and say that nothing follows; who reads on drops what comes, for a while.
-
-    Closing at once, with octets that were not read, could cost the client the answer (RFC 9112 §9.6).
-    """
-    transport.write(response)
-    if transport.can_write_eof():
-        transport.write_eof()
-    else:
-        # TLS ends both ways at once; its own end, too, reads and drops what comes.
-        transport.close()
-
-
-def malformed(error: Exception, data: bytes, date: bytes) -> bytes:
-    """Give the response to octets that llhttp refused with this error."""
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and _TOKEN.match(data.lstrip(b"\r\n")):
-        return _refusal(text_reply(METHOD_UNKNOWN, (ALLOW,)), date)
-    return refusal(_MALFORMED, date)
-
-
-def _refusal(reply: Reply, date: bytes) -> bytes:
-    return status_line(reply.status) + date + head_after_date(reply, close=True) + cast(bytes, reply.body)
+    reply = text_reply(line)
+    return status_line(reply.status) + date + head_after_date(reply, CLOSE) + cast(bytes, reply.body)

@@ -158,10 +158,17 @@ class Workers:
     def _build(self) -> None:
         asyncio.run(self._rebuild())
 
+    def _next_call(self) -> bool:
+        """Wait for what the builder shall do next; whatever was asked for while it built is asked for once."""
+        builds = self._calls.get()
+        while not self._calls.empty():
+            builds = self._calls.get() and builds
+        return builds
+
     async def _rebuild(self) -> None:
         stop = asyncio.Event()
         task = asyncio.create_task(rebuild(self._settings, stop, self._house.count_build))
-        while await asyncio.to_thread(self._calls.get) and not self._stopping.is_set():
+        while await asyncio.to_thread(self._next_call) and not self._stopping.is_set():
             with self._settings.notices.reloading():
                 await look_again(self._settings, self._house.count_build)
         stop.set()

@@ -108,14 +108,42 @@ def test_http_1_0_is_answered_and_closed(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("value", ["keep-alive", "Keep-Alive", "keep-alive, x"])
-def test_http_1_0_is_kept_alive_only_with_a_word(edge: Edge, value: str) -> None:
+@EVERY_SCENE
+def test_http_1_0_is_kept_alive_for_who_asks(edge: Edge, value: str, scene: Scene) -> None:
     """RFC 9112 §9.3: a client of 1.0 that asked for it must be told, or it waits for the end."""
+    octets = scene.request("any/1.0.0", ("Connection", value)).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
     with edge.connect() as connection:
-        response = connection.exchange(message("GET", PATH, [("Connection", value)], version="HTTP/1.0"))
-        assert sites.APP == response.body
-        if "keep-alive" in response.members("connection"):
-            assert connection.exchange(message("GET", PATH)).status == 200
-        else:
+        for _ in range(2):
+            response = connection.exchange(octets, scene.method)
+            assert (scene.status, "keep-alive") == (response.status, response.get("connection"))
+        assert connection.exchange(message("GET", PATH, version="HTTP/1.0"))["connection"] == "close"
+        assert connection.drain() == b""
+
+
+@pytest.mark.parametrize("value", ["keep-alive, close", "close, keep-alive", "Close, Keep-Alive", "x", "keep-alivex"])
+def test_http_1_0_is_closed_where_it_is_not_asked_for(edge: Edge, value: str) -> None:
+    """RFC 9112 §9.3: close wins."""
+    with edge.connect() as connection:
+        connection.send(message("GET", PATH, [("Connection", value)], version="HTTP/1.0") + message("GET", PATH))
+        assert connection.receive()["connection"] == "close"
+        assert connection.drain() == b""
+
+
+@pytest.mark.parametrize("path", ["/any/1.0.0/big.woff2", "/any/1.0.0/font.woff2", PATH])
+@pytest.mark.parametrize("before", [[], [message("POST", PATH, [("Content-Length", "3")], body=b"abc")]])
+def test_a_response_that_closes_is_whole_whatever_the_client_sent_on(
+    edge: Edge, path: str, before: list[bytes]
+) -> None:
+    """RFC 9112 §9.6: octets that were not read would have TCP reset the connection, and the response with it."""
+    last = message("GET", path, [("Connection", "close")])
+    for _ in range(5):
+        with edge.connect() as connection:
+            # More than is read at once.
+            connection.send(b"".join(before) + last + message("GET", PATH) * 8000)
+            for _ in before:
+                connection.receive()
+            response = connection.receive()
+            assert (200, int(response["content-length"])) == (response.status, len(response.body))
             assert connection.drain() == b""
 
 

@@ -15,7 +15,7 @@ from tests.contract.edges import EDGES, H1_EDGES, Edge, running
 from tests.contract.scenes import SCENES
 from tests.contract.site import Site
 from tests.contract.test_vary_honesty import FIELDS, METHODS, PATHS
-from tests.contract.wire import Field, Response
+from tests.contract.wire import Field, Response, message
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,47 @@ def test_every_scene_says_the_same_in_http_2(all_edges: dict[str, Edge], folder:
         for more in ((), (("Origin", sites.ORIGIN),), (("Origin", sites.STRANGER),)):
             known, other = (_on_the_wire(scene.play(all_edges[name], folder, *more)) for name in (H1_EDGES[0], "http2"))
             assert known == other
+
+
+WRONG = (
+    b"\x00",
+    b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    b"GET /any/1.0.0/app.js\n\r\nfoo bar\r\n\r\n",
+    message("GET", "/", version="HTTP/2.0"),
+    message("GET", "/any/1.0.0/app.js", [("X", "")] * 200),
+    message("GET", "http://a:99999/"),
+    message("G(T", "/any/1.0.0/app.js"),
+    message("POST", "/any/1.0.0/app.js", [("Transfer-Encoding", "gzip")]),
+    message("POST", "/any/1.0.0/app.js", [("Transfer-Encoding", "chunked")], body=b"zz\r\n"),
+    message("GET", "/any/1.0.0/app.js", [("Connection", "close")]),
+)
+BEFORE = (
+    message("GET", "/any/1.0.0/big.woff2"),
+    message("GET", "/any/1.0.0/app.js"),
+    message("POST", "/any/1.0.0/app.js", [("Content-Length", "3")], body=b"abc"),
+    message("FOO", "/partners/app.js", [("Origin", sites.ORIGIN)]),
+    message("GET", "/any/1.0.0/absent.js", [("Connection", "keep-alive")], version="HTTP/1.0"),
+)
+
+
+def _all_that_is_said(edge: Edge, stream: bytes, count: int) -> list[object]:
+    with edge.connect() as connection:
+        connection.send(stream)
+        said: list[object] = [_on_the_wire(connection.receive()) for _ in range(count)]
+        return [*said, connection.drain()]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda octets: ascii(octets[:60]))
+@pytest.mark.parametrize("before", [(), *((one,) for one in BEFORE), BEFORE], ids=lambda asked: f"behind {len(asked)}")
+def test_a_refusal_is_the_same_octets_wherever_it_stands(
+    edges: list[Edge], before: tuple[bytes, ...], wrong: bytes
+) -> None:
+    """Also behind responses that are under way; and nothing is said behind it."""
+    stream = b"".join(before) + wrong + message("GET", "/any/1.0.0/app.js")
+    first, *others = (_all_that_is_said(edge, stream, len(before) + 1) for edge in edges)
+    assert first[-1] == b""
+    for other in others:
+        assert first == other
 
 
 @settings(max_examples=300, deadline=None)

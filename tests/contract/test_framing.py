@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from cdnserve.server.limits import MOST_FIELDS
 from tests.contract import site as sites
 from tests.contract.edges import Edge
 from tests.contract.invariants import violations
@@ -107,6 +108,12 @@ def test_the_date_is_todays(edge: Edge) -> None:
 
 BAD_FRAMING = [
     pytest.param(b"GET /any/1.0.0/app.js\r\n\r\n", id="HTTP/0.9"),
+    pytest.param(b"GET /any/1.0.0/app.js\n\r\n", id="HTTP/0.9 with a bare line feed"),
+    pytest.param(b"GET /any/1.0.0/app.js\n\r\nfoo bar\r\n\r\n", id="HTTP/0.9 and what is no field"),
+    pytest.param(b"GET /any/1.0.0/app.js\nHost: a\r\n\r\n", id="HTTP/0.9 with a field"),
+    pytest.param(b"\n\nGET /any/1.0.0/app.js\n\r\n", id="HTTP/0.9 behind empty lines"),
+    pytest.param(b"GET /any/1.0.0/app.js HTTP/0.9\r\nHost: a\r\n\r\n", id="HTTP/0.9 by name"),
+    pytest.param(b"FOO /any/1.0.0/app.js\n\r\n", id="HTTP/0.9 with a method that nobody knows"),
     pytest.param(
         b"GET /any/1.0.0/app.js HTTP/1.1\r\nHost : a\r\n\r\n", id="white space before the colon (RFC 9112 §5.1)"
     ),
@@ -153,6 +160,47 @@ def test_what_is_no_http_is_refused(edge: Edge, request_octets: bytes) -> None:
         assert response.status in (400, 505)
         assert violations(response, "GET") == []
         assert "close" in response.members("connection")
+        assert connection.drain() == b""
+
+
+def test_a_later_minor_version_is_answered_as_ours(edge: Edge) -> None:
+    """RFC 9110 §2.5: as the highest one of that major version that we speak; a later major version is 505."""
+    with edge.connect() as connection:
+        for version in ("HTTP/1.2", "HTTP/1.9"):
+            response = connection.exchange(message("GET", PATH, version=version))
+            assert (200, sites.APP, None) == (response.status, response.body, response.get("connection"))
+        assert connection.exchange(message("GET", PATH, host=None, version="HTTP/1.2")).status == 400
+        assert connection.exchange(message("GET", PATH, version="HTTP/3.0")).status == 505
+
+
+@pytest.mark.parametrize("line", [("X", ""), ("Accept", "*/*")], ids=["empty", "alike"])
+def test_the_number_of_fields_has_a_limit(edge: Edge, line: tuple[str, str]) -> None:
+    """RFC 6585 §5: the same number everywhere; Host is one of them."""
+    assert edge.ask("GET", PATH, *[line] * (MOST_FIELDS - 1)).status == 200
+    assert edge.ask("GET", PATH, *[line] * MOST_FIELDS).status == 431
+    assert edge.ask("GET", PATH, *[line] * 1000).status == 431
+
+
+BAD_CONTENT = [
+    pytest.param(("Transfer-Encoding", "chunked"), b"zz\r\n", id="no size of a chunk"),
+    pytest.param(("Transfer-Encoding", "chunked"), b"3\r\nabcde\r\n", id="a chunk longer than it says"),
+    pytest.param(("Transfer-Encoding", "chunked"), b"1\r\na\r\n0\r\nX : y\r\n\r\n", id="a bad trailer"),
+    pytest.param(("Transfer-Encoding", "chunked"), b"fffffffffffffffff\r\n", id="an absurd size"),
+]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "FOO"])
+@pytest.mark.parametrize(("field", "content"), BAD_CONTENT)
+def test_bad_content_ends_the_connection_behind_its_answer(
+    edge: Edge, method: str, field: tuple[str, str], content: bytes
+) -> None:
+    """RFC 9112 §7.1: where the next request begins can't be known."""
+    request = message(method, PATH, [field], body=content)
+    with edge.connect() as connection:
+        connection.send(message("GET", "/any/1.0.0/big.woff2") + request + message("GET", PATH))
+        assert sites.BIG == connection.receive().body
+        last = connection.receive(method)
+        assert (200 if method == "GET" else 405, "close") == (last.status, last.get("connection"))
         assert connection.drain() == b""
 
 

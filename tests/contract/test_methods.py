@@ -38,15 +38,34 @@ def test_other_methods_are_405_with_allow(edge: Edge, method: str) -> None:
         assert (path, origin) == (path, response.get("access-control-allow-origin"))
 
 
-@pytest.mark.parametrize("method", ["get", "Get", "head", "FOO", "GETT", "HEADER", "G", "M-SEARCH", "!#$%&'*+.^_`|~"])
+STRANGE = ("get", "Get", "head", "FOO", "GETT", "HEADER", "G", "M-SEARCH", "PLAY", "SOURCE", "!#$%&'*+.^_`|~", "x" * 64)
+
+
+@pytest.mark.parametrize("method", STRANGE)
 def test_methods_that_nobody_knows_are_405(edge: Edge, method: str) -> None:
-    """RFC 9110 §9.1: the token is case-sensitive; 501 would do as well, ours is 405."""
+    """RFC 9110 §9.1: the token is case-sensitive; 501 would do as well, ours is 405, as that of any other method."""
+    for path, origin in PATHS.items():
+        response = edge.ask(method, path, ("Origin", sites.ORIGIN))
+        assert (path, response.status) == (path, 405)
+        assert response["allow"] == "GET, HEAD, OPTIONS"
+        assert (path, origin) == (path, response.get("access-control-allow-origin"))
+        assert response.comparable() == edge.ask("DELETE", path, ("Origin", sites.ORIGIN)).comparable()
+
+
+def test_a_method_that_nobody_knows_changes_nothing_for_what_comes_around_it(edge: Edge) -> None:
+    """However TCP cuts it; its content is its own, and the connection goes on."""
+    octets = message("GET", "/any/1.0.0/app.js")
+    octets += message("GETX", "/partners/app.js", [("Content-Length", "5")], body=b"GET /") + octets
+    octets += message("FOO", "/any/1.0.0/app.js", [("Transfer-Encoding", "chunked")], body=b"1\r\na\r\n0\r\n\r\n")
     with edge.connect() as connection:
-        response = connection.exchange(message(method, "/any/1.0.0/app.js"), method)
-    assert (response.status, violations(response, method)) == (405, [])
+        for cut in range(1, len(octets), 7):
+            connection.send(octets[:cut])
+            connection.send(octets[cut:])
+            assert [200, 405, 200, 405] == [connection.receive().status for _ in range(4)]
+        assert connection.exchange(message("GET", "/any/1.0.0/app.js")).body == sites.APP
 
 
-@pytest.mark.parametrize("method", ["\x80", "(", "G(T", "GET/", '"GET"', "", "\xff" * 5000])
+@pytest.mark.parametrize("method", ["\x80", "(", "G(T", "GET/", '"GET"', "", "\xff" * 5000, "x" * 65])
 def test_what_is_no_method_is_400(edge: Edge, method: str) -> None:
     with edge.connect() as connection:
         response = connection.exchange(message(method, "/any/1.0.0/app.js"), method)

@@ -18,7 +18,7 @@ from cdnserve.server.asgi import create_app
 from cdnserve.server.asgilane import AsgiLane
 from cdnserve.server.fastlane import FastLane
 from cdnserve.server.lane import Lane
-from cdnserve.server.limits import Limits
+from cdnserve.server.limits import Expiring, Limits
 from cdnserve.server.live import Live
 from tests.server.conftest import Built
 from tests.server.serving import PATIENCE, settings
@@ -92,7 +92,7 @@ class Room:
         protocol.connection_made(tape)
         return protocol, tape
 
-    def pass_time(self, protocol: FastLane | AsgiLane, seconds: int) -> None:
+    def pass_time(self, protocol: Expiring, seconds: int) -> None:
         """Let seconds go by, with a look at the clock in each."""
         for _ in range(seconds):
             self.lane.beat()

@@ -65,6 +65,13 @@ def test_json_lines() -> None:
     }
 
 
+def test_what_was_broken_off_is_marked() -> None:
+    broken_off = Exchange("::1", "GET / HTTP/1.1", 200, 7, cut=True)
+    (line,), (members,) = written("combined", broken_off), written("json", broken_off)
+    assert line.endswith('"GET / HTTP/1.1" 200 7 "-" "-" cut')
+    assert (7, True) == (json.loads(members)["octets"], json.loads(members)["cut"])
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @given(texts=st.tuples(*[st.text(st.characters(max_codepoint=255))] * 3))
 def test_no_control_character_gets_through(form: AccessFormat, texts: tuple[str, str, str]) -> None:

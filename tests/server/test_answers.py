@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -10,6 +12,7 @@ from cdnserve.release import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog
 from cdnserve.server.answers import LARGEST_IN_MEMORY, Answer, Answers
+from cdnserve.server.limits import MOST_FIELDS
 from cdnserve.server.live import Live
 from cdnserve.server.metrics.meter import Meter
 from cdnserve.server.wire import Openings
@@ -32,6 +35,14 @@ def find(
     answer = answers.find(message(method, target, fields, version=version))
     assert answer is not None
     return answer
+
+
+def ask(answers: Answers, head: bytes, log: AccessLog | None) -> None:
+    """Have a head answered, and the answer logged."""
+    answer = answers.find(head)
+    assert answer is not None
+    if log:
+        answers.entry(head, answer, log)
 
 
 def held() -> list[Answer]:
@@ -132,16 +143,120 @@ def test_the_budget_is_kept(built: Built, budget: int) -> None:
         assert answer.opening.status == (206 if number % 2 else 404)
     mine = [answer for answer in held() if id(answer) not in before]
     assert sum(len(answer.tail) for answer in mine) <= budget + 3 * len(tree.FONT)
-    assert len(answers.lines) * 512 <= budget + 512
+    assert answers.size <= budget + 4 * len(tree.FONT)
 
 
-def test_what_is_not_remembered_counts_too(built: Built) -> None:
-    """A refused version has no remembered answer, but its fields were looked at."""
-    answers = make(built, 200_000)
-    for number in range(2000):
-        answer = find(answers, "/any/tiny.txt", ("X-Number", str(number)), version="HTTP/2.0")
-        assert (505, True) == (answer.opening.status, answer.close)
-        assert len(answers.blocks) * 512 <= 200_000
+UNIQUE: dict[str, Callable[[int], bytes]] = {
+    "header blocks": lambda n: message("GET", "/any/tiny.txt", [("X-Number", str(n))]),
+    "blocks of as many fields as there may be": lambda n: message(
+        "GET", "/any/tiny.txt", [*[("Range", f"bytes=0-{n}")] * 98, ("X", "")]
+    ),
+    "blocks of ninety-nine Host lines": lambda n: message(
+        "GET", "/any/tiny.txt", [*[("Host", "")] * 98, ("Range", f"bytes=0-{n}")]
+    ),
+    "lines": lambda n: message("GET", f"/any/tiny.txt?{n}"),
+    "paths": lambda n: message("GET", f"/any/absent-{n}.js"),
+    "origins that may": lambda n: message("GET", "/any/tiny.txt", [("Origin", f"https://o{n}.example")]),
+    "origins that are refused": lambda n: message("GET", "/partners/tiny.txt", [("Origin", f"https://o{n}.example")]),
+    "entity tags": lambda n: message("GET", "/any/tiny.txt", [("If-None-Match", f'"{n}-{"x" * 50_000}"')]),
+    "entity tags that are short enough": lambda n: message(
+        "GET", "/any/tiny.txt", [("If-None-Match", f'"{n}-{"x" * 7_000}"')]
+    ),
+    "ranges": lambda n: message("GET", "/any/font.woff2", [("Range", f"bytes={n}-")]),
+    "preflights": lambda n: message(
+        "OPTIONS",
+        "/partners/tiny.txt",
+        [
+            ("Origin", tree.ORIGIN),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", f"x-{n}"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("logged", [False, True], ids=["without a log", "with a log"])
+@pytest.mark.parametrize("kind", UNIQUE)
+def test_what_is_counted_is_no_less_than_what_is_kept(built: Built, kind: str, logged: bool) -> None:
+    """Of requests no two of which are alike: each part of what is remembered has its place in the budget."""
+    answers, log = make(built, 1 << 30), AccessLog("combined", lambda _: None)
+    find(answers, "/any/tiny.txt")  # what is made once
+    counted = answers.size
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(300):
+            ask(answers, UNIQUE[kind](number), log if logged else None)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept <= answers.size - counted + 16 * 1024
+
+
+@pytest.mark.parametrize("kind", UNIQUE)
+def test_no_flood_outgrows_the_budget(built: Built, kind: str) -> None:
+    """By more than one answer in each of the two generations; also where only the log remembers."""
+    answers, log = make(built, _BUDGET), AccessLog("combined", lambda _: None)
+    for number in range(3000):
+        ask(answers, UNIQUE[kind](number), log)
+        assert answers.size <= _BUDGET + 4 * len(tree.FONT)
+
+
+def test_known_lines_and_blocks_that_meet_anew_count_in_the_log(built: Built) -> None:
+    """Neither is interpreted again, but each pair has an entry."""
+    answers, log = make(built, 200_000), AccessLog("combined", lambda _: None)
+    for number in range(3000):
+        ask(answers, message("GET", f"/any/tiny.txt?{number % 60}", [("User-Agent", str(number % 50))]), log)
+        assert answers.size <= 200_000 + 2 * 4096
+
+
+@pytest.mark.parametrize("part", ["line", "block"])
+def test_what_is_too_long_is_answered_and_not_remembered(built: Built, part: str) -> None:
+    answers = make(built)
+    long = "x" * 9000
+    head = message("GET", f"/any/tiny.txt?{long}") if part == "line" else message("GET", "/any/tiny.txt", [("X", long)])
+    answer = answers.find(head)
+    assert answer is not None
+    assert (200, {}, {}) == (answer.opening.status, answers.blocks, answers.lines)
+    assert answer is answers.find(head)
+
+
+@pytest.mark.parametrize(("more", "is_answered"), [(MOST_FIELDS - 1, True), (MOST_FIELDS, False)])
+def test_too_many_fields_are_for_the_asgi_edge_to_refuse(built: Built, more: int, is_answered: bool) -> None:
+    """Also where a block that says the same is known."""
+    answers = make(built)
+    find(answers, "/any/tiny.txt")
+    head = message("GET", "/any/tiny.txt", [("X", "")] * more)
+    assert is_answered is (answers.find(head) is not None)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /x\n\r\nfoo bar\r\n\r\n",
+        b"GET /x\r\n\r\n",
+        b"GET /x\nHost: a\r\n\r\n",
+        b"GET /any/tiny.txt HTTP/0.9\r\n\r\n",
+        b"GET /any/tiny.txt HTTP/2.0\r\n\r\n",
+        b"GET /any/tiny.txt HTTP/1.1\r\nfoo bar\r\n\r\n",
+    ],
+    ids=ascii,
+)
+def test_what_is_to_be_refused_has_no_answer_here_and_leaves_nothing(built: Built, head: bytes) -> None:
+    answers = make(built)
+    assert (None, 0) == (answers.find(head), answers.size)
+
+
+def test_http_1_0_stays_open_for_who_asks(built: Built) -> None:
+    answers = make(built)
+    kept = find(answers, "/any/tiny.txt", ("Connection", "keep-alive"), version="HTTP/1.0")
+    assert (False, True) == (kept.close, b"\r\nconnection: keep-alive\r\n" in kept.tail)
+    for fields in ([], [("Connection", "keep-alive, close")], [("Connection", "x")]):
+        assert find(answers, "/any/tiny.txt", *fields, version="HTTP/1.0").close
+    newer = find(answers, "/any/tiny.txt", ("Connection", "keep-alive"))
+    assert (False, False) == (newer.close, b"\r\nconnection: " in newer.tail)
+    assert newer is find(answers, "/any/tiny.txt", ("Connection", "keep-alive"), version="HTTP/1.2")
 
 
 def test_what_is_asked_for_outlives_what_is_not(built: Built) -> None:

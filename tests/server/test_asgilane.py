@@ -122,7 +122,7 @@ def test_trailers_without_end_are_refused(room: Room) -> None:
         protocol.data_received(message("POST", "/any/tiny.txt", [("Transfer-Encoding", "chunked")], body=b"0\r\nX: "))
         for _ in range(3):
             protocol.data_received(b"x" * 3000)
-        assert await until(tape.is_closing)
+        assert await until(lambda: "write_eof" in tape.deeds)
         assert [405] == [response.status for response in responses(tape.written)]
 
     play(room, story)
@@ -156,13 +156,54 @@ def test_half_a_head_is_408(room: Room) -> None:
     play(room, story)
 
 
-def test_half_a_head_behind_an_answer_under_way_ends_with_it(room: Room) -> None:
+def test_half_a_head_behind_an_answer_under_way_has_time_from_its_end_on(room: Room) -> None:
     async def story() -> None:
         protocol, tape = room.asgi()
         protocol.data_received(GET + GET[:-2])
         room.pass_time(protocol, LIMITS.head_seconds)
-        assert await until(tape.is_closing)
-        assert [(200, "close")] == [(r.status, r["connection"]) for r in responses(tape.written)]
+        assert await until(lambda: tape.written.endswith(tree.TINY))
+        room.pass_time(protocol, LIMITS.head_seconds)
+        assert [(200, None), (408, "close")] == [(r.status, r.get("connection")) for r in responses(tape.written)]
+
+    play(room, story)
+
+
+@pytest.mark.parametrize(
+    ("asked", "octets"),
+    [
+        pytest.param(b"", b"\r\n", id="empty lines"),
+        pytest.param(GET, b"\r\n", id="empty lines behind an answer"),
+        pytest.param(message("POST", "/any/tiny.txt", [("Content-Length", "9000")]), b"x", id="content of an answer"),
+        pytest.param(
+            message("POST", "/any/tiny.txt", [("Transfer-Encoding", "chunked")]),
+            b"1\r\nx\r\n",
+            id="chunks of an answer",
+        ),
+    ],
+)
+def test_octets_that_ask_for_nothing_win_no_time(room: Room, asked: bytes, octets: bytes) -> None:
+    async def story() -> None:
+        protocol, tape = room.asgi()
+        protocol.data_received(asked)
+        assert await until(lambda: not room.state.tasks)
+        for _ in range(LIMITS.idle_seconds):
+            assert [] == tape.deeds
+            protocol.data_received(octets)
+            room.pass_time(protocol, 1)
+        assert ["close"] == tape.deeds
+
+    play(room, story)
+
+
+def test_what_comes_behind_the_last_response_is_dropped_within_bounds(room: Room) -> None:
+    async def story() -> None:
+        protocol, tape = room.asgi()
+        protocol.data_received(b"\x00")
+        for _ in range(16):
+            assert ["write_eof"] == tape.deeds
+            protocol.data_received(b"x" * (1 << 16))
+        protocol.data_received(b"x")
+        assert ["write_eof", "abort"] == tape.deeds
 
     play(room, story)
 
@@ -197,7 +238,7 @@ def test_in_a_drain_a_request_that_was_on_its_way_is_the_last(built: Built) -> N
         protocol.shutdown()
         other.shutdown()
         protocol.data_received(GET)
-        assert await until(tape.is_closing)
+        assert await until(lambda: "write_eof" in tape.deeds)
         assert [None, "close"] == [r.get("connection") for r in responses(tape.written)]
         assert [] == idle.deeds
         room.pass_time(other, 1)

@@ -95,14 +95,22 @@ def test_answers_wait_for_the_client_to_take_the_one_before(room: Room) -> None:
 
 
 def test_what_is_wrong_behind_answers_under_way_is_said_after_them(room: Room) -> None:
-    protocol, tape = room.fast()
-    tape.on_write = protocol.pause_writing
-    protocol.data_received(GET + ABSENT + b"\x00")
-    for count in (1, 2, 3):
-        assert count == tape.written.count(b"HTTP/1.1 ")
-        protocol.resume_writing()
-    assert [200, 404, 400] == [response.status for response in responses(tape.written)]
-    assert ["pause", "resume", "pause", "resume", "pause", "write_eof"] == tape.deeds
+    """The ASGI edge says it, once nothing else is under way."""
+
+    async def send() -> None:
+        protocol, tape = room.fast()
+        tape.on_write = protocol.pause_writing
+        protocol.data_received(GET + ABSENT + b"\x00")
+        for count in (1, 2):
+            assert (count, None) == (tape.written.count(b"HTTP/1.1 "), tape.protocol)
+            if count == 2:
+                tape.on_write = lambda: None
+            protocol.resume_writing()
+        assert [200, 404, 400] == [response.status for response in responses(tape.written)]
+        assert isinstance(tape.protocol, AsgiLane)
+        assert ["pause", "resume", "pause", "resume", "write_eof"] == tape.deeds
+
+    asyncio.run(send())
 
 
 def test_content_that_comes_behind_an_answer_under_way_is_no_request(room: Room) -> None:
@@ -174,6 +182,15 @@ class TestExpiry:
         assert ["close"] == tape.deeds
         assert tape.written.count(b"HTTP/1.1 ") == 1
 
+    def test_octets_that_ask_for_nothing_win_no_time(self, room: Room) -> None:
+        """RFC 9112 §2.2: empty lines are no request."""
+        protocol, tape = room.fast()
+        for _ in range(LIMITS.idle_seconds):
+            assert [] == tape.deeds
+            protocol.data_received(b"\r\n")
+            room.pass_time(protocol, 1)
+        assert ["close"] == tape.deeds
+
     @pytest.mark.parametrize("paused", [True, False], ids=["much", "little"])
     def test_who_takes_nothing_is_cut_off(self, room: Room, paused: bool) -> None:
         """Also where what is left is too little for the transport to speak of; closing would wait for ever."""
@@ -193,7 +210,9 @@ class TestExpiry:
 
     def test_who_was_refused_is_not_waited_for(self, room: Room) -> None:
         protocol, tape = room.fast()
-        protocol.data_received(b"\x00")
+        protocol.data_received(HALF)
+        room.pass_time(protocol, LIMITS.head_seconds)
+        assert ["write_eof"] == tape.deeds
         protocol.data_received(GET * 10)
         protocol.resume_writing()
         room.pass_time(protocol, 1)
@@ -221,7 +240,7 @@ class TestEnd:
         protocol.shutdown()
         protocol.data_received(GET * 2)
         assert tape.written.endswith(b"connection: close\r\n\r\n" + tree.TINY)
-        assert (2, ["close"]) == (tape.written.count(b"HTTP/1.1 200"), tape.deeds)
+        assert (2, ["write_eof"]) == (tape.written.count(b"HTTP/1.1 200"), tape.deeds)
 
     def test_half_a_head_is_waited_for_but_a_moment(self, room: Room) -> None:
         protocol, tape = room.fast()
@@ -262,9 +281,12 @@ class TestEnd:
 
 
 def test_a_head_that_is_too_large_behind_a_good_one(room: Room) -> None:
-    protocol, tape = room.fast()
-    protocol.data_received(GET + message("GET", "/", [("X", "x" * room.lane.limits.head)]))
-    assert [200, 431] == [response.status for response in responses(tape.written)]
+    async def send() -> None:
+        protocol, tape = room.fast()
+        protocol.data_received(GET + message("GET", "/", [("X", "x" * room.lane.limits.head)]))
+        assert [200, 431] == [response.status for response in responses(tape.written)]
+
+    asyncio.run(send())
 
 
 @pytest.mark.parametrize(

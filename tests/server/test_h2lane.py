@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -279,3 +280,24 @@ def test_the_access_log_names_client_and_version(built: Built, made: Identity, t
         assert eventually(lambda: len(served.written()) == 2)
     assert [line.partition(" ")[0] for line in served.written()] == ["127.0.0.1"] * 2
     assert served.written()[1].endswith('"GET /any/tiny.txt?a HTTP/2" 200 6 "-" "b"')
+
+
+def test_a_download_that_is_broken_off_is_logged_with_what_was_sent(
+    built: Built, made: Identity, tmp_path: Path
+) -> None:
+    """The stream alone, and then the connection."""
+    with serving(over_h2(built, made, access_log="combined"), tmp_path / "log.txt") as served:
+        with connected(served, made, window=100_000) as client:
+            stream = client.ask("/any/huge.woff2")
+            client.read(lambda: sum(len(e.data or b"") for e in client.events if isinstance(e, DataReceived)) >= 65_535)
+            client.h2.reset_stream(stream)
+            client.flush()
+            assert eventually(lambda: len(served.written()) == 1)
+            client.ask("/any/huge.woff2")
+            client.read(lambda: client.events and isinstance(client.events[-1], DataReceived))
+        assert eventually(lambda: len(served.written()) == 2)
+        for line in served.written():
+            octets = re.fullmatch(r'127\.0\.0\.1 .* "GET /any/huge.woff2 HTTP/2" 200 ([0-9]+) "-" "-" cut', line)
+            assert octets
+            assert int(octets[1]) <= 150_000
+        assert "Traceback" not in served.told()

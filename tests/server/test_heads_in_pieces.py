@@ -62,7 +62,8 @@ def test_octet_by_octet_with_empty_lines_before(served: Served) -> None:
 @pytest.mark.parametrize(
     ("octets", "status"),
     [
-        pytest.param(message("FOO", "/any/tiny.txt"), 405, id="an unknown method"),
+        pytest.param(message("FOO", "/any/tiny.txt", [("Connection", "close")]), 405, id="an unknown method"),
+        pytest.param(message("F(O", "/any/tiny.txt"), 400, id="no method"),
         pytest.param(message("GET", "/any/tiny.txt", version="HTTP/2.0"), 505, id="another version"),
         pytest.param(message("GET", "http://a:99999/"), 400, id="an impossible port"),
         pytest.param(message("GET", "/any/tiny.txt", [("X ", "a")]), 400, id="white space before a colon"),

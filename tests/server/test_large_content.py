@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +113,45 @@ def test_who_leaves_in_the_middle_leaves_nothing_behind(served: Served, octets: 
             time.sleep(turn * 0.001)
     assert eventually(lambda: served.descriptors() <= descriptors)
     assert served.get("/any/tiny.txt").body == tree.TINY
+
+
+_LINE = re.compile(r'(\S+) - - \[[^]]+\] "GET /any/(\S+) HTTP/1.1" 200 ([0-9]+) "-" "-"( cut)?')
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("before", [b"", POST], ids=["at once", "behind the application's"])
+def test_a_download_that_is_broken_off_is_logged_with_what_was_sent(
+    built: Built, lane: str, before: bytes, tmp_path: Path
+) -> None:
+    """Less than all of it, and marked; the client has its address, though it is gone."""
+    wanted = replace(settings(built.root, built.state, lane), access_log="combined")
+    with serving(wanted, tmp_path / "log.txt") as served:
+        assert served.get("/any/huge.woff2").body == tree.HUGE
+        for taken in (1, 100_000, 3_000_000):
+            with socket.create_connection(served.address, PATIENCE) as client:
+                client.sendall(before + HUGE)
+                left = taken
+                while left > 0:
+                    left -= len(client.recv(min(left, 1 << 16)))
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert eventually(lambda: sum("huge" in line for line in served.written()) == 4)
+        whole, *cut = [match for line in served.written() if (match := _LINE.fullmatch(line))]
+        assert ("127.0.0.1", "huge.woff2", str(SIZE), None) == whole.groups()
+        assert {("127.0.0.1", "huge.woff2", " cut")} == {(match[1], match[2], match[4]) for match in cut}
+        assert all(int(match[3]) < SIZE for match in cut)
+        # What the last one had taken was written, but for what it takes a moment to notice.
+        assert int(cut[-1][3]) > 2_000_000
+        assert "Traceback" not in served.told()
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_who_has_gone_before_the_line_is_written_has_an_address(built: Built, lane: str, tmp_path: Path) -> None:
+    wanted = replace(settings(built.root, built.state, lane), access_log="combined")
+    with serving(wanted, tmp_path / "log.txt") as served:
+        for _ in range(50):
+            with socket.create_connection(served.address, PATIENCE) as client:
+                client.sendall(TINY * 3)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        served.get("/any/app.js")
+        assert eventually(lambda: any("app.js" in line for line in served.written()))
+        assert {"127.0.0.1"} == {line.partition(" ")[0] for line in served.written()}

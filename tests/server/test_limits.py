@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.server.limits import Limits, sweep
-from tests.contract.wire import Connection, message
+from tests.contract.wire import Connection, FramingError, message
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, settings
@@ -216,3 +216,28 @@ def test_a_thousand_slow_heads_disturb_nobody(built: Built, lane: str, tmp_path:
         slow[0].send(b"\r\n\r\n")
         assert slow[0].receive().body == tree.TINY
         assert "Traceback" not in served.told()
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_lack_of_descriptors_is_told_and_passes(built: Built, lane: str, tmp_path: Path) -> None:
+    """Some are answered, some are not; nobody is told that the release is damaged, and afterwards all is well."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (60, hard))
+    try:
+        served = ExitStack()
+        server = served.enter_context(serving(settings(built.root, built.state, lane), tmp_path / "log.txt"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with served:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(server.connect()) for _ in range(80)]
+            for client in clients:
+                with suppress(ConnectionError):
+                    client.send(HUGE)
+            assert eventually(lambda: "too many open files" in server.told())
+            for client in clients:
+                with suppress(ConnectionError, FramingError):
+                    assert client.receive().status in (200, 503)
+        assert eventually(lambda: _status(server) == 200)
+        assert "build again" not in server.told()
+        assert "Traceback" not in server.told()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import errno
+import gc
 
 import pytest
 
@@ -76,16 +77,38 @@ def test_a_defect_of_ours_is_500_with_cors(
 
 
 @pytest.mark.parametrize(("start", "length"), [(0, 7), (6, 1), (3, 4)])
-def test_content_that_is_too_short_is_none(few: Built, start: int, length: int) -> None:
+def test_content_that_is_too_short_is_an_error(few: Built, start: int, length: int) -> None:
     live = Live(Store(few.state))
     sha256 = live.origin.catalog.assets["any/tiny.txt"].identity.sha256
-    assert live.content(Stored(sha256, start, length)) is None
+    with pytest.raises(OSError, match="shorter"):
+        live.content(Stored(sha256, start, length))
     assert tree.TINY[start : start + 3] == live.content(Stored(sha256, start, min(3, 6 - start)))
 
 
-def test_content_that_is_gone_is_none_and_told(few: Built, caplog: pytest.LogCaptureFixture) -> None:
+def test_content_that_is_gone_is_told(few: Built, caplog: pytest.LogCaptureFixture) -> None:
     live = Live(Store(few.state))
-    assert live.content(Stored(bytes(32), 0, 1)) is None
-    with caplog.at_level(logging.ERROR):
-        assert live.lost(ASKED, live.origin).status == 500
+    with pytest.raises(FileNotFoundError) as gone:
+        live.content(Stored(bytes(32), 0, 1))
+    assert live.lost(ASKED, live.origin, gone.value).status == 500
     assert "build again" in caplog.text
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_a_lack_of_descriptors_is_no_lack_of_content(few: Built, caplog: pytest.LogCaptureFixture, number: int) -> None:
+    """It is told once a minute, however many requests meet it."""
+    live = Live(Store(few.state))
+    for _ in range(3):
+        reply = live.lost(ASKED, live.origin, OSError(number, "too many open files"))
+        assert (503, b"no-store") == (reply.status, reply.header(b"cache-control"))
+    assert ["descriptors"] == [record.__dict__["event"] for record in caplog.records]
+    assert "LimitNOFILE" in caplog.text
+
+
+def test_a_swap_leaves_what_is_made_meanwhile_to_the_garbage_collector(few: Built) -> None:
+    """Connections, for one: else those of that moment would stay in memory for ever."""
+    live = Live(Store(few.state))
+    (few.root / "any/tiny.txt").write_bytes(b"other\n")
+    build(few.root, few.state)
+    frozen = gc.get_freeze_count()
+    assert live.reload()
+    assert frozen >= gc.get_freeze_count()

@@ -8,14 +8,14 @@ import pytest
 from cdnserve.origin import Reply
 from cdnserve.origin.replies import Line
 from cdnserve.server.wire import (
+    CLOSE,
     Opening,
     Openings,
+    connection_line,
     head_after_date,
-    malformed,
     refusal,
     status_line,
     target_path,
-    version_refused,
 )
 
 DATE = b"date: Thu, 29 Feb 2024 12:34:56 GMT\r\n"
@@ -54,18 +54,32 @@ def test_an_opening_takes_a_new_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "close", "expected"),
+    ("reply", "connection", "expected"),
     [
-        pytest.param(Reply(204, ()), False, b"\r\n", id="nothing"),
-        pytest.param(Reply(204, ()), True, b"connection: close\r\n\r\n", id="nothing, then the end"),
-        pytest.param(Reply(200, ((b"b", b"1"), (b"a", b"2, 3"))), False, b"b: 1\r\na: 2, 3\r\n\r\n", id="in order"),
+        pytest.param(Reply(204, ()), b"", b"\r\n", id="nothing"),
+        pytest.param(Reply(204, ()), CLOSE, b"connection: close\r\n\r\n", id="nothing, then the end"),
+        pytest.param(Reply(200, ((b"b", b"1"), (b"a", b"2, 3"))), b"", b"b: 1\r\na: 2, 3\r\n\r\n", id="in order"),
         pytest.param(
-            Reply(200, ((b"a", b"1"),), b"content"), True, b"a: 1\r\nconnection: close\r\n\r\n", id="without content"
+            Reply(200, ((b"a", b"1"),), b"content"), CLOSE, b"a: 1\r\nconnection: close\r\n\r\n", id="without content"
         ),
     ],
 )
-def test_heads(reply: Reply, close: bool, expected: bytes) -> None:
-    assert expected == head_after_date(reply, close=close)
+def test_heads(reply: Reply, connection: bytes, expected: bytes) -> None:
+    assert expected == head_after_date(reply, connection)
+
+
+@pytest.mark.parametrize(
+    ("version", "close", "line"),
+    [
+        ("1.0", True, CLOSE),
+        ("1.0", False, b"connection: keep-alive\r\n"),
+        ("1.1", True, CLOSE),
+        ("1.1", False, b""),
+        ("1.2", False, b""),
+    ],
+)
+def test_what_a_version_takes_for_granted_is_not_said(version: str, close: bool, line: bytes) -> None:
+    assert line == connection_line(version, close=close)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +110,6 @@ def test_a_target_that_can_t_be_taken_apart(target: bytes) -> None:
         target_path(b"GET", target)
 
 
-@pytest.mark.parametrize(
-    ("version", "status"), [("1.0", None), ("1.1", None), ("2.0", 505), ("0.9", 505), ("1.2", 505)]
-)
-def test_versions(version: str, status: int | None) -> None:
-    reply = version_refused(version)
-    assert status == (reply and reply.status)
-
-
 def test_a_refusal_is_a_whole_response() -> None:
     head, _, content = refusal(Line(408, "no-store", "Too slow."), DATE).partition(b"\r\n\r\n")
     assert content == b"Too slow.\n"
@@ -116,24 +122,3 @@ def test_a_refusal_is_a_whole_response() -> None:
         b"cache-control: no-store",
         b"connection: close",
     ]
-
-
-@pytest.mark.parametrize(
-    ("error", "data", "status"),
-    [
-        pytest.param(httptools.HttpParserInvalidMethodError, b"FOO / HTTP/1.1", b"405", id="an unknown method"),
-        pytest.param(httptools.HttpParserInvalidMethodError, b"\r\nfoo!# /", b"405", id="behind an empty line"),
-        pytest.param(httptools.HttpParserInvalidMethodError, b"FO", b"405", id="a part of a method"),
-        pytest.param(httptools.HttpParserInvalidMethodError, b"F(O /", b"400", id="no token"),
-        pytest.param(httptools.HttpParserInvalidMethodError, b"\x16\x03\x01", b"400", id="no text"),
-        pytest.param(httptools.HttpParserInvalidMethodError, b"x" * 65 + b" /", b"400", id="a very long one"),
-        pytest.param(httptools.HttpParserInvalidMethodError, b"", b"400", id="nothing"),
-        pytest.param(httptools.HttpParserError, b"GET / HTTP/1.1", b"400", id="another error"),
-        pytest.param(httptools.HttpParserCallbackError, b"FOO / HTTP/1.1", b"400", id="an error of ours"),
-    ],
-)
-def test_what_llhttp_refuses(error: type[Exception], data: bytes, status: bytes) -> None:
-    response = malformed(error(), data, DATE)
-    assert b"HTTP/1.1 " + status == response[:12]
-    assert (b"\r\nallow: GET, HEAD, OPTIONS\r\n" in response) == (status == b"405")
-    assert b"\r\nconnection: close\r\n" in response

@@ -157,3 +157,17 @@ def test_the_release_that_is_gone_is_no_start(few: Built, tmp_path: Path) -> Non
     wanted = replace(settings(few.root, few.state), workers=2)
     with pytest.raises(AssertionError, match="release-missing"), serving(wanted, tmp_path / "log.txt"):
         pass
+
+
+def test_many_hangups_while_it_builds_are_one_more_build(few: Built) -> None:
+    """And the end, whenever it was asked for, is the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        workers = Workers(lambda *_: None, settings(few.root, few.state), Post(listener, None, Board(2)))
+        for _ in range(5):
+            workers._take_signal(signal.SIGHUP, None)
+        assert workers._next_call()
+        assert workers._calls.empty()
+        workers._take_signal(signal.SIGHUP, None)
+        workers._take_signal(signal.SIGTERM, None)
+        workers._take_signal(signal.SIGHUP, None)
+        assert not workers._next_call()
