@@ -260,6 +260,14 @@ def test_what_ci_runs_is_what_everyone_runs() -> None:
     assert ["check", "test", "image-test"] == re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)
 
 
+def test_ci_runs_the_rules_under_debians_own_python_too() -> None:
+    """Its regular expressions are those of 3.11.2, and a machine without it is a failure."""
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "\n/usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null || missing+=(python3.11-venv)\n" in script
+    assert "\nmake VENV=.venv-debian PYTHON=/usr/bin/python3.11 .venv-debian/test.stamp\n" in script
+    assert "\n  tests/rules tests/manifest tests/origin tests/release\n" in script
+
+
 def test_the_version_is_told_once_more_in_the_changelog() -> None:
     """The project's version has its heading."""
     version = project()["project"]["version"]

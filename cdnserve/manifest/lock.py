@@ -20,6 +20,9 @@ from cdnserve.manifest.packages import is_pin
 __all__ = ["Lock", "LockedFile", "LockedLibrary", "parse_lock", "read_lock", "render_lock", "write_lock"]
 
 
+_LARGEST = 2**28
+
+
 class _Document(Lock, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema: int
 
@@ -28,9 +31,13 @@ def read_lock(path: Path) -> Lock:
     """Read a lock, an empty one where there is no file; raise ConfigurationError with every problem."""
     try:
         # A FIFO would keep us waiting for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             hint = "move it away, and the next build writes the lock anew"
             raise ConfigurationError([Problem("lock-unreadable", "not a regular file", str(path), hint=hint)])
+        if status.st_size > _LARGEST:
+            message, hint = "larger than 256 MiB: no build writes such a lock", "take it from version control again"
+            raise ConfigurationError([Problem("lock-unreadable", message, str(path), f"{status.st_size} octets", hint)])
         data = path.read_bytes()
     except FileNotFoundError:
         return Lock()

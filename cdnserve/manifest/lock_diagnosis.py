@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.locked import SCHEMA, Lock, LockedFile, LockedLibrary
 from cdnserve.manifest.matching import is_unlisted
-from cdnserve.manifest.nodes import printable
+from cdnserve.manifest.nodes import newlines_of, printable
 from cdnserve.manifest.packages import is_pin
 
 Entry = TypeVar("Entry", LockedLibrary, LockedFile)
@@ -27,6 +27,7 @@ _MEND = "each entry is a line, with a comma behind all but the last; or take the
 _NEWER = "update cdnserve; if nobody uses a newer one, take the lock from version control again"
 _CONFLICT_BEGINS = re.compile(r"^<{7}(?:\s.*)?$", re.MULTILINE)
 _CONFLICT_GOES_ON = re.compile(r"^(?:\|{7}|={7}|>{7})(?:\s.*)?$", re.MULTILINE)
+_KEY = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?')
 _SECTIONS = ("libraries", "immutable")
 
 
@@ -47,12 +48,15 @@ def diagnose(data: bytes, name: str) -> Lock:
     return lock
 
 
-@dataclass(frozen=True, slots=True)
 class _Document:
     """A lock's text, of which nothing is sure yet."""
 
-    name: str
-    text: str
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self.newlines = newlines_of(text)
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
 
     def conflicts(self) -> Iterator[Problem]:
         begins = list(_CONFLICT_BEGINS.finditer(self.text))
@@ -63,7 +67,9 @@ class _Document:
 
     def parse(self) -> object:
         try:
-            return json.loads(self.text, object_pairs_hook=tuple)
+            value: object = json.loads(self.text, object_pairs_hook=tuple)
+            self.locate()
+            return value
         except json.JSONDecodeError as error:
             cut_short = error.msg.startswith("Unterminated string") or not self.text[error.pos :].strip()
             message = "not JSON: the file ends too early" if cut_short else f"not JSON: {error.msg}"
@@ -72,6 +78,14 @@ class _Document:
             # A number of thousands of digits, or arrays nested thousands deep.
             problem = Problem("lock-malformed", "not a lock: a value is too long or too deep", self.name, hint=_RESTORE)
         raise ConfigurationError([problem])
+
+    def locate(self) -> None:
+        """Note where each name of a member stands first and last."""
+        for found in _KEY.finditer(self.text):
+            if found[2]:
+                key = json.loads(found[1])
+                self.first.setdefault(key, found.start())
+                self.last[key] = found.start()
 
     def members(self, value: object, key: str, problems: list[Problem]) -> dict[str, object]:
         """Give the members of an object, and tell which of them stand twice."""
@@ -131,12 +145,11 @@ class _Document:
 
     def where(self, key: str, *, last: bool = False) -> str:
         """Give the place of a member by its name, which is near enough in a file of one entry a line."""
-        name = re.escape(json.dumps(key, ensure_ascii=False))
-        found = [found.start() for found in re.finditer(rf"{name}\s*:", self.text)]
-        return self.at(found[-1 if last else 0]) if found else self.name
+        found = (self.last if last else self.first).get(key)
+        return self.name if found is None else self.at(found)
 
     def at(self, offset: int) -> str:
-        return f"{self.name}:{self.text.count(chr(10), 0, offset) + 1}"
+        return f"{self.name}:{bisect_left(self.newlines, offset) + 1}"
 
 
 def _text(data: bytes, name: str) -> str:

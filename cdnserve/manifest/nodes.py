@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,10 @@ _SYNTAX_HINTS = {
     "Cannot": "a key or table may stand only once; each rule has its own [[publish]]",
 }
 _CONFLICT = re.compile(r"^<{7}(?: .*)?\r?$", re.MULTILINE)
+_NEWLINE = re.compile(r"\n")
+# A key with many dots takes the square of their number, in `tomllib` too; a text with that many is no value of ours.
+_MAY_BE_KEY = re.compile(r"[^=,{}#\n]+")
+_DEEPEST = 128
 _LINE = re.compile(r"at line (\d+), column \d+")
 
 
@@ -29,12 +34,17 @@ class Source:
     name: str
     text: str
     spans: dict[Path, Span]
+    newlines: tuple[int, ...]
 
     def span(self, path: Path) -> Span:
         """Give where a path stands, or where the nearest thing around it does."""
         while path and path not in self.spans:
             path = path[:-1]
         return self.spans.get(path, (0, 0))
+
+    def line(self, offset: int) -> int:
+        """Give the line that an offset is on."""
+        return bisect_left(self.newlines, offset) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Node:
     @property
     def line(self) -> int:
         """The line on which the value begins; for a table, its header."""
-        return self.source.text.count("\n", 0, self.source.span(self.path)[0]) + 1
+        return self.source.line(self.source.span(self.path)[0])
 
     @property
     def where(self) -> str:
@@ -101,7 +111,9 @@ def parse(text: str, name: str) -> Node:
     [('schema', 1, 'manifest.toml:1')]
     """
     try:
-        return Node(tomllib.loads(text), (), Source(name, text, locate(text)))
+        if any(run.count(".") > _DEEPEST for run in _MAY_BE_KEY.findall(text)):
+            raise RecursionError
+        return Node(tomllib.loads(text), (), Source(name, text, locate(text), newlines_of(text)))
     except tomllib.TOMLDecodeError as error:
         conflicts = list(_conflicts(text, name))
         raise ConfigurationError(conflicts or [_syntax_problem(str(error), text, name)]) from None
@@ -111,11 +123,17 @@ def parse(text: str, name: str) -> Node:
         raise ConfigurationError([problem]) from None
 
 
+def newlines_of(text: str) -> tuple[int, ...]:
+    """Give the offsets of all line feeds, in which `bisect` finds the line of an offset."""
+    return tuple(found.start() for found in _NEWLINE.finditer(text))
+
+
 def _conflicts(text: str, name: str) -> Iterator[Problem]:
+    newlines = newlines_of(text)
     for found in _CONFLICT.finditer(text):
         message = "a merge left its conflict markers here"
         hint = "decide between the lines of both sides, and remove the markers"
-        line = text.count("\n", 0, found.start()) + 1
+        line = bisect_left(newlines, found.start()) + 1
         yield Problem("manifest-conflict", message, f"{name}:{line}", found[0].rstrip()[:_SHOWN], hint)
 
 

@@ -26,6 +26,7 @@ from cdnserve.manifest.values import Manifest, Rule, Site
 Read = TypeVar("Read")
 
 _FIRST_MANIFEST = 'write one: schema = 1, then [[publish]] with path = "**" and cors = "any"'
+_LARGEST = 2**20
 _BYTE_ORDER_MARK = "\ufeff"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -137,8 +138,13 @@ def _not_utf8(name: str, line: int, value: str) -> Problem:
 def _read_text(path: Path) -> str:
     try:
         # A FIFO would keep us waiting for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             problem = Problem("manifest-unreadable", "not a regular file", str(path), hint=_FIRST_MANIFEST)
+            raise ConfigurationError([problem])
+        if status.st_size > _LARGEST:
+            hint = "write globs instead of lists of files"
+            problem = Problem("manifest-unreadable", "larger than 1 MiB", str(path), f"{status.st_size} octets", hint)
             raise ConfigurationError([problem])
         octets = path.read_bytes()
     except FileNotFoundError:

@@ -43,7 +43,7 @@ def test_what_is_long_is_cut() -> None:
 
 
 def test_a_path_that_is_not_found_stands_where_the_thing_around_it_does() -> None:
-    source = Source("m.toml", "\n\na = 1", {("a",): (2, 7)})
+    source = Source("m.toml", "\n\na = 1", {("a",): (2, 7)}, (0, 1))
     assert (3, 1) == (Node(0, ("a", "b", 0), source).line, Node(0, ("z",), source).line)
 
 

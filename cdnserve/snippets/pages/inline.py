@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from cdnserve.snippets.pages.tag import Page, Tag
 
-LARGEST = 2**20  # characters; a longer script is no script that people write into a page
 _LONGEST = 1024  # characters of a specifier
 
 
@@ -24,7 +23,7 @@ def inline_imports(page: Page) -> Iterator[tuple[Tag, str]]:
     for tag in page.tags:
         content = page.content(tag) if tag.is_module and not tag.attribute("src") else ""
         if "import" in content or "from" in content:
-            yield from ((tag, specifier) for specifier in _imported(content[:LARGEST]) if len(specifier) <= _LONGEST)
+            yield from ((tag, specifier) for specifier in _imported(content) if len(specifier) <= _LONGEST)
 
 
 def _imported(content: str) -> tuple[str, ...]:
