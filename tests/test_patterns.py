@@ -34,15 +34,9 @@ EXAMPLES: dict[Made, list[re.Pattern[Any]]] = {
         re.compile("[ab]*"),
         re.compile("[^ab]*"),
     ],
-<<<<<<< HEAD
     Made("cdnserve.rules.public_cdns.products:product", "form"): [
         re.compile(form) for _, forms in PRODUCTS.values() for form, _, _ in forms
     ],
-    Made("cdnserve.manifest.lock_diagnosis:where", r"f'{name}\\s*:'"): [
-        re.compile(rf"{re.escape(json.dumps(name))}\s*:") for name in ("", "a", "a a")
-    ],
-=======
->>>>>>> 8ea61b2 (Manifests and locks are judged in linear time, and CI runs the rules under Debian's own Python)
 }
 EVERY = [
     *FOUND,
