@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from cdnserve.cli.moving import Found, Left, Scanned, find, packages
+from cdnserve.cli.moving import Found, Left, Scanned, find, lacking, packages
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries import Progress, Settings
-from cdnserve.libraries.migrating import opened, unpublished
+from cdnserve.libraries.migrating import earlier_version, opened, unpublished
 from cdnserve.libraries.own_pages import OwnPage
 from cdnserve.libraries.page_files import is_template
 from cdnserve.manifest import Manifest
@@ -105,6 +105,11 @@ class Surroundings:
     hosts: tuple[str, ...] = ()
 
     @property
+    def where(self) -> tuple[Path, Settings, Progress | None]:
+        """What the registry is asked with."""
+        return self.root, self.settings, self.progress
+
+    @property
     def own(self) -> frozenset[str]:
         """The hosts that are no strangers: that of the base URL and `hosts`, with a scheme or without."""
         named = (host if "//" in host else f"//{host}" for host in self.hosts)
@@ -116,8 +121,13 @@ def make_plan(files: Sequence[OwnPage], around: Surroundings) -> Plan:
     scanned = _scan_all(files, around.own)
     wanted = {asked for one in scanned for reference in one.references for asked in packages(reference)}
     with ExitStack() as stack:
-        shelf = stack.enter_context(opened(wanted, around.root, around.settings, around.progress)) if wanted else {}
-        found = [{reference: find(reference, one, shelf) for reference in one.references} for one in scanned]
+        shelf = dict(stack.enter_context(opened(wanted, *around.where))) if wanted else {}
+        references = [reference for one in scanned for reference in one.references]
+        gone = dict(pair for reference in references for pair in lacking(reference, shelf))
+        earlier = {file: old for file, new in gone.items() if (old := earlier_version(file, new, *around.where))}
+        if earlier:
+            shelf |= stack.enter_context(opened({(file.name, old) for file, old in earlier.items()}, *around.where))
+        found = [{reference: find(reference, one, shelf, earlier) for reference in one.references} for one in scanned]
     moved = [one for page in found for one in page.values() if isinstance(one, Found)]
     libraries = dict.fromkeys(library for one in moved for library in one.libraries)
     loaded = (file for one in moved for first in one.counterparts for file in (first, *first.modules))

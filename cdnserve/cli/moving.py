@@ -6,8 +6,9 @@ Never takes a file whose bytes are not those that the page demands.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from cdnserve.libraries.migrating import Asked, Opened, as_npm
 from cdnserve.libraries.own_pages import OwnPage
@@ -85,8 +86,23 @@ def packages(reference: Reference) -> Iterable[Asked]:
     return ((file.name, file.requirement) for file in asked.files) if isinstance(asked, Mapped) else ()
 
 
-def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | str]) -> Found | Left:
-    """Give the files that take an address's place, or why there are none."""
+def lacking(reference: Reference, shelf: Mapping[Asked, Opened | str]) -> Iterator[tuple[PackageFile, Opened]]:
+    """Return the files that jsDelivr may take from an earlier version, and the best one, which lacks them."""
+    asked = _asked(reference)
+    for file in asked.files if isinstance(asked, Mapped) else ():
+        package = shelf[file.name, file.requirement]
+        is_file = file.mirror == "jsdelivr" and bool(file.files) and not file.files[0].endswith("/")
+        if is_file and isinstance(package, Opened) and _lacks(package, file):
+            yield file, package
+
+
+def find(
+    reference: Reference,
+    scanned: Scanned,
+    shelf: Mapping[Asked, Opened | str],
+    earlier: Mapping[PackageFile, str] = MappingProxyType({}),
+) -> Found | Left:
+    """Give the files that take an address's place, or why there are none; `earlier` says which versions have them."""
     if reference.reason or reference.role == "hint":
         return Left(reference.reason)
     asked = _asked(reference)
@@ -99,7 +115,7 @@ def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | 
     libraries: dict[str, None] = {}
     remarks = [_remark(asked), CARRIED if reference.role == "inline" else ""]
     for file in asked.files:
-        package = shelf[file.name, file.requirement]
+        package = shelf[file.name, earlier.get(file, file.requirement)]
         if isinstance(package, str):
             return Left(package, NOT_ON_NPM)
         try:
@@ -108,6 +124,7 @@ def find(reference: Reference, scanned: Scanned, shelf: Mapping[Asked, Opened | 
             return Left(f"{error} ({package.spec})", NOT_IN_PACKAGE)
         files.append(counterpart)
         remarks.append(remark or _made(asked.cdn, file, counterpart))
+        remarks.append(f"{package.spec} is the newest that has it" if file in earlier else "")
         libraries[str(package.spec)] = None
     if differs(reference, files):
         return Left(DIFFERS if asked.files[0].is_vouched else NOT_VOUCHED)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.libraries.changes.placing import reported
-from cdnserve.libraries.choosing import choose
+from cdnserve.libraries.choosing import LATEST, choose
 from cdnserve.libraries.downloads.gathering import Gathered, find, gather
 from cdnserve.libraries.downloads.orders import Order
 from cdnserve.libraries.registries.metadata import Package
@@ -23,13 +24,16 @@ from cdnserve.libraries.spec import Spec, checked_spec
 from cdnserve.manifest.governing import LOCK, MANIFEST
 from cdnserve.manifest.lock import read_lock
 from cdnserve.manifest.matching import RuleMatcher
-from cdnserve.manifest.packages import cdnjs_names, is_package_name
+from cdnserve.manifest.packages import cdnjs_names, is_exact_version, is_package_name
 from cdnserve.manifest.reading import read_manifest
 from cdnserve.manifest.values import Manifest
 from cdnserve.rules.cdnjs import npm_file
 from cdnserve.rules.public_cdns import CDNJS, PackageFile, unminified
+from cdnserve.rules.versions import ascending, best, is_range
 
 _ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
+
+_MOST_MAJORS = 12
 
 Asked = tuple[str, str]
 """A package's name and a requirement: an exact version, a range, a tag, or `""`."""
@@ -90,6 +94,52 @@ def opened(
         gathered = gather(_orders(specs, root), Path(name), settings, listener, packages.values())
         ready = {one.order.spec: _opened(one) for one in gathered}
         yield {one: ready[spec] if isinstance(spec, Spec) else spec for one, spec in chosen.items()}
+
+
+def earlier_version(
+    asked: PackageFile, newest: Opened, root: Path, settings: Settings, progress: Progress | None = None
+) -> str:
+    """Return the newest version of a range, older than one that lacks a file, that has it; `""` for none.
+
+    jsDelivr answers with that. Of each major version the last is looked into, then the ones between: a file that is
+    gone from one release is taken to stay away until the next major version.
+    """
+    requirement = asked.requirement or "*"
+    if is_exact_version(requirement) or not (requirement == LATEST or is_range(requirement)):
+        return ""
+    (package,) = find([asked.name], settings, progress or Silent())
+    versions = [one for one in ascending(package.versions) if _is_in(one, requirement)]
+    older = versions[: versions.index(newest.spec.version)] if newest.spec.version in versions else []
+
+    def has(version: str) -> bool:
+        with opened({(asked.name, version)}, root, settings, progress) as shelf:
+            package = shelf[asked.name, version]
+            return isinstance(package, Opened) and not package.files.isdisjoint(asked.files)
+
+    return _last_that(has, older)
+
+
+def _is_in(version: str, requirement: str) -> bool:
+    return "-" not in version and (requirement == LATEST or best(requirement, [version]) == version)
+
+
+def _last_that(has: Callable[[str], bool], versions: Sequence[str]) -> str:
+    """Return the last of ascending versions that has something, with few questions; `""` for none."""
+    majors = [_major(one) for one in versions]
+    lasts = [at for at, one in enumerate(majors) if majors[at + 1 : at + 2] != [one]]
+    for last in reversed(lasts[-_MOST_MAJORS:]):
+        start = next((at + 1 for at in reversed(lasts) if at < last), 0)
+        if has(versions[last]):
+            return versions[last]
+        # It may have gone within this major version, if the first of it has it still.
+        if has(versions[start]):
+            found = bisect_left(range(start, last), True, key=lambda at: not has(versions[at])) + start
+            return versions[found - 1]
+    return ""
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
 
 
 def _opened(gathered: Gathered) -> Opened:

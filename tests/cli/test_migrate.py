@@ -131,6 +131,28 @@ def test_the_default_file_of_a_script_tag_is_none_for_node(run: Run, listed: Pat
     assert f"<script src={tag('server@1.0.0/index.js', node)}></script>" == third
 
 
+def test_a_file_that_the_newest_version_lacks_comes_from_the_newest_that_has_it(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    """With jsDelivr, within the range."""
+    for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0"):
+        has = {"old.js": SCRIPT} if version in {"1.0.0", "1.1.0"} else {}
+        registry.publish("lib", version, packed({"package.json": described("lib"), **has}))
+    file = page(
+        listed,
+        '<script src="https://cdn.jsdelivr.net/npm/lib/old.js"></script>\n'
+        '<script src="https://cdn.jsdelivr.net/npm/lib@1/old.js"></script>\n'
+        '<script src="https://cdn.jsdelivr.net/npm/lib@^2/old.js"></script>\n'
+        '<script src="https://cdn.jsdelivr.net/npm/lib@1.3.0/old.js"></script>\n'
+        '<script src="https://unpkg.com/lib/old.js"></script>',
+    )
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (1, 2) == (result.exit_code, result.stdout.count("(lib@1.1.0 is the newest that has it)"))
+    moved = f"<script src={tag('lib@1.1.0/old.js', SCRIPT)}></script>"
+    assert [moved, moved] == file.read_text().split("\n")[:2]
+    assert 3 == file.read_text().count('old.js"></script>')
+
+
 def test_what_jsdelivr_minifies_itself_is_told(run: Run, listed: Path, registry: LocalRegistry) -> None:
     page(listed, '<script src="https://cdn.jsdelivr.net/npm/hello"></script>')
     result = run("migrate", "page.html", "--registry", registry.url)
