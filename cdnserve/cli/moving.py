@@ -30,6 +30,7 @@ from cdnserve.snippets.rewriting import Counterpart, differs
 UNLISTED = "not all modules that load with it have integrity in the map: cdnserve importmap lists those that you name"
 _MINIFIED = re.compile(r"\.min\.(?:js|css)\Z")
 STRANGE = "cdnserve does not know this host: if it is yours, say --host; if not, host the file yourself"
+IN_RAZOR = "Razor would take the @ of the new address for code: write it by hand, with @@"
 NOT_ON_NPM = "npm does not have the package or the version"
 NOT_IN_PACKAGE = "the npm package does not have what the CDN makes of it"
 CARRIED = "by an entry of the page's import map"
@@ -126,6 +127,8 @@ def find(
         remarks.append(remark or _made(asked.cdn, file, counterpart))
         remarks.append(f"{package.spec} is the newest that has it" if file in earlier else "")
         libraries[str(package.spec)] = None
+    if _is_code(files, scanned.file):
+        return Left(IN_RAZOR)
     if differs(reference, files):
         return Left(DIFFERS if asked.files[0].is_vouched else NOT_VOUCHED)
     return Found(tuple(files), tuple(libraries), "; ".join(filter(None, remarks)))
@@ -144,6 +147,11 @@ def _had(asked: Mapped, shelf: Mapping[Asked, Opened | str]) -> Mapped:
 
 def _lacks(package: Opened, file: PackageFile) -> bool:
     return not package.files.intersection(file.files)
+
+
+def _is_code(files: Iterable[Counterpart], page: OwnPage) -> bool:
+    """Tell whether a template would read the address as code: Razor does, where an @ stands behind no letter."""
+    return page.path.suffix.lower() in (".cshtml", ".razor") and any("/@" in file.path for file in files)
 
 
 def _counterpart(

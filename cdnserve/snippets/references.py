@@ -31,7 +31,7 @@ _DATA = frozenset({"application/ld+json", "speculationrules"})
 _LOOK_BACK = 256
 _IN_STYLE = re.compile(r"(?:(?P<sheet>@import)[\s\"'(a-z]{0,16}|url\([\s\"']{0,16})\Z", re.IGNORECASE)
 _IN_ATTRIBUTE = re.compile(r"\s(?:on[a-z]+|srcdoc|data-[a-z-]+)\s*=\s*(?:\"[^\"]*|'[^']*)\Z", re.IGNORECASE)
-_IN_TAG = re.compile(r"\b(?:src|href)\s*=\s*[\"']?\Z", re.IGNORECASE)
+_IN_TAG = re.compile(r"<(?:script|link)\b[^<]*\b(?:src|href)\s*=\s*[\"']?\Z", re.IGNORECASE)
 _IMPORT = re.compile(r"\b(?:from|import)\s*(?:\(\s*)?[\"'`]\Z")
 _FILE = re.compile(r"[^?#]+\.(?:[cm]?js|css|woff2?|[ot]tf|eot)(?:[?#]|\Z)", re.IGNORECASE)
 

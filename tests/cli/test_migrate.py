@@ -554,6 +554,15 @@ def test_a_template_keeps_all_but_its_addresses(run: Run, listed: Path, registry
     assert f"site/{name}:3: unknown <?= $url->css ?>: a template writes a part of the address" in result.stdout
 
 
+def test_razor_is_not_given_code(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """An @ behind a letter is part of a word; one behind a slash begins an expression."""
+    font = '<link rel=stylesheet href="https://fonts.googleapis.com/css2?family=Lora">'
+    file = page(listed, f'{font}<script src="https://unpkg.com/hello"></script>', "a.cshtml")
+    result = run("migrate", "a.cshtml", "--registry", registry.url)
+    assert f"{font}<script src={tag('hello@1.2.0/main.js', SCRIPT)}></script>" == file.read_text()
+    assert "write it by hand, with @@" in result.stderr
+
+
 def test_what_only_a_template_knows_is_no_failure(run: Run, listed: Path, registry: LocalRegistry) -> None:
     page(listed, "<script src='{{ url }}'></script>")
     result = run("migrate", "page.html", "--registry", registry.url)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cdnserve.snippets import references
 from cdnserve.snippets.pages.scan import scan
@@ -182,6 +186,11 @@ def test_the_code_of_a_template_is_looked_through() -> None:
     assert [URL] * 3 == [one.url for one in found]
 
 
+def test_a_tag_that_a_template_breaks_is_not_silent() -> None:
+    html = f"{{{{ c }}}}<link @(a > b) href='{URL}'><a href='{URL}'>"
+    assert [references.IN_CODE] == [one.reason for one in find_references(scan(html, template=True))]
+
+
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
@@ -269,3 +278,94 @@ def test_the_names_are_those_of_all_import_maps() -> None:
     first = '<script type=importmap>{"imports":{"a":"/a.js","b/":"/b/"},"scopes":{"/x/":{"c":"/c.js"}}}</script>'
     html = f'{first}<script type=importmap>no</script><script type=importmap>{{"imports":{{"d":"/d"}}}}</script>'
     assert {"a", "b/", "d"} == names_of(scan(html))
+
+
+# All that loads a script, a stylesheet, a font or a module, and all that does not: {} is the address.
+LOADING = (
+    '<script src="{}"></script>',
+    "<script async src='{}'></script>",
+    "<script type=module src={}></script>",
+    '<script type="text/babel" src="{}"></script>',
+    '<link rel="stylesheet" href="{}">',
+    "<LINK HREF={} REL=StyleSheet>",
+    '<link rel=alternate stylesheet" href="/noise/x.css"><link rel="stylesheet preload" href="{}">',
+    '<link rel=preload as=script href="{}">',
+    '<link rel=preload as=style href="{}" onload="this.rel=\'stylesheet\'">',
+    '<link rel=preload as=font crossorigin href="{}">',
+    "<link rel=modulepreload href='{}'>",
+    "<link rel=prefetch href='{}'>",
+    '<noscript><link rel=stylesheet href="{}"></noscript>',
+    '<template><script src="{}"></script></template>',
+    "<svg><script href='{}'></script></svg>",
+    "<svg><script xlink:href='{}' /></svg>",
+    "<table><tr><td><script src='{}'></script></table>",
+    '<script>load("{}")</script>',
+    "<script>(function (d, t) {{ d.createElement(t).src = '{}' }})(document, 'script')</script>",
+    "<script><!--\nload('{}')\n//--></script>",
+    "<script>import('{}')</script>",
+    "<script type=module>import a from '{}'</script>",
+    "<script type=module>\n  import '{}'\n  import.meta</script>",
+    'x<script type=module>export * from "{}"</script>',
+    "<script type=module>const a = await import(`{}`)</script>",
+    "<script type=text/template><div><script src='{}'><\\/script></div></script>",
+    '<script type="application/json">{{"src": "{}"}}</script>',
+    "<script type=text/x-handlebars>{{{{#if a}}}}<link rel=stylesheet href='{}'>{{{{/if}}}}</script>",
+    '<style>@import "{}";</style>',
+    "<style>@import url({}) screen;</style>",
+    "<style>@font-face {{ font-family: a; src: local(a), url('{}') format('woff2') }}</style>",
+    "<p style=\"background: url('/noise/a.png')\">a <b onclick=\"load('{}')\">b</b>",
+    "<body data-widget='{}'>",
+    "<iframe srcdoc=\"<script src='{}'></script>\"></iframe>",
+    "<script src=/a.js onerror=\"this.src='{}'\"></script>",
+)
+QUIET = (
+    "<!-- <script src='{}'></script> -->",
+    "<!--[if lt IE 9]><script src='{}'></script><![endif]-->",
+    "<a href='{}'>{}</a>",
+    "<img src='{}'><video src='{}'></video><iframe src='{}'></iframe>",
+    "<pre>&lt;script src='{}'&gt;</pre>",
+    "<textarea><script src='{}'></script></textarea>",
+    "<link rel=canonical href='{}'><link rel=icon href='{}'>",
+    '<script type="application/ld+json">{{"@id": "{}"}}</script>',
+    "<meta property=og:url content='{}'>",
+    "<link rel=preload as=image href='{}'>",
+)
+KNOWN = ("unpkg.com", "cdn.jsdelivr.net/npm", "ga.jspm.io/npm:x", "cdn.tailwindcss.com", "fonts.bunny.net")
+STRANGE = ("a.example", "static.other.example:8443/x", "js.stripe.com", "www.googletagmanager.com")
+addresses = st.builds(
+    lambda scheme, host, path, ending, query: f"{scheme}//{host}/{path}{ending}{query}",
+    st.sampled_from(["https:", "http:", ""]),
+    st.sampled_from(KNOWN + STRANGE),
+    st.from_regex(r"[a-z]{1,6}@[1-9]\.0\.0/[a-z]{1,6}", fullmatch=True),
+    st.sampled_from([".js", ".min.js", ".mjs", ".css", ".woff2"]),
+    st.sampled_from(["", "?v=1"]),
+)
+quiet = st.builds(
+    lambda form, address: form.replace("{}", address.replace("//", "//quiet.example/")).replace("{{", "{"),
+    st.sampled_from(QUIET),
+    addresses,
+)
+own = st.builds(
+    lambda form, path: form.replace("{}", f"//own.example/{path}.js"), st.sampled_from(LOADING), st.just("o")
+)
+loading = st.builds(lambda form, address: form.replace("{}", address), st.sampled_from(LOADING), addresses)
+SIMPLE = re.compile(r"(?:https?:)?//[a-z][^\s\"'`<>()\\]*")
+
+
+def simply_found(html: str) -> set[str]:
+    """Find every address by nothing but its signs."""
+    found = set(SIMPLE.findall(html))
+    return {url for url in found if not url.partition("//")[2].startswith(("quiet.example/", "own.example/"))}
+
+
+@given(
+    st.lists(loading | quiet | own, min_size=1, max_size=12), st.sampled_from(["", "<!doctype html><head>", "<body>"])
+)
+def test_nothing_that_a_page_loads_from_elsewhere_is_silent(parts: list[str], head: str) -> None:
+    """Found by reading the page is all that a simple search of its text finds, whatever the tag and the host."""
+    html = head + "\n".join(parts).replace("{{", "{").replace("}}", "}")
+    expected = simply_found(html)
+    page, template = scan(html, scripting=False), scan(html, scripting=False, template=True)
+    assert expected == {one.url for one in find_references(page, {"own.example"}) if one.role != "hint"}
+    # In a template, what looks like a tag in a text may become one.
+    assert expected <= {one.url for one in find_references(template, {"own.example"})}
