@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from cdnserve.cli.limits import size, written
 from cdnserve.cli.logs import LOG_FORMATS
 from cdnserve.cli.options import Decorated, setting
 from cdnserve.server.settings import Settings
@@ -40,7 +41,14 @@ admin_port_option = setting(
     show_default="none",
     help="A port of its own for health and metrics; then /-/metrics is nowhere else.",
 )
-_OPTIONS = (log_format_option, shutdown_delay_option, admin_host_option, admin_port_option)
+scrub_rate_option = setting(
+    "--scrub-rate",
+    default=written(_DEFAULTS.scrub_rate),
+    type=size,
+    metavar="SIZE",
+    help="So much of the stored bytes is read again in a second, to find damage; 0 for none.",
+)
+_OPTIONS = (log_format_option, shutdown_delay_option, admin_host_option, admin_port_option, scrub_rate_option)
 
 
 def operation_options(command: Decorated) -> Decorated:

@@ -96,6 +96,7 @@ def command(
     shutdown_delay: int,
     admin_host: str,
     admin_port: int | None,
+    scrub_rate: int,
     listening: dict[str, Any],
     **limits: int,
 ) -> None:
@@ -117,6 +118,7 @@ def command(
         shutdown_delay,
         admin_host,
         admin_port,
+        scrub_rate=scrub_rate,
         **listening,
     )
     try:

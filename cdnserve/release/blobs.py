@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,7 +20,7 @@ from cdnserve.release.scan import Signature, pack, unpack
 _BATCH = 128
 _TEMPORARY = re.compile(r"[0-9a-f]{32}\.part")
 _NAME = 64  # the length of a sha256 in hexadecimal
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 class StoreError(Exception):
@@ -49,8 +49,11 @@ def blob_path(state: str, name: str) -> str:
     return f"{state}/blobs/{name[:2]}/{name}"
 
 
-def is_right(state: str, name: str) -> bool:
-    """Tell whether the blob of this name holds the octets that it shall hold; reads all of it."""
+def is_right(state: str, name: str, pace: Callable[[int], None] | None = None) -> bool:
+    """Tell whether the blob of this name holds the octets that it shall hold; reads all of it.
+
+    `pace` is told of each piece, and may take its time.
+    """
     # A build that finds nothing changed does not wait for what hashes.
     from hashlib import sha256  # noqa: PLC0415
 
@@ -61,6 +64,8 @@ def is_right(state: str, name: str) -> bool:
         with open(descriptor, "rb", buffering=0) as blob:
             while octets := blob.read(_CHUNK):
                 digest.update(octets)
+                if pace:
+                    pace(len(octets))
     except OSError:
         return False
     return digest.hexdigest() == name

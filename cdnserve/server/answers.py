@@ -14,6 +14,7 @@ import httptools
 from cdnserve.origin import Fields, Reply, Request, Stored
 from cdnserve.server.acceptance import new_parser
 from cdnserve.server.access_log import AccessLog, Exchange
+from cdnserve.server.contents import LARGEST_IN_MEMORY
 from cdnserve.server.limits import MOST_FIELDS
 from cdnserve.server.live import Live
 from cdnserve.server.metrics.meter import Meter, Tally
@@ -30,8 +31,6 @@ from cdnserve.server.wire import (
     target_path,
 )
 
-# Larger content goes from the page cache to the socket, never through the heap.
-LARGEST_IN_MEMORY = 256 * 1024
 _OURS = b"/-/"
 _NEWEST = b"GET / HTTP/1.1\r\n"
 # All that `respond` looks at. Whatever else two requests differ in, they get the same answer.
@@ -192,12 +191,12 @@ class Answers:
         key = (reply, connection, tally)
         known = self._young.answers.get(key) or self._old.answers.get(key)
         if known is None:
-            content: bytes | Stored = reply.body
-            if isinstance(content, Stored) and content.length <= LARGEST_IN_MEMORY:
+            content = stored = reply.body
+            if isinstance(stored, Stored) and stored.length <= LARGEST_IN_MEMORY:
                 try:
-                    content = self._live.content(content)
+                    content = self._live.contents.read(stored)
                 except OSError as error:
-                    return self._answer(request, self._live.lost(request, self._origin, error), connection)
+                    return self._answer(request, self._live.lost(request, self._origin, stored, error), connection)
             opening, head = self._openings[reply.status], head_after_date(reply, connection)
             known = Answer(opening, head, content, close=connection == CLOSE, tally=tally)
         if key not in self._young.answers:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from urllib.parse import quote
 
@@ -25,7 +24,8 @@ from cdnserve.origin import Origin, Reply, Request, Stored
 from cdnserve.release import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, Exchange
-from cdnserve.server.live import Live, too_short
+from cdnserve.server.contents import mend_damage, scrub
+from cdnserve.server.live import Live
 from cdnserve.server.metrics.meter import Meter
 from cdnserve.server.metrics.outcome import outcome
 from cdnserve.server.own import Own
@@ -58,7 +58,10 @@ def create_app(
         app.state.own = ours = own or _alone()
         ours.take_up(live)
         builds = ours.house.count_build
-        async with _running(partial(follow, live), *(partial(_watch, watcher, chosen, builds) for watcher in watchers)):
+        mender = partial(mend_damage, live.contents, chosen)
+        async with _running(
+            partial(follow, live), mender, *(partial(_watch, watcher, chosen, builds) for watcher in watchers)
+        ):
             yield
 
     app = Starlette(lifespan=lifespan)
@@ -104,11 +107,11 @@ async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
     live: Live = scope["app"].state.live
     origin = live.origin
     reply, file = live.reply(request, origin), None
-    if isinstance(reply.body, Stored):
+    if isinstance(stored := reply.body, Stored):
         try:
-            file = await _open(live.store.blob(reply.body.sha256), reply.body)
+            file = await aiofiles.open(await asyncio.to_thread(live.contents.open, stored), "rb")
         except OSError as error:
-            reply = live.lost(request, origin, error)
+            reply = live.lost(request, origin, stored, error)
     _count(scope, request, reply, origin)
     sending = _Sending(send)
     try:
@@ -121,15 +124,6 @@ async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
         if file:
             await file.close()
         _log(scope, request, reply, sending)
-
-
-async def _open(blob: Path, stored: Stored) -> AsyncBufferedReader:
-    """Open a blob; raises OSError where it is gone or too short."""
-    file = await aiofiles.open(blob, "rb")
-    if os.fstat(file.fileno()).st_size >= stored.start + stored.length:
-        return file
-    await file.close()
-    raise too_short()
 
 
 def read_request(scope: Scope) -> Request:
@@ -216,4 +210,4 @@ def _build_and_open(settings: Settings) -> Live:
     return Live(Store(settings.state))
 
 
-app = create_app(_environment_settings, _build_and_open, rebuild)
+app = create_app(_environment_settings, _build_and_open, rebuild, scrub)

@@ -248,7 +248,9 @@ class FastLane(asyncio.Protocol):
         try:
             sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=answer.close))
             self._sending = sending
-            sending.begin(answer.opening.octets + answer.tail, self._lane.live.store.blob(stored.sha256), stored)
+            live = self._lane.live
+            opened, blob = answer.opening.octets + answer.tail, live.store.blob(stored.sha256)
+            sending.begin(opened, blob, stored, live.contents.is_proved)
         except OSError:
             self._sending = None
             self._delegate(head)

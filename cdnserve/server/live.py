@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable
 
 from cdnserve.origin import Origin, Reply, Request, Stored, failure, respond
+from cdnserve.release.catalog import Catalog
 from cdnserve.release.store import Store
 from cdnserve.release.using import Uses
+from cdnserve.server.contents import Contents
 from cdnserve.server.limits import Shortage, is_out_of_descriptors
 
 logger = logging.getLogger("cdnserve")
@@ -31,7 +33,9 @@ class Live:
         self.shortage = Shortage()
         self._uses = Uses()
         self._swapping = threading.Lock()
-        self.origin = self._take(store.current())
+        self.contents = Contents(store)
+        # What is damaged is told, and answered with 503: the rest of it is served.
+        self.origin = self._take(store.current(), store.read)
         # A catalog holds no cycles and lives long: the garbage collector need not walk it again and again. But only
         # before there are connections: those of that moment would stay for ever.
         gc.freeze()
@@ -47,17 +51,17 @@ class Live:
             number = self.store.current()
             if number is None or number == self.origin.catalog.number:
                 return False
-            self.origin = self._take(number)
+            self.origin = self._take(number, self.store.load)
             for callback in self._on_swap:
                 callback()
             return True
 
-    def _take(self, number: int | None) -> Origin:
+    def _take(self, number: int | None, load: Callable[[int | None], Catalog]) -> Origin:
         """Load a release, marked as in use before anything of it is read."""
         if number is None:
-            return Origin(self.store.load())  # tells that there is none
+            return Origin(load(None))  # tells that there is none
         with self._uses.next(self.store.catalog(number)):
-            return Origin(self.store.load(number))
+            return Origin(load(number))
 
     def reply(self, request: Request, origin: Origin) -> Reply:
         """Decide the reply; a defect of ours becomes a 500 that carries the path's CORS headers."""
@@ -67,19 +71,10 @@ class Live:
             logger.exception("no reply could be decided")
             return failure(request, origin, 500, "The server failed.")
 
-    def content(self, stored: Stored) -> bytes:
-        """Read stored content whole; raises OSError where it can't be."""
-        with self.store.blob(stored.sha256).open("rb") as file:
-            file.seek(stored.start)
-            content = file.read(stored.length)
-        if len(content) != stored.length:
-            raise too_short()
-        return content
-
-    def lost(self, request: Request, origin: Origin, error: OSError) -> Reply:
-        """Reply for content that the release names and that can't be read: the store lacks it, or descriptors do."""
+    def lost(self, request: Request, origin: Origin, stored: Stored, error: OSError) -> Reply:
+        """Reply for content that the release names and that is damaged or gone, or for which descriptors lack."""
         if is_out_of_descriptors(error):
             self.shortage.tell()
             return failure(request, origin, 503, "The server has too many open files.")
-        logger.error("the store lacks content of release %d: build again", origin.catalog.number)
-        return failure(request, origin, 500, "The content can't be read.")
+        self.contents.report(stored)
+        return failure(request, origin, 503, "The content is damaged, and is being made again.")

@@ -19,6 +19,7 @@ from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog
 from cdnserve.server.admin import Admin
 from cdnserve.server.asgi import create_app
+from cdnserve.server.contents import scrub
 from cdnserve.server.entrance import entrance, open_certificate
 from cdnserve.server.events import ADMIN, START, event
 from cdnserve.server.hangup import obey_hangups
@@ -71,7 +72,7 @@ def run(settings: Settings, on_listening: Callable[[str], None], telling: Tellin
         if settings.workers > 1:
             return Workers(partial(work, telling), settings, post).run(on_started)
         ending = Ending(settings.drain_seconds, settings.shutdown_delay, True, settings.notices)
-        return _serve(settings, post, ending, on_started, rebuild)
+        return _serve(settings, post, ending, on_started, rebuild, scrub)
 
 
 def work(telling: Telling, settings: Settings, post: Post, on_started: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from cdnserve.server.live import too_short
 
 # What one turn of the event loop may send, so that others get theirs.
 _TURN = 4 * 1024 * 1024
+IsProved = Callable[[bytes, os.stat_result], bool]
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -34,13 +35,16 @@ class Sending:
         self._waits = False
         self.sent = 0
 
-    def begin(self, head: bytes, blob: Path, stored: Stored) -> None:
-        """Send the head and as much of the content as the socket takes; raises OSError for a lost blob."""
+    def begin(self, head: bytes, blob: Path, stored: Stored, is_proved: IsProved) -> None:
+        """Send the head and as much of the content as the socket takes; raises OSError for a blob not (yet) proved."""
         self._head, self._at, self._end = head, stored.start, stored.start + stored.length
         try:
             self._file = os.open(blob, os.O_RDONLY)
-            if os.fstat(self._file).st_size < self._end:
+            status = os.fstat(self._file)
+            if status.st_size < self._end:
                 raise too_short()
+            if not is_proved(stored.sha256, status):
+                raise _unproved()
         except OSError:
             self.close()
             raise
@@ -92,3 +96,7 @@ class Sending:
             os.close(self._file)
             self._file = -1
         self._socket.close()
+
+
+def _unproved() -> OSError:
+    return OSError("the blob has to be read before it is sent")

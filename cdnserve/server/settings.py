@@ -25,7 +25,8 @@ class Settings:
     """Where the files and releases lie, and where to listen; port 0 asks the system for a free one.
 
     A descriptor, else a Unix socket, is listened on instead of host and port. Without an admin port health and metrics
-    are answered on the public one. HTTP/2 needs a pair, which is a certificate and its key.
+    are answered on the public one. HTTP/2 needs a pair, which is a certificate and its key. The scrubber reads
+    `scrub_rate` octets a second at most, with 0 none.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class Settings:
     http2: bool = False
     proxies: Proxies = field(default_factory=Proxies)
     notices: Notices = field(default_factory=Notices)
+    scrub_rate: int = 4 * 1024 * 1024
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
 
+from cdnserve.server.contents import scrub
 from cdnserve.server.events import WORKER_REPLACED, event
 from cdnserve.server.hangup import Terminal
 from cdnserve.server.metrics.board import Board
@@ -168,11 +169,14 @@ class Workers:
     async def _rebuild(self) -> None:
         stop = asyncio.Event()
         task = asyncio.create_task(rebuild(self._settings, stop, self._house.count_build))
+        # Here, so that one process does it for all.
+        scrubbing = asyncio.create_task(scrub(self._settings, stop))
         while await asyncio.to_thread(self._next_call) and not self._stopping.is_set():
             with self._settings.notices.reloading():
                 await look_again(self._settings, self._house.count_build)
         stop.set()
         await task
+        await scrubbing
 
 
 def _in_worker(work: Work, settings: Settings, post: Post, ready: threading.Semaphore) -> None:

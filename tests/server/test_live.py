@@ -39,7 +39,7 @@ def test_a_reload_takes_up_the_current_release(few: Built) -> None:
     old, new = (live.reply(ASKED, origin) for origin in (before, live.origin))
     assert old.header(b"etag") != new.header(b"etag")
     assert isinstance(old.body, Stored)
-    assert tree.TINY == live.content(old.body)
+    assert tree.TINY == live.contents.read(old.body)
 
 
 def test_a_damaged_release_is_not_taken_up(few: Built) -> None:
@@ -80,17 +80,17 @@ def test_a_defect_of_ours_is_500_with_cors(
 def test_content_that_is_too_short_is_an_error(few: Built, start: int, length: int) -> None:
     live = Live(Store(few.state))
     sha256 = live.origin.catalog.assets["any/tiny.txt"].identity.sha256
-    with pytest.raises(OSError, match="shorter"):
-        live.content(Stored(sha256, start, length))
-    assert tree.TINY[start : start + 3] == live.content(Stored(sha256, start, min(3, 6 - start)))
+    with pytest.raises(OSError, match="damaged"):
+        live.contents.read(Stored(sha256, start, length))
+    assert tree.TINY[start : start + 3] == live.contents.read(Stored(sha256, start, min(3, 6 - start)))
 
 
 def test_content_that_is_gone_is_told(few: Built, caplog: pytest.LogCaptureFixture) -> None:
     live = Live(Store(few.state))
     with pytest.raises(FileNotFoundError) as gone:
-        live.content(Stored(bytes(32), 0, 1))
-    assert live.lost(ASKED, live.origin, gone.value).status == 500
-    assert "build again" in caplog.text
+        live.contents.read(Stored(bytes(32), 0, 1))
+    assert live.lost(ASKED, live.origin, Stored(bytes(32), 0, 1), gone.value).status == 503
+    assert "[blob-corrupt]" in caplog.text
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
@@ -98,7 +98,7 @@ def test_a_lack_of_descriptors_is_no_lack_of_content(few: Built, caplog: pytest.
     """It is told once a minute, however many requests meet it."""
     live = Live(Store(few.state))
     for _ in range(3):
-        reply = live.lost(ASKED, live.origin, OSError(number, "too many open files"))
+        reply = live.lost(ASKED, live.origin, Stored(bytes(32), 0, 1), OSError(number, "too many open files"))
         assert (503, b"no-store") == (reply.status, reply.header(b"cache-control"))
     assert ["descriptors"] == [record.__dict__["event"] for record in caplog.records]
     assert "LimitNOFILE" in caplog.text

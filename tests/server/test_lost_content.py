@@ -1,19 +1,19 @@
-"""Content that the release names and the store has no more: 500 that scripts may read, until it is there again."""
+"""Content that the release names and the store has no more: 503 that scripts may read, until it is there again."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cdnserve.release import build
 from cdnserve.release.store import Store
 from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
-from tests.server.serving import LANES, Served, serving, settings
+from tests.server.serving import LANES, Served, eventually, serving, settings
 
 PATHS = ("partners/tiny.txt", "partners/large.woff2")
 
@@ -32,10 +32,31 @@ def shorten(blob: Path) -> None:
     os.truncate(blob, 3)
 
 
-@pytest.mark.parametrize("harm", [Path.unlink, shorten], ids=["gone", "too short"])
-def test_it_is_500_until_it_is_there_again(losing: Served, few: Built, harm: Callable[[Path], None]) -> None:
+def change(blob: Path) -> None:
+    """Turn one octet."""
+    octets = blob.read_bytes()
+    blob.write_bytes(bytes([octets[0] ^ 1]) + octets[1:])
+
+
+HARMS = pytest.mark.parametrize("harm", [Path.unlink, shorten, change], ids=["gone", "too short", "changed"])
+
+
+def blobs_of(few: Built) -> dict[str, Path]:
     assets = Store(few.state).load().assets
-    blobs = {path: Store(few.state).blob(assets[path].identity.sha256) for path in PATHS}
+    return {path: Store(few.state).blob(assets[path].identity.sha256) for path in PATHS}
+
+
+def forbid_mending(few: Built) -> None:
+    """Let no build begin: nobody can hold the lock."""
+    (few.state / "build.lock").unlink()
+    (few.state / "build.lock").mkdir()
+
+
+@HARMS
+def test_it_is_503_until_it_is_there_again(losing: Served, few: Built, harm: Callable[[Path], None]) -> None:
+    """Where it can't be made again, and is put back by hand."""
+    forbid_mending(few)
+    blobs = blobs_of(few)
     whole = {path: blob.read_bytes() for path, blob in blobs.items()}
     for blob in blobs.values():
         harm(blob)
@@ -44,7 +65,7 @@ def test_it_is_500_until_it_is_there_again(losing: Served, few: Built, harm: Cal
             asked = message("GET", f"/{path}", [("Origin", tree.ORIGIN)])
             for _ in range(2):
                 lost = connection.exchange(asked)
-                assert (500, "no-store", tree.ORIGIN) == (
+                assert (503, "no-store", tree.ORIGIN) == (
                     lost.status,
                     lost["cache-control"],
                     lost["access-control-allow-origin"],
@@ -55,13 +76,31 @@ def test_it_is_500_until_it_is_there_again(losing: Served, few: Built, harm: Cal
             blobs[path].write_bytes(whole[path])
             found = connection.exchange(asked)
             assert (200, tree.FILES[path]) == (found.status, found.body)
-    assert losing.told().count("build again") == 4
+    assert losing.told().count("[blob-corrupt]") >= len(PATHS)
 
 
-def test_a_build_brings_it_back(losing: Served, few: Built) -> None:
-    """Under the same release: nothing else has changed."""
-    blob = Store(few.state).blob(Store(few.state).load().assets["any/tiny.txt"].identity.sha256)
-    blob.unlink()
-    assert losing.get("/any/tiny.txt").status == 500
-    build(few.root, few.state)
-    assert tree.TINY == losing.get("/any/tiny.txt").body
+@HARMS
+def test_it_comes_back_by_itself(losing: Served, few: Built, harm: Callable[[Path], None]) -> None:
+    """The first answer may come before it is made again; but nothing wrong is ever sent."""
+    for path, blob in blobs_of(few).items():
+        harm(blob)
+        assert eventually(partial(is_right, losing, path))
+    assert eventually(lambda: losing.told().count("[blob-mended]") == len(PATHS))
+
+
+def is_right(losing: Served, path: str) -> bool:
+    found = losing.get(f"/{path}")
+    if found.status == 503:
+        return False
+    assert (200, tree.FILES[path]) == (found.status, found.body)
+    return True
+
+
+def test_a_range_of_a_damaged_file_is_not_sent(losing: Served, few: Built) -> None:
+    """Also where the octets that were asked for are right."""
+    forbid_mending(few)
+    for path, blob in blobs_of(few).items():
+        change(blob)
+        with losing.connect() as connection:
+            for _ in range(2):
+                assert 503 == connection.exchange(message("GET", f"/{path}", [("Range", "bytes=2-3")])).status

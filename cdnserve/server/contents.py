@@ -1,0 +1,208 @@
+"""Stored content on its way out: proved by its sha256 before the first octet is sent, and looked after meanwhile.
+
+Never believes a file that has changed since it was proved, and never sends one that is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from hashlib import sha256
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.origin import Stored
+from cdnserve.release.blobs import blob_path, is_right, take_stock
+from cdnserve.release.proving import known_blobs
+from cdnserve.release.scan import Signature, signature
+from cdnserve.release.store import Store
+from cdnserve.server.settings import Settings
+
+logger = logging.getLogger("cdnserve")
+
+# Larger content goes from the page cache to the socket, never through the heap.
+LARGEST_IN_MEMORY = 256 * 1024
+_CHUNK = 1 << 20
+# From here on it is faster to look up what the build has proved than to read the blob.
+_LARGE = 32 << 20
+_MOST_REMEMBERED = 100_000
+# A file costs the scrubber as much as so many octets, and a pass lasts so many seconds at least.
+_LEAST, _PASS_SECONDS = 16 * 1024, 10
+_PAUSE_SECONDS = 0.05
+_AGAIN_SECONDS = 60.0
+
+
+class Contents:
+    """The blobs of a store as one process reads them; `damaged` has the names of those that wait to be made again."""
+
+    def __init__(self, store: Store) -> None:
+        self.damaged: set[str] = set()
+        self.told: dict[str, float] = {}  # when, by the name of a blob that is not made again yet
+        self.found = asyncio.Event()  # something was damaged
+        self._store = store
+        self._state = str(store.state)
+        self._right: dict[bytes, Signature] = {}
+        self._wrong: dict[bytes, Signature] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def read(self, stored: Stored) -> bytes | Stored:
+        """Read small content and prove it; content of a large blob is given back as it is. Raises OSError."""
+        with self._store.blob(stored.sha256).open("rb") as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_IN_MEMORY:
+                return stored
+            octets = file.read()
+        content = octets[stored.start : stored.start + stored.length]
+        if len(content) != stored.length or sha256(octets).digest() != stored.sha256:
+            raise _damaged()
+        return content
+
+    def is_proved(self, digest: bytes, status: os.stat_result) -> bool:
+        """Tell whether a blob was found right, and its file is as it was then."""
+        return self._right.get(digest) == signature(status)
+
+    def open(self, stored: Stored) -> int:
+        """Open a blob that is right, and give the descriptor; reads all of it the first time. Raises OSError."""
+        descriptor = os.open(self._store.blob(stored.sha256), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(descriptor).st_size < stored.start + stored.length:
+                raise _damaged()
+            self._prove(stored.sha256, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _prove(self, digest: bytes, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        if self.is_proved(digest, status):
+            return
+        with self._one_at_a_time:
+            now = signature(status)
+            if self._wrong.get(digest) == now:
+                raise _damaged()
+            if not self.is_proved(digest, status) and not self._is_right(digest, descriptor, now):
+                self._wrong[digest] = now
+                raise _damaged()
+            if len(self._right) >= _MOST_REMEMBERED:
+                self._right.clear()
+            self._right[digest] = now
+
+    def _is_right(self, digest: bytes, descriptor: int, now: Signature) -> bool:
+        if now[0] >= _LARGE and known_blobs(self._state).get(digest.hex()) == now:
+            return True
+        found, at = sha256(), 0
+        while octets := os.pread(descriptor, _CHUNK, at):
+            found.update(octets)
+            at += len(octets)
+        return found.digest() == digest
+
+    def report(self, stored: Stored) -> None:
+        """Note that a blob is damaged or gone, and tell it; not again for a while, if it can't be made again."""
+        name, now = stored.sha256.hex(), time.monotonic()
+        if now - self.told.get(name, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
+            self.told[name] = now
+            self.damaged.add(name)
+            self.found.set()
+            logger.error("%s", _not_served(blob_path(self._state, name)))
+
+
+async def mend_damage(contents: Contents, settings: Settings, stop: asyncio.Event) -> None:
+    """Make again what was found damaged as it was to be sent; at most once a minute where that fails."""
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        finding = asyncio.create_task(contents.found.wait())
+        await asyncio.wait({finding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finding.cancel()
+        if stop.is_set():
+            break
+        contents.found.clear()
+        names, contents.damaged = frozenset(contents.damaged), set()
+        if await asyncio.to_thread(mend, settings, names):
+            contents.told = {name: when for name, when in contents.told.items() if name not in names}
+    stopping.cancel()
+
+
+def mend(settings: Settings, names: frozenset[str]) -> bool:
+    """Make these blobs again, tell what came of it, and whether all are right."""
+    # Only who has to waits for what makes content codings.
+    from cdnserve.release.mending import examine  # noqa: PLC0415
+
+    try:
+        mended = examine(settings.root, settings.state, names)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            logger.error("%s", problem)
+        return False
+    for problem in mended.again:
+        logger.warning("%s", problem)
+    for problem in mended.left:
+        logger.error("%s", problem)
+    return not mended.left
+
+
+async def scrub(settings: Settings, stop: asyncio.Event, _: object = None) -> None:
+    """Read all blobs again and again, so slowly that nobody notices, and have made again what is damaged."""
+    ended = threading.Event()
+    reading = asyncio.create_task(asyncio.to_thread(_scrub, settings, ended)) if settings.scrub_rate else None
+    await stop.wait()
+    ended.set()
+    if reading:
+        await reading
+
+
+class _EndedError(Exception):
+    """The server ends while a blob is read."""
+
+
+def _scrub(settings: Settings, ended: threading.Event) -> None:
+    pace = _pace(settings.scrub_rate, ended)
+    state = str(settings.state.resolve())
+    told: set[str] = set()
+    while not ended.is_set():
+        began = time.monotonic()
+        try:
+            for name in take_stock(state).names:
+                pace(_LEAST)
+                if name not in told and not is_right(state, name, pace) and os.path.exists(blob_path(state, name)):
+                    told.add(name)
+                    mend(settings, frozenset({name}))
+                    told = {
+                        name for name in told if os.path.exists(blob_path(state, name)) and not is_right(state, name)
+                    }
+        except _EndedError:
+            return
+        except Exception:  # whatever it is, the next pass gets its turn
+            logger.exception("stored bytes could not be looked after")
+        ended.wait(max(0.0, began + _PASS_SECONDS - time.monotonic()))
+
+
+def _pace(rate: int, ended: threading.Event) -> Callable[[int], None]:
+    """Make what waits so long that no more than `rate` octets a second are read."""
+    debt = 0.0
+
+    def pace(octets: int) -> None:
+        nonlocal debt
+        debt += octets / rate
+        if debt >= _PAUSE_SECONDS:
+            ended.wait(debt)
+            debt = 0.0
+        if ended.is_set():
+            raise _EndedError
+
+    return pace
+
+
+def _damaged() -> OSError:
+    return OSError("the blob is damaged")
+
+
+def _not_served(place: str) -> Problem:
+    return Problem(
+        "blob-corrupt",
+        "stored bytes are damaged or gone, and are not served",
+        where=place,
+        hint="they are made again if the file is as it was; cdnserve check --deep tells what can't be",
+    )
