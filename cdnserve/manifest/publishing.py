@@ -5,12 +5,13 @@ Never lets a rule stand that can't do what it says: one that an earlier rule hid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.globs import glob_problems
+from cdnserve.manifest.globs import LONGEST, glob_problems
 from cdnserve.manifest.keys import PUBLISH
 from cdnserve.manifest.matching import is_unlisted
 from cdnserve.manifest.nodes import Node
@@ -18,6 +19,8 @@ from cdnserve.manifest.shape import Fields, read_fields, suggestion
 from cdnserve.manifest.values import Digest, Documents, Rule
 from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import NONE, Policy
+
+_LITERAL = re.compile(r"[^*?\[]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,16 @@ class Policies:
 def read_rules(tables: Iterator[Node], policies: Policies, problems: list[Problem]) -> tuple[Rule, ...]:
     """Read every `[[publish]]` table."""
     rules: list[Rule] = []
+    decided: dict[str, int] = {}  # by glob: the line of the first rule that decides for all of it
     for table in tables:
         fields = read_fields(table, PUBLISH, problems)
         problems += _glob_problems(fields)
-        problems += _hidden(fields, rules)
+        problems += _hidden(fields, decided)
         problems += _unknown_policies(fields, policies)
         rules.append(_rule(fields, policies))
+        # A rule with exceptions leaves some paths over, so that a later rule can have them.
+        for glob in () if rules[-1].excepts else rules[-1].paths:
+            decided.setdefault(glob, rules[-1].line)
     return tuple(rules)
 
 
@@ -46,10 +53,15 @@ def covers(wide: str, narrow: str) -> bool:
     >>> covers("npm/**", "npm/*/dist/**"), covers("npm/**", "npm"), covers("*.js", "a.js")
     (True, False, False)
     """
-    if wide in (narrow, "**"):
-        return True
-    folder = wide.removesuffix("**")
-    return wide.endswith("/**") and not any(special in folder for special in "*?[") and narrow.startswith(folder)
+    return wide in _covering(narrow)
+
+
+def _covering(narrow: str) -> Iterator[str]:
+    """Yield the globs that cover one: itself, all, and the literal folders that it begins with."""
+    yield from (narrow, "**")
+    literal = _LITERAL.match(narrow) if len(narrow) <= LONGEST else None
+    for end in (at for at, sign in enumerate(literal[0] if literal else "") if sign == "/"):
+        yield f"{narrow[:end]}/**"
 
 
 def _rule(fields: Fields, policies: Policies) -> Rule:
@@ -82,16 +94,16 @@ def _never_public(glob: str) -> bool:
     return is_unlisted(glob) and not any(glob_problems(glob))
 
 
-def _hidden(fields: Fields, earlier: list[Rule]) -> Iterator[Problem]:
+def _hidden(fields: Fields, decided: Mapping[str, int]) -> Iterator[Problem]:
+    excepts = frozenset(fields.strings("except"))
     for node in fields.listed("path"):
-        glob = str(node.value)
-        # A rule with exceptions leaves some paths over, so that a later rule can have them.
-        rule = next((rule for rule in earlier if not rule.excepts and any(covers(w, glob) for w in rule.paths)), None)
-        if rule:
-            message = f"the rule on line {rule.line} decides for every path that this matches"
+        covering = tuple(_covering(str(node.value)))
+        line = min((decided[wide] for wide in covering if wide in decided), default=None)
+        if line is not None:
+            message = f"the rule on line {line} decides for every path that this matches"
             hint = "move the narrower rule up, or take this out"
             yield node.mark(Problem("rule-unreachable", message, hint=hint, warning=True))
-        elif any(covers(glob_out, glob) for glob_out in fields.strings("except")):
+        elif not excepts.isdisjoint(covering):
             message = "except takes back every path that this matches"
             hint = "take it out of except, or take the rule out"
             yield node.mark(Problem("rule-unreachable", message, hint=hint, warning=True))

@@ -29,7 +29,7 @@ _STRINGS = {
 _TEMPLATE = re.compile(r"(?P<text>[^`\\$]*(?:(?:\\.|\$(?!\{))[^`\\$]*)*)(?P<end>`|\$\{)?", re.DOTALL)
 _REGEX = re.compile(r"/[^/\\\[\n\r]*(?:(?:\\.|\[[^\]\\\n\r]*(?:\\.[^\]\\\n\r]*)*\])[^/\\\[\n\r]*)*/[\w$]*")
 _LINE_END = re.compile(r"[\n\r\u2028\u2029]|\Z")
-_ENDING = re.compile(r"(?P<before>[.#]?)(?P<word>[\w$]+)\Z")
+_ENDING = re.compile(r"(?P<before>[.#]?)(?P<word>[\w$]{1,12})\Z")
 _LONGEST_KEYWORD = len("instanceof")
 
 _WORD = re.compile(r"(?:[\w$]|\\u[0-9A-Fa-f]{4}|\\u\{[0-9A-Fa-f]{1,6}\})+")
