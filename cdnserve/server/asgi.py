@@ -121,9 +121,9 @@ async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
         else:
             await send_reply(sending.hand_over, reply)
     finally:
+        _log(scope, request, reply, sending)  # before anything is awaited: the client's next request may be here
         if file:
             await file.close()
-        _log(scope, request, reply, sending)
 
 
 def read_request(scope: Scope) -> Request:
