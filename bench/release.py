@@ -30,7 +30,7 @@ BUILD = "import sys; from pathlib import Path; from cdnserve.release import buil
 HASH = """
 import sys, time
 from cdnserve.release.scan import scan
-from cdnserve.release.sources import Sources, read
+from cdnserve.release.read import Sources, read
 tree = scan(sys.argv[1])
 paths = sorted(tree.names)
 start = time.process_time()
@@ -43,7 +43,7 @@ START = """
 import sys, gc, os
 from pathlib import Path
 import cdnserve.release.catalog
-from cdnserve.release import Store
+from cdnserve.release.store import Store
 def resident():
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -91,10 +91,10 @@ def _size(chance: random.Random) -> int:
 
 def make_release(state: Path, assets: int) -> Path:
     """Write a release in which every asset has all four representations; blobs are there, but empty."""
-    from cdnserve.manifest import Site, parse_manifest
+    from cdnserve.manifest.model import Site
+    from cdnserve.manifest.reader import parse_manifest
     from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Coding, Representation, encode
-    from cdnserve.release.progress import Silence
-    from cdnserve.release.writing import Writer
+    from cdnserve.release.writer import Silence, Writer
 
     made = {}
     for at in range(assets):

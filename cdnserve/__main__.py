@@ -3,7 +3,7 @@
 Never anything else.
 """
 
-from cdnserve.cli import main
+from cdnserve.cli.main import main
 
 if __name__ == "__main__":
     main(prog_name="cdnserve")

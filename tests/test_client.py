@@ -16,18 +16,15 @@ import pytest
 
 from cdnserve.client import TOO_LATE, Exchange, HttpClient, NoAnswerError, OversizeError, Patience, Request, decoded
 from cdnserve.errors import ConfigurationError
-from cdnserve.libraries.registries.address import parse_address
-from cdnserve.libraries.registries.client import Client as Downloads
-from cdnserve.libraries.registries.client import Wanted
-from cdnserve.libraries.registries.connections import http_client
-from cdnserve.libraries.registries.receiving import Buffer
-from cdnserve.libraries.registries.registry import Registry
-from cdnserve.libraries.remote import fetch
-from cdnserve.verify.answers import NoAnswer
-from cdnserve.verify.client import Client as Asking
-from cdnserve.verify.client import Manner, parse_target
-from cdnserve.verify.questions import Question
-from tests.libraries.registry import QUICK, settings_for
+from cdnserve.npm.download import Buffer, Download
+from cdnserve.npm.download import RegistryClient as Downloads
+from cdnserve.npm.registry import Registry, parse_address
+from cdnserve.npm.transport import http_client
+from cdnserve.snippets.fetch import fetch
+from cdnserve.verify.client import ClientOptions, NoAnswer, parse_target
+from cdnserve.verify.client import EdgeClient as Asking
+from cdnserve.verify.question import Question
+from tests.npm.registry import QUICK, settings_for
 
 Speak = Callable[[socket.socket, threading.Event], None]
 SHORT = Patience(connect=20.0, silence=20.0, exchange=0.3)
@@ -98,7 +95,7 @@ DRIPS = [
 def _registry(url: str, folder: Path) -> str:
     settings = settings_for(folder, limits=replace(QUICK, exchange=0.3, silence=20.0, attempts=1))
     client = http_client(settings, {})
-    wanted = Wanted("the file", parse_address(url), Registry(parse_address(url).join("/"), {}), 10**6)
+    wanted = Download("the file", parse_address(url), Registry(parse_address(url).join("/"), {}), 10**6)
     try:
         with pytest.raises(ConfigurationError) as raised:
             Downloads(client, settings).fetch(wanted, Buffer())
@@ -114,7 +111,7 @@ def _remote(url: str, folder: Path) -> str:
 
 
 def _verify(url: str, _: Path) -> str:
-    client = Asking(parse_target(url.removesuffix("/x")), Manner(), SHORT)
+    client = Asking(parse_target(url.removesuffix("/x")), ClientOptions(), SHORT)
     try:
         answer = client.ask(Question("whole", "GET", "x"), 10**6)
     finally:

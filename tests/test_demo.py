@@ -16,8 +16,8 @@ import pytest
 import zstandard
 from fontTools.ttLib import TTFont
 
-from cdnserve.manifest import read_manifest
-from cdnserve.manifest.matching import RuleMatcher
+from cdnserve.manifest.model import RuleMatcher
+from cdnserve.manifest.reader import read_manifest
 from scripts import make_demo_font, make_demo_script
 
 PUBLIC = Path(__file__).parent.parent / "public"

@@ -18,9 +18,9 @@ def test_the_package_keeps_its_layers() -> None:
 @pytest.mark.parametrize(
     ("file", "source", "expected"),
     [
-        pytest.param("rules/cors.py", "from cdnserve.manifest.values import Rule", "up or sideways", id="up"),
-        pytest.param("origin/respond.py", "import cdnserve.snippets.html", "up or sideways", id="sideways"),
-        pytest.param("snippets/html.py", "from cdnserve import libraries", "up or sideways", id="sideways by name"),
+        pytest.param("rules/cors.py", "from cdnserve.manifest.model import Rule", "up or sideways", id="up"),
+        pytest.param("origin/respond.py", "import cdnserve.npm.add", "up or sideways", id="sideways"),
+        pytest.param("snippets/html.py", "from cdnserve import audit", "up or sideways", id="up by name"),
         pytest.param("release/build.py", "from ..server import run", "up or sideways", id="up, relative"),
         pytest.param("release/__init__.py", "from ..server import run", "up or sideways", id="up from a folder's init"),
         pytest.param("release/__init__.py", "from .. import cli", "up or sideways", id="up, relative, by name"),
@@ -33,10 +33,10 @@ def test_the_package_keeps_its_layers() -> None:
             "cdnserve/rules/cors.py:3: rules imports cli: up or sideways",
             id="up, for type checkers only",
         ),
-        pytest.param("pages/api.py", "def f():\n    import cdnserve.server", "up or sideways", id="up, in a function"),
-        pytest.param("pages/api.py", "import_module('cdnserve.cli')", "up or sideways", id="up, by import_module"),
-        pytest.param("pages/api.py", "importlib.import_module('cdnserve.cli')", "up or sideways", id="by importlib"),
-        pytest.param("pages/api.py", "__import__('cdnserve.cli')", "up or sideways", id="up, by __import__"),
+        pytest.param("web/api.py", "def f():\n    import cdnserve.server", "up or sideways", id="up, in a function"),
+        pytest.param("web/api.py", "import_module('cdnserve.cli')", "up or sideways", id="up, by import_module"),
+        pytest.param("web/api.py", "importlib.import_module('cdnserve.cli')", "up or sideways", id="by importlib"),
+        pytest.param("web/api.py", "__import__('cdnserve.cli')", "up or sideways", id="up, by __import__"),
         pytest.param("rules/cors.py", "from cdnserve.rules.ranges import parse", "its sibling", id="a sibling"),
         pytest.param("rules/cors.py", "from cdnserve.rules import ranges", "its sibling", id="a sibling by name"),
         pytest.param("rules/cors.py", "from . import ranges", "its sibling", id="a sibling, relative"),
@@ -46,7 +46,7 @@ def test_the_package_keeps_its_layers() -> None:
         pytest.param("helpful.py", "", "no place in the layers", id="a module in no layer"),
         pytest.param("cli/run.py", "from cdnserve import helpful", "no place in the layers", id="of no layer"),
         pytest.param("origin/respond.py", "from starlette.responses import Response", "starlette", id="starlette"),
-        pytest.param("cli/serve.py", "import uvicorn", "which is for pages and server", id="uvicorn"),
+        pytest.param("cli/serve.py", "import uvicorn", "which is for server and web", id="uvicorn"),
         pytest.param("server/run.py", "import click", "which is for cli", id="click"),
         pytest.param("release/build.py", "from rich.progress import Progress", "which is for cli", id="rich"),
         pytest.param("rules/cors.py", "import socket", "is pure", id="a socket in a rule"),
@@ -55,9 +55,9 @@ def test_the_package_keeps_its_layers() -> None:
         pytest.param("snippets/html.py", "import os.path", "is pure", id="a part of an impure package"),
         pytest.param("cli/sri.py", "text = open('x').read()", "opens files: open", id="open()"),
         pytest.param("cli/sri.py", "import os\nos.open('x', 0)", "opens files: open", id="os.open()"),
-        pytest.param("pages/html.py", "from os import fdopen", "opens files: fdopen", id="an opener that is imported"),
-        pytest.param("pages/html.py", "read = open", "opens files: open", id="open under another name"),
-        pytest.param("pages/html.py", "Path('x').open()", "opens files: open", id="Path.open()"),
+        pytest.param("web/html.py", "from os import fdopen", "opens files: fdopen", id="an opener that is imported"),
+        pytest.param("web/html.py", "read = open", "opens files: open", id="open under another name"),
+        pytest.param("web/html.py", "Path('x').open()", "opens files: open", id="Path.open()"),
         pytest.param("origin/files.py", "Path('x').read_text()", "opens files: read_text", id="Path.read_text()"),
         pytest.param("rules/cors.py", "list(map(Path.read_bytes, x))", "opens files: read_bytes", id="as a function"),
         pytest.param("snippets/html.py", "Path('x').write_text('')", "opens files: write_text", id="Path.write_text()"),
@@ -91,7 +91,7 @@ def test_what_is_allowed_is_not_a_breach(tmp_path: Path) -> None:
         below += rooms
     files["rules/__init__.py"] += "\nfrom cdnserve.rules import cors, ranges"
     files["release/blobs.py"] = "open('x'); Path('x').read_bytes()"
-    files["release/workers.py"] = "import sys\nanswers = sys.stdout.buffer"
+    files["release/encode.py"] = "import sys\nanswers = sys.stdout.buffer"
     files["cli/serve.py"] = "from cdnserve.release.blobs import read_text\nread_text('x')"
     files["server/asgi.py"] = "import starlette.routing, uvicorn"
     files["cli/list.py"] = "import click, rich, sys\nprint(sys.stdout)"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import cdnserve
-from cdnserve.manifest.globs import compile_glob
-from cdnserve.rules.public_cdns.products import PRODUCTS
+from cdnserve.cdns.products import PRODUCTS
+from cdnserve.rules.globs import compile_glob
 from tests.patterns import Found, Made, is_never_right, patterns_of, slow
 
 FOUND, MADE = patterns_of(cdnserve)
@@ -27,14 +27,14 @@ def segment(glob: str) -> re.Pattern[str]:
 
 # What is made while the program runs, with examples.
 EXAMPLES: dict[Made, list[re.Pattern[Any]]] = {
-    Made("cdnserve.manifest.globs:_segment", "_expression(part)"): [
+    Made("cdnserve.rules.globs:_segment", "_expression(part)"): [
         segment(glob) for glob in ("*a*a*a*b", "*[ab]*[!b-]*c", "a*?*?*?*b", "*a*")
     ],
-    Made("cdnserve.snippets.pages.source:charsUntil", "f'[{listed}]*' if opposite else f'[^{listed}]*'"): [
+    Made("cdnserve.markup.parser:charsUntil", "f'[{listed}]*' if opposite else f'[^{listed}]*'"): [
         re.compile("[ab]*"),
         re.compile("[^ab]*"),
     ],
-    Made("cdnserve.rules.public_cdns.products:product", "form"): [
+    Made("cdnserve.cdns.products:product", "form"): [
         re.compile(form) for _, forms in PRODUCTS.values() for form, _, _ in forms
     ],
 }
@@ -51,7 +51,7 @@ EVERY = [
 def test_every_pattern_is_found() -> None:
     """A pattern that is made while the program runs needs examples above."""
     assert set(MADE) == set(EXAMPLES)
-    assert {"fullmatch"} == next(found.methods for found in FOUND if found.where == "cdnserve.rules.versions._SET")
+    assert {"fullmatch"} == next(found.methods for found in FOUND if found.where == "cdnserve.rules.semver._SET")
 
 
 @pytest.mark.parametrize("found", EVERY, ids=lambda found: found.where)

@@ -1,8 +1,5 @@
-"""The command line: one file for each command, and the only place that prints.
+"""The command line: one file for each command, and the only place that prints."""
 
-Never opens a file, and imports a command only when it is asked for.
-"""
-
-from cdnserve.cli.program import main
+from cdnserve.cli.main import main
 
 __all__ = ["main"]

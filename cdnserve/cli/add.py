@@ -10,12 +10,9 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, registry_option, root_option
-from cdnserve.cli.placed import write_libraries
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
+from cdnserve.cli.context import library_settings, write_libraries
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write_json
 
 
@@ -36,10 +33,10 @@ def command(
     or version, the lock the exact version and its integrity. Versions that are here already stay beside the new
     one. Nothing is changed unless all goes well.
     """
-    from cdnserve.libraries import Terms, add
+    from cdnserve.npm.add import AddOptions, add
 
     with download_progress() as progress:
-        added = add(root, specs, library_settings(registry), progress, Terms(files, exact))
+        added = add(root, specs, library_settings(registry), progress, AddOptions(files, exact))
     if as_json:
         libraries = [asdict(one) for one in added.libraries]
         write_json({"libraries": libraries, "problems": as_objects(added.warnings)})

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import open_release
-from cdnserve.cli.options import json_option, root_argument, state_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
+from cdnserve.cli.context import open_release
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
-from cdnserve.release import build
+from cdnserve.release.build import build
 from cdnserve.server.settings import state_folder
 
 

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_argument, state_option
-from cdnserve.cli.problems import as_objects, count, report
+from cdnserve.cli.command import Command, as_objects, count, json_option, report, root_argument, state_option
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.errors import Problem
-from cdnserve.release import check
+from cdnserve.release.check import check
 from cdnserve.server.settings import state_folder
 
 if TYPE_CHECKING:
-    from cdnserve.release.mending import Mended
+    from cdnserve.release.repair import Mended
 
 
 @click.command(cls=Command)
@@ -50,7 +48,7 @@ def command(ctx: click.Context, root: Path, state: str | None, deep: bool, as_js
 
 def _examine(root: Path, state: Path) -> Mended:
     # Only who looks deep waits for what makes content codings.
-    from cdnserve.release.mending import examine
+    from cdnserve.release.check import examine
 
     with build_progress() as progress:
         return examine(root, state, progress=progress)

@@ -6,13 +6,70 @@ Never hides a fault of ours: any other exception is one, and shows its traceback
 from __future__ import annotations
 
 import errno
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from cdnserve.cli.problems import as_objects, report
-from cdnserve.cli.terminal import write_json
+from cdnserve.cli.terminal import Piece, printable, printable_lines, write_json
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.rules.integrity import DEFAULT_ALGORITHM
+
+
+def report(problems: Sequence[Problem]) -> None:
+    """Write problems to stderr."""
+    if not sys.stderr.isatty():
+        for problem in problems:
+            click.echo(plain(problem), err=True)
+    elif problems:
+        from cdnserve.cli.screen import print_rows
+
+        for problem in problems:
+            print_rows(sys.stderr, _rows(problem))
+
+
+def plain(problem: Problem) -> str:
+    r"""Give a problem as plain text; it begins as compilers begin, so that editors find the place.
+
+    >>> print(plain(Problem("file-left-out", "no file", "a\n.js", warning=True)))
+    a\n.js: warning: no file [file-left-out]
+    """
+    message = f"warning: {problem.message}" if problem.warning else problem.message
+    where, value, hint = printable(problem.where), printable(problem.value), "\n".join(printable_lines(problem.hint))
+    return str(replace(problem, message=printable(message), where=where, value=value, hint=hint))
+
+
+def as_objects(problems: Sequence[Problem]) -> list[dict[str, object]]:
+    """Give problems as JSON objects."""
+    return [asdict(problem) for problem in problems]
+
+
+def count(problems: Sequence[Problem]) -> str:
+    """Say how many there are.
+
+    >>> count([Problem("a", "b"), Problem("c", "d", warning=True), Problem("e", "f", warning=True)])
+    '1 problem, 2 warnings'
+    """
+    warnings = sum(problem.warning for problem in problems)
+    numbers = ((len(problems) - warnings, "problem"), (warnings, "warning"))
+    return ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in numbers if number)
+
+
+def _rows(problem: Problem) -> Iterator[tuple[Piece, ...]]:
+    """Yield rows of a label and the text beside it; what is to be pasted has no label."""
+    label = ("warning", "bold yellow") if problem.warning else ("error", "bold red")
+    where = f"{problem.where}: " if problem.where else ""
+    yield label, (where, "bold"), (problem.message, ""), (f" [{problem.reference}]", "dim")
+    if problem.value:
+        yield ("  value", "dim"), (problem.value, "magenta")
+    if problem.hint:
+        first, *rest = printable_lines(problem.hint)
+        yield ("  hint", "dim"), (first, "green")
+        yield from ((("", ""), (line, "green")) for line in rest)
+
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -49,3 +106,43 @@ def system_problem(error: OSError) -> Problem:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Problem("permission-denied", reason, where, hint="look at its owner and permissions, or choose --state")
     return Problem("system-refused", reason, where)
+
+
+_ROOT = "CDNSERVE_ROOT"
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+DEFAULT_ROOT = "public"
+
+
+def setting(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 # as click's own
+    """Make an option that is a `CDNSERVE_*` variable too, named as the option is, and says so in the help."""
+    variable = f"CDNSERVE_{names[0].partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
+    told = {"show_envvar": True, "show_default": more.get("default", "") != ""}
+    return click.option(*names, envvar=variable, **(told | more))
+
+
+root_argument = click.argument("root", default=DEFAULT_ROOT, envvar=_ROOT, type=click.Path(path_type=Path))
+root_option = setting(
+    "--root",
+    default=DEFAULT_ROOT,
+    type=click.Path(path_type=Path),
+    help="The folder of the files and their manifest.",
+)
+state_option = setting(
+    "--state", type=click.Path(), metavar="FOLDER", show_default="ROOT/.cdnserve", help="Where releases are kept."
+)
+algorithm_option = click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    metavar="NAME",
+    show_default=DEFAULT_ALGORITHM,
+    help="sha256, sha384 or sha512; repeatable.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, problems too.")
+registry_option = click.option(
+    "--registry",
+    default="",
+    metavar="URL",
+    show_default="CDNSERVE_REGISTRY, else npm's own configuration",
+    help="The npm registry.",
+)

@@ -7,18 +7,168 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.explanation import Question, explain
-from cdnserve.cli.explanation_text import as_lines, as_object
-from cdnserve.cli.near_origins import read_origin
-from cdnserve.cli.options import DEFAULT_ROOT, json_option, state_option
-from cdnserve.cli.terminal import write, write_json
-from cdnserve.origin import Origin
+from cdnserve.cli.command import DEFAULT_ROOT, Command, as_objects, json_option, state_option
+from cdnserve.cli.context import build_release, open_release
+from cdnserve.cli.terminal import Piece, write, write_json
+from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain
+from cdnserve.explain.why_not import read_origin
+from cdnserve.origin.lookup import Origin, PublishRule
+from cdnserve.origin.message import Reply, Request, Stored
+from cdnserve.release.catalog import Asset
+from cdnserve.rules.cors import CompiledPolicy
+
+Line = tuple[Piece, ...]
+
+_WIDTH = 9
+
+
+def as_lines(question: PageRequest, explanation: Explanation) -> Iterator[Line]:
+    """Give the lines for people."""
+    yield (explanation.path, "bold"), (" ", ""), _state(explanation)
+    yield from _facts("file", [explanation.leads_to] if explanation.leads_to else [])
+    yield from _facts("why", explanation.unlisted)
+    if explanation.rule:
+        yield from _rule(explanation.rule, explanation.asset)
+    if question.origin:
+        yield from _page(question, explanation)
+    yield from _facts("note", explanation.notes)
+    for exchange in explanation.exchanges:
+        yield ()
+        yield from _exchange(exchange)
+    if question.origin:
+        yield ()
+        yield _verdict(question, explanation)
+        yield from ((("To allow it, ", ""), (advice, "yellow")) for advice in explanation.advice)
+
+
+def _state(explanation: Explanation) -> Piece:
+    if explanation.asset:
+        return ("is public", "bold green")
+    return ("is an alias", "bold green") if explanation.leads_to else ("is not public", "bold red")
+
+
+def _facts(label: str, texts: Iterable[str], style: str = "") -> Iterator[Line]:
+    for text in texts:
+        yield (f"  {label:<{_WIDTH}}", "dim"), (text, style)
+        label = ""
+
+
+def _rule(rule: PublishRule, asset: Asset | None) -> Iterator[Line]:
+    written = f"manifest.toml:{rule.rule.line}  {', '.join(rule.rule.paths)}"
+    left_out = f"  except {', '.join(rule.rule.excepts)}" if rule.rule.excepts else ""
+    yield from _facts("rule", [written + left_out])
+    yield from _facts("cors", _policy(rule.policy))
+    yield from _facts("cache", [rule.rule.cache.control])
+    if asset:
+        sizes = [f"{representation.coding} {representation.size:,}" for representation in asset.representations]
+        yield from _facts("octets", [", ".join(sizes)])
+
+
+def _policy(compiled: CompiledPolicy) -> Iterator[str]:
+    if not compiled.is_allow_list:
+        yield compiled.name
+        return
+    policy = compiled.policy
+    yield f"{policy.name}, which allows {', '.join(policy.allow_origins) or 'no origin'}"
+    if policy.allow_null_origin:
+        yield "and the origin null"
+    yield f"methods {', '.join(policy.allow_methods)}"
+    yield f"headers {', '.join(policy.allow_headers) or 'none but safelisted ones'}"
+    if policy.allow_credentials:
+        yield "with credentials"
+
+
+def _page(question: PageRequest, explanation: Explanation) -> Iterator[Line]:
+    verdict = explanation.admitted
+    if verdict:
+        word, style = ("allowed", "green") if verdict.allowed else ("not allowed", "red")
+        yield from _facts("origin", [f"{question.origin} is {word}: {verdict.reason}"], style)
+    yield from _facts("", explanation.near, "yellow")
+    if explanation.asks:
+        yield from _facts("asks", [f"first, by a CORS-preflight request: {reason}" for reason in explanation.asks])
+
+
+def _exchange(exchange: ExplainedExchange) -> Iterator[Line]:
+    request, reply = exchange.request, exchange.reply
+    yield ("> ", "dim"), (f"{request.method} {request.raw_path.decode('ascii')} HTTP/1.1", "bold")
+    yield from ((("> ", "dim"), (f"{name}: {value}", "")) for name, value in _texts(request.fields))
+    style = "bold green" if reply.status < 400 else "bold red"
+    yield ("< ", "dim"), (f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}", style)
+    yield from ((("< ", "dim"), (f"{name}: {value}", "")) for name, value in _texts(reply.headers))
+    for text in _content(reply):
+        yield (("< ", "dim"),)
+        yield ("< ", "dim"), (text, "")
+
+
+def _verdict(question: PageRequest, explanation: Explanation) -> Line:
+    if explanation.blocked:
+        return ("The browser blocks this: ", "bold red"), (explanation.blocked, "")
+    reply = explanation.exchanges[-1].reply
+    status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
+    style = "bold green" if explanation.is_readable else "bold yellow"
+    return ((f"The browser lets pages of {question.origin} read the response, {status}.", style),)
+
+
+def _texts(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
+    return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+
+
+def _content(reply: Reply) -> list[str]:
+    return [] if isinstance(reply.body, Stored) else reply.body.decode("utf-8").splitlines()
+
+
+def as_object(question: PageRequest, explanation: Explanation) -> dict[str, object]:
+    """Give the object for programs."""
+    verdict = explanation.admitted
+    return {
+        "path": explanation.path,
+        "public": explanation.asset is not None,
+        "leads_to": explanation.leads_to or None,
+        "readable": explanation.is_readable,
+        "unlisted": list(explanation.unlisted),
+        "rule": _rule_object(explanation.rule) if explanation.rule else None,
+        "origin": question.origin or None,
+        "allowed": verdict.allowed if verdict else None,
+        "reason": verdict.reason if verdict else "",
+        "near": list(explanation.near),
+        "preflight": list(explanation.asks),
+        "blocked": explanation.blocked,
+        "advice": list(explanation.advice),
+        "notes": list(explanation.notes),
+        "exchanges": [_exchange_object(exchange) for exchange in explanation.exchanges],
+        "problems": as_objects(question.warnings),
+    }
+
+
+def _rule_object(rule: PublishRule) -> dict[str, object]:
+    return {
+        "where": f"manifest.toml:{rule.rule.line}",
+        "path": list(rule.rule.paths),
+        "except": list(rule.rule.excepts),
+        "cors": rule.policy.name,
+        "cache_control": rule.rule.cache.control,
+    }
+
+
+def _exchange_object(exchange: ExplainedExchange) -> dict[str, object]:
+    return {"request": _request_object(exchange.request), "response": _response_object(exchange.reply)}
+
+
+def _request_object(request: Request) -> dict[str, object]:
+    path = request.raw_path.decode("ascii")
+    return {"method": request.method, "path": path, "headers": [list(pair) for pair in _texts(request.fields)]}
+
+
+def _response_object(reply: Reply) -> dict[str, object]:
+    headers = [list(pair) for pair in _texts(reply.headers)]
+    return {"status": reply.status, "headers": headers, "text": "\n".join(_content(reply))}
+
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -99,7 +249,7 @@ def command(  # one for each option
     """
     root, path = _places(places)
     built = build_release(root, state)
-    question = Question(path, root, origin, method, headers, credentials, built.told)
+    question = PageRequest(path, root, origin, method, headers, credentials, built.told)
     explanation = explain(question, Origin(open_release(root, state, built)[1]))
     if as_json:
         write_json(as_object(question, explanation))

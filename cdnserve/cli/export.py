@@ -11,9 +11,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option, state_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.server.settings import state_folder
 
@@ -30,8 +28,8 @@ def command(file: str, root: Path, state: str | None, as_json: bool) -> None:
     what the manifest makes public and the libraries whole, with the sha256 of each file. The same files give
     the same archive. Its integrity is for whoever takes it: cdnserve import FILE --integrity.
     """
-    from cdnserve.libraries.transfer.codings import ENDINGS
-    from cdnserve.libraries.transfer.exporting import export
+    from cdnserve.npm.bundle_export import export
+    from cdnserve.npm.bundle_format import ENDINGS
 
     is_stream = file == "-"
     if not is_stream and not file.lower().endswith(tuple(ENDINGS)):

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option, state_option
+from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import printable, write_json
-from cdnserve.release.forgetting import find_promised, forget
+from cdnserve.release.forget import find_promised, forget
 from cdnserve.server.settings import state_folder
 
 _MOST_SHOWN = 10

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import releases_folder
-from cdnserve.cli.options import json_option, root_argument, state_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
+from cdnserve.cli.context import releases_folder
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
-from cdnserve.release.collecting import Collected, Wish, collect
+from cdnserve.release.gc import Collected, GcOptions, collect
 
 _NEWEST = 5
 
@@ -48,7 +46,7 @@ def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, 
     The current release stays, so does one that a running server answers from, and one that was rolled back
     from. A build that is under way is waited for.
     """
-    wish = Wish(keep, float(grace), forget, dry_run)
+    wish = GcOptions(keep, float(grace), forget, dry_run)
     with build_progress() as progress:
         done = collect(releases_folder(root, state), wish, progress)
     if as_json:
@@ -58,7 +56,7 @@ def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, 
     click.echo("\n".join(_lines(done, wish)))
 
 
-def _lines(done: Collected, wish: Wish) -> list[str]:
+def _lines(done: Collected, wish: GcOptions) -> list[str]:
     verb, freed = ("would be removed", "would be freed") if wish.dry_run else ("removed", "freed")
     which = f": {', '.join(map(str, done.releases))}" if done.releases else ""
     lines = [f"{len(done.releases):,} release{'s' * (len(done.releases) != 1)} {verb}{which}"]
@@ -66,7 +64,7 @@ def _lines(done: Collected, wish: Wish) -> list[str]:
     return lines + [f"release {number} stays: {reason}" for number, reason in done.kept.items()]
 
 
-def _as_object(done: Collected, wish: Wish) -> dict[str, object]:
+def _as_object(done: Collected, wish: GcOptions) -> dict[str, object]:
     return {
         "removed": done.releases,
         "stored_files": done.blobs,

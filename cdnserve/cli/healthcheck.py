@@ -14,8 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import setting
+from cdnserve.cli.command import Command, setting
 from cdnserve.errors import ConfigurationError, Problem
 
 _LONGEST = 200

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option
+from cdnserve.cli.command import Command, json_option, root_option
 from cdnserve.cli.terminal import write_json
 
 
@@ -29,7 +28,7 @@ def command(file: str, root: Path, replace: bool, integrity: str, as_json: bool)
     differs from a file that lies there is a problem; with --replace the archive's file takes its place, but
     never that of an immutable one. FILE may be - for stdin. Nothing is changed unless all goes well.
     """
-    from cdnserve.libraries.transfer.importing import import_archive
+    from cdnserve.npm.bundle_import import import_archive
 
     source = sys.stdin.buffer if file == "-" else Path(file)
     imported = import_archive(root, source, replace=replace, integrity=integrity)

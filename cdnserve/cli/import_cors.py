@@ -9,12 +9,10 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_option
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.governing import MANIFEST
+from cdnserve.manifest.files import MANIFEST
 
 
 @click.command(cls=Command)
@@ -40,9 +38,8 @@ def command(  # one for each option
     [cors.*] policy and one [[publish]] rule, as TOML to paste. The policy lets in no origin, header or method
     that the store keeps out: what can't be said exactly is left out, and told.
     """
-    from cdnserve.manifest.object_store.reading import read_configuration
-    from cdnserve.manifest.object_store.translating import translate
-    from cdnserve.manifest.object_store.writing import append_policy, policy_name, policy_text, taken_names
+    from cdnserve.manifest.s3_cors import read_configuration
+    from cdnserve.manifest.s3_cors_translate import append_policy, policy_name, policy_text, taken_names, translate
 
     rules = read_configuration(file)
     reading = [rule for rule in rules if "GET" in rule.methods]

@@ -12,18 +12,17 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.options import algorithm_option, json_option, root_option, state_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, algorithm_option, as_objects, json_option, report, root_option, state_option
+from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest import is_package_name
-from cdnserve.rules.versions import is_range
-from cdnserve.snippets import Options, Subject, elements, metadata, of_asset, public_url, read_algorithms
-from cdnserve.snippets.graph.entries import inside
-from cdnserve.snippets.graph.values import Wanted
+from cdnserve.modules.hosted import ModuleRequest
+from cdnserve.modules.package_json import inside
+from cdnserve.rules.semver import is_package_name, is_range
+from cdnserve.rules.urls import public_url
 from cdnserve.snippets.importmap import script_json
+from cdnserve.snippets.subject import Options, Subject, metadata, of_asset, read_algorithms
+from cdnserve.snippets.tags import elements
 
 # The @ of a scope does not begin a range, and a range has no slash. A file is not what begins like a range: "@>=3".
 _NAME = re.compile(
@@ -60,13 +59,12 @@ def command(  # one for each option
     map names also what these modules import, in the versions that their package.json files ask for, and has the
     integrity of every file.
     """
-    from cdnserve.libraries.shelf import Shelf
-    from cdnserve.snippets.graph.modulemap import module_map
-    from cdnserve.snippets.graph.walk import module_graph
+    from cdnserve.modules.graph import module_graph, module_map
+    from cdnserve.npm.hosted import HostedLibraries
 
     wanted, options = _wanted(names), Options(read_algorithms(algorithms))
     store, catalog = open_release(root, state, build_release(root, state))
-    graph = module_graph(wanted, Shelf(root, store, catalog))
+    graph = module_graph(wanted, HostedLibraries(root, store, catalog))
     site = "" if relative else catalog.site.url
     subjects = [replace(of_asset(catalog, path, module=True), url=public_url(path, site)) for path in graph.modules]
     integrity = {subject.name: metadata(subject, options) for subject in subjects}
@@ -84,13 +82,13 @@ def command(  # one for each option
     write([[(line, "")] for line in text.split("\n")])
 
 
-def _wanted(names: Sequence[str]) -> list[Wanted]:
+def _wanted(names: Sequence[str]) -> list[ModuleRequest]:
     found, wrong = [], []
     for name in names:
         match = _NAME.fullmatch(name)
         version, file = (match["range"], inside(match["file"] or "")) if match else (None, None)
         if match and is_package_name(match["name"]) and (version is None or is_range(version)) and file is not None:
-            found.append(Wanted(match["name"], version, f"./{match['path']}" if match["path"] else ".", file))
+            found.append(ModuleRequest(match["name"], version, f"./{match['path']}" if match["path"] else ".", file))
         else:
             hint = "say NAME, NAME@RANGE, NAME/PATH or NAME=FILE, as vue, vue@^3.4 or lit/decorators.js"
             wrong.append(Problem("module-name", "this names no hosted module", value=name, hint=hint))

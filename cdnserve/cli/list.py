@@ -11,15 +11,13 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.options import json_option, root_argument, state_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
+from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.terminal import Column, write, write_json, write_table
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules.integrity import hash_expression
 from cdnserve.rules.media_types import essence
-from cdnserve.snippets import public_url
+from cdnserve.rules.urls import public_url
 
 _CODINGS = ("identity", "br", "gzip", "zstd")
 _COLUMNS = (

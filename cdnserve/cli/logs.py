@@ -16,10 +16,10 @@ from typing import Literal
 
 import click
 
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import as_objects, report
 from cdnserve.cli.terminal import write
 from cdnserve.errors import Problem
-from cdnserve.server.events import START, refusal
+from cdnserve.server.access_log import START, refusal
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")

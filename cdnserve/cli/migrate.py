@@ -12,19 +12,18 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.migration import Outcome, PagePlan, Plan, Surroundings, make_plan
-from cdnserve.cli.options import json_option, registry_option, root_option
-from cdnserve.cli.placed import write_libraries
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
+from cdnserve.cli.context import library_settings, write_libraries
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries import Added, add
-from cdnserve.libraries.own_pages import read_own_pages, write_own_pages
-from cdnserve.manifest import Manifest, Site, parse_manifest, read_manifest
-from cdnserve.manifest.governing import MANIFEST
+from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.model import Manifest, Site
+from cdnserve.manifest.reader import parse_manifest, read_manifest
+from cdnserve.markup.files import read_own_pages, write_own_pages
+from cdnserve.migrate.plan import PagePlan, Plan, ReferenceOutcome, Surroundings, make_plan
+from cdnserve.npm.add import add
+from cdnserve.npm.apply import Added
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim", "unknown": "yellow"}
@@ -111,7 +110,7 @@ def _diff(page: PagePlan) -> Iterator[Sequence[Piece]]:
         yield [(line, _STYLES.get(line[:1], ""))]
 
 
-def _line(page: PagePlan, outcome: Outcome) -> Sequence[Piece]:
+def _line(page: PagePlan, outcome: ReferenceOutcome) -> Sequence[Piece]:
     reference = outcome.reference
     to = f" -> {' '.join(outcome.urls)}" if outcome.urls else ""
     why = f" ({outcome.remark})" if outcome.urls and outcome.remark else f": {outcome.remark}" * bool(outcome.remark)

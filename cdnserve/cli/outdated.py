@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, registry_option, root_option
+from cdnserve.cli.command import Command, json_option, registry_option, root_option
+from cdnserve.cli.context import library_settings
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import Column, printable, write_json, write_table
-from cdnserve.libraries.wording import counted
+from cdnserve.display import counted
 
 if TYPE_CHECKING:
-    from cdnserve.libraries import Behind
+    from cdnserve.npm.outdated import OutdatedLibrary
 
 _COLUMNS = (
     Column("library", style="bold"),
@@ -48,7 +47,7 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, root: Path,
     the wanted version is, unpacked; the latest one where the wanted is here. On a terminal this is a table; in a
     pipe each line has the fields with tabs between them, the size in octets.
     """
-    from cdnserve.libraries import outdated
+    from cdnserve.npm.outdated import outdated
 
     with download_progress() as progress:
         behind = outdated(root, names, library_settings(registry), progress)
@@ -69,12 +68,12 @@ def _write_table(rows: Sequence[Sequence[str]]) -> None:
     write_table([_COLUMNS[at] for at in told], ([row[at] for at in told] for row in rows))
 
 
-def _line(one: Behind) -> str:
+def _line(one: OutdatedLibrary) -> str:
     octets = "" if one.growth is None else f"{one.growth:+}"
     return "\t".join(map(printable, _row(one, octets)))
 
 
-def _row(one: Behind, size: str) -> tuple[str, ...]:
+def _row(one: OutdatedLibrary, size: str) -> tuple[str, ...]:
     return one.name, one.requirement, one.current, one.wanted, one.latest, size, one.deprecated
 
 

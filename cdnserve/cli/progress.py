@@ -6,7 +6,7 @@ Never shown in a pipe: `None` stands for nobody who looks.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from cdnserve.cli.terminal import printable
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from cdnserve.release.progress import Phase
+    from cdnserve.release.writer import Phase
 
 
 @contextmanager
@@ -114,3 +114,18 @@ def _bars() -> Progress:
     from cdnserve.cli.screen import bars
 
     return bars()
+
+
+@contextmanager
+def verify_progress() -> Iterator[Callable[[int, int], None]]:
+    """Give what shows how many paths are done, and of how many; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _, __: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress("verifying paths", *columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

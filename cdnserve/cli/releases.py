@@ -12,11 +12,10 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import releases_folder
-from cdnserve.cli.options import json_option, root_argument, state_option
+from cdnserve.cli.command import Command, json_option, root_argument, state_option
+from cdnserve.cli.context import releases_folder
 from cdnserve.cli.terminal import Column, write_json, write_table
-from cdnserve.release.history import Entry, history
+from cdnserve.release.history import ReleaseEntry, history
 
 _COLUMNS = (
     Column("release", is_number=True, style="bold"),
@@ -53,7 +52,7 @@ def command(root: Path, state: str | None, as_json: bool) -> None:
         click.echo("there is no release yet")
 
 
-def _rows(entries: Iterable[Entry], number: str) -> Iterator[tuple[str, ...]]:
+def _rows(entries: Iterable[ReleaseEntry], number: str) -> Iterator[tuple[str, ...]]:
     for entry in entries:
         found = entry.differences
         counts = (entry.files, entry.octets, len(found.added), len(found.removed), len(found.changed))
@@ -61,17 +60,17 @@ def _rows(entries: Iterable[Entry], number: str) -> Iterator[tuple[str, ...]]:
         yield str(entry.number), _date(entry), *shown, _state(entry)
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: ReleaseEntry) -> str:
     if entry.problem:
         return f"unreadable: {entry.problem.message}"
     return "current" if entry.is_current else "rolled back from" if entry.left else ""
 
 
-def _date(entry: Entry) -> str:
+def _date(entry: ReleaseEntry) -> str:
     return datetime.fromtimestamp(int(entry.made), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _as_object(entry: Entry) -> dict[str, object]:
+def _as_object(entry: ReleaseEntry) -> dict[str, object]:
     facts: dict[str, object] = {
         "release": entry.number,
         "made": int(entry.made),

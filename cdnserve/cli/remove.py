@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option
+from cdnserve.cli.command import Command, json_option, root_option
 from cdnserve.cli.terminal import write, write_json
 
 
@@ -25,7 +24,7 @@ def command(specs: tuple[str, ...], root: Path, as_json: bool) -> None:
     entry of the manifest and entry of the lock go together or not at all. The lock goes on recording the bytes
     that were published as immutable.
     """
-    from cdnserve.libraries import remove
+    from cdnserve.npm.remove import remove
 
     removed = remove(root, specs)
     if as_json:

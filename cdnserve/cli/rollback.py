@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option, state_option
+from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.release.rollback import roll_back

@@ -5,7 +5,8 @@ Never listens before there is a whole release.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,25 +14,76 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.limits import limit_options
-from cdnserve.cli.listening import listening_options
+from cdnserve.cli.command import Command, root_argument, setting, state_option
+from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.logs import LogFormat, logging_to_stderr, tell_no_start, tell_problems
-from cdnserve.cli.operation import operation_options
-from cdnserve.cli.options import root_argument, setting, state_option
-from cdnserve.cli.terminal import write
-from cdnserve.cli.welcome import prepare
+from cdnserve.cli.serve_options import limit_options, listening_options, operation_options
+from cdnserve.cli.terminal import Piece, write
 from cdnserve.errors import ConfigurationError
-from cdnserve.server.limits import Limits
+from cdnserve.manifest.model import Site
+from cdnserve.release.catalog import Catalog
+from cdnserve.release.store import Store, read_text
+from cdnserve.rules.cors import ANY
+from cdnserve.rules.media_types import destination
 from cdnserve.server.run import run
-from cdnserve.server.settings import Settings, state_folder
+from cdnserve.server.settings import ServerLimits, ServerSettings, state_folder
+from cdnserve.snippets.subject import Options, of_asset
+from cdnserve.snippets.tags import elements
 
 if TYPE_CHECKING:
     from cdnserve.server.access_log import AccessFormat
 
-_DEFAULTS = Settings(Path(), Path())
+_ANYWHERE = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
+_TRIED = ("script", "style", "font", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What is known before the server listens; `example` is a catalog of at most one asset, to make a tag of."""
+
+    root: Path
+    files: int
+    example: Catalog
+    source: str
+
+    def lines(self, url: str) -> Iterator[tuple[Piece, ...]]:
+        """Give the lines; the first one is for scripts too."""
+        yield ("listening on ", ""), (url, "bold cyan")
+        files = f"{self.files:,} public file{'s' * (self.files != 1)}"
+        yield ((f"release {self.example.number}: {files}, watching {self.root} for changes", ""),)
+        if tag := self._tag(url):
+            yield ("to try: ", ""), (tag, "green")
+        if not self.files:
+            yield ((f"nothing is public yet: add a [[publish]] rule to {self.root / 'manifest.toml'}", "yellow"),)
+
+    def _tag(self, url: str) -> str:
+        if url.startswith("unix:"):
+            return ""
+        # No browser opens the address that means all interfaces.
+        base = next((url.replace(all_, one) for all_, one in _ANYWHERE.items() if all_ in url), url)
+        catalog = msgspec.structs.replace(self.example, site=Site(url=base))
+        tags = (elements(of_asset(catalog, path, self.source), Options()) for path in catalog.assets)
+        return next((written[-1] for written in tags if written), "")
+
+
+def prepare(root: Path, store: Store, catalog: Catalog) -> Welcome:
+    """Pick what is worth trying."""
+    path = _example(catalog)
+    assets = {path: catalog.assets[path]} if path else {}
+    source = read_text(store, catalog.assets[path]) if path and destination(path) == "script" else ""
+    return Welcome(root, len(catalog.assets), msgspec.structs.replace(catalog, assets=assets), source)
+
+
+def _example(catalog: Catalog) -> str:
+    """Give the public path nearest to the root that any origin may load: a script, else a stylesheet, font, image."""
+    readable = (path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name)
+    ranked = ((_TRIED.index(kind), path.count("/"), path) for path in readable if (kind := destination(path)) in _TRIED)
+    return min(ranked, default=(0, 0, ""))[2]
+
+
+_DEFAULTS = ServerSettings(Path(), Path())
 _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
     {"off": None, "combined": "combined", "json": "json"}
 )
@@ -105,7 +157,7 @@ def command(
     The first line of output is `listening on URL`. A broken manifest is reported, and the last good release is
     served on. SIGTERM and Ctrl-C end it when the requests that are under way are answered.
     """
-    settings = Settings(
+    settings = ServerSettings(
         root,
         state_folder(root, state),
         host,
@@ -114,7 +166,7 @@ def command(
         fast_lane,
         drain_seconds,
         _ACCESS_LOGS[access_log],
-        Limits(**limits),
+        ServerLimits(**limits),
         shutdown_delay,
         admin_host,
         admin_port,
@@ -131,7 +183,7 @@ def command(
     ctx.exit(0 if started else 1)
 
 
-def _serve(settings: Settings, state: str | None, log_format: LogFormat) -> bool:
+def _serve(settings: ServerSettings, state: str | None, log_format: LogFormat) -> bool:
     built = build_release(settings.root, state)
     tell_problems(built.told, log_format)
     welcome = prepare(settings.root, *open_release(settings.root, state, built))

@@ -11,27 +11,17 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.current import build_release, open_release
-from cdnserve.cli.options import algorithm_option, root_option, state_option
-from cdnserve.cli.surroundings import library_settings
+from cdnserve.cli.command import Command, algorithm_option, root_option, state_option
+from cdnserve.cli.context import build_release, library_settings, open_release
 from cdnserve.cli.terminal import write
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.libraries.remote import Remote
-from cdnserve.libraries.targets import Hosted, Local, Public, Target, resolve
-from cdnserve.origin import Origin
-from cdnserve.snippets import (
-    DEFAULT_FORMAT,
-    FORMATS,
-    Options,
-    Subject,
-    given_url,
-    main_files,
-    of_asset,
-    of_file,
-    of_response,
-    read_algorithms,
-)
+from cdnserve.modules.scripts import main_files
+from cdnserve.origin.lookup import Origin
+from cdnserve.rules.urls import given_url
+from cdnserve.snippets.fetch import Remote
+from cdnserve.snippets.subject import Options, Subject, of_asset, of_file, of_response, read_algorithms
+from cdnserve.snippets.tags import DEFAULT_FORMAT, FORMATS
+from cdnserve.snippets.targets import Hosted, Local, Public, Target, resolve
 
 
 @click.command(cls=Command)

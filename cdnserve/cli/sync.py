@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, registry_option, root_argument
-from cdnserve.cli.placed import write_libraries
-from cdnserve.cli.problems import as_objects, count, report
+from cdnserve.cli.command import Command, as_objects, count, json_option, registry_option, report, root_argument
+from cdnserve.cli.context import library_settings, write_libraries
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import write, write_json
 
 if TYPE_CHECKING:
-    from cdnserve.libraries import Checked
+    from cdnserve.npm.sync import Checked
 
 _BASES = (
     ("tarball", "compared with the tarball"),
@@ -44,7 +41,7 @@ def command(ctx: click.Context, only_check: bool, prune: bool, root: Path, regis
     problem, never overwritten. What the lock does not have is told, and removed only with --prune. --check asks no
     network: it compares with tarballs in the cache, else with the immutable files of the lock.
     """
-    from cdnserve.libraries import check, sync
+    from cdnserve.npm.sync import check, sync
 
     if only_check and prune:
         raise click.UsageError("--check changes nothing, so there is nothing to prune")

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, registry_option, root_option
-from cdnserve.cli.problems import as_objects, report
+from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
+from cdnserve.cli.context import library_settings
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.surroundings import library_settings
 from cdnserve.cli.terminal import Piece, write, write_json
 
 if TYPE_CHECKING:
-    from cdnserve.libraries import Move, Updated
+    from cdnserve.npm.apply import Move, Updated
 
 
 @click.command(cls=Command)
@@ -40,10 +38,10 @@ def command(
     --latest the highest requirement of a library is rewritten in its own manner, ^3.6 to ^4.0.0. Nothing is
     changed unless all goes well.
     """
-    from cdnserve.libraries import Manner, update
+    from cdnserve.npm.update import UpdateOptions, update
 
     with download_progress() as progress:
-        updated = update(root, names, library_settings(registry), progress, Manner(latest, prune, dry_run))
+        updated = update(root, names, library_settings(registry), progress, UpdateOptions(latest, prune, dry_run))
     if as_json:
         write_json(
             {

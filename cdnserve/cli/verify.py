@@ -11,13 +11,14 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command
-from cdnserve.cli.options import json_option, root_option, state_option
+from cdnserve.cli.command import Command, json_option, root_option, state_option
+from cdnserve.cli.progress import verify_progress
 from cdnserve.cli.terminal import Piece, write, write_json
-from cdnserve.cli.verify_progress import verify_progress
 from cdnserve.release.store import Store
 from cdnserve.server.settings import state_folder
-from cdnserve.verify import Choice, Group, Manner, Report, parse_target, verify
+from cdnserve.verify.client import ClientOptions, parse_target
+from cdnserve.verify.findings import Group
+from cdnserve.verify.run import Choice, Report, verify
 
 _SAMPLE = re.compile(r"(?P<number>[0-9]{1,9})|(?P<per_cent>[0-9]{1,3}(?:\.[0-9]{1,3})?)%", re.ASCII)
 _FIELD = re.compile(
@@ -93,7 +94,7 @@ def command(
     target = parse_target(url, resolve)
     store = Store(state_folder(root, state))
     with verify_progress() as on_path:
-        report = verify(target, store, choice, Manner(fields, ca, insecure, concurrency), on_path)
+        report = verify(target, store, choice, ClientOptions(fields, ca, insecure, concurrency), on_path)
     if as_json:
         write_json(_as_object(target.url, report))
     else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
 
-from cdnserve.manifest.values import Digest, Documents, TagField
+from cdnserve.manifest.model import Digest, Documents, TagField
 
 SCHEMA = 1
 """The only value of `schema` that this version reads."""
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeySpec:
     """One key of a table; `default` is what holds where it isn't written, `most` the largest number it takes."""
 
     name: str
@@ -46,26 +46,26 @@ class Key:
     hint: str = ""
 
 
-Keys = tuple[Key, ...]
+Keys = tuple[KeySpec, ...]
 
 TOP: Keys = (
-    Key(
+    KeySpec(
         "schema",
         Kind.INTEGER,
         "The version of this format.",
         required=True,
         hint=f"begin the manifest with: schema = {SCHEMA}",
     ),
-    Key("site", Kind.TABLE, "Who publishes.", hint="write it as a table: [site]"),
-    Key(
+    KeySpec("site", Kind.TABLE, "Who publishes.", hint="write it as a table: [site]"),
+    KeySpec(
         "publish",
         Kind.TABLES,
         "The rules, in order: the first one that matches a path decides. What none matches is not public.",
         hint="each rule begins with [[publish]], in two pairs of brackets",
     ),
-    Key("cors", Kind.TABLE, "CORS policies by name.", hint="each policy is a table of its own: [cors.NAME]"),
-    Key("cache", Kind.TABLE, "Cache policies by name.", hint="each policy is a table of its own: [cache.NAME]"),
-    Key(
+    KeySpec("cors", Kind.TABLE, "CORS policies by name.", hint="each policy is a table of its own: [cors.NAME]"),
+    KeySpec("cache", Kind.TABLE, "Cache policies by name.", hint="each policy is a table of its own: [cache.NAME]"),
+    KeySpec(
         "libraries",
         Kind.TABLE,
         "The npm packages kept under npm/NAME@VERSION/, each with the versions that are wanted.",
@@ -74,16 +74,16 @@ TOP: Keys = (
 )
 
 SITE: Keys = (
-    Key("name", Kind.STRING, "The name of the site, for people.", ""),
-    Key(
+    KeySpec("name", Kind.STRING, "The name of the site, for people.", ""),
+    KeySpec(
         "url",
         Kind.STRING,
         "The public base URL, http or https; tags, pages and absolute links use it.",
         "",
     ),
-    Key("unpkg-addresses", Kind.BOOLEAN, "Whether libraries also answer at /NAME@VERSION/FILE.", False),
-    Key("cdnjs-addresses", Kind.BOOLEAN, "Whether libraries also answer at /ajax/libs/NAME/VERSION/FILE.", False),
-    Key(
+    KeySpec("unpkg-addresses", Kind.BOOLEAN, "Whether libraries also answer at /NAME@VERSION/FILE.", False),
+    KeySpec("cdnjs-addresses", Kind.BOOLEAN, "Whether libraries also answer at /ajax/libs/NAME/VERSION/FILE.", False),
+    KeySpec(
         "cache-tags",
         Kind.STRINGS,
         "The headers that tell an edge the tags to purge an answer by: Cache-Tag, Surrogate-Key, or both.",
@@ -94,14 +94,14 @@ SITE: Keys = (
 )
 
 PUBLISH: Keys = (
-    Key(
+    KeySpec(
         "path",
         Kind.ONE_OR_MORE,
         "A glob or several, relative to the root, of the files that the rule publishes; ** crosses folders.",
         required=True,
         hint='say which files the rule publishes: path = "npm/**"',
     ),
-    Key(
+    KeySpec(
         "except",
         Kind.ONE_OR_MORE,
         "Globs of what this rule leaves to later rules.",
@@ -109,21 +109,21 @@ PUBLISH: Keys = (
         may_be_empty=True,
         hint='write a glob in quotes: except = "**/*.map"',
     ),
-    Key("cors", Kind.STRING, 'Which origins may read: "any", "none", or the name of a [cors.*] policy.', "none"),
-    Key(
+    KeySpec("cors", Kind.STRING, 'Which origins may read: "any", "none", or the name of a [cors.*] policy.', "none"),
+    KeySpec(
         "cache",
         Kind.STRING,
         'How long an answer is fresh: "immutable", "revalidate", or the name of a [cache.*] policy.',
         "revalidate",
     ),
-    Key(
+    KeySpec(
         "documents",
         Kind.STRING,
         'Whether HTML, SVG and XML are inert ("sandbox") or pages of this host ("live").',
         "sandbox",
         choices=get_args(Documents),
     ),
-    Key(
+    KeySpec(
         "digests",
         Kind.STRINGS,
         "Digest fields of the answers: repr is Repr-Digest; unencoded is Unencoded-Digest, with which Chromium fails"
@@ -135,22 +135,22 @@ PUBLISH: Keys = (
 )
 
 CORS: Keys = (
-    Key(
+    KeySpec(
         "allow-origins",
         Kind.STRINGS,
         "The origins whose pages may read; the left-most label of a host or the port may be *.",
         (),
         may_be_empty=True,
     ),
-    Key("allow-credentials", Kind.BOOLEAN, "Whether requests with cookies or client certificates may read.", False),
-    Key(
+    KeySpec("allow-credentials", Kind.BOOLEAN, "Whether requests with cookies or client certificates may read.", False),
+    KeySpec(
         "allow-methods",
         Kind.STRINGS,
         "The methods that a CORS-preflight request may ask for; the server itself answers GET, HEAD and OPTIONS.",
         ("GET", "HEAD"),
         may_be_empty=True,
     ),
-    Key(
+    KeySpec(
         "allow-headers",
         Kind.STRINGS,
         "The request headers that a CORS-preflight request may ask for; * is all but Authorization.",
@@ -158,7 +158,7 @@ CORS: Keys = (
         may_be_empty=True,
         ignores_case=True,
     ),
-    Key(
+    KeySpec(
         "expose-headers",
         Kind.STRINGS,
         "The response headers that a script may read; * is all, without credentials.",
@@ -166,48 +166,50 @@ CORS: Keys = (
         may_be_empty=True,
         ignores_case=True,
     ),
-    Key(
+    KeySpec(
         "max-age",
         Kind.INTEGER,
         "For how many seconds a browser may keep the answer to a CORS-preflight request.",
         most=LONGEST_AGE,
     ),
-    Key("allow-null-origin", Kind.BOOLEAN, 'Whether the origin "null" may read, as sandboxed frames send it.', False),
-    Key(
+    KeySpec(
+        "allow-null-origin", Kind.BOOLEAN, 'Whether the origin "null" may read, as sandboxed frames send it.', False
+    ),
+    KeySpec(
         "allow-private-network", Kind.BOOLEAN, "Whether pages of the public network may read from a private one.", False
     ),
-    Key("tolerate-insecure-origins", Kind.BOOLEAN, "Lets http:// origins be listed that are not loopback.", False),
-    Key(
+    KeySpec("tolerate-insecure-origins", Kind.BOOLEAN, "Lets http:// origins be listed that are not loopback.", False),
+    KeySpec(
         "tolerate-public-suffixes", Kind.BOOLEAN, "Lets wildcards cover a public suffix, as https://*.github.io.", False
     ),
 )
 
 CACHE: Keys = (
-    Key(
+    KeySpec(
         "max-age",
         Kind.INTEGER,
         "For how many seconds an answer is fresh; without it, caches revalidate before each use.",
         most=LONGEST_AGE,
     ),
-    Key(
+    KeySpec(
         "shared-max-age",
         Kind.INTEGER,
         "For how many seconds it is fresh in a shared cache, such as a CDN edge.",
         most=LONGEST_AGE,
     ),
-    Key(
+    KeySpec(
         "stale-while-revalidate",
         Kind.INTEGER,
         "For how many more seconds a cache may answer while it revalidates.",
         most=LONGEST_AGE,
     ),
-    Key(
+    KeySpec(
         "cdn-max-age",
         Kind.INTEGER,
         "For how many seconds it is fresh in a CDN edge that knows CDN-Cache-Control, whatever the other keys say.",
         most=LONGEST_AGE,
     ),
-    Key(
+    KeySpec(
         "cdn-stale-while-revalidate",
         Kind.INTEGER,
         "For how many more seconds such an edge may answer while it revalidates.",
@@ -216,12 +218,12 @@ CACHE: Keys = (
 )
 
 LIBRARY: Keys = (
-    Key(
+    KeySpec(
         "version",
         Kind.ONE_OR_MORE,
         "An exact version or an npm range, or a list of them for several versions side by side.",
         required=True,
         hint='say which version: version = "^1.2.3"',
     ),
-    Key("files", Kind.STRINGS, "Globs of the files to keep, relative to the package; all without it.", ()),
+    KeySpec("files", Kind.STRINGS, "Globs of the files to keep, relative to the package; all without it.", ()),
 )

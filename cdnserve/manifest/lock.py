@@ -5,17 +5,64 @@ Never repairs a lock: what a merge or an editor broke is told, with its line, an
 
 from __future__ import annotations
 
+import json
+import re
 import stat
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.governing import LOCK, replace_file
-from cdnserve.manifest.locked import SCHEMA, Lock, LockedFile, LockedLibrary
-from cdnserve.manifest.matching import is_unlisted
-from cdnserve.manifest.packages import is_pin
+from cdnserve.manifest.files import LOCK, replace_file
+from cdnserve.manifest.model import is_unlisted
+from cdnserve.manifest.toml import newlines_of, printable
+from cdnserve.rules.semver import is_pin
+
+SCHEMA = 1
+"""The only value of a lock's `schema` that this version reads."""
+
+_SHA384 = r"sha384-[A-Za-z0-9+/]{64}"
+_FILE = re.compile(_SHA384)
+# The last letter before the padding carries 2 or 4 bits, so that only some letters can stand there (RFC 4648 §3.5).
+_LIBRARY = re.compile(rf"sha512-[A-Za-z0-9+/]{{85}}[AQgw]==|{_SHA384}|sha256-[A-Za-z0-9+/]{{42}}[AEIMQUYcgkosw048]=")
+# The years 1 to 9999 (RFC 9110 §5.6.7).
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
+
+
+class LockedLibrary(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The integrity metadata of a package's tarball: one hash expression, sha256, sha384 or sha512."""
+
+    integrity: str
+
+    def fault(self) -> str:
+        """Say what is wrong with the values, empty where nothing is."""
+        return "" if _LIBRARY.fullmatch(self.integrity) else "not one whole hash expression, as sha512-…"
+
+
+class LockedFile(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
+    """The integrity metadata of an immutable file, `sha384-…`, and when it was modified, in seconds since 1970."""
+
+    integrity: str
+    modified: int | None = None
+
+    def fault(self) -> str:
+        """Say what is wrong with the values, empty where nothing is."""
+        if not _FILE.fullmatch(self.integrity):
+            return "not one whole hash expression of sha384, as sha384-…"
+        if self.modified is not None and not _EARLIEST <= self.modified <= _LATEST:
+            return "modified is a date outside the years 1 to 9999"
+        return ""
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """All that is pinned: libraries by `name@version`, immutable files by logical path."""
+
+    libraries: dict[str, LockedLibrary] = {}
+    immutable: dict[str, LockedFile] = {}
+
 
 __all__ = ["Lock", "LockedFile", "LockedLibrary", "parse_lock", "read_lock", "render_lock", "write_lock"]
 
@@ -59,7 +106,6 @@ def parse_lock(data: bytes, name: str = LOCK) -> Lock:
         document = None
     if document and _is_sound(document, data):
         return Lock(document.libraries, document.immutable)
-    from cdnserve.manifest.lock_diagnosis import diagnose  # noqa: PLC0415 - only a lock that was touched needs it
 
     return diagnose(data, name)
 
@@ -118,3 +164,145 @@ def _is_sound(document: _Document, data: bytes) -> bool:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+Entry = TypeVar("Entry", LockedLibrary, LockedFile)
+Accepts = Callable[[str], bool]
+
+_RESTORE = "take the lock from version control again"
+_MEND = "each entry is a line, with a comma behind all but the last; or take the lock from version control again"
+_NEWER = "update cdnserve; if nobody uses a newer one, take the lock from version control again"
+_CONFLICT_BEGINS = re.compile(r"^<{7}(?:\s.*)?$", re.MULTILINE)
+_CONFLICT_GOES_ON = re.compile(r"^(?:\|{7}|={7}|>{7})(?:\s.*)?$", re.MULTILINE)
+_KEY = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?')
+_SECTIONS = ("libraries", "immutable")
+
+
+def diagnose(data: bytes, name: str) -> Lock:
+    """Read a lock slowly; raise ConfigurationError with every problem, each with its line."""
+    document = _TouchedDocument(name, _text(data, name))
+    if problems := list(document.conflicts()):
+        raise ConfigurationError(problems)
+    value = document.parse()
+    top = document.members(value, "", problems)
+    problems += document.schema_problems(top) if isinstance(value, tuple) else ()
+    lock = Lock(
+        libraries=document.entries("libraries", top, LockedLibrary, is_pin, problems),
+        immutable=document.entries("immutable", top, LockedFile, lambda path: not is_unlisted(path), problems),
+    )
+    if problems:
+        raise ConfigurationError(problems)
+    return lock
+
+
+class _TouchedDocument:
+    """A lock's text, of which nothing is sure yet."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self.newlines = newlines_of(text)
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+
+    def conflicts(self) -> Iterator[Problem]:
+        begins = list(_CONFLICT_BEGINS.finditer(self.text))
+        for found in begins or _CONFLICT_GOES_ON.finditer(self.text):
+            message = "a merge left its conflict markers here"
+            hint = "keep the lines of both sides without the markers; cdnserve check tells what is left to do"
+            yield Problem("lock-conflict", message, self.at(found.start()), found[0].rstrip(), hint)
+
+    def parse(self) -> object:
+        try:
+            value: object = json.loads(self.text, object_pairs_hook=tuple)
+            self.locate()
+            return value
+        except json.JSONDecodeError as error:
+            cut_short = error.msg.startswith("Unterminated string") or not self.text[error.pos :].strip()
+            message = "not JSON: the file ends too early" if cut_short else f"not JSON: {error.msg}"
+            problem = Problem("lock-malformed", message, self.at(error.pos), hint=_RESTORE if cut_short else _MEND)
+        except (ValueError, RecursionError):
+            # A number of thousands of digits, or arrays nested thousands deep.
+            problem = Problem("lock-malformed", "not a lock: a value is too long or too deep", self.name, hint=_RESTORE)
+        raise ConfigurationError([problem])
+
+    def locate(self) -> None:
+        """Note where each name of a member stands first and last."""
+        for found in _KEY.finditer(self.text):
+            if found[2]:
+                key = json.loads(found[1])
+                self.first.setdefault(key, found.start())
+                self.last[key] = found.start()
+
+    def members(self, value: object, key: str, problems: list[Problem]) -> dict[str, object]:
+        """Give the members of an object, and tell which of them stand twice."""
+        if not isinstance(value, tuple):
+            subject = printable(key) if key else "a lock"
+            message = f"{subject} must be a JSON object"
+            problems.append(Problem("lock-entry-invalid", message, self.where(key), hint=_RESTORE))
+            return {}
+        members: dict[str, object] = {}
+        for name, member in value:
+            if name in members:
+                # Within an entry it is the entry's own name that leads to the line.
+                where = self.where(name if key in ("", *_SECTIONS) else key, last=True)
+                hint = "keep one of them; cdnserve check tells what is left to do"
+                problems.append(
+                    Problem("lock-duplicate", "this stands twice, as after a merge", where, printable(name), hint)
+                )
+            members[name] = member
+        return members
+
+    def schema_problems(self, top: dict[str, object]) -> Iterator[Problem]:
+        for name in top:
+            if name not in ("schema", *_SECTIONS):
+                message = "a lock has only schema, libraries and immutable"
+                yield Problem("lock-entry-invalid", message, self.where(name), printable(name), _RESTORE)
+        schema = top.get("schema")
+        if isinstance(schema, bool) or schema != SCHEMA:
+            message = f"this version of cdnserve reads only schema {SCHEMA}"
+            written = json.dumps(schema) if isinstance(schema, (str, int, float)) else ""
+            yield Problem("lock-schema-unsupported", message, self.where("schema"), written, _NEWER)
+
+    def entries(
+        self, section: str, top: dict[str, object], kind: type[Entry], accepts: Accepts, problems: list[Problem]
+    ) -> dict[str, Entry]:
+        """Give the entries of a section that are sound, and tell what is wrong with the others."""
+        entries: dict[str, Entry] = {}
+        for key, value in self.members(top.get(section, ()), section, problems).items():
+            if not accepts(key):
+                message = f"no entry of {section} has this name"
+                problems.append(Problem("lock-name-invalid", message, self.where(key), printable(key), _RESTORE))
+            members = self.members(value, key, problems)
+            entry = self.entry(key, members, kind) if isinstance(value, tuple) else None
+            if isinstance(entry, Problem):
+                problems.append(entry)
+            elif entry:
+                entries[key] = entry
+        return entries
+
+    def entry(self, key: str, members: dict[str, object], kind: type[Entry]) -> Entry | Problem:
+        try:
+            entry = msgspec.convert(members, type=kind)
+        except msgspec.ValidationError as error:
+            return Problem("lock-entry-invalid", f"not an entry: {error}", self.where(key), printable(key), _RESTORE)
+        if fault := entry.fault():
+            return Problem("lock-integrity-invalid", fault, self.where(key), printable(entry.integrity), _RESTORE)
+        return entry
+
+    def where(self, key: str, *, last: bool = False) -> str:
+        """Give the place of a member by its name, which is near enough in a file of one entry a line."""
+        found = (self.last if last else self.first).get(key)
+        return self.name if found is None else self.at(found)
+
+    def at(self, offset: int) -> str:
+        return f"{self.name}:{bisect_left(self.newlines, offset) + 1}"
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = Problem("lock-malformed", "not JSON: the file is not UTF-8", f"{name}:{line}", hint=_RESTORE)
+        raise ConfigurationError([problem]) from None

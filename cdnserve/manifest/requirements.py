@@ -9,11 +9,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from cdnserve.manifest.packages import is_exact_version
+from cdnserve.rules.semver import is_exact_version
 
 if TYPE_CHECKING:
-    from cdnserve.manifest.locked import Lock
-    from cdnserve.manifest.values import Library, Manifest
+    from cdnserve.manifest.lock import Lock
+    from cdnserve.manifest.model import Library, Manifest
 
 REQUIREMENT = r"[ <>=~^v|]*[0-9xX*][ 0-9A-Za-z.*+<>=~^|-]*"
 """What every requirement looks like, for editors; it lets some texts through that are none."""
@@ -31,7 +31,7 @@ def is_requirement(text: str) -> bool:
     # npm takes an empty text for any version; here it is rather something that was forgotten.
     if not _VERSION_LIKE.fullmatch(text):
         return False
-    from cdnserve.rules.versions import is_range  # noqa: PLC0415 - npm's ranges take long to load, and are rare
+    from cdnserve.rules.semver import is_range  # noqa: PLC0415 - npm's ranges take long to load, and are rare
 
     return is_range(text)
 
@@ -44,7 +44,7 @@ def resolve(requirement: str, versions: Collection[str]) -> str | None:
     """
     if is_exact_version(requirement):
         return requirement if requirement in versions else None
-    from cdnserve.rules.versions import best  # noqa: PLC0415 - npm's ranges take long to load, and are rare
+    from cdnserve.rules.semver import best  # noqa: PLC0415 - npm's ranges take long to load, and are rare
 
     return best(requirement, versions)
 
@@ -58,7 +58,7 @@ def ascending(versions: Iterable[str]) -> list[str]:
     several = list(versions)
     if len(several) < 2:
         return several
-    from cdnserve.rules.versions import ascending  # noqa: PLC0415 - npm's ranges take long to load, and are rare
+    from cdnserve.rules.semver import ascending  # noqa: PLC0415 - npm's ranges take long to load, and are rare
 
     return ascending(several)
 

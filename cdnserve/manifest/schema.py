@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, Key, Keys, Kind
-from cdnserve.manifest.packages import NAME as PACKAGE_NAME
-from cdnserve.manifest.policies import NAME as POLICY_NAME
+from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, Keys, KeySpec, Kind
+from cdnserve.manifest.reader import NAME as POLICY_NAME
 from cdnserve.manifest.requirements import REQUIREMENT
+from cdnserve.rules.semver import NAME as PACKAGE_NAME
 
 JsonSchema = dict[str, object]
 
@@ -52,7 +52,7 @@ def _named(entry: JsonSchema, names: str) -> JsonSchema:
     return {"type": "object", "propertyNames": {"pattern": f"^(?:{names})$"}, "additionalProperties": entry}
 
 
-def _property(key: Key) -> JsonSchema:
+def _property(key: KeySpec) -> JsonSchema:
     schema: JsonSchema = {"description": key.meaning, **_shape(key)}
     if key.choices and key.kind is Kind.STRING:
         schema["enum"] = list(key.choices)
@@ -61,7 +61,7 @@ def _property(key: Key) -> JsonSchema:
     return schema
 
 
-def _shape(key: Key) -> JsonSchema:
+def _shape(key: KeySpec) -> JsonSchema:
     one: JsonSchema = {"enum": list(key.choices)} if key.choices else {"type": "string"}
     strings: JsonSchema = {"type": "array", "items": one, "uniqueItems": True}
     if not key.may_be_empty:

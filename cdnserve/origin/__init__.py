@@ -1,10 +1,1 @@
-"""The origin: (request facts, catalog) → reply; the only place that decides a response.
-
-Never does I/O.
-"""
-
-from cdnserve.origin.compiled import Origin
-from cdnserve.origin.message import Fields, Reply, Request, Stored
-from cdnserve.origin.respond import failure, respond
-
-__all__ = ["Fields", "Origin", "Reply", "Request", "Stored", "failure", "respond"]
+"""The origin: from a request and a catalog to a reply, which the edges carry to the wire."""

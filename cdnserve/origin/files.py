@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from cdnserve.origin.compiled import PublishRule
+from cdnserve.origin.lookup import PublishRule
 from cdnserve.origin.message import Fields, Reply, Request, Stored
-from cdnserve.origin.replies import Line, cors_headers, plain
+from cdnserve.origin.text_replies import Line, cors_headers, plain
 from cdnserve.release.catalog import Asset, Representation
-from cdnserve.rules import codings, preconditions, ranges
+from cdnserve.rules import codings, conditional, ranges
 from cdnserve.rules.caching import NO_STORE
-from cdnserve.rules.preconditions import Outcome, Preconditions, Validators
+from cdnserve.rules.conditional import Outcome, Preconditions, Validators
 from cdnserve.rules.ranges import Refusal, Slice
 
 _ACCEPT_RANGES = (b"accept-ranges", b"bytes")
@@ -55,7 +55,7 @@ def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Rep
         headers += ((b"content-encoding", representation.coding.encode("latin-1")),)
     headers += _validators(rule, representation)
     if asset.last_modified is not None:
-        headers += ((b"last-modified", preconditions.format_http_date(asset.last_modified).encode("latin-1")),)
+        headers += ((b"last-modified", conditional.format_http_date(asset.last_modified).encode("latin-1")),)
     return (*headers, _ACCEPT_RANGES, *_digests(rule, asset, representation))
 
 
@@ -112,7 +112,7 @@ def _conditional(selected: _Selected, now: float) -> Reply:
         request.value(b"if-modified-since"),
         request.value(b"if-unmodified-since"),
     )
-    outcome = preconditions.evaluate(asked, held, now)
+    outcome = conditional.evaluate(asked, held, now)
     if outcome is Outcome.NOT_MODIFIED:
         # §15.4.5: the fields that a 200 would have had and that steer a cache, and no other metadata.
         return Reply(304, _validators(selected.rule, selected.representation) + selected.cors)
@@ -122,7 +122,7 @@ def _conditional(selected: _Selected, now: float) -> Reply:
         return _refusal(selected, 412, text, ("If-Match", "If-Unmodified-Since"))
     # §14.2: Range is defined for GET alone, so a HEAD is answered as if there were none.
     wanted = request.value(b"range") if request.method == "GET" else None
-    if wanted is None or not preconditions.range_applies(request.value(b"if-range"), held, now):
+    if wanted is None or not conditional.range_applies(request.value(b"if-range"), held, now):
         return _whole(selected)
     return _ranged(selected, ranges.select(wanted, selected.representation.size))
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from cdnserve.manifest.governing import sync_folder
+from cdnserve.manifest.files import sync_folder
 from cdnserve.release.scan import Signature, pack, unpack
 
 # So many are synced together: one journal commit of the file system then serves them all.

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from cdnserve.manifest.values import Rule, Site
+from cdnserve.manifest.model import Rule, Site
 from cdnserve.rules.charsets import Form
 from cdnserve.rules.media_types import media_type
 

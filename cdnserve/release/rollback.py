@@ -10,13 +10,11 @@ from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError
-from cdnserve.release.build import find_places
-from cdnserve.release.differences import Differences, compare
-from cdnserve.release.holding import Hold, fingerprint, write_hold
-from cdnserve.release.progress import Progress, Silence
+from cdnserve.release.history import Differences, compare
 from cdnserve.release.scan import scan
-from cdnserve.release.store import Store, store_problem
-from cdnserve.release.writing import Writer
+from cdnserve.release.state_files import Hold, fingerprint, write_hold
+from cdnserve.release.store import Store, find_places, store_problem
+from cdnserve.release.writer import BuildProgress, Silence, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class RolledBack:
     differences: Differences
 
 
-def roll_back(root: Path, state: Path, number: int | None = None, progress: Progress | None = None) -> RolledBack:
+def roll_back(root: Path, state: Path, number: int | None = None, progress: BuildProgress | None = None) -> RolledBack:
     """Make a release the current one: the one before the current, unless told.
 
     It stays so until something below `root` changes or a build is asked for. Raises ConfigurationError where there

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.governing import LOCK, MANIFEST
+from cdnserve.manifest.files import LOCK, MANIFEST
 
 Signature = tuple[int, int, int, int]
 """Size, mtime and inode number, and the ctime, which no program can set back; times in nanoseconds."""

@@ -6,15 +6,19 @@ Never writes and never locks: what it reads was renamed into place whole.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError, blob_path, take_stock
+from cdnserve.release.catalog import Asset
 
 if TYPE_CHECKING:
     from cdnserve.release.catalog import Catalog
@@ -25,6 +29,29 @@ _CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _AGAIN = "run cdnserve build"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPaths:
+    """Where a build reads and writes, as real paths; `inner` is the state where it lies in the root, else empty."""
+
+    root: str
+    state: str
+
+    @property
+    def inner(self) -> str:
+        """The folder that a scan has to leave out."""
+        return self.state if self.state.startswith(self.root.rstrip("/") + "/") else ""
+
+
+def find_places(root: Path, state: Path) -> BuildPaths:
+    """Resolve the two folders; raise ConfigurationError when they can't serve as such."""
+    places = BuildPaths(os.path.realpath(root), os.path.realpath(state))
+    if not os.path.isdir(places.root):
+        raise ConfigurationError([_root_missing(root)])
+    if places.root == places.state:
+        raise ConfigurationError([_state_is_root(state)])
+    return places
 
 
 class Store:
@@ -235,3 +262,102 @@ def _blob_missing(state: Path, missing: tuple[str, ...]) -> Problem:
         value=missing[0] + more,
         hint="run cdnserve check --deep: it makes again what it can",
     )
+
+
+def _root_missing(root: Path) -> Problem:
+    return Problem(
+        "root-missing",
+        "there is no such folder",
+        where=str(root),
+        hint="name the folder that holds manifest.toml, as in: cdnserve serve public",
+    )
+
+
+def _state_is_root(state: Path) -> Problem:
+    return Problem(
+        "state-is-root",
+        "releases can't be kept in the folder that they are made of",
+        where=str(state),
+        hint="give another folder with --state or CDNSERVE_STATE; by default it is .cdnserve in the root",
+    )
+
+
+def read_text(store: Store, asset: Asset) -> str:
+    """Give an asset's content as text; octets that are not UTF-8 become replacement characters."""
+    return store.blob(asset.identity.sha256).read_bytes().decode("utf-8", "replace")
+
+
+# How long answers from a release may go on after another one has been taken up.
+_LINGERING_SECONDS = 600.0
+
+
+class CatalogUse:
+    """A mark on one catalog, from its making until it is closed; there may be many on one."""
+
+    def __init__(self, catalog: Path) -> None:
+        self._descriptor = -1
+        # What can't be opened is told by whoever reads it; a file system without locks has none to offer.
+        with suppress(OSError):
+            self._descriptor = os.open(catalog, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the mark away."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class Uses:
+    """The marks of one server: on the release that it serves, and on those from which answers may be under way.
+
+    `clock` gives seconds and only ever measures.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._current: CatalogUse | None = None
+        self._past: list[tuple[float, CatalogUse]] = []
+
+    @contextmanager
+    def next(self, catalog: Path) -> Iterator[None]:
+        """Mark the release that the block loads; only if that succeeds it is the one that is served."""
+        use = CatalogUse(catalog)
+        try:
+            yield
+        except BaseException:
+            use.close()
+            raise
+        now = self._clock()
+        for until, past in self._past:
+            if until < now:
+                past.close()
+        self._past = [(until, past) for until, past in self._past if until >= now]
+        if self._current:
+            self._past.append((now + _LINGERING_SECONDS, self._current))
+        self._current = use
+
+
+@contextmanager
+def unused(catalog: Path) -> Iterator[bool]:
+    """Tell whether no server uses this catalog; while the block runs, none begins to."""
+    try:
+        descriptor = os.open(catalog, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody's mark, or a file system that knows none: then it may be in use
+        return False
+    return True

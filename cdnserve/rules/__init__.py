@@ -1,4 +1,1 @@
-"""Protocol rules, one specification to a module: functions from values to values.
-
-Never import each other, never read a disk, a clock, an environment or a socket.
-"""
+"""Protocol rules, one specification a module: from values to values."""

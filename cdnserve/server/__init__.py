@@ -1,4 +1,1 @@
-"""The edges: what carries replies to the wire, and what keeps the newest release served.
-
-Never decides a response.
-"""
+"""The server: processes, sockets, and the edges that carry replies to the wire."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import gmtime, strftime
 from typing import Literal
+
+from cdnserve.errors import Problem
 
 AccessFormat = Literal["combined", "json"]
 
@@ -20,7 +22,7 @@ _UNSAFE = re.compile(r'[^\x20-\x7e]|["\\]')
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class LoggedExchange:
     """One request and its response, as they are logged; texts are as they came.
 
     `octets` counts the content that was sent; `cut` says that it was broken off.
@@ -45,11 +47,11 @@ class AccessLog:
         self._size = 0
         self.beat()
 
-    def record(self, exchange: Exchange) -> None:
+    def record(self, exchange: LoggedExchange) -> None:
         """Note one exchange."""
         self.note(self.client(exchange.client), self.entry(exchange))
 
-    def entry(self, exchange: Exchange) -> bytes:
+    def entry(self, exchange: LoggedExchange) -> bytes:
         """Write what an exchange's line says behind client and time; it may be kept for the next alike."""
         return (_combined if self._form == "combined" else _json)(exchange).encode("ascii") + b"\n"
 
@@ -81,13 +83,13 @@ class AccessLog:
             self._size = 0
 
 
-def _combined(exchange: Exchange) -> str:
+def _combined(exchange: LoggedExchange) -> str:
     request, referer, agent = map(_quoted, (exchange.request_line, exchange.referer, exchange.user_agent))
     line = f'"{request}" {exchange.status} {exchange.octets} "{referer}" "{agent}"'
     return f"{line} cut" if exchange.cut else line
 
 
-def _json(exchange: Exchange) -> str:
+def _json(exchange: LoggedExchange) -> str:
     members: dict[str, object] = {
         "request": exchange.request_line,
         "status": exchange.status,
@@ -107,3 +109,35 @@ def _quoted(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     # What was decoded as latin-1 has one octet a character.
     return f"\\x{ord(match[0]):02x}"
+
+
+START = "start"
+ADMIN = "admin"
+BUILD = "build"
+REFUSED = "refused"
+RECOVERED = "recovered"
+WAITING = "waiting"
+SWAP = "swap"
+CERTIFICATE = "certificate"
+CERTIFICATE_REFUSED = "certificate-refused"
+WORKER_REPLACED = "worker-replaced"
+SHUTDOWN_DELAY = "shutdown-delay"
+DRAIN_BEGIN = "drain-begin"
+DRAIN_CUT = "drain-cut"
+DRAIN_END = "drain-end"
+DESCRIPTORS = "descriptors"
+
+
+def event(name: str, **facts: object) -> dict[str, object]:
+    """Give what a logger takes as `extra`: the event's name and its facts, all of which JSON can hold.
+
+    >>> event("swap", before=1, now=2)
+    {'event': 'swap', 'facts': {'before': 1, 'now': 2}}
+    """
+    return {"event": name, "facts": facts}
+
+
+def refusal(problems: Iterable[Problem]) -> dict[str, object]:
+    """Give the event of a build that was refused: how many problems there are, and their ids."""
+    ids = [problem.reference for problem in problems]
+    return event(REFUSED, problems=len(ids), ids=sorted(set(ids)))

@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from cdnserve.server.asgi import read_request, send_reply
-from cdnserve.server.asgilane import AsgiLane
-from cdnserve.server.lane import Lane
-from cdnserve.server.limits import Expiring, sweep
+from cdnserve.server.endpoints import Own
+from cdnserve.server.http_asgi import AsgiLane
 from cdnserve.server.live import Live
-from cdnserve.server.own import Own
+from cdnserve.server.settings import Expiring, sweep
+from cdnserve.server.worker import Lane
 
 
 class Admin:

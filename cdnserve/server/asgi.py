@@ -20,16 +20,16 @@ from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from cdnserve.origin import Origin, Reply, Request, Stored
-from cdnserve.release import build
+from cdnserve.origin.lookup import Origin
+from cdnserve.origin.message import Reply, Request, Stored
+from cdnserve.release.build import build
 from cdnserve.release.store import Store
-from cdnserve.server.access_log import AccessLog, Exchange
+from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.contents import mend_damage, scrub
+from cdnserve.server.endpoints import Own
 from cdnserve.server.live import Live
-from cdnserve.server.metrics.meter import Meter
-from cdnserve.server.metrics.outcome import outcome
-from cdnserve.server.own import Own
-from cdnserve.server.settings import Settings, read_settings
+from cdnserve.server.metrics_count import Meter, outcome
+from cdnserve.server.settings import ServerSettings, read_settings
 from cdnserve.server.watch import OnBuild, Watcher, follow, rebuild
 
 logger = logging.getLogger("cdnserve")
@@ -40,8 +40,8 @@ _SMALL_CHUNK = 32 * 1024
 
 
 def create_app(
-    settings: Callable[[], Settings],
-    open_live: Callable[[Settings], Live],
+    settings: Callable[[], ServerSettings],
+    open_live: Callable[[ServerSettings], Live],
     *watchers: Watcher,
     log: AccessLog | None = None,
     own: Own | None = None,
@@ -76,7 +76,7 @@ def _alone() -> Own:
     return own
 
 
-async def _watch(watcher: Watcher, settings: Settings, on_build: OnBuild, stop: asyncio.Event) -> None:
+async def _watch(watcher: Watcher, settings: ServerSettings, on_build: OnBuild, stop: asyncio.Event) -> None:
     await watcher(settings, stop, on_build)
 
 
@@ -178,7 +178,7 @@ def _log(scope: Scope, request: Request, reply: Reply, sending: _Sending) -> Non
         voice = (request.value(b"referer") or "", request.value(b"user-agent") or "")
         client = scope["client"][0] if scope["client"] else ""
         line = f"{request.method} {target} HTTP/{request.http_version}"
-        log.record(Exchange(client, line, reply.status, sending.octets, *voice, cut=not sending.whole))
+        log.record(LoggedExchange(client, line, reply.status, sending.octets, *voice, cut=not sending.whole))
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
@@ -199,11 +199,11 @@ async def _stream(send: Send, reply: Reply, stored: Stored, chunk: int, file: As
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _environment_settings() -> Settings:
+def _environment_settings() -> ServerSettings:
     return read_settings(os.environ)
 
 
-def _build_and_open(settings: Settings) -> Live:
+def _build_and_open(settings: ServerSettings) -> Live:
     built = build(settings.root, settings.state)
     for warning in built.told:
         logger.warning("%s", warning)

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.origin import Stored
+from cdnserve.origin.message import Stored
 from cdnserve.release.blobs import blob_path, is_right, take_stock
-from cdnserve.release.proving import known_blobs
+from cdnserve.release.repair import known_blobs
 from cdnserve.release.scan import Signature, signature
 from cdnserve.release.store import Store
-from cdnserve.server.settings import Settings
+from cdnserve.server.settings import ServerSettings
 
 logger = logging.getLogger("cdnserve")
 
@@ -109,7 +109,7 @@ class Contents:
             logger.error("%s", _not_served(blob_path(self._state, name)))
 
 
-async def mend_damage(contents: Contents, settings: Settings, stop: asyncio.Event) -> None:
+async def mend_damage(contents: Contents, settings: ServerSettings, stop: asyncio.Event) -> None:
     """Make again what was found damaged as it was to be sent; at most once a minute where that fails."""
     stopping = asyncio.create_task(stop.wait())
     while not stop.is_set():
@@ -125,10 +125,10 @@ async def mend_damage(contents: Contents, settings: Settings, stop: asyncio.Even
     stopping.cancel()
 
 
-def mend(settings: Settings, names: frozenset[str]) -> bool:
+def mend(settings: ServerSettings, names: frozenset[str]) -> bool:
     """Make these blobs again, tell what came of it, and whether all are right."""
     # Only who has to waits for what makes content codings.
-    from cdnserve.release.mending import examine  # noqa: PLC0415
+    from cdnserve.release.check import examine  # noqa: PLC0415
 
     try:
         mended = examine(settings.root, settings.state, names)
@@ -143,7 +143,7 @@ def mend(settings: Settings, names: frozenset[str]) -> bool:
     return not mended.left
 
 
-async def scrub(settings: Settings, stop: asyncio.Event, _: object = None) -> None:
+async def scrub(settings: ServerSettings, stop: asyncio.Event, _: object = None) -> None:
     """Read all blobs again and again, so slowly that nobody notices, and have made again what is damaged."""
     ended = threading.Event()
     reading = asyncio.create_task(asyncio.to_thread(_scrub, settings, ended)) if settings.scrub_rate else None
@@ -157,7 +157,7 @@ class _EndedError(Exception):
     """The server ends while a blob is read."""
 
 
-def _scrub(settings: Settings, ended: threading.Event) -> None:
+def _scrub(settings: ServerSettings, ended: threading.Event) -> None:
     pace = _pace(settings.scrub_rate, ended)
     state = str(settings.state.resolve())
     told: set[str] = set()

@@ -14,9 +14,9 @@ from typing import Any, TypeVar, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from cdnserve.server.lane import Lane
-from cdnserve.server.limits import Connection
-from cdnserve.server.tls import Certificate
+from cdnserve.server.settings import Connection
+from cdnserve.server.tls import CertificateFiles
+from cdnserve.server.worker import Lane
 
 # The clock of `Handshake.expire` is stricter.
 _NEVER_SECONDS = 86_400.0
@@ -25,11 +25,11 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class TlsContext:
     """What all handshakes of a worker share; `protocols` are the lanes by what was negotiated (RFC 7301)."""
 
     lane: Lane
-    certificate: Certificate
+    certificate: CertificateFiles
     protocols: Mapping[str, Callable[..., asyncio.Protocol]]
 
 
@@ -40,7 +40,7 @@ class Handshake(asyncio.Protocol):
 
     def __init__(
         self,
-        door: Door,
+        door: TlsContext,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],

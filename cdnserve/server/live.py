@@ -10,12 +10,13 @@ import logging
 import threading
 from collections.abc import Callable
 
-from cdnserve.origin import Origin, Reply, Request, Stored, failure, respond
+from cdnserve.origin.lookup import Origin
+from cdnserve.origin.message import Reply, Request, Stored
+from cdnserve.origin.respond import failure, respond
 from cdnserve.release.catalog import Catalog
-from cdnserve.release.store import Store
-from cdnserve.release.using import Uses
+from cdnserve.release.store import Store, Uses
 from cdnserve.server.contents import Contents
-from cdnserve.server.limits import Shortage, is_out_of_descriptors
+from cdnserve.server.settings import Shortage, is_out_of_descriptors
 
 logger = logging.getLogger("cdnserve")
 

@@ -18,12 +18,11 @@ from typing import cast
 
 import uvicorn
 
+from cdnserve.server.access_log import DRAIN_BEGIN, DRAIN_CUT, DRAIN_END, SHUTDOWN_DELAY, event
 from cdnserve.server.admin import Admin
-from cdnserve.server.events import DRAIN_BEGIN, DRAIN_CUT, DRAIN_END, SHUTDOWN_DELAY, event
-from cdnserve.server.lane import Lane
-from cdnserve.server.limits import Connection, sweep
-from cdnserve.server.notices import Notices
-from cdnserve.server.own import Own
+from cdnserve.server.endpoints import Own
+from cdnserve.server.settings import Connection, Notices, sweep
+from cdnserve.server.worker import Lane
 
 logger = logging.getLogger("cdnserve")
 

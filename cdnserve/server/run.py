@@ -5,6 +5,7 @@ Never prints: what happens is told to the logger and to `on_listening`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -12,29 +13,66 @@ import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
+from importlib.util import find_spec
+from typing import cast
 
 import uvicorn
 
+from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.store import Store
-from cdnserve.server.access_log import AccessLog
+from cdnserve.server.access_log import ADMIN, START, AccessLog, event
 from cdnserve.server.admin import Admin
 from cdnserve.server.asgi import create_app
 from cdnserve.server.contents import scrub
-from cdnserve.server.entrance import entrance, open_certificate
-from cdnserve.server.events import ADMIN, START, event
-from cdnserve.server.hangup import obey_hangups
-from cdnserve.server.lane import Lane
+from cdnserve.server.endpoints import Own
+from cdnserve.server.handshake import Handshake, TlsContext
+from cdnserve.server.http_asgi import AsgiLane
+from cdnserve.server.http_fast import FastLane
 from cdnserve.server.live import Live
-from cdnserve.server.metrics.board import Board
-from cdnserve.server.metrics.house import House
-from cdnserve.server.own import Own
+from cdnserve.server.metrics_shared import SharedMetrics, SupervisorMetrics
 from cdnserve.server.process import Ending, Server
-from cdnserve.server.settings import Settings
+from cdnserve.server.settings import ServerSettings
 from cdnserve.server.sockets import address_of, on_descriptor, on_path, on_port
-from cdnserve.server.tls import tell_warnings
-from cdnserve.server.version import running_version
-from cdnserve.server.watch import Watcher, rebuild
-from cdnserve.server.workers import Post, Workers
+from cdnserve.server.supervisor import WorkerContext, Workers
+from cdnserve.server.tls import CertificateFiles, keep_renewing, tell_warnings
+from cdnserve.server.watch import OnBuild, Watcher, obey_hangups, rebuild
+from cdnserve.server.worker import Lane
+from cdnserve.version import running_version
+
+# The names of RFC 7301's registry, the best first.
+_H1, _H2 = "http/1.1", "h2"
+
+# What uvicorn makes of a class: it is called with its configuration, state and loop.
+Entrance = type[asyncio.Protocol]
+
+
+def open_certificate(settings: ServerSettings) -> CertificateFiles | None:
+    """Load the certificate that the settings name; raises ConfigurationError where it or HTTP/2 can't be had."""
+    if settings.http2 and find_spec("zttp") is None:
+        hint = "install it: python -m pip install 'cdnserve[http2]'"
+        raise ConfigurationError([Problem("http2-not-installed", "HTTP/2 is not installed", "--http2", hint=hint)])
+    if settings.pair is None:
+        return None
+    return CertificateFiles(settings.pair, [_H2, _H1] if settings.http2 else [_H1])
+
+
+def entrance(settings: ServerSettings, lane: Lane, *, tells: bool) -> tuple[Entrance, list[Watcher]]:
+    """Give what makes a protocol for each connection, and what must run beside it; `tells` who speaks for all."""
+    plain = partial(FastLane if settings.fast_lane else AsgiLane, lane)
+    certificate = open_certificate(settings)
+    if certificate is None:
+        return cast(Entrance, plain), []
+
+    async def renew(_: ServerSettings, stop: asyncio.Event, __: OnBuild) -> None:
+        await keep_renewing(certificate, stop, tells=tells)
+
+    protocols: dict[str, Callable[..., asyncio.Protocol]] = {_H1: plain}
+    if settings.http2:
+        from cdnserve.server.http2 import H2Lane  # noqa: PLC0415 - its parser may not be installed
+
+        protocols[_H2] = partial(H2Lane, lane)
+    return cast(Entrance, partial(Handshake, TlsContext(lane, certificate, protocols))), [renew]
+
 
 logger = logging.getLogger("cdnserve")
 
@@ -44,7 +82,7 @@ _STANDARD_OUTPUT = 1
 Telling = Callable[[], AbstractContextManager[None]]
 
 
-def run(settings: Settings, on_listening: Callable[[str], None], telling: Telling = nullcontext) -> bool:
+def run(settings: ServerSettings, on_listening: Callable[[str], None], telling: Telling = nullcontext) -> bool:
     """Serve the current release until SIGTERM or SIGINT, then drain; tell whether it started.
 
     `on_listening` gets the base URL as soon as connections are taken, or `unix:` and the path of the socket. While
@@ -58,9 +96,9 @@ def run(settings: Settings, on_listening: Callable[[str], None], telling: Tellin
         if settings.admin_port is not None:
             admin = on_port(settings.admin_host, settings.admin_port, "--admin-host and --admin-port")
             stack.enter_context(admin)
-        board = Board.shared(settings.workers) if settings.workers > 1 else Board()
-        House(board).move_in()
-        post = Post(listener, admin, board)
+        board = SharedMetrics.shared(settings.workers) if settings.workers > 1 else SharedMetrics()
+        SupervisorMetrics(board).move_in()
+        post = WorkerContext(listener, admin, board)
         address = _address(settings, listener)
 
         def on_started() -> None:
@@ -75,7 +113,7 @@ def run(settings: Settings, on_listening: Callable[[str], None], telling: Tellin
         return _serve(settings, post, ending, on_started, rebuild, scrub)
 
 
-def work(telling: Telling, settings: Settings, post: Post, on_started: Callable[[], None]) -> None:
+def work(telling: Telling, settings: ServerSettings, post: WorkerContext, on_started: Callable[[], None]) -> None:
     """Be one of several workers: serve and take up new releases, which the parent builds."""
     # Ctrl-C reaches every process of the terminal, but the parent alone decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -87,7 +125,9 @@ def work(telling: Telling, settings: Settings, post: Post, on_started: Callable[
         _serve(settings, post, Ending(settings.drain_seconds, 0, False), on_started)
 
 
-def _serve(settings: Settings, post: Post, ending: Ending, on_started: Callable[[], None], *also: Watcher) -> bool:
+def _serve(
+    settings: ServerSettings, post: WorkerContext, ending: Ending, on_started: Callable[[], None], *also: Watcher
+) -> bool:
     log = AccessLog(settings.access_log, partial(os.write, _STANDARD_OUTPUT)) if settings.access_log else None
     own = Own(post.board, post.worker, metrics_are_public=post.admin is None)
     lane = Lane(Live(Store(settings.state)), settings.limits, log, own.meter, settings.proxies)
@@ -115,7 +155,7 @@ def _serve(settings: Settings, post: Post, ending: Ending, on_started: Callable[
     return server.started
 
 
-def _listen(settings: Settings, stack: ExitStack) -> socket.socket:
+def _listen(settings: ServerSettings, stack: ExitStack) -> socket.socket:
     if settings.descriptor is not None:
         return stack.enter_context(on_descriptor(settings.descriptor))
     if settings.unix is not None:
@@ -123,12 +163,12 @@ def _listen(settings: Settings, stack: ExitStack) -> socket.socket:
     return stack.enter_context(on_port(settings.host, settings.port, "--host and --port"))
 
 
-def _address(settings: Settings, listener: socket.socket) -> str:
+def _address(settings: ServerSettings, listener: socket.socket) -> str:
     host = settings.host if settings.descriptor is None else ""
     return address_of(listener, secure=settings.pair is not None, host=host)
 
 
-def _tell_start(settings: Settings, post: Post, address: str) -> None:
+def _tell_start(settings: ServerSettings, post: WorkerContext, address: str) -> None:
     release, program = Store(settings.state).current(), running_version()
     facts = event(START, version=program, release=release, workers=settings.workers, address=address)
     logger.info("serving release %s on %s", release, address, extra=facts)

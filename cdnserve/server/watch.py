@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -16,14 +18,14 @@ from typing import Literal
 from watchfiles import Change, awatch
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release import Built, build
-from cdnserve.release.build import Look, look
+from cdnserve.release.build import Look, build, look
 from cdnserve.release.catalog import Catalog
+from cdnserve.release.read import SETTLING_SECONDS, still_written
 from cdnserve.release.scan import shown
-from cdnserve.release.sources import SETTLING_SECONDS, still_written
-from cdnserve.server.events import BUILD, RECOVERED, SWAP, WAITING, event, refusal
+from cdnserve.release.writer import Built
+from cdnserve.server.access_log import BUILD, RECOVERED, SWAP, WAITING, event, refusal
 from cdnserve.server.live import Live
-from cdnserve.server.settings import Settings
+from cdnserve.server.settings import ServerSettings
 
 logger = logging.getLogger("cdnserve")
 
@@ -37,14 +39,14 @@ _SERVED_ON = "the last good release is served on"
 
 Outcome = Literal["made", "unchanged", "refused", "failed"]
 OnBuild = Callable[[Outcome], None]
-Watcher = Callable[[Settings, asyncio.Event, OnBuild], Coroutine[None, None, None]]
+Watcher = Callable[[ServerSettings, asyncio.Event, OnBuild], Coroutine[None, None, None]]
 
 
 def _unheard(_: Outcome) -> None:
     """Take no notice of how builds end."""
 
 
-async def rebuild(settings: Settings, stop: asyncio.Event, on_build: OnBuild = _unheard) -> None:
+async def rebuild(settings: ServerSettings, stop: asyncio.Event, on_build: OnBuild = _unheard) -> None:
     """Build a release whenever manifest, lock or files have changed; `on_build` gets to know how each build ends."""
     root = settings.root.resolve()
     state = settings.state.resolve()
@@ -66,7 +68,7 @@ async def rebuild(settings: Settings, stop: asyncio.Event, on_build: OnBuild = _
             on_build(outcome)
 
 
-async def look_again(settings: Settings, on_build: OnBuild = _unheard) -> None:
+async def look_again(settings: ServerSettings, on_build: OnBuild = _unheard) -> None:
     """Build what has changed, now, and tell every problem again."""
     if outcome := await _Builder(settings, asyncio.Event()).build(again=True, rested=False):
         on_build(outcome)
@@ -75,7 +77,7 @@ async def look_again(settings: Settings, on_build: OnBuild = _unheard) -> None:
 class _Builder:
     """Builds, and remembers what was told: the problems, and the files that are waited for."""
 
-    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+    def __init__(self, settings: ServerSettings, stop: asyncio.Event) -> None:
         self._settings = settings
         self._stop = stop
         self._told: tuple[Problem, ...] = ()
@@ -194,3 +196,51 @@ def _tell(error: ConfigurationError) -> None:
     for problem in error.problems:
         logger.error("%s", problem)
     logger.error(_SERVED_ON, extra=refusal(error.problems))
+
+
+class Terminal:
+    """The terminal that the process was started from, if any."""
+
+    def __init__(self) -> None:
+        self._was_there = _is_there()
+
+    def is_gone(self) -> bool:
+        """Tell whether it was closed since: then SIGHUP means what it always meant."""
+        return self._was_there and not _is_there()
+
+
+def _is_there() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+async def obey_hangups(live: Live, settings: ServerSettings, stop: asyncio.Event, on_build: OnBuild) -> None:
+    """Build and take up at each SIGHUP until told to stop; only in the main thread, which has the signals."""
+    loop, terminal, hung_up = asyncio.get_running_loop(), Terminal(), asyncio.Event()
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        while await _comes_first(hung_up, stopping):
+            hung_up.clear()
+            if terminal.is_gone():
+                os.kill(os.getpid(), signal.SIGTERM)
+                continue
+            with settings.notices.reloading():
+                await look_again(settings, on_build)
+                # Where the kernel tells of no change, nobody else would look for a minute.
+                await take_up(live)
+    finally:
+        stopping.cancel()
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)
+
+
+async def _comes_first(event: asyncio.Event, stopping: asyncio.Task[bool]) -> bool:
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return not stopping.done()

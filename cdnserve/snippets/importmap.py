@@ -10,8 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from cdnserve.snippets.options import Options, metadata
-from cdnserve.snippets.subject import Subject
+from cdnserve.snippets.subject import Options, Subject, metadata
 
 # Module scripts, and JSON and CSS modules: the only fetches that look into `integrity`.
 _IMPORTABLE = ("script", "module", "json", "style")

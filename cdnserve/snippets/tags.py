@@ -5,12 +5,52 @@ Never leaves out `crossorigin`: without CORS a response from another origin is o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
-from cdnserve.snippets.notes import notes
-from cdnserve.snippets.options import Options, metadata
-from cdnserve.snippets.subject import Subject
+from cdnserve.markup.tag import Kind
+from cdnserve.rules.urls import given_url
+from cdnserve.snippets.importmap import importmap
+from cdnserve.snippets.subject import Options, Subject, expressions, metadata
+
+ALIAS = "an alias leads to other bytes one day, so it gets no integrity; name an exact version"
+_FONT = (
+    "CSS has no place for a font's integrity; of the browsers only Chromium is known to check it on a preload, "
+    "and only for the @font-face rules that use this preload"
+)
+_MEDIA = "no browser checks the integrity of media"
+_BY_KIND: dict[Kind, str] = {
+    "font": _FONT,
+    "image": "no browser checks the integrity of an image",
+    "audio": _MEDIA,
+    "video": _MEDIA,
+    "track": _MEDIA,
+    "map": "developer tools fetch a source map by themselves, without integrity; a page needs no tag for it",
+}
+
+
+def notes(subject: Subject, options: Options) -> tuple[str, ...]:
+    """Give what a person must know about a subject's snippet; empty when the tag says it all."""
+    found = [] if subject.exact else [ALIAS]
+    found += [_kind(subject, options)] if subject.exact else []
+    return tuple(note for note in [*found, *subject.remarks] if note)
+
+
+def _kind(subject: Subject, options: Options) -> str:
+    return _fetch(subject, options) if subject.kind in ("json", "") else _BY_KIND.get(subject.kind, "")
+
+
+def _fetch(subject: Subject, options: Options) -> str:
+    modules = "; an import map checks JSON modules" if subject.kind == "json" else ""
+    return f"no element checks {subject.essence}, but {_call(subject, options)} does{modules}"
+
+
+def _call(subject: Subject, options: Options) -> str:
+    return f"fetch({json.dumps(subject.url)}, {{ integrity: {json.dumps(metadata(subject, options))} }})"
+
 
 _CORS = ("crossorigin", "anonymous")
 _MODULE_USE = (
@@ -76,3 +116,74 @@ def _comments(subject: Subject, options: Options) -> tuple[str, ...]:
 def _comment(text: str) -> str:
     # HTML §13.1.6: only "<!--", "-->" and "--!>" end or confuse a comment, and none is without an angle bracket.
     return f"<!-- {text.replace('<', '&lt;').replace('>', '&gt;')} -->"
+
+
+_DIRECTIVES: dict[str, tuple[Kind, ...]] = {
+    "script-src": ("script", "module"),
+    "style-src": ("style",),
+    "font-src": ("font",),
+    "img-src": ("image",),
+    "media-src": ("audio", "video", "track"),
+}
+
+
+def csp(subjects: Sequence[Subject], options: Options) -> str:
+    """Write the directives that the subjects need, each source once; `""` where a page needs none."""
+    lists = {name: _sources(subjects, kinds, options) for name, kinds in _DIRECTIVES.items()}
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in lists.items() if sources)
+
+
+def _sources(subjects: Sequence[Subject], kinds: tuple[Kind, ...], options: Options) -> tuple[str, ...]:
+    chosen = (subject for subject in subjects if subject.kind in kinds)
+    return tuple(dict.fromkeys(source for subject in chosen for source in sources(subject, options)))
+
+
+def sources(subject: Subject, options: Options) -> tuple[str, ...]:
+    """Give the source expressions of one subject.
+
+    All hash expressions of a script: a user agent wants every one of its `integrity` attribute in the list
+    (CSP 3, script directives pre-request check). Stylesheets have no such rule: there a hash matches nothing
+    but an inline `style` element.
+    """
+    hashes = expressions(subject, options) if subject.kind in ("script", "module") else ()
+    return tuple(f"'{expression}'" for expression in hashes) or (_url_source(subject.url),)
+
+
+def _url_source(url: str) -> str:
+    if "://" not in url:
+        return "'self'"
+    # CSP 3 §2.3.1: a path-part has no query, and ";" and "," would end the directive or the policy.
+    return given_url(re.split(r"[?#]", url, maxsplit=1)[0]).replace(";", "%3B").replace(",", "%2C")
+
+
+def as_json(subjects: Sequence[Subject], options: Options) -> str:
+    """Write a JSON list with an object for every subject."""
+    return json.dumps([_object(subject, options) for subject in subjects], indent=2)
+
+
+def as_hashes(subjects: Sequence[Subject], options: Options) -> str:
+    """Write integrity metadata, two spaces and the name, a line for every subject that has any."""
+    written = ((metadata(subject, options), subject.label) for subject in subjects)
+    return "\n".join(f"{value}  {label}" for value, label in written if value)
+
+
+def _object(subject: Subject, options: Options) -> dict[str, object]:
+    return {
+        "path": subject.name,
+        "url": subject.url,
+        "media_type": subject.media_type,
+        "kind": subject.kind,
+        "size": subject.size,
+        "exact": subject.exact,
+        "integrity": {e.algorithm: str(e) for e in expressions(subject, options)},
+        "tags": list(elements(subject, options)),
+        "notes": list(notes(subject, options)),
+    }
+
+
+Format = Callable[[Sequence[Subject], Options], str]
+
+DEFAULT_FORMAT = "html"
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {"html": html, "json": as_json, "importmap": importmap, "csp": csp, "hash": as_hashes}
+)

@@ -6,18 +6,114 @@ Never follows a redirect, keeps a cookie, or asks a proxy: what answers is what 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256, sha384
 from urllib.parse import urlsplit
 
 from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import SKIP_HEADER
 
-from cdnserve.client import HttpClient, NoAnswerError, Patience, Request
+from cdnserve.client import Decoder, HttpClient, NoAnswerError, Patience, Request, UndecodableError, decoder
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.verify.answers import Answer, NoAnswer
-from cdnserve.verify.questions import Question
-from cdnserve.verify.receiving import receive
+from cdnserve.verify.question import Question
+
+OPENING = 64 * 1024
+ENDING = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedContent:
+    """What was received: digests of the octets as they came, and of what is left when the content coding is off.
+
+    `plain_sha384` is `None` where the coding is unknown or damaged, or the content endless. `opening` and `ending`
+    are the first and the last octets as they came, `plain` the first ones without the coding.
+    """
+
+    length: int
+    sha256: bytes
+    plain_sha384: bytes | None
+    opening: bytes
+    ending: bytes
+    plain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeResponse:
+    """A response; field names are in lower case, one entry for each line."""
+
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    content: ReceivedContent
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Give the value of each line of a field."""
+        return tuple(value.strip() for key, value in self.fields if key == name)
+
+    def value(self, name: str) -> str | None:
+        """Give a field's combined value, `None` where the field is absent."""
+        values = self.values(name)
+        return ", ".join(values) if values else None
+
+    @property
+    def coding(self) -> str:
+        """The content coding, in lower case."""
+        return (self.value("content-encoding") or "identity").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Says in words why there is none."""
+
+    reason: str
+
+
+class _Plain:
+    """What is left when the coding is off, while it can be taken off and is no longer than the limit."""
+
+    def __init__(self, coding: str, limit: int) -> None:
+        self._digest = sha384()
+        self._left = limit
+        self._decode: Decoder | None = None
+        self.opening = b""
+        try:
+            self._decode = decoder(coding)
+        except UndecodableError:
+            return
+
+    def take(self, octets: bytes) -> None:
+        try:
+            for piece in self._decode(octets) if self._decode else ():
+                self._digest.update(piece)
+                self.opening += piece[: OPENING - len(self.opening)]
+                self._left -= len(piece)
+                if self._left < 0:
+                    self._decode = None
+                    return
+        except UndecodableError:
+            self._decode = None
+
+    @property
+    def sha384(self) -> bytes | None:
+        return self._digest.digest() if self._decode else None
+
+
+def receive(pieces: Iterable[bytes], coding: str, limit: int) -> ReceivedContent:
+    """Take content in; neither it nor what it decodes to is read further than `limit` octets."""
+    digest, length, opening, ending = sha256(), 0, b"", b""
+    plain = _Plain(coding, limit)
+    for piece in pieces:
+        digest.update(piece)
+        length += len(piece)
+        opening += piece[: OPENING - len(opening)]
+        ending = (ending + piece)[-ENDING:]
+        plain.take(piece)
+        if length > limit:
+            break
+    whole = plain.sha384 if length <= limit else None
+    return ReceivedContent(length, digest.digest(), whole, opening, ending, plain.opening)
+
 
 _ATTEMPTS = 2
 
@@ -46,7 +142,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ClientOptions:
     """How to ask: with which fields besides our own, whom to trust, and on how many connections at once."""
 
     fields: tuple[tuple[str, str], ...] = ()
@@ -76,10 +172,10 @@ def parse_target(url: str, resolve: str = "") -> Target:
     return Target(parts.scheme, host, port, parts.path.rstrip("/"), instead.hostname or host, other or port)
 
 
-class Client:
+class EdgeClient:
     """Asks one host, from several threads at once."""
 
-    def __init__(self, target: Target, manner: Manner, patience: Patience | None = None) -> None:
+    def __init__(self, target: Target, manner: ClientOptions, patience: Patience | None = None) -> None:
         self._target = target
         self._manner = manner
         self._http = HttpClient(patience or Patience(), lambda: _context(manner), at_once=manner.concurrency)
@@ -91,7 +187,7 @@ class Client:
         """Close every connection."""
         self._http.close()
 
-    def ask(self, question: Question, limit: int, query: str = "") -> Answer | NoAnswer:
+    def ask(self, question: Question, limit: int, query: str = "") -> EdgeResponse | NoAnswer:
         """Send a request, once more where the connection broke; no more than `limit` octets are read."""
         answer = NoAnswer("it was not asked")
         for _ in range(_ATTEMPTS):
@@ -110,13 +206,13 @@ class Client:
         url = f"{target.url}{question.target}{query}"
         return Request(url, fields, question.method, (target.address, target.address_port))
 
-    def _ask(self, request: Request, limit: int) -> Answer:
+    def _ask(self, request: Request, limit: int) -> EdgeResponse:
         with self._http.exchange() as exchange, exchange.ask(request) as response:
             headers = tuple((name.lower(), value) for name, value in response.headers.iteritems())
-            return Answer(response.status, headers, receive(response.pieces(), response.coding, limit))
+            return EdgeResponse(response.status, headers, receive(response.pieces(), response.coding, limit))
 
 
-def _context(manner: Manner) -> ssl.SSLContext:
+def _context(manner: ClientOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=manner.ca or None)
     except (OSError, ValueError) as error:

@@ -45,7 +45,7 @@ _EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EdgeFinding:
     """One disagreement: its id, the logical path, what was asked, and what was expected and got."""
 
     reference: str
@@ -66,7 +66,7 @@ class Group:
     reference: str
     answers: int
     paths: int
-    examples: tuple[Finding, ...]
+    examples: tuple[EdgeFinding, ...]
 
     @property
     def says(self) -> str:
@@ -78,11 +78,11 @@ class Findings:
     """Collects findings; only the first of each kind are kept whole."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[Finding]] = {}
+        self._found: dict[str, list[EdgeFinding]] = {}
         self._answers: dict[str, int] = {}
         self._paths: dict[str, set[str]] = {}
 
-    def add(self, findings: Iterable[Finding]) -> None:
+    def add(self, findings: Iterable[EdgeFinding]) -> None:
         """Add findings in the order in which they shall be shown."""
         for finding in findings:
             reference = finding.reference

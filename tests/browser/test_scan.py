@@ -7,7 +7,7 @@ import random
 import pytest
 from playwright.sync_api import Page
 
-from cdnserve.snippets.pages.scan import scan
+from cdnserve.markup.parser import scan
 
 pytestmark = pytest.mark.browser
 

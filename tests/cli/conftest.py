@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cdnserve.cli import main
+from cdnserve.cli.main import main
 
 MANIFEST = """\
 schema = 1

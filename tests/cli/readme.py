@@ -11,7 +11,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from cdnserve.cli import main
+from cdnserve.cli.main import main
 
 README = Path(__file__).parents[2] / "README.md"
 COMMANDS = README.parent / "docs" / "commands.md"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cdnserve.snippets.pages.finding import RULES
-from cdnserve.snippets.pages.scan import scan
+from cdnserve.audit.findings import RULES
+from cdnserve.markup.parser import scan
 from tests.cli.conftest import Run
 from tests.cli.processes import run_on_terminal
 from tests.cli.test_sri import GREET, expression
-from tests.libraries.registry import Answer, serving
+from tests.npm.registry import Answer, serving
 
 URL = "https://cdn.example.com/demo/1.0.0/greet.js"
 GOOD = f'<script src="{URL}" integrity="{expression(GREET)}" crossorigin></script>\n'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cdnserve.release import Store
+from cdnserve.release.store import Store
 from tests.cli.conftest import Run
 from tests.cli.processes import run_on_terminal
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.manifest import parse_manifest, read_manifest
+from cdnserve.manifest.reader import parse_manifest, read_manifest
 from tests.cli.conftest import Run
 
 RULES = [

@@ -11,7 +11,7 @@ import pytest
 
 from cdnserve.cli.logs import logging_to_stderr, tell_no_start, tell_problems
 from cdnserve.errors import Problem
-from cdnserve.server.events import event
+from cdnserve.server.access_log import event
 
 logger = logging.getLogger("cdnserve")
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.processes import bare, run_on_terminal
-from tests.libraries.registry import LocalRegistry, packed, serving
+from tests.npm.registry import LocalRegistry, packed, serving
 
 SCRIPT = "window.hello = 1;\n"
 MODULE = "export const word = 'hello';\n"

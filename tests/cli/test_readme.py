@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.cli.program import COMMANDS
-from cdnserve.manifest import parse_manifest
+from cdnserve.cli.main import COMMANDS
+from cdnserve.manifest.reader import parse_manifest
 from tests.cli.processes import run_in_pipe
 from tests.cli.readme import COMMANDS as REFERENCE
 from tests.cli.readme import README, Session, documented, links, refreshed, sessions

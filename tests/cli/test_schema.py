@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cdnserve.manifest import manifest_schema
+from cdnserve.manifest.schema import manifest_schema
 from tests.cli.conftest import Run
 
 

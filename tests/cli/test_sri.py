@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import FILES, Run
 from tests.cli.processes import run_in_pipe, run_on_terminal
-from tests.libraries.registry import Answer, serving
+from tests.npm.registry import Answer, serving
 
 GREET = FILES["demo/1.0.0/greet.js"].encode()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import build
+from cdnserve.release.build import build
 from tests.cli.conftest import Run
 from tests.cli.processes import bare, run_on_terminal
 from tests.server.serving import serving, settings

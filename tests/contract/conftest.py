@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import build
+from cdnserve.release.build import build
 from tests.contract import site as sites
 from tests.contract.edges import EDGES, Edge, running
 from tests.contract.site import Site

@@ -29,10 +29,10 @@ _LAUNCH = """
 import sys
 from pathlib import Path
 from cdnserve.server.run import run
-from cdnserve.server.settings import Settings
-from cdnserve.server.pair import Pair
+from cdnserve.server.settings import ServerSettings
+from cdnserve.server.tls import Pair
 name, (root, state, *pair) = sys.argv[1], map(Path, sys.argv[2:])
-settings = Settings(
+settings = ServerSettings(
     root,
     state,
     port=0,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cdnserve.release import build
+from cdnserve.release.build import build
 from tests.contract.edges import Edge, running
 
 MANIFEST = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import build
+from cdnserve.release.build import build
 from tests.contract.edges import EDGES, Edge, running
 from tests.contract.site import MODIFIED
 from tests.contract.wire import Field, Response

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from cdnserve.server.limits import MOST_FIELDS
+from cdnserve.server.settings import MOST_FIELDS
 from tests.contract import site as sites
 from tests.contract.edges import Edge
 from tests.contract.invariants import violations

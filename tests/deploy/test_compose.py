@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cdnserve.server.settings import Settings
+from cdnserve.server.settings import ServerSettings
 
 FOLDER = Path(__file__).parents[2] / "deploy"
 
@@ -40,7 +40,7 @@ def test_every_setting_is_one_that_serve_has() -> None:
 
 def test_a_download_is_given_the_time_to_end() -> None:
     grace = int(services()["cdnserve"]["stop_grace_period"].removesuffix("s"))
-    assert Settings(Path(), Path()).drain_seconds < grace
+    assert ServerSettings(Path(), Path()).drain_seconds < grace
 
 
 def test_caddy_has_the_configuration_that_is_tested() -> None:

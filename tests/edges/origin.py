@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
-from cdnserve.release import build
+from cdnserve.release.build import build
 from tests.contract.wire import Connection, Field, Response, message
 from tests.edges.site import FILES, MANIFEST
 from tests.release.roots import plant

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.manifest import keys
-from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SITE, Key
+from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SITE, KeySpec
 from tests.manifest.told import problems_of, told
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("title", "key"), ROWS)
-def test_every_key_has_a_row_with_its_default(title: str, key: Key) -> None:
+def test_every_key_has_a_row_with_its_default(title: str, key: KeySpec) -> None:
     (row,) = re.findall(rf"^\| `{key.name}` \|(.*)\|$", section(title), re.MULTILINE)
     default = row.rpartition(" | ")[2]
     if key.required:

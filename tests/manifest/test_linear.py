@@ -9,7 +9,7 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.lock import parse_lock, read_lock
-from cdnserve.manifest.reading import inspect_manifest, inspect_text
+from cdnserve.manifest.reader import inspect_manifest, inspect_text
 from tests.patterns import grows
 
 SIZES = (400, 1600)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.manifest.lock import Lock, LockedLibrary
+from cdnserve.manifest.model import Library, Manifest, Site
 from cdnserve.manifest.requirements import (
     REQUIREMENT,
     ascending,
@@ -20,7 +21,6 @@ from cdnserve.manifest.requirements import (
     resolve,
     unresolved,
 )
-from cdnserve.manifest.values import Library, Manifest, Site
 
 ENTRY = LockedLibrary("sha512-" + "A" * 86 + "==")
 PINS = ("x@1.10.0", "x@1.9.0", "@s/x@3.0.0", "x@2.0.0-rc.1", "x-y@1.0.0")
@@ -95,7 +95,7 @@ def test_exact_versions_need_nothing_of_npm() -> None:
     """Its ranges take longer to load than all the rest of a manifest."""
     code = (
         "import sys\n"
-        "from cdnserve.manifest import parse_manifest\n"
+        "from cdnserve.manifest.reader import parse_manifest\n"
         "parse_manifest('schema = 1\\n[libraries]\\nx = \"1.0.0\"')\n"
         "print('nodesemver' in sys.modules)"
     )

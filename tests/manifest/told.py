@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.reading import inspect_text, parse_manifest
+from cdnserve.manifest.reader import inspect_text, parse_manifest
 
 Told = tuple[str, int]
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 
-from cdnserve.manifest.values import Documents, Rule, Site
-from cdnserve.origin import Origin, Reply, Request, respond
+from cdnserve.manifest.model import Documents, Rule, Site
+from cdnserve.origin.lookup import Origin
+from cdnserve.origin.message import Reply, Request
+from cdnserve.origin.respond import respond
 from cdnserve.release.catalog import Asset, Catalog, Coding, Representation
 from cdnserve.rules.caching import IMMUTABLE, REVALIDATE, Cache
 from cdnserve.rules.cors import ANY, NONE, Policy

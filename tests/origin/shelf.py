@@ -5,8 +5,10 @@ Never read by the server: what a test expects of an address is known from here.
 
 from __future__ import annotations
 
-from cdnserve.manifest.values import Site
-from cdnserve.origin import Origin, Reply, respond
+from cdnserve.manifest.model import Site
+from cdnserve.origin.lookup import Origin
+from cdnserve.origin.message import Reply
+from cdnserve.origin.respond import respond
 from cdnserve.release.catalog import SCHEMA, Catalog, Entries
 from cdnserve.rules.cors import ANY
 from tests.origin import catalogs

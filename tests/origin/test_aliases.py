@@ -1,4 +1,4 @@
-"""Aliases: a redirect to the best hosted version, never off the host, and only to what is public."""
+"""Addresses: taken apart and put together, and references that stay on the host."""
 
 from __future__ import annotations
 
@@ -8,10 +8,84 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.origin import Origin
+from cdnserve.origin.aliases import (
+    HostedLibraries,
+    LibraryAddress,
+    Shape,
+    default_file,
+    read_address,
+    relative_reference,
+)
+from cdnserve.origin.lookup import Origin
+from cdnserve.release.catalog import Entries
 from tests.origin import catalogs, shelf
 from tests.origin.catalogs import header
 from tests.origin.shelf import DROP_IN, PLAIN, ask
+
+
+@pytest.mark.parametrize(
+    ("path", "shape", "expected"),
+    [
+        pytest.param("npm/a@1/b/c.js", "jsdelivr", ("a", "1", "b/c.js"), id="a file"),
+        pytest.param("npm/a/c.js", "jsdelivr", ("a", None, "c.js"), id="no version"),
+        pytest.param("npm/a@/c.js", "jsdelivr", ("a", "", "c.js"), id="an empty version"),
+        pytest.param("npm/a@1", "jsdelivr", ("a", "1", ""), id="no file"),
+        pytest.param("npm/@s/a@1/c.js", "jsdelivr", ("@s/a", "1", "c.js"), id="a scope"),
+        pytest.param("npm/@s", "jsdelivr", ("@s", None, ""), id="a scope alone"),
+        pytest.param("npm/a@1@2/c.js", "jsdelivr", ("a", "1@2", "c.js"), id="two signs"),
+        pytest.param("npm/", "jsdelivr", ("", None, ""), id="nothing"),
+        pytest.param("@s/a@1/c@2.js", "unpkg", ("@s/a", "1", "c@2.js"), id="a sign in the file's name"),
+        pytest.param("a", "unpkg", ("a", None, ""), id="a name alone"),
+    ],
+)
+def test_an_address_is_taken_apart(path: str, shape: Shape, expected: tuple[str, str | None, str]) -> None:
+    assert LibraryAddress(shape, *expected) == read_address(path, shape)
+
+
+def test_what_lies_elsewhere_is_none_of_jsdelivr() -> None:
+    assert read_address("gh/a@1/c.js", "jsdelivr") is None
+
+
+@pytest.mark.parametrize(("shape", "path"), [("jsdelivr", "npm/@s/a@1.0.0/b.js"), ("unpkg", "@s/a@1.0.0/b.js")])
+def test_an_exact_one_keeps_its_shape(shape: Shape, path: str) -> None:
+    assert path == LibraryAddress(shape, "@s/a", "1", "b.js").exact("1.0.0", "b.js")
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "expected"),
+    [
+        pytest.param("npm", "npm/a@1.0.0/b.js", "./a@1.0.0/b.js", id="beside"),
+        pytest.param(
+            "npm/a@1/d", "npm/a@1.0.0/d/b.js", "../../a@1.0.0/d/b.js", id="the same folder of another version"
+        ),
+        pytest.param("npm/a@1.0.0", "npm/a@1.0.0/b.js", "./b.js", id="below"),
+        pytest.param("npm/a@1.0.0/b.js", "npm/a@1.0.0/b.js", "../b.js", id="a folder of the file's name"),
+        pytest.param("x", "y/javascript:b.js", "../y/javascript:b.js", id="what looks like a scheme"),
+        pytest.param("y", "y/javascript:b.js", "./javascript:b.js", id="what looks like a scheme, beside"),
+        pytest.param("y", "y/a b%#?é\\.js", "./a%20b%25%23%3F%C3%A9%5C.js", id="characters that no reference has"),
+    ],
+)
+def test_a_reference_is_relative(folder: str, path: str, expected: str) -> None:
+    assert expected == relative_reference(folder.split("/"), path)
+
+
+names = st.text(min_size=1, max_size=6).filter(
+    lambda name: "/" not in name and name not in (".", "..") and not any("\ud800" <= sign <= "\udfff" for sign in name)
+)
+folders = st.lists(names, max_size=5)
+
+
+@given(folders, folders, names)
+def test_a_reference_resolves_to_its_path_below_any_prefix(folder: list[str], other: list[str], name: str) -> None:
+    path = "/".join([*other, name])
+    reference = relative_reference(folder, path)
+    assert reference.startswith(("./", "../"))
+    assert reference.isascii()
+    assert reference.isprintable()
+    base = "".join(f"{quote(segment, safe='')}/" for segment in folder)
+    resolved = urljoin(f"https://cdn.example.com/prefix/{base}asked", reference)
+    assert f"https://cdn.example.com/prefix/{path}" == unquote(resolved)
+
 
 CACHED = "public, max-age=600, stale-while-revalidate=86400"
 BASE = "https://cdn.example.com"
@@ -334,3 +408,111 @@ def test_any_path_gets_an_answer_of_the_contract_or_leads_to_a_public_file(segme
         assert 200 == ask(where, "GET", followed.removeprefix(BASE)).status
     else:
         assert header(reply, "location") is None
+
+
+ALL = Entries("for-jsdelivr.js", "for-unpkg.js", "for-bundlers.js", "main.js", "style.css")
+
+
+@pytest.mark.parametrize(
+    ("entries", "shape", "public", "expected"),
+    [
+        pytest.param(ALL, "jsdelivr", "for-jsdelivr.js for-unpkg.js main.js", "for-jsdelivr.js", id="jsDelivr's own"),
+        pytest.param(ALL, "unpkg", "for-jsdelivr.js for-unpkg.js main.js", "for-unpkg.js", id="unpkg's own"),
+        pytest.param(ALL, "jsdelivr", "for-unpkg.js main.js", "main.js", id="not unpkg's for jsDelivr"),
+        pytest.param(ALL, "unpkg", "for-jsdelivr.js main.js", "main.js", id="not jsDelivr's for unpkg"),
+        pytest.param(ALL, "jsdelivr", "for-unpkg.js index.js", "for-unpkg.js", id="unpkg's where there is no other"),
+        pytest.param(ALL, "unpkg", "for-jsdelivr.js", "for-jsdelivr.js", id="jsDelivr's where there is no other"),
+        pytest.param(ALL, "jsdelivr", "for-bundlers.js main.js", "for-bundlers.js", id="browser before main"),
+        pytest.param(ALL, "jsdelivr", "main.js style.css", "main.js", id="main before style"),
+        pytest.param(ALL, "jsdelivr", "style.css index.js", "style.css", id="style before index.js"),
+        pytest.param(ALL, "jsdelivr", "index.js", "index.js", id="index.js when nothing else is public"),
+        pytest.param(Entries(), "jsdelivr", "index.js", "index.js", id="index.js when nothing is named"),
+        pytest.param(ALL, "jsdelivr", "other.js", "", id="nothing is public"),
+        pytest.param(Entries(main="dist/a"), "unpkg", "dist/a.js", "dist/a.js", id="a missing ending"),
+        pytest.param(Entries(main="dist"), "unpkg", "dist/index.js", "dist/index.js", id="a folder"),
+        pytest.param(Entries(main="a.js"), "jsdelivr", "a.js a.min.js", "a.min.js", id="the minified one for jsDelivr"),
+        pytest.param(Entries(main="a.js"), "unpkg", "a.js a.min.js", "a.js", id="as it is for unpkg"),
+        pytest.param(Entries(main="a.min.js"), "jsdelivr", "a.min.js", "a.min.js", id="minified already"),
+        pytest.param(Entries(jsdelivr="a.js"), "jsdelivr", "a.js a.min.js", "a.min.js", id="minified beside its own"),
+        pytest.param(Entries(unpkg="a.js"), "unpkg", "a.js a.min.js", "a.js", id="an author's word for unpkg"),
+        pytest.param(Entries(main="a.js", exports="b.js"), "unpkg", "a.js b.js", "b.js", id="exports for unpkg"),
+        pytest.param(Entries(main="a.js", exports="b.js"), "jsdelivr", "a.js b.js", "a.js", id="main for jsDelivr"),
+        pytest.param(Entries(browser="a.js", main="b.js"), "unpkg", "a.js b.js", "b.js", id="unpkg ignores browser"),
+        pytest.param(Entries(main="a.scss", style="a.css"), "unpkg", "a.scss a.css", "a.css", id="Sass is no default"),
+        pytest.param(Entries(main="a.css"), "unpkg", "a.css", "a.css", id="a stylesheet is"),
+    ],
+)
+def test_the_default_file(entries: Entries, shape: Shape, public: str, expected: str) -> None:
+    paths = {f"npm/a@1.0.0/{name}" for name in public.split()}
+    assert expected == default_file(entries, shape, "npm/a@1.0.0", paths)
+
+
+HOSTED = HostedLibraries(sorted(shelf.FILES))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("jquery", ("3.7.1", "3.10.0", "4.0.0-rc.1"), id="by precedence"),
+        pytest.param("@fontsource/inter", ("5.1.0", "5.2.0"), id="in a scope, behind a file of the scope"),
+        pytest.param("real", ("1.2.0",), id="beside a folder that only looks like a version"),
+        pytest.param("banana", (), id="a tag is no version"),
+        pytest.param("inter", (), id="without its scope"),
+        pytest.param("absent", (), id="not hosted"),
+    ],
+)
+def test_the_versions_of_a_library(name: str, expected: tuple[str, ...]) -> None:
+    assert expected == HOSTED.versions(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "expected"),
+    [
+        pytest.param("jquery", None, "3.10.0", id="nothing said: no prerelease"),
+        pytest.param("jquery", "latest", "3.10.0", id="latest"),
+        pytest.param("jquery", "3", "3.10.0", id="a major version"),
+        pytest.param("jquery", "3.x", "3.10.0", id="an x"),
+        pytest.param("jquery", "*", "3.10.0", id="a star"),
+        pytest.param("jquery", "3.7", "3.7.1", id="a minor version"),
+        pytest.param("jquery", "~3.7.0", "3.7.1", id="a tilde"),
+        pytest.param("jquery", ">=3 <3.8", "3.7.1", id="two comparators"),
+        pytest.param("jquery", "2 || 3.7", "3.7.1", id="alternatives"),
+        pytest.param("jquery", "4.0.0-rc.1", "4.0.0-rc.1", id="a prerelease by its name"),
+        pytest.param("jquery", ">=4.0.0-0", "4.0.0-rc.1", id="a range that names a prerelease"),
+        pytest.param("jquery", "4", None, id="a prerelease is no release"),
+        pytest.param("jquery", "9", None, id="nothing satisfies it"),
+        pytest.param("jquery", "next", None, id="another tag"),
+        pytest.param("jquery", "", None, id="an empty version"),
+        pytest.param("early", None, "1.0.0-beta.1", id="nothing but prereleases"),
+        pytest.param("absent", "1", None, id="not hosted"),
+        pytest.param("absent", None, None, id="not hosted, nothing said"),
+    ],
+)
+def test_which_version_is_meant(name: str, wanted: str | None, expected: str | None) -> None:
+    assert expected == HOSTED.best(name, wanted)
+
+
+def test_ten_versions_are_listed_the_newest_first() -> None:
+    hosted = HostedLibraries(sorted(f"npm/a@1.{minor}.0/a.js" for minor in range(30)))
+    expected = ", ".join(f"1.{minor}.0" for minor in range(29, 19, -1))
+    assert f"Hosted versions of a: {expected}." == hosted.listed("a")
+
+
+segments = st.sampled_from(["npm", "@s", "a", "a@1.0.0", "a@1.0.0-b", "b@2.0.0", "x.js", "npm0", "zz"])
+paths = st.lists(segments, min_size=1, max_size=5).map("/".join)
+
+
+@given(st.sets(paths))
+def test_every_folder_of_a_library_is_found_however_few_paths_are_looked_at(found: set[str]) -> None:
+    hosted = HostedLibraries(sorted(found))
+    expected = {
+        (name, version)
+        for name, version in [("a", "1.0.0"), ("a", "1.0.0-b"), ("b", "2.0.0"), ("@s/a", "1.0.0"), ("@s/b", "2.0.0")]
+        if any(path.startswith(f"npm/{name}@{version}/") for path in found)
+    }
+    assert expected <= {(name, version) for name in ("a", "b", "@s/a", "@s/b") for version in hosted.versions(name)}
+    assert all(
+        any(path.startswith(f"npm/{name}@{version}/") for path in found)
+        for name in ("a", "b", "@s/a", "@s/b")
+        for version in hosted.versions(name)
+    )

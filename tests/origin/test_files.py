@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from cdnserve.manifest.values import Digest
-from cdnserve.origin import Reply, Stored, respond
+from cdnserve.manifest.model import Digest
 from cdnserve.origin.files import entity_tag
+from cdnserve.origin.message import Reply, Stored
+from cdnserve.origin.respond import respond
 from cdnserve.release.catalog import Coding, Representation
 from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import ANY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdnserve.origin import Reply, Request
+from cdnserve.origin.message import Reply, Request
 
 
 @pytest.mark.parametrize(

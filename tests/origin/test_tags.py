@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from cdnserve.manifest.values import Site
-from cdnserve.origin import Origin, failure
-from cdnserve.origin.tags import tag_fields, tags
+from cdnserve.manifest.model import Site
+from cdnserve.origin.lookup import Origin
+from cdnserve.origin.respond import failure, tag_fields, tags
 from tests.origin import catalogs, shelf
 from tests.origin.catalogs import header, names
 from tests.origin.shelf import ask

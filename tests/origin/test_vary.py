@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cdnserve.origin import Reply
+from cdnserve.origin.message import Reply
 from tests.origin.catalogs import APP, FOLDERS, MODIFIED_DATE, STRANGER, ask, header, members
 
 Asked = tuple[str | None, ...]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import build
+from cdnserve.release.build import build
 from tests.proofs.instance import Instance, instance
 from tests.server import tree
 from tests.server.serving import eventually

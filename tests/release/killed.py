@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cdnserve.release import Store, build
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
 from tests.release.roots import public_bytes
 
 STEPS = ("open", "write", "fsync", "replace", "mkdir", "unlink", "utime")

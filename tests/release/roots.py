@@ -14,7 +14,8 @@ from pathlib import Path
 import brotli
 import zstandard
 
-from cdnserve.release import Catalog, Store
+from cdnserve.release.catalog import Catalog
+from cdnserve.release.store import Store
 
 MANIFEST = """
 schema = 1

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest import read_manifest
-from cdnserve.release import Built, Store, build, making, sources
+from cdnserve.manifest.reader import read_manifest
+from cdnserve.release import build as build_module
+from cdnserve.release import read
+from cdnserve.release.build import build
 from cdnserve.release.catalog import SCHEMA
-from cdnserve.release.encode import Job
-from cdnserve.release.progress import Phase
-from cdnserve.release.workers import run
+from cdnserve.release.encode import Job, run
+from cdnserve.release.store import Store
+from cdnserve.release.writer import Built, Phase
 from tests.release.opened import Opened
 from tests.release.roots import MANIFEST, SCRIPT, age, plant, public_bytes, snapshot
 
@@ -50,7 +52,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
         jobs.extend(todo)
         return run(state, todo, workers)
 
-    monkeypatch.setattr(making, "run", note)
+    monkeypatch.setattr(build_module, "run", note)
     return jobs
 
 
@@ -217,7 +219,7 @@ def test_links_are_published_under_their_own_names(root: Path, state: Path) -> N
 
 
 def test_a_large_file_is_released_whole(root: Path, state: Path) -> None:
-    octets = os.urandom(sources.CHUNK + 12345)
+    octets = os.urandom(read.CHUNK + 12345)
     plant(root, {"large.bin": octets})
     build(root, state)
     assert octets == public_bytes(state)["large.bin"]
@@ -231,7 +233,7 @@ def test_a_build_that_finds_nothing_changed_loads_little(root: Path, state: Path
         "print(build(Path(sys.argv[1]), Path(sys.argv[2])).changed);"
         "print([name for name in ('msgspec', 'brotli', 'zstandard', 'tomllib', 'subprocess') if name in sys.modules])"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(sources.__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(read.__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, "-c", program, str(root), str(state)],
         env={name: value for name, value in environment.items() if not name.startswith("COV")},

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.manifest.values import Rule, Site
+from cdnserve.manifest.model import Rule, Site
 from cdnserve.release.catalog import (
     SCHEMA,
     Asset,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve import release
-from cdnserve.release import build, check
+from cdnserve.release.build import build
+from cdnserve.release.check import check
 from tests.release.roots import MANIFEST, plant, snapshot
 
 FILES: dict[str, bytes | str] = {"npm/lib@1.0.0/a.js": "a", "b.css": "b"}
@@ -77,12 +77,3 @@ def test_a_state_inside_the_root_is_not_checked(root: Path) -> None:
     os.mkfifo(root / "state/fifo")
     assert [] == references(root, root / "state")
     assert ["file-special"] == references(root)
-
-
-def test_what_is_loaded_later_is_there() -> None:
-    assert all(hasattr(release, name) for name in release.__all__)
-
-
-def test_what_is_not_there_is_told() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        release.__getattr__("nonsense")

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.release import Built, Store, build
 from cdnserve.release.blobs import take_stock
-from cdnserve.release.mending import Mended, examine
-from cdnserve.release.proving import Proof, note_proved
+from cdnserve.release.build import build
+from cdnserve.release.check import examine
+from cdnserve.release.repair import Mended, Proof, note_proved
 from cdnserve.release.rollback import roll_back
+from cdnserve.release.store import Store
+from cdnserve.release.writer import Built
 from tests.cli.processes import UNMEASURED, environment
 from tests.release.roots import SCRIPT, plant, public_bytes, snapshot
 
@@ -323,7 +325,8 @@ NOBODY = 65_534
 _AS_NOBODY = f"""
 import os, sys
 from pathlib import Path
-from cdnserve.release import build, baked, checking, making, mending  # else not to be loaded any more
+from cdnserve.release import check, prebuilt, repair, writer
+from cdnserve.release.build import build  # else not to be loaded any more
 from tests.release.roots import public_bytes
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 root, state, name = map(Path, sys.argv[1:])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdnserve.release import Store, build
-from cdnserve.release.differences import Differences
-from cdnserve.release.history import history
+from cdnserve.release.build import build
+from cdnserve.release.history import Differences, history
 from cdnserve.release.rollback import roll_back
+from cdnserve.release.store import Store
 from tests.release.roots import MANIFEST, SCRIPT, plant
 
 

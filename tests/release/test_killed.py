@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store, build
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
 from tests.release.roots import SCRIPT, plant, public_bytes
 
 HERE = Path(__file__).parents[2]
@@ -70,8 +71,9 @@ def test_a_build_killed_at_any_step_leaves_a_whole_release(root: Path, place: Pa
 PROGRAM = """
 import sys
 from pathlib import Path
-from cdnserve.release import build, making
-making.cores = lambda: 2
+from cdnserve.release import build as module
+from cdnserve.release.build import build
+module.cores = lambda: 2
 build(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 

@@ -13,12 +13,14 @@ import msgspec
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest import Lock, LockedLibrary, read_lock, write_lock
-from cdnserve.release import Built, Store, build, making
+from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, write_lock
+from cdnserve.release import build as build_module
 from cdnserve.release.blobs import StoreError
+from cdnserve.release.build import build
 from cdnserve.release.catalog import SCHEMA
-from cdnserve.release.encode import Job
-from cdnserve.release.workers import run
+from cdnserve.release.encode import Job, run
+from cdnserve.release.store import Store
+from cdnserve.release.writer import Built
 from tests.release.opened import Opened
 from tests.release.roots import MANIFEST, SCRIPT, plant, public_bytes, snapshot
 
@@ -255,11 +257,11 @@ def test_an_interrupted_build_keeps_what_was_encoded(root: Path, state: Path, mo
         raise KeyboardInterrupt
 
     plant(root, {"new.js": SCRIPT + b"new"})
-    monkeypatch.setattr(making, "run", interrupted)
+    monkeypatch.setattr(build_module, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(root, state)
     assert 3 == len(jobs)
-    monkeypatch.setattr(making, "run", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(build_module, "run", lambda *_: pytest.fail("encoded again"))
     assert Built(2, True) == build(root, state)
     assert SCRIPT + b"new" == public_bytes(state)["new.js"]
 
@@ -275,7 +277,7 @@ def test_a_disk_that_is_full_while_encoding_is_what_is_told(
         raise OSError(errno.EIO, "Input/output error")
 
     plant(root, {"new.js": SCRIPT + b"new"})
-    monkeypatch.setattr(making, "run", fail)
+    monkeypatch.setattr(build_module, "run", fail)
     with pytest.raises(ConfigurationError) as told:
         build(root, state)
     assert ["disk-full"] == [problem.reference for problem in told.value.problems]
@@ -293,7 +295,7 @@ def test_a_library_that_is_added_during_a_build_is_not_lost(
 
     plant(root, {"npm/new@1.0.0/b.js": SCRIPT + b"b"})
     with monkeypatch.context() as patch:
-        patch.setattr(making, "run", add)
+        patch.setattr(build_module, "run", add)
         build(root, state)
     lock = read_lock(root / "manifest.lock")
     assert {"jquery@3.7.1": library} == dict(lock.libraries)

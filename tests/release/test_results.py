@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.release.catalog import Representation
-from cdnserve.release.encode import ContentCoding
-from cdnserve.release.results import Results
+from cdnserve.release.encode import ContentCoding, Results
 
 A, B = b"a" * 32, b"b" * 32
 ENCODERS: dict[ContentCoding, str] = {"br": "brotli 1", "gzip": "zlib 1"}

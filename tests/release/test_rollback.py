@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest import read_manifest
-from cdnserve.release import Built, Store, build
-from cdnserve.release.differences import Differences
-from cdnserve.release.holding import read_hold
-from cdnserve.release.progress import Silence
+from cdnserve.manifest.reader import read_manifest
+from cdnserve.release.build import build
+from cdnserve.release.history import Differences
 from cdnserve.release.rollback import RolledBack, roll_back
-from cdnserve.release.writing import Writer
+from cdnserve.release.state_files import read_hold
+from cdnserve.release.store import Store
+from cdnserve.release.writer import Built, Silence, Writer
 from tests.release.roots import MANIFEST, SCRIPT, plant, public_bytes
 
 OLD: dict[str, bytes | str] = {"npm/lib@1.0.0/a.js": SCRIPT, "page.css": SCRIPT + b"old", "gone.js": b"gone"}

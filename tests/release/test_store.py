@@ -1,20 +1,43 @@
-"""The store: what a server reads, and what it is told when something is damaged or missing."""
+"""Content of an asset, as text."""
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release import Store, build
 from cdnserve.release.blobs import StoreError
+from cdnserve.release.build import build
 from cdnserve.release.catalog import SCHEMA
-from cdnserve.release.store import store_problem
+from cdnserve.release.store import CatalogUse, Store, Uses, read_text, store_problem, unused
 from tests.release.roots import SCRIPT, plant, public_bytes
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(b"let a = '\xc3\xbc';\r\n", "let a = 'ü';\r\n", id="UTF-8, line ends as they are"),
+        pytest.param(b"\xff", "\ufffd", id="not UTF-8"),
+        pytest.param(b"", "", id="nothing"),
+    ],
+)
+def test_the_text_is_that_of_the_released_file(tmp_path: Path, content: bytes, expected: str) -> None:
+    """Also when the file has been changed since."""
+    root = tmp_path / "public"
+    root.mkdir()
+    (root / "manifest.toml").write_text('schema = 1\n[[publish]]\npath = "**"\n')
+    (root / "a.js").write_bytes(content)
+    build(root, tmp_path / "state")
+    (root / "a.js").write_text("changed")
+    store = Store(tmp_path / "state")
+    assert expected == read_text(store, store.load().assets["a.js"])
 
 
 @pytest.fixture
@@ -180,3 +203,79 @@ def test_why_the_state_can_not_be_written(number: int, reference: str) -> None:
 
 def test_an_error_without_a_number_is_told_too() -> None:
     assert "strange" == store_problem(StoreError(OSError("strange")), "/state").value
+
+
+@pytest.fixture
+def catalogs(tmp_path: Path) -> list[Path]:
+    for number in range(4):
+        (tmp_path / f"{number}.cat").touch()
+    return [tmp_path / f"{number}.cat" for number in range(4)]
+
+
+def is_unused(catalog: Path) -> bool:
+    with unused(catalog) as found:
+        return found
+
+
+def test_a_mark_is_seen_until_it_is_closed(catalogs: list[Path]) -> None:
+    first, second = CatalogUse(catalogs[0]), CatalogUse(catalogs[0])
+    assert not is_unused(catalogs[0])
+    first.close()
+    first.close()
+    assert not is_unused(catalogs[0])
+    second.close()
+    assert is_unused(catalogs[0])
+    assert is_unused(catalogs[1])
+
+
+def test_a_catalog_that_is_not_there_is_not_in_use(tmp_path: Path) -> None:
+    assert is_unused(tmp_path / "gone.cat")
+    CatalogUse(tmp_path / "gone.cat").close()
+
+
+def test_a_mark_goes_with_whoever_forgets_it(catalogs: list[Path]) -> None:
+    CatalogUse(catalogs[0])
+    assert is_unused(catalogs[0])
+
+
+def test_a_mark_goes_with_a_process_that_is_killed(catalogs: list[Path]) -> None:
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom cdnserve.release.store import CatalogUse\n"
+        "use = CatalogUse(Path(sys.argv[1]))\nprint('marked', flush=True)\nsys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(catalogs[0])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    with process:
+        assert process.stdout
+        assert b"marked\n" == process.stdout.readline()
+        assert not is_unused(catalogs[0])
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert is_unused(catalogs[0])
+
+
+def test_a_server_keeps_what_it_served_a_moment_ago(catalogs: list[Path]) -> None:
+    """Answers may be under way, so a mark goes ten minutes after another release was taken up."""
+    now = 0.0
+    uses = Uses(lambda: now)
+    for catalog in catalogs[:3]:
+        with uses.next(catalog):
+            pass
+    assert [False, False, False, True] == [is_unused(catalog) for catalog in catalogs]
+    now = 601.0
+    with uses.next(catalogs[3]):
+        pass
+    assert [True, True, False, False] == [is_unused(catalog) for catalog in catalogs]
+
+
+def test_what_can_not_be_loaded_is_not_in_use(catalogs: list[Path]) -> None:
+    uses = Uses()
+    with uses.next(catalogs[0]):
+        pass
+    with pytest.raises(ZeroDivisionError), uses.next(catalogs[1]):
+        _ = 1 / 0
+    assert [False, True] == [is_unused(catalog) for catalog in catalogs[:2]]

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest import read_lock
-from cdnserve.release import build, gathering, making, sources
-from cdnserve.release.build import look
-from cdnserve.release.sources import Sources, still_written
+from cdnserve.manifest.lock import read_lock
+from cdnserve.release import build as build_module
+from cdnserve.release import gather, read
+from cdnserve.release.build import build, look
+from cdnserve.release.read import Sources, still_written
 from tests.release.roots import MANIFEST, SCRIPT, plant, public_bytes
 
 NEW = "npm/lib@2.0.0/a.js"
@@ -107,10 +108,10 @@ def test_where_the_system_does_not_say_nothing_is_concluded(
             raise OSError(refusal, os.strerror(refusal))
         return real(descriptor, command, argument)
 
-    monkeypatch.setattr(sources, "_MOUNTS", "/dev/null")
+    monkeypatch.setattr(read, "_MOUNTS", "/dev/null")
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     assert is_written(root, "page.css") is None
-    monkeypatch.setattr(sources, "_MOUNTS", "/nowhere")
+    monkeypatch.setattr(read, "_MOUNTS", "/nowhere")
     assert is_written(root, "page.css") is None
     monkeypatch.delattr(fcntl, "F_SETLEASE")
     assert is_written(root, "page.css") is None
@@ -205,7 +206,7 @@ def test_a_file_that_changes_before_the_promise_is_written_down_is_none(
         (root / NEW).write_bytes(WHOLE)
         yield from ()
 
-    monkeypatch.setattr(making, "run", change)
+    monkeypatch.setattr(build_module, "run", change)
     if is_seen:
         assert (NEW,) == build(root, state, seen=look(root, state)).unquiet
     else:
@@ -248,7 +249,7 @@ def test_a_file_that_rested_between_two_looks_needs_no_more_time(
     monkeypatch.setattr(Sources, "is_written", lambda *_: None)
     plant(root, {NEW: WHOLE})
     seen = look(root, state, look(root, state))
-    monkeypatch.setattr(gathering, "SETTLING_SECONDS", 3600)
+    monkeypatch.setattr(gather, "SETTLING_SECONDS", 3600)
     assert build(root, state, seen=seen).changed
     assert expression(WHOLE) == recorded(root, NEW)
 

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.release import workers
+from cdnserve.release import encode
 from cdnserve.release.blobs import Blobs, StoreError
-from cdnserve.release.encode import Job, Result
-from cdnserve.release.workers import batched, cores, run, serve
+from cdnserve.release.encode import Job, Result, batched, cores, run, serve
 from tests.release.roots import SCRIPT
 
 
@@ -45,13 +44,13 @@ def jobs(state: str) -> list[Job]:
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
     """The processes that a test started; all have ended when it is over."""
     processes: list[subprocess.Popen[bytes]] = []
-    real = workers._start
+    real = encode._start
 
     def start(state: str) -> subprocess.Popen[bytes]:
         processes.append(real(state))
         return processes[-1]
 
-    monkeypatch.setattr(workers, "_start", start)
+    monkeypatch.setattr(encode, "_start", start)
     yield processes
     assert all(process.poll() is not None for process in processes)
 
@@ -105,14 +104,14 @@ def test_what_does_not_pay_comes_back_as_nothing(
 def test_a_killed_worker_is_told(
     state: str, jobs: list[Job], started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = workers._talk
+    real = encode._talk
 
     def kill_and_talk(worker: subprocess.Popen[bytes], batch: list[Job]) -> list[Result]:
         worker.kill()
         worker.wait()
         return real(worker, batch)
 
-    monkeypatch.setattr(workers, "_talk", kill_and_talk)
+    monkeypatch.setattr(encode, "_talk", kill_and_talk)
     with pytest.raises(ConfigurationError) as told:
         results(state, jobs, 2)
     [problem] = told.value.problems
@@ -122,7 +121,7 @@ def test_a_killed_worker_is_told(
 def test_a_worker_that_fails_is_told(state: str, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-c", "raise SystemExit(3)"]
     monkeypatch.setattr(
-        workers, "_start", lambda _: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        encode, "_start", lambda _: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     )
     with pytest.raises(ConfigurationError) as told:
         results(state, jobs, 2)
@@ -133,14 +132,14 @@ def test_a_worker_that_can_not_be_started_is_told(
     state: str, jobs: list[Job], started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ones that did start are stopped."""
-    real = workers._start
+    real = encode._start
 
     def start(state: str) -> subprocess.Popen[bytes]:
         if started:
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return real(state)
 
-    monkeypatch.setattr(workers, "_start", start)
+    monkeypatch.setattr(encode, "_start", start)
     with pytest.raises(ConfigurationError) as told:
         results(state, jobs, 2)
     assert "Resource temporarily unavailable" == told.value.problems[0].value
@@ -202,9 +201,9 @@ def test_cores_are_counted_where_affinity_is_unknown(monkeypatch: pytest.MonkeyP
 UNGUARDED = """
 import sys
 from pathlib import Path
-from cdnserve.release import build
-from cdnserve.release import workers
-workers.cores = lambda: 2
+from cdnserve.release import build as module
+from cdnserve.release.build import build
+module.cores = lambda: 2
 print(build(Path(sys.argv[1]), Path(sys.argv[2])).changed)
 """
 
@@ -227,7 +226,7 @@ def test_any_program_can_build(tmp_path: Path, arguments: list[str], program: st
     (place / "script.py").write_text(UNGUARDED)
     (place / "json.py").write_text("raise SystemExit('a module from the working folder')")
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(workers.__file__).parents[2]), *filter(None, sys.path)])
+        "PYTHONPATH": os.pathsep.join([str(Path(encode.__file__).parents[2]), *filter(None, sys.path)])
     }
     command = [sys.executable, "-P", *arguments, str(root), str(tmp_path / "state")]
     done = subprocess.run(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cdnserve.rules.public_cdns import Mapped, Unmapped, read_address
+from cdnserve.cdns.mapped import Mapped, Unmapped
+from cdnserve.cdns.registry import read_address
 
 CSS, CSS2 = "https://fonts.googleapis.com/css?", "https://fonts.googleapis.com/css2?"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cdnserve.rules.preconditions import format_http_date, parse_http_date
+from cdnserve.rules.conditional import format_http_date, parse_http_date
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EPOCH = datetime.fromtimestamp(0, UTC)

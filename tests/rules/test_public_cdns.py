@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.rules.public_cdns import Mapped, PackageFile, Unmapped, cdn_of, find_addresses, read_address, varies
-from cdnserve.rules.public_cdns.products import PRODUCTS
-from cdnserve.rules.public_cdns.services import ANY_TIME, BY_BROWSER, SERVICES, UNMOVABLE
+from cdnserve.cdns.mapped import ANY_TIME, BY_BROWSER, SERVICES, UNMOVABLE, Mapped, PackageFile, Unmapped
+from cdnserve.cdns.products import PRODUCTS
+from cdnserve.cdns.registry import cdn_of, find_addresses, read_address, varies
 
 
 def one(url: str) -> PackageFile:

@@ -15,11 +15,11 @@ from uvicorn.server import ServerState
 
 from cdnserve.release.store import Store
 from cdnserve.server.asgi import create_app
-from cdnserve.server.asgilane import AsgiLane
-from cdnserve.server.fastlane import FastLane
-from cdnserve.server.lane import Lane
-from cdnserve.server.limits import Expiring, Limits
+from cdnserve.server.http_asgi import AsgiLane
+from cdnserve.server.http_fast import FastLane
 from cdnserve.server.live import Live
+from cdnserve.server.settings import Expiring, ServerLimits
+from cdnserve.server.worker import Lane
 from tests.server.conftest import Built
 from tests.server.serving import PATIENCE, settings
 
@@ -70,8 +70,8 @@ class Tape(asyncio.Transport):
 class Room:
     """A worker without a loop: its lane, and the connections that are made in it."""
 
-    def __init__(self, place: Built, limits: Limits | None = None) -> None:
-        self.lane = Lane(Live(Store(place.state)), limits or Limits())
+    def __init__(self, place: Built, limits: ServerLimits | None = None) -> None:
+        self.lane = Lane(Live(Store(place.state)), limits or ServerLimits())
         self.state = ServerState()
         self._app = create_app(lambda: settings(place.root, place.state), lambda _: self.lane.live)
         self.config = Config(cast(Any, self._app), log_config=None, access_log=False, server_header=False)

@@ -16,8 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cdnserve.server.limits import Limits
-from cdnserve.server.settings import Settings
+from cdnserve.server.settings import ServerLimits, ServerSettings
 from tests.contract.wire import Connection, Response, message
 
 LANES = ("fast", "asgi")
@@ -33,9 +32,9 @@ sys.exit(0 if run(settings, lambda url: print(url, flush=True)) else 1)
 """
 
 
-def settings(root: Path, state: Path, lane: str = "fast", limits: Limits | None = None) -> Settings:
+def settings(root: Path, state: Path, lane: str = "fast", limits: ServerLimits | None = None) -> ServerSettings:
     """Give settings for a lane, on a free port."""
-    return Settings(root, state, port=0, fast_lane=lane == "fast", limits=limits or Limits())
+    return ServerSettings(root, state, port=0, fast_lane=lane == "fast", limits=limits or ServerLimits())
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ def eventually(is_so: Callable[[], bool]) -> bool:
 
 
 @contextmanager
-def serving(wanted: Settings, log: Path, descriptors: tuple[int, ...] = ()) -> Iterator[Served]:
+def serving(wanted: ServerSettings, log: Path, descriptors: tuple[int, ...] = ()) -> Iterator[Served]:
     """Serve the current release until the block ends, in a process that is passed descriptors."""
     packed = pickle.dumps(replace(wanted, root=wanted.root.resolve(), state=wanted.state.resolve())).hex()
     output = log.with_suffix(".out")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.server.access_log import AccessFormat, AccessLog, Exchange
+from cdnserve.server.access_log import AccessFormat, AccessLog, LoggedExchange
 
 _COMBINED = re.compile(
     r'(\S+) - - \[[0-3][0-9]/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8} \+0000\] "([^"]*)" ([0-9]+) ([0-9]+) "([^"]*)" "([^"]*)"'
@@ -17,7 +17,7 @@ _COMBINED = re.compile(
 FORMATS: list[AccessFormat] = ["combined", "json"]
 
 
-def written(form: AccessFormat, *exchanges: Exchange) -> list[str]:
+def written(form: AccessFormat, *exchanges: LoggedExchange) -> list[str]:
     """Give the lines of some exchanges."""
     pieces: list[bytes] = []
     log = AccessLog(form, pieces.append)
@@ -32,19 +32,19 @@ def written(form: AccessFormat, *exchanges: Exchange) -> list[str]:
     ("exchange", "expected"),
     [
         pytest.param(
-            Exchange("::1", "GET /a?b HTTP/1.1", 206, 7, "https://a.example/", "me (x)"),
+            LoggedExchange("::1", "GET /a?b HTTP/1.1", 206, 7, "https://a.example/", "me (x)"),
             ("::1", "GET /a?b HTTP/1.1", "206", "7", "https://a.example/", "me (x)"),
             id="everything",
         ),
-        pytest.param(Exchange("", "", 400, 0), ("-", "-", "400", "0", "-", "-"), id="nothing"),
+        pytest.param(LoggedExchange("", "", 400, 0), ("-", "-", "400", "0", "-", "-"), id="nothing"),
         pytest.param(
-            Exchange("a", 'G"\\\r\n\t\x00\x7f\xe9', 400, 0, "\x1b[2J", "\x9b"),
+            LoggedExchange("a", 'G"\\\r\n\t\x00\x7f\xe9', 400, 0, "\x1b[2J", "\x9b"),
             ("a", r"G\x22\x5c\x0d\x0a\x09\x00\x7f\xe9", "400", "0", r"\x1b[2J", r"\x9b"),
             id="what a terminal would obey",
         ),
     ],
 )
-def test_combined_lines(exchange: Exchange, expected: tuple[str, ...]) -> None:
+def test_combined_lines(exchange: LoggedExchange, expected: tuple[str, ...]) -> None:
     (line,) = written("combined", exchange)
     match = _COMBINED.fullmatch(line)
     assert match is not None
@@ -52,7 +52,7 @@ def test_combined_lines(exchange: Exchange, expected: tuple[str, ...]) -> None:
 
 
 def test_json_lines() -> None:
-    (line,) = written("json", Exchange("::1", 'GET /" HTTP/1.1', 200, 7, "\x1b", "\xe9"))
+    (line,) = written("json", LoggedExchange("::1", 'GET /" HTTP/1.1', 200, 7, "\x1b", "\xe9"))
     found = json.loads(line)
     assert re.fullmatch(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-9:]{8}Z", found.pop("time"))
     assert found == {
@@ -66,7 +66,7 @@ def test_json_lines() -> None:
 
 
 def test_what_was_broken_off_is_marked() -> None:
-    broken_off = Exchange("::1", "GET / HTTP/1.1", 200, 7, cut=True)
+    broken_off = LoggedExchange("::1", "GET / HTTP/1.1", 200, 7, cut=True)
     (line,), (members,) = written("combined", broken_off), written("json", broken_off)
     assert line.endswith('"GET / HTTP/1.1" 200 7 "-" "-" cut')
     assert (7, True) == (json.loads(members)["octets"], json.loads(members)["cut"])
@@ -76,7 +76,7 @@ def test_what_was_broken_off_is_marked() -> None:
 @given(texts=st.tuples(*[st.text(st.characters(max_codepoint=255))] * 3))
 def test_no_control_character_gets_through(form: AccessFormat, texts: tuple[str, str, str]) -> None:
     request_line, referer, agent = texts
-    (line,) = written(form, Exchange("::1", request_line, 200, 0, referer, agent))
+    (line,) = written(form, LoggedExchange("::1", request_line, 200, 0, referer, agent))
     assert line.isprintable()
 
 
@@ -86,14 +86,14 @@ def test_pieces_are_whole_lines_that_pipes_take_at_once(form: AccessFormat, leng
     pieces: list[bytes] = []
     log = AccessLog(form, pieces.append)
     for length in lengths:
-        log.record(Exchange("::1", "x" * length, 200, 0))
+        log.record(LoggedExchange("::1", "x" * length, 200, 0))
     log.flush()
     assert all(piece.endswith(b"\n") and len(piece) <= 4096 for piece in pieces)
     assert sum(piece.count(b"\n") for piece in pieces) == len(lengths)
 
 
 def test_a_line_that_is_longer_than_a_piece_is_written_all_the_same() -> None:
-    short, long = Exchange("::1", "a", 200, 0), Exchange("::1", "x" * 9000, 200, 0)
+    short, long = LoggedExchange("::1", "a", 200, 0), LoggedExchange("::1", "x" * 9000, 200, 0)
     assert [1, 9000, 1] == [len(line.split('"')[1]) for line in written("combined", short, long, short)]
 
 
@@ -102,7 +102,7 @@ def test_a_beat_writes_what_waits_and_no_more() -> None:
     log = AccessLog("combined", pieces.append)
     log.beat()
     assert [] == pieces
-    log.record(Exchange("::1", "a", 200, 0))
+    log.record(LoggedExchange("::1", "a", 200, 0))
     assert [] == pieces
     log.beat()
     log.beat()

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cdnserve.server.asgilane import AsgiLane
-from cdnserve.server.fastlane import FastLane
-from cdnserve.server.h2lane import H2Lane
-from cdnserve.server.limits import Limits
+from cdnserve.server.http2 import H2Lane
+from cdnserve.server.http_asgi import AsgiLane
+from cdnserve.server.http_fast import FastLane
+from cdnserve.server.settings import ServerLimits
 from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.connections import Room, Tape, until
 
-LIMITS = Limits(head=4096, head_seconds=3, idle_seconds=4, stall_seconds=5)
+LIMITS = ServerLimits(head=4096, head_seconds=3, idle_seconds=4, stall_seconds=5)
 _DATE = re.compile(rb"\r\ndate: [^\r]*\r\n")
 # RFC 9113 §3.4, and an empty SETTINGS frame.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)

@@ -17,7 +17,7 @@ import pytest
 from starlette.applications import Starlette
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.release import build
+from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.server import asgi
 from cdnserve.server.access_log import AccessLog

@@ -12,7 +12,7 @@ import pytest
 from cdnserve.release.blobs import is_right
 from cdnserve.release.store import Store
 from cdnserve.server.contents import scrub
-from cdnserve.server.settings import Settings
+from cdnserve.server.settings import ServerSettings
 from tests.server.conftest import Built
 from tests.server.connections import until
 
@@ -25,7 +25,7 @@ def test_it_finds_and_mends(few: Built, caplog: pytest.LogCaptureFixture) -> Non
 
     async def run() -> None:
         stop = asyncio.Event()
-        scrubbing = asyncio.create_task(scrub(replace(Settings(few.root, few.state), scrub_rate=1 << 30), stop))
+        scrubbing = asyncio.create_task(scrub(replace(ServerSettings(few.root, few.state), scrub_rate=1 << 30), stop))
         assert await until(lambda: is_right(str(few.state), digest.hex()) and "blob-mended" in caplog.text)
         stop.set()
         await scrubbing
@@ -41,7 +41,7 @@ def test_no_rate_means_no_scrubber(few: Built) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         stop.set()
-        await scrub(replace(Settings(few.root, few.state), scrub_rate=0), stop)
+        await scrub(replace(ServerSettings(few.root, few.state), scrub_rate=0), stop)
 
     asyncio.run(run())
     assert before.st_mtime_ns == os.stat(few.state).st_mtime_ns

@@ -8,8 +8,9 @@ import gc
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.origin import Origin, Request, Stored
-from cdnserve.release import build
+from cdnserve.origin.lookup import Origin
+from cdnserve.origin.message import Request, Stored
+from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.server import live as module
 from cdnserve.server.live import Live

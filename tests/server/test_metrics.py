@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store
+from cdnserve.release.store import Store
 from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.scraping import OPENMETRICS, Samples, admin_address, ask, scrape, total, value
 from tests.server.serving import LANES, Served, eventually, serving, settings
-from tests.server.test_workers import workers
+from tests.server.test_supervisor import workers
 
 PREFLIGHT = ("Access-Control-Request-Method", "GET")
 OURS = ("Origin", tree.ORIGIN)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store, build
-from cdnserve.release.collecting import Wish, collect
+from cdnserve.release.build import build
+from cdnserve.release.gc import GcOptions, collect
 from cdnserve.release.rollback import roll_back
+from cdnserve.release.store import Store
 from cdnserve.server.live import Live
 from cdnserve.server.watch import look_again
 from tests.contract.wire import message
@@ -19,7 +20,7 @@ from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.serving import LANES, Served, eventually, serving, settings
 
-ALL = Wish(1, grace=0)
+ALL = GcOptions(1, grace=0)
 TINY = "/any/tiny.txt"
 FILES = {**tree.FEW, "any/huge.woff2": tree.HUGE}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httptools
 import pytest
 
-from cdnserve.origin import Reply
-from cdnserve.origin.replies import Line
+from cdnserve.origin.message import Reply
+from cdnserve.origin.text_replies import Line
 from cdnserve.server.wire import (
     CLOSE,
     Opening,

@@ -6,8 +6,8 @@ import base64
 import hashlib
 from dataclasses import replace
 
-from cdnserve.snippets import Kind, Options, Subject, of_response
-from cdnserve.snippets.options import expressions
+from cdnserve.markup.tag import Kind
+from cdnserve.snippets.subject import Options, Subject, expressions, of_response
 
 SITE = "https://cdn.example.com"
 DEFAULT = Options()

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.snippets import Kind, Subject, import_map, importmap
+from cdnserve.markup.tag import Kind
+from cdnserve.snippets.importmap import import_map, importmap
+from cdnserve.snippets.subject import Subject
 from tests.snippets.subjects import ALL, DEFAULT, SITE, alias, hashes, subject
 
 

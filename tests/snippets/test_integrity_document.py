@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.snippets import FORMATS, Options, Subject, of_response
+from cdnserve.snippets.subject import Options, Subject, of_response
+from cdnserve.snippets.tags import FORMATS
 from tests.snippets.subjects import SITE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "integrity.md"

@@ -1,7 +1,11 @@
-"""Tags: parsed back by an HTML parser, attribute by attribute."""
+"""Content Security Policy: hashes for scripts, exact URLs for the rest."""
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import html5lib
@@ -9,12 +13,217 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.snippets import Kind, Options, Subject, elements, html, public_url
-from cdnserve.snippets.notes import notes
-from tests.snippets.subjects import ALL, CHECKED, DEFAULT, KINDS, SITE, UNCHECKED, alias, digest, subject
+from cdnserve.markup.tag import Kind
+from cdnserve.rules.urls import public_url
+from cdnserve.snippets.subject import Options, Subject
+from cdnserve.snippets.tags import ALIAS, DEFAULT_FORMAT, FORMATS, as_hashes, as_json, csp, elements, html, notes
+from tests.snippets.subjects import ALL, CHECKED, DEFAULT, KINDS, SITE, UNCHECKED, alias, digest, hashes, subject
+
+URL = f"{SITE}/demo/1.0.0/greet.js"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("script", f"script-src '{hashes(subject())[0]}'"),
+        ("module", f"script-src '{hashes(subject())[0]}'"),
+        ("style", f"style-src {URL}"),
+        ("font", f"font-src {URL}"),
+        ("image", f"img-src {URL}"),
+        ("audio", f"media-src {URL}"),
+        ("video", f"media-src {URL}"),
+        ("track", f"media-src {URL}"),
+        ("json", ""),
+        ("map", ""),
+        ("", ""),
+    ],
+)
+def test_the_directive_of_each_kind(kind: Kind, expected: str) -> None:
+    assert expected == csp([subject(kind)], DEFAULT)
+
+
+def test_every_algorithm_of_the_attribute_is_listed() -> None:
+    """A browser wants all of them in the policy, not only the strongest."""
+    assert "script-src " + " ".join(f"'{each}'" for each in hashes(subject(), ALL)) == csp([subject()], ALL)
+
+
+def test_directives_have_a_fixed_order_and_each_source_once() -> None:
+    style, script, module = subject("style", f"{SITE}/a.css"), subject(), subject("module", f"{SITE}/b.mjs")
+    expected = f"script-src '{hashes(script)[0]}'; style-src {SITE}/a.css"
+    assert expected == csp([style, script, module, style], DEFAULT)
+
+
+def test_an_alias_is_matched_by_url() -> None:
+    assert f"script-src {alias().url}" == csp([alias()], ALL)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("/a.css", "'self'", id="from the root: the page's own origin"),
+        pytest.param("./a.css", "'self'", id="relative: the page's own origin"),
+        pytest.param(f"{SITE}/a;b,c.css", f"{SITE}/a%3Bb%2Cc.css", id="characters that would end a directive"),
+        pytest.param(f"{SITE}/a.css?v=1#x", f"{SITE}/a.css", id="a source has no query"),
+        pytest.param(f"{SITE}/a.css 'unsafe-inline'", f"{SITE}/a.css%20'unsafe-inline'", id="no source is smuggled in"),
+    ],
+)
+def test_url_sources(url: str, expected: str) -> None:
+    assert f"style-src {expected}" == csp([replace(subject("style"), url=url)], DEFAULT)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(KINDS)), st.text()), max_size=4))
+def test_no_url_adds_a_directive_or_a_source(given_subjects: list[tuple[Kind, str]]) -> None:
+    subjects = [replace(subject(kind), url=f"{SITE}/{url}") for kind, url in given_subjects]
+    policy = csp(subjects, DEFAULT)
+    directives = [directive.split(" ") for directive in policy.split("; ")] if policy else []
+    assert len({name for name, *_ in directives}) == len(directives)
+    assert sum(len(sources) for _, *sources in directives) <= len(subjects)
+    assert all(
+        re.fullmatch(r"'sha384-[\w+/]{64}'|https://[!-~]+", each) for _, *sources in directives for each in sources
+    )
+    assert "," not in policy
+
+
+def test_nothing_gives_nothing() -> None:
+    assert "" == csp([], DEFAULT)
+
+
+SUBJECTS = [subject(kind, f"{SITE}/a/{kind or 'other'}") for kind in KINDS]
+
+
+def test_the_formats_of_the_command_line() -> None:
+    assert ["html", "json", "importmap", "csp", "hash"] == list(FORMATS)
+    assert DEFAULT_FORMAT in FORMATS
+
+
+def test_the_table_does_not_change() -> None:
+    with pytest.raises(TypeError):
+        FORMATS["html"] = FORMATS["json"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_algorithm_names_are_in_lower_case(name: str) -> None:
+    """Chromium loads a script unchecked when it reads `SHA384-`."""
+    text = FORMATS[name](SUBJECTS, ALL)
+    assert "sha384-" in text
+    assert "SHA" not in text.replace("a/", "")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_gives_an_alias_integrity(name: str) -> None:
+    aliases = [alias(kind) for kind in KINDS]
+    assert "sha384-" not in FORMATS[name](aliases, ALL)
+    assert "sha384-" in FORMATS[name](SUBJECTS, ALL)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_ends_with_a_newline(name: str) -> None:
+    assert not FORMATS[name](SUBJECTS, ALL).endswith("\n")
+
+
+@given(st.lists(st.sampled_from(SUBJECTS), max_size=5), st.sampled_from(list(FORMATS)))
+def test_the_same_subjects_give_the_same_text(subjects: list[Subject], name: str) -> None:
+    assert FORMATS[name](subjects, ALL) == FORMATS[name](tuple(subjects), ALL)
+
+
+def test_the_text_does_not_depend_on_hash_seeds() -> None:
+    code = (
+        "from cdnserve.snippets.subject import Options, of_response as of\n"
+        "from cdnserve.snippets.tags import FORMATS\n"
+        "subjects = [of(f'https://h.example/{n}', b'x') for n in ('a.js', 'b.mjs', 'c.css', 'npm/d@1/e.js')]\n"
+        "print([write(subjects, Options(('sha512', 'sha256'))) for write in FORMATS.values()])"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert 1 == len(runs)
+
+
+def test_json_has_an_object_for_each_subject() -> None:
+    one = replace(subject("font", f"{SITE}/f.woff2", b"wOF2"), name="f.woff2", remarks=("new",))
+    (found,) = json.loads(as_json([one], ALL))
+    notes = found.pop("notes")
+    assert {
+        "path": "f.woff2",
+        "url": f"{SITE}/f.woff2",
+        "media_type": "font/woff2",
+        "kind": "font",
+        "size": 4,
+        "exact": True,
+        "integrity": {name: digest(name, b"wOF2") for name in ("sha256", "sha384", "sha512")},
+        "tags": list(elements(one, ALL)),
+    } == found
+    assert ["new"] == notes[1:]
+
+
+def test_json_of_an_alias_has_no_integrity() -> None:
+    (found,) = json.loads(as_json([alias()], ALL))
+    assert (False, {}, [ALIAS]) == (found["exact"], found["integrity"], found["notes"])
+    assert "integrity" not in found["tags"][0]
+
+
+def test_json_of_what_no_element_loads_still_has_its_integrity() -> None:
+    (found,) = json.loads(as_json([subject("json")], DEFAULT))
+    assert ([], {"sha384": digest("sha384", b"greet()")}) == (found["tags"], found["integrity"])
+
+
+def test_json_of_nothing_is_an_empty_list() -> None:
+    assert [] == json.loads(as_json([], DEFAULT))
+
+
+@given(st.text())
+def test_json_keeps_any_name(name: str) -> None:
+    (found,) = json.loads(as_json([replace(subject(), name=name)], DEFAULT))
+    assert name == found["path"]
+
+
+def test_a_line_has_all_hash_expressions_and_the_name() -> None:
+    one = replace(subject(), name="my file.js")
+    expected = " ".join(digest(name, b"greet()") for name in ("sha256", "sha384", "sha512"))
+    assert f"{expected}  my file.js" == as_hashes([one], ALL)
+
+
+def test_an_alias_has_no_line() -> None:
+    assert 1 == len(as_hashes([alias(), subject()], DEFAULT).splitlines())
+
+
+@pytest.mark.parametrize("name", ["a\nsha384-x  b.js", "a\rb.js", "a\u2028b.js", "a\x1b[2Jb.js"])
+def test_no_name_forges_a_line(name: str) -> None:
+    (line,) = as_hashes([replace(subject(), name=name)], DEFAULT).splitlines()
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("kind", ["script", "module", "style"])
+def test_what_every_browser_checks_needs_no_note(kind: Kind) -> None:
+    assert () == notes(subject(kind), DEFAULT)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("script", "module", "style")])
+def test_everything_else_has_one(kind: Kind) -> None:
+    assert 1 == len(notes(subject(kind), DEFAULT))
+
+
+@pytest.mark.parametrize("kind", ["json", ""])
+def test_what_no_element_checks_says_how_a_script_does(kind: Kind) -> None:
+    found = subject(kind, "https://cdn.example.com/a.wasm")
+    call = f'fetch("https://cdn.example.com/a.wasm", {{ integrity: "{hashes(found)[0]}" }})'
+    assert call in notes(found, DEFAULT)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_alias_says_why_it_has_no_integrity_and_nothing_of_what_would_check_it(kind: Kind) -> None:
+    assert (ALIAS,) == notes(alias(kind), DEFAULT)
+
+
+def test_remarks_come_last() -> None:
+    assert "moved" == notes(replace(subject("image"), remarks=("moved",)), DEFAULT)[-1]
+
 
 Element = tuple[str, dict[str, str]]
-URL = f"{SITE}/demo/1.0.0/greet.js"
+URL_TAGS = f"{SITE}/demo/1.0.0/greet.js"
 INTEGRITY = digest("sha384", b"greet()")
 
 
@@ -32,19 +241,22 @@ def parse(markup: str) -> tuple[list[Element], list[str]]:
 
 CORS = {"crossorigin": "anonymous"}
 TABLE: dict[Kind, list[Element]] = {
-    "script": [("script", {"src": URL, "integrity": INTEGRITY, **CORS})],
+    "script": [("script", {"src": URL_TAGS, "integrity": INTEGRITY, **CORS})],
     "module": [
-        ("link", {"rel": "modulepreload", "href": URL, "integrity": INTEGRITY, **CORS}),
-        ("script", {"type": "module", "src": URL, "integrity": INTEGRITY, **CORS}),
+        ("link", {"rel": "modulepreload", "href": URL_TAGS, "integrity": INTEGRITY, **CORS}),
+        ("script", {"type": "module", "src": URL_TAGS, "integrity": INTEGRITY, **CORS}),
     ],
-    "style": [("link", {"rel": "stylesheet", "href": URL, "integrity": INTEGRITY, **CORS})],
+    "style": [("link", {"rel": "stylesheet", "href": URL_TAGS, "integrity": INTEGRITY, **CORS})],
     "font": [
-        ("link", {"rel": "preload", "as": "font", "type": "font/woff2", "href": URL, "integrity": INTEGRITY, **CORS})
+        (
+            "link",
+            {"rel": "preload", "as": "font", "type": "font/woff2", "href": URL_TAGS, "integrity": INTEGRITY, **CORS},
+        )
     ],
-    "image": [("img", {"src": URL, "alt": "", **CORS})],
-    "audio": [("audio", {"src": URL, "controls": "", **CORS})],
-    "video": [("video", {"src": URL, "controls": "", **CORS})],
-    "track": [("track", {"src": URL})],
+    "image": [("img", {"src": URL_TAGS, "alt": "", **CORS})],
+    "audio": [("audio", {"src": URL_TAGS, "controls": "", **CORS})],
+    "video": [("video", {"src": URL_TAGS, "controls": "", **CORS})],
+    "track": [("track", {"src": URL_TAGS})],
     "json": [],
     "map": [],
     "": [],
@@ -136,7 +348,7 @@ def test_subjects_keep_their_order() -> None:
     assert html(subjects, DEFAULT) == "\n".join(html([one], DEFAULT) for one in subjects)
 
 
-def test_nothing_gives_nothing() -> None:
+def test_nothing_gives_nothing_tags() -> None:
     assert "" == html([], DEFAULT)
 
 

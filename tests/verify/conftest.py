@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store, build
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
 from tests.release.roots import plant
 from tests.server.serving import LANES, Served, serving, settings
 

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.client import UndecodableError, decoder
-from cdnserve.verify.answers import ENDING, OPENING
-from cdnserve.verify.receiving import receive
+from cdnserve.verify.client import ENDING, OPENING, receive
 
 Encode = Callable[[bytes], bytes]
 ENCODERS: dict[str, Encode] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cdnserve.verify.findings import SENTENCES, Finding, Findings
+from cdnserve.verify.findings import SENTENCES, EdgeFinding, Findings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
@@ -32,9 +32,13 @@ def test_every_id_is_tested() -> None:
 def test_kinds_come_in_the_order_of_gravity_whatever_came_first() -> None:
     findings = Findings()
     findings.add(
-        [Finding("cookie-set", "b", "GET"), Finding("no-answer", "a", "GET"), Finding("cookie-set", "b", "HEAD")]
+        [
+            EdgeFinding("cookie-set", "b", "GET"),
+            EdgeFinding("no-answer", "a", "GET"),
+            EdgeFinding("cookie-set", "b", "HEAD"),
+        ]
     )
-    findings.add([Finding("cookie-set", "a", "GET")])
+    findings.add([EdgeFinding("cookie-set", "a", "GET")])
     first, second = findings.groups()
     assert ("no-answer", 1, 1) == (first.reference, first.answers, first.paths)
     assert ("cookie-set", 3, 2, ["b", "a"]) == (

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store, build
+from cdnserve.release.build import build
 from cdnserve.release.rollback import roll_back
+from cdnserve.release.store import Store
 from tests.release.roots import plant
 from tests.server.serving import Served, eventually, serving, settings
 from tests.verify import sins

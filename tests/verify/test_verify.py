@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.release import Store, build
-from cdnserve.verify import Choice, Manner, Report, parse_target, verify
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
+from cdnserve.verify.client import ClientOptions, parse_target
+from cdnserve.verify.run import Choice, Report, verify
 from tests.release.roots import plant
 from tests.server.serving import LANES, Served, serving, settings
 from tests.verify import sins
 from tests.verify.conftest import base
 from tests.verify.edge import Sin, edge
 
-FOUR = Manner(concurrency=4)
+FOUR = ClientOptions(concurrency=4)
 
 
-def report(url: str, store: Store, choice: Choice | None = None, manner: Manner = FOUR) -> Report:
+def report(url: str, store: Store, choice: Choice | None = None, manner: ClientOptions = FOUR) -> Report:
     return verify(parse_target(url), store, choice or Choice(), manner, lambda _, __: None)
 
 

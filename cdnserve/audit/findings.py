@@ -1,0 +1,98 @@
+"""Findings: what an audit says about a page, and the rules that it says it by.
+
+Never changes the id of a rule: people write ids into the settings of code hosts; `docs/audit.md` explains each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from cdnserve.markup.tag import Part, Tag
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRule:
+    """What is looked for: `summary` is a sentence without a full stop."""
+
+    level: Level
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with one tag.
+
+    `rule` is an id out of `RULES`; `url` is what the tag loads, as far as it is known; `fix` is the start tag as it
+    should be, `""` where that can't be computed. `part` is the part of the tag's content that it is about, if any.
+    """
+
+    rule: str
+    tag: Tag
+    url: str
+    message: str
+    hint: str = ""
+    fix: str = ""
+    part: Part | None = None
+
+    @property
+    def place(self) -> Tag | Part:
+        """What of the page's text it is about."""
+        return self.part or self.tag
+
+    @property
+    def level(self) -> Level:
+        """How bad it is: an error doesn't load or loads unchecked, a warning may, a note is for information."""
+        return RULES[self.rule].level
+
+
+RULES: Mapping[str, AuditRule] = MappingProxyType(
+    {
+        "integrity-missing": AuditRule("error", "a script or stylesheet of another origin loads unchecked"),
+        "integrity-malformed": AuditRule("error", "the integrity metadata holds no hash expression that can match"),
+        "integrity-weak": AuditRule("error", "browsers check none of the algorithms in the integrity metadata"),
+        "integrity-mixed": AuditRule("warning", "a part of the integrity metadata counts for nothing"),
+        "integrity-wrong": AuditRule("error", "the file has other integrity metadata, so browsers block it"),
+        "integrity-ignored": AuditRule("note", "browsers don't look at integrity metadata here"),
+        "integrity-of-alias": AuditRule("error", "an alias leads to other bytes one day, and integrity blocks them"),
+        "integrity-of-mutable": AuditRule("warning", "the file may change, and integrity blocks it then"),
+        "version-not-pinned": AuditRule(
+            "warning", "an alias of ours loads unchecked: it can't have integrity metadata"
+        ),
+        "crossorigin-missing": AuditRule("error", "without crossorigin the browser can't check or use what it gets"),
+        "crossorigin-credentials": AuditRule("error", "the server allows no credentials, so browsers block the answer"),
+        "cors-refused": AuditRule("error", "the manifest lets no page of another origin load the file"),
+        "third-party-host": AuditRule("warning", "the file comes from a host that the manifest does not cover"),
+        "insecure-url": AuditRule(
+            "error", "the file comes over http: browsers block it, or anyone on the way changes it"
+        ),
+        "protocol-relative": AuditRule("note", "the address has no scheme, so the page's own decides"),
+        "not-public": AuditRule("error", "the address is ours, but nothing public lies there"),
+        "template-address": AuditRule("note", "a template writes a part of the address, so it can't be judged"),
+        "preload-mismatch": AuditRule(
+            "warning", "the preload's integrity is not the one of its use, so it is not used"
+        ),
+        "svg-script": AuditRule("warning", "a script in SVG has no integrity in any browser"),
+        "import-map-invalid": AuditRule("error", "browsers ignore the import map, or a part of it"),
+        "import-map-late": AuditRule(
+            "warning", "the import map comes after a module, and some browsers ignore it then"
+        ),
+        "import-map-repeated": AuditRule(
+            "warning", "there are several import maps, and some browsers read the first only"
+        ),
+        "fetch-failed": AuditRule("warning", "the file could not be fetched, so its integrity is not known"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A page that was audited: its name, and what was found in the order of the page."""
+
+    page: str
+    findings: tuple[Finding, ...]

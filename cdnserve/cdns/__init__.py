@@ -1,0 +1,1 @@
+"""What the addresses of public CDNs stand for, as files of npm packages."""

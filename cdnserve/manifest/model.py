@@ -1,0 +1,135 @@
+"""The manifest as frozen values: what is public, and which origins may read it.
+
+Never holds anything unvalidated: `read_manifest` makes these, or says every problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.rules.caching import Cache
+from cdnserve.rules.cors import Policy
+from cdnserve.rules.globs import Glob, compile_glob
+
+Documents = Literal["sandbox", "live"]
+Digest = Literal["repr", "unencoded"]
+TagField = Literal["Cache-Tag", "Surrogate-Key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Who we are; `url` is the public base URL without a trailing slash, `""` when unknown.
+
+    Hosted libraries have addresses in the shape of unpkg or cdnjs too, where these are set. `cache_tags` names the
+    headers with tags that answers have.
+    """
+
+    name: str = ""
+    url: str = ""
+    unpkg_addresses: bool = False
+    cdnjs_addresses: bool = False
+    cache_tags: tuple[TagField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `[[publish]]` table; `line` is where it begins in `manifest.toml`, `digests` are fields of its answers."""
+
+    paths: tuple[str, ...]
+    excepts: tuple[str, ...]
+    cors: Policy
+    cache: Cache
+    documents: Documents
+    line: int
+    digests: tuple[Digest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """One npm package; `versions` are exact versions and npm ranges, `files` globs of what is kept, empty for all."""
+
+    name: str
+    versions: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All of `manifest.toml`, valid; rules in the order in which they decide."""
+
+    site: Site
+    rules: tuple[Rule, ...]
+    libraries: tuple[Library, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Requirements of one library that are replaced (by `""`: dropped) and added; `files` of a new entry."""
+
+    name: str
+    replaced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    added: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def revised(self, entry: Library | None) -> Library | None:
+        """Give the entry as it shall be, `None` where it has no requirement left.
+
+        >>> Revision("x", {"^1.0.0": "^2.0.0"}, ("0.9.0",)).revised(Library("x", ("^1.0.0", "1.5.0")))
+        Library(name='x', versions=('^2.0.0', '1.5.0', '0.9.0'), files=())
+        """
+        kept = [self.replaced.get(version, version) for version in entry.versions] if entry else []
+        versions = tuple(dict.fromkeys(version for version in (*kept, *self.added) if version))
+        return Library(self.name, versions, entry.files if entry else self.files) if versions else None
+
+
+_NEVER = r"/\\\x00-\x1f\x7f\ud800-\udfff"
+_SEGMENT = rf"[^.{_NEVER}][^{_NEVER}]*"
+# Segments that are not empty and don't begin with a dot, of characters that a URL path of ours can carry.
+_PLAIN = re.compile(rf"(?:{_SEGMENT}/)*{_SEGMENT}")
+_WELL_KNOWN = ".well-known/"
+_OURS = "-/"
+# A file system that ignores case would hand out `Manifest.toml` as the manifest.
+_GOVERNING = frozenset({MANIFEST, LOCK})
+
+
+def is_unlisted(path: str) -> bool:
+    """Tell whether no rule can ever publish this logical path; so also every path that is not normal.
+
+    >>> is_unlisted(".git/config"), is_unlisted("a/../b"), is_unlisted(".well-known/security.txt")
+    (True, True, False)
+    """
+    return (
+        _PLAIN.fullmatch(path.removeprefix(_WELL_KNOWN)) is None or path.startswith(_OURS) or path.lower() in _GOVERNING
+    )
+
+
+class RuleMatcher:
+    """Finds the rule of a path; compiled once for a manifest, and never changed after."""
+
+    __slots__ = ("_rules",)
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(
+            (tuple(map(compile_glob, rule.paths)), tuple(map(compile_glob, rule.excepts))) for rule in rules
+        )
+
+    def find(self, path: str) -> int | None:
+        """Give the index of the first rule that publishes a logical path, `None` where none does."""
+        if is_unlisted(path):
+            return None
+        for index, (paths, excepts) in enumerate(self._rules):
+            if _any_matches(paths, path) and not _any_matches(excepts, path):
+                return index
+        return None
+
+
+def _any_matches(globs: Sequence[Glob], path: str) -> bool:
+    for glob in globs:  # noqa: SIM110 - any() takes twice as long, and a build asks this for every file
+        if glob.matches(path):
+            return True
+    return False

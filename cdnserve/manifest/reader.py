@@ -1,0 +1,459 @@
+"""Reading: `manifest.toml` as a frozen `Manifest`, or every problem in it at once.
+
+Never touches the disk but to read that one file, and never accepts a manifest in part.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast, get_args
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.fields import Fields, read_fields, read_value, suggestion
+from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
+from cdnserve.manifest.model import Digest, Documents, Library, Manifest, Rule, Site, TagField, is_unlisted
+from cdnserve.manifest.origins import (
+    Tolerance,
+    method_problems,
+    origin_problems,
+    request_header_problems,
+    response_header_problems,
+    serialize_origin,
+)
+from cdnserve.manifest.requirements import is_requirement
+from cdnserve.manifest.toml import TomlNode, parse, printable
+from cdnserve.rules.caching import IMMUTABLE, REVALIDATE, Cache
+from cdnserve.rules.cors import ANY, NONE, Policy
+from cdnserve.rules.globs import LONGEST, glob_problems
+from cdnserve.rules.semver import is_package_name
+
+_OUTLINE = re.compile(r"([^:/?#]+://[^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
+# RFC 3986 §3.3: each segment of one or more pchar.
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*/?")
+_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def read_site(table: TomlNode, problems: list[Problem]) -> Site:
+    """Read the `[site]` table."""
+    fields = read_fields(table, SITE, problems)
+    for node in fields.listed("name"):
+        if _CONTROLS.search(str(node.value)):
+            message = "a site's name is one line without control characters"
+            problems.append(node.mark(Problem("site-name-invalid", message)))
+    for node in fields.listed("url"):
+        problems += (node.mark(problem) for problem in _url_problems(str(node.value)))
+    return Site(
+        name=fields.string("name"),
+        url=fields.string("url").removesuffix("/"),
+        unpkg_addresses=fields.flag("unpkg-addresses"),
+        cdnjs_addresses=fields.flag("cdnjs-addresses"),
+        cache_tags=_tag_fields(fields.strings("cache-tags")),
+    )
+
+
+def _tag_fields(written: tuple[str, ...]) -> tuple[TagField, ...]:
+    # What is no choice is a problem already.
+    return tuple(name for name in get_args(TagField) if name in written)
+
+
+def _url_problems(url: str) -> Iterator[Problem]:
+    example = "write an absolute URL: https://cdn.example.com"
+    outline = _OUTLINE.fullmatch(url)
+    if not outline:
+        yield Problem("site-url-invalid", "the URL has no scheme and host", hint=example)
+        return
+    origin, path, rest = outline.groups()
+    try:
+        serialized = serialize_origin(origin)
+    except ValueError as error:
+        yield Problem("site-url-invalid", f"the URL is not absolute http or https: {error}", hint=example)
+        return
+    if origin != serialized:
+        yield Problem(
+            "site-url-invalid", "the URL is not in the form that browsers use", hint=f"write {serialized}{path}"
+        )
+    if rest:
+        yield Problem("site-url-invalid", "a base URL has no query and no fragment", hint=f"write {serialized}{path}")
+    if not _PATH.fullmatch(path) or _DOT_SEGMENT.search(path):
+        yield Problem(
+            "site-url-invalid", "the path of the URL is not normal", hint="each segment in ASCII, none empty, . or .."
+        )
+
+
+_LITERAL = re.compile(r"[^*?\[]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies that a rule may name."""
+
+    cors: Mapping[str, Policy]
+    cache: Mapping[str, Cache]
+
+
+def read_rules(tables: Iterator[TomlNode], policies: Policies, problems: list[Problem]) -> tuple[Rule, ...]:
+    """Read every `[[publish]]` table."""
+    rules: list[Rule] = []
+    decided: dict[str, int] = {}  # by glob: the line of the first rule that decides for all of it
+    for table in tables:
+        fields = read_fields(table, PUBLISH, problems)
+        problems += _glob_problems(fields)
+        problems += _hidden(fields, decided)
+        problems += _unknown_policies(fields, policies)
+        rules.append(_rule(fields, policies))
+        # A rule with exceptions leaves some paths over, so that a later rule can have them.
+        for glob in () if rules[-1].excepts else rules[-1].paths:
+            decided.setdefault(glob, rules[-1].line)
+    return tuple(rules)
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Tell whether every path that one glob matches is also matched by another, where that is plain to see.
+
+    >>> covers("npm/**", "npm/*/dist/**"), covers("npm/**", "npm"), covers("*.js", "a.js")
+    (True, False, False)
+    """
+    return wide in _covering(narrow)
+
+
+def _covering(narrow: str) -> Iterator[str]:
+    """Yield the globs that cover one: itself, all, and the literal folders that it begins with."""
+    yield from (narrow, "**")
+    literal = _LITERAL.match(narrow) if len(narrow) <= LONGEST else None
+    for end in (at for at, sign in enumerate(literal[0] if literal else "") if sign == "/"):
+        yield f"{narrow[:end]}/**"
+
+
+def _rule(fields: Fields, policies: Policies) -> Rule:
+    return Rule(
+        paths=fields.strings("path"),
+        excepts=fields.strings("except"),
+        cors=policies.cors.get(fields.string("cors"), NONE),
+        cache=policies.cache.get(fields.string("cache"), REVALIDATE),
+        documents=cast(Documents, fields.string("documents")),
+        line=fields.table.line,
+        digests=cast(tuple[Digest, ...], fields.strings("digests")),
+    )
+
+
+def _glob_problems(fields: Fields) -> Iterator[Problem]:
+    for node in (*fields.listed("path"), *fields.listed("except")):
+        yield from (node.mark(problem) for problem in glob_problems(str(node.value)))
+    for node in fields.listed("path"):
+        glob = str(node.value)
+        if glob.startswith("-/"):
+            message = "prohibited: paths under -/ are the server's own"
+            yield node.mark(Problem("glob-reserved", message, hint="keep these files in another folder"))
+        elif _never_public(glob):
+            message = "nothing that this matches is ever public"
+            hint = "dot-files, manifest.toml and manifest.lock stay unlisted whatever a rule says"
+            yield node.mark(Problem("glob-never-public", message, hint=hint, warning=True))
+
+
+def _never_public(glob: str) -> bool:
+    return is_unlisted(glob) and not any(glob_problems(glob))
+
+
+def _hidden(fields: Fields, decided: Mapping[str, int]) -> Iterator[Problem]:
+    excepts = frozenset(fields.strings("except"))
+    for node in fields.listed("path"):
+        covering = tuple(_covering(str(node.value)))
+        line = min((decided[wide] for wide in covering if wide in decided), default=None)
+        if line is not None:
+            message = f"the rule on line {line} decides for every path that this matches"
+            hint = "move the narrower rule up, or take this out"
+            yield node.mark(Problem("rule-unreachable", message, hint=hint, warning=True))
+        elif not excepts.isdisjoint(covering):
+            message = "except takes back every path that this matches"
+            hint = "take it out of except, or take the rule out"
+            yield node.mark(Problem("rule-unreachable", message, hint=hint, warning=True))
+
+
+def _unknown_policies(fields: Fields, policies: Policies) -> Iterator[Problem]:
+    known = {"cors": tuple(policies.cors), "cache": tuple(policies.cache)}
+    for name, words in known.items():
+        node = fields.nodes.get(name)
+        if node and node.value not in words:
+            message = f"no [{name}.*] table has this name"
+            yield node.mark(Problem("name-unknown", message, hint=suggestion(str(node.value), words)))
+
+
+CORS_POLICIES = {policy.name: policy for policy in (ANY, NONE)}
+"""The policies that every manifest has."""
+CACHE_POLICIES = {cache.name: cache for cache in (IMMUTABLE, REVALIDATE)}
+"""The cache policies that every manifest has."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""The grammar of a policy's name."""
+
+
+def read_cors(node: TomlNode, problems: list[Problem]) -> Policy:
+    """Read one `[cors.NAME]` table."""
+    name = str(node.path[-1])
+    problems += _name_problems(node, name, tuple(CORS_POLICIES))
+    fields = read_fields(node, CORS, problems)
+    problems += _origin_problems(fields)
+    problems += _each(fields.listed("allow-methods"), method_problems)
+    problems += _each(fields.listed("allow-headers"), request_header_problems)
+    problems += _each(fields.listed("expose-headers"), response_header_problems)
+    problems += _wildcard_header_problems(fields)
+    return Policy(
+        name,
+        allow_origins=fields.strings("allow-origins"),
+        allow_credentials=fields.flag("allow-credentials"),
+        allow_methods=fields.strings("allow-methods"),
+        allow_headers=fields.strings("allow-headers"),
+        expose_headers=fields.strings("expose-headers"),
+        max_age=fields.number("max-age"),
+        allow_null_origin=fields.flag("allow-null-origin"),
+        allow_private_network=fields.flag("allow-private-network"),
+    )
+
+
+def read_cache(node: TomlNode, problems: list[Problem]) -> Cache:
+    """Read one `[cache.NAME]` table."""
+    name = str(node.path[-1])
+    problems += _name_problems(node, name, tuple(CACHE_POLICIES))
+    fields = read_fields(node, CACHE, problems)
+    return Cache(
+        name,
+        max_age=fields.number("max-age"),
+        shared_max_age=fields.number("shared-max-age"),
+        stale_while_revalidate=fields.number("stale-while-revalidate"),
+        cdn_max_age=fields.number("cdn-max-age"),
+        cdn_stale_while_revalidate=fields.number("cdn-stale-while-revalidate"),
+    )
+
+
+def _name_problems(node: TomlNode, name: str, reserved: tuple[str, ...]) -> Iterator[Problem]:
+    if name in reserved:
+        message = f"{name} is a policy that every manifest has"
+        yield node.mark(Problem("name-reserved", message, hint="give this policy another name"))
+    elif not NAME.fullmatch(name):
+        message = "a policy's name has 1 to 64 letters, digits, hyphens, underscores and dots"
+        yield node.mark(Problem("name-invalid", message, hint="begin it with a letter or digit"))
+
+
+def _each(nodes: tuple[TomlNode, ...], check: Callable[[str], Iterator[Problem]]) -> Iterator[Problem]:
+    for node in nodes:
+        yield from (node.mark(problem) for problem in check(str(node.value)))
+
+
+def _origin_problems(fields: Fields) -> Iterator[Problem]:
+    credentials, null = fields.flag("allow-credentials"), fields.flag("allow-null-origin")
+    tolerance = Tolerance(fields.flag("tolerate-insecure-origins"), fields.flag("tolerate-public-suffixes"))
+    for node in fields.listed("allow-origins"):
+        if node.value == "*" and credentials:
+            message = "prohibited: with credentials, * would let every page act as its visitor"
+            yield node.mark(Problem("credentials-with-any", message, hint="list the origins that you trust"))
+        else:
+            yield from (node.mark(problem) for problem in origin_problems(str(node.value), tolerance))
+    if null and credentials:
+        message = "every page can send the origin null, so with credentials it could act as its visitor"
+        hint = "leave out allow-null-origin or allow-credentials"
+        yield fields.nodes["allow-null-origin"].mark(Problem("credentials-with-null", message, hint=hint, warning=True))
+    if fields.is_empty("allow-origins") and not null:
+        hint = 'list at least one origin, or publish with cors = "any" or "none"'
+        yield fields.table.mark(Problem("origin-missing", "the policy lets no origin read", hint=hint))
+
+
+def _wildcard_header_problems(fields: Fields) -> Iterator[Problem]:
+    credentials = fields.flag("allow-credentials")
+    # Fetch §4.9: without credentials * does not cover Authorization, so that the two together mean something.
+    allowed = {"*"} if credentials else {"*", "authorization"}
+    for name, fellows in (("allow-headers", allowed), ("expose-headers", {"*"})):
+        for node in _beside_wildcard(fields.listed(name), fellows):
+            hint = 'write ["*"], or no *'
+            yield node.mark(Problem("header-redundant", "* covers this one", hint=hint, warning=True))
+    for node in fields.listed("expose-headers"):
+        if node.value == "*" and credentials:
+            message = "forbidden by the Fetch standard: with credentials, * exposes only a header named *"
+            yield node.mark(Problem("credentials-with-any-header", message, hint="list the headers"))
+
+
+def _beside_wildcard(nodes: tuple[TomlNode, ...], fellows: set[str]) -> Iterator[TomlNode]:
+    if any(node.value == "*" for node in nodes):
+        yield from (node for node in nodes if str(node.value).lower() not in fellows)
+
+
+_ENTRY = KeySpec(
+    "libraries",
+    Kind.LIBRARY,
+    "One package.",
+    hint='write "^1.2.3", ["^1.2.3", "0.9.0"], or { version = "^1.2.3", files = ["*.js"] }',
+)
+
+
+def read_libraries(table: TomlNode, problems: list[Problem]) -> tuple[Library, ...]:
+    """Read the `[libraries]` table."""
+    entries = (_read_library(name, node, problems) for name, node in table.items())
+    return tuple(library for library in entries if library)
+
+
+def _read_library(name: str, node: TomlNode, problems: list[Problem]) -> Library | None:
+    if not is_package_name(name):
+        hint = "write it as npm does: jquery, or in quotes @scope/name"
+        problem = Problem("library-name-invalid", "npm has no package of this name", value=printable(name), hint=hint)
+        problems.append(node.mark(problem))
+    if not read_value(node, _ENTRY, problems):
+        return None
+    # A bare value is the short form of a table that has nothing but versions.
+    is_short = not isinstance(node.value, dict)
+    fields = Fields(node, {"version": node}, {}) if is_short else read_fields(node, LIBRARY, problems)
+    versions = fields.listed("version")
+    problems += [problem for version in versions for problem in _version_problems(version)]
+    globs = fields.listed("files")
+    problems += [glob.mark(problem) for glob in globs for problem in glob_problems(str(glob.value))]
+    return Library(name, tuple(str(version.value) for version in versions), tuple(str(glob.value) for glob in globs))
+
+
+def _version_problems(node: TomlNode) -> Iterator[Problem]:
+    if not is_requirement(str(node.value)):
+        message = "a version is exact or an npm range, never a tag"
+        hint = 'write "1.2.3", "^1.2" or "1.x"; cdnserve add NAME@TAG finds out what a tag stands for'
+        yield node.mark(Problem("library-version-invalid", message, hint=hint))
+
+
+Read = TypeVar("Read")
+
+_FIRST_MANIFEST = 'write one: schema = 1, then [[publish]] with path = "**" and cors = "any"'
+_LARGEST = 2**20
+_BYTE_ORDER_MARK = "\ufeff"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A valid manifest together with what is doubtful in it."""
+
+    manifest: Manifest
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest file; raise ConfigurationError with every problem."""
+    return inspect_manifest(path).manifest
+
+
+def inspect_manifest(path: Path) -> Reading:
+    """Read and check a manifest file, and give its warnings too."""
+    return inspect_text(_read_text(path), path.name)
+
+
+def parse_manifest(text: str, name: str = MANIFEST) -> Manifest:
+    r"""Parse and check the text of a manifest; raise ConfigurationError with every problem.
+
+    >>> manifest = parse_manifest('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"')
+    >>> [(rule.paths, rule.cors.name, rule.cache.name, rule.line) for rule in manifest.rules]
+    [(('npm/**',), 'any', 'revalidate', 2)]
+    """
+    return inspect_text(text, name).manifest
+
+
+def manifest_warnings(text: str, name: str = MANIFEST) -> tuple[Problem, ...]:
+    """Give what is doubtful in a valid manifest: it works, but hardly as its author meant."""
+    return inspect_text(text, name).warnings
+
+
+def inspect_text(text: str, name: str = MANIFEST) -> Reading:
+    """Parse and check the text of a manifest, and give its warnings too."""
+    problems = list(_character_problems(text, name))
+    try:
+        top = parse(text.removeprefix(_BYTE_ORDER_MARK), name)
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+    manifest = _read_top(top, problems)
+    if all(problem.warning for problem in problems):
+        problems += _doubts(top, manifest.rules)
+    problems.sort(key=lambda problem: int(problem.where.rpartition(":")[2]))
+    if not all(problem.warning for problem in problems):
+        raise ConfigurationError(problems)
+    return Reading(manifest, tuple(problems))
+
+
+def _read_top(top: TomlNode, problems: list[Problem]) -> Manifest:
+    fields = read_fields(top, TOP, problems)
+    problems += _schema_problems(fields)
+    policies = Policies(
+        cors=_named(fields, "cors", read_cors, problems) | CORS_POLICIES,
+        cache=_named(fields, "cache", read_cache, problems) | CACHE_POLICIES,
+    )
+    site, libraries = fields.nodes.get("site"), fields.nodes.get("libraries")
+    return Manifest(
+        site=read_site(site, problems) if site else Site(),
+        rules=read_rules(fields.tables("publish"), policies, problems),
+        libraries=read_libraries(libraries, problems) if libraries else (),
+    )
+
+
+def _schema_problems(fields: Fields) -> Iterator[Problem]:
+    node = fields.nodes.get("schema")
+    if node and node.value != SCHEMA:
+        message = f"this version of cdnserve reads only schema {SCHEMA}"
+        yield node.mark(Problem("schema-unsupported", message, hint=f"write schema = {SCHEMA}, or update cdnserve"))
+
+
+def _named(
+    fields: Fields, name: str, read: Callable[[TomlNode, list[Problem]], Read], problems: list[Problem]
+) -> dict[str, Read]:
+    """Read each table in a table of named ones."""
+    key = next(key for key in TOP if key.name == name)  # a policy is a table too
+    children = fields.nodes[name].items() if name in fields.nodes else ()
+    return {child: read(node, problems) for child, node in children if read_value(node, key, problems)}
+
+
+def _doubts(top: TomlNode, rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    used = {"cors": {rule.cors.name for rule in rules}, "cache": {rule.cache.name for rule in rules}}
+    for kind, tables in top.items():
+        for name, node in tables.items() if kind in used else ():
+            if name not in used[kind]:
+                hint = f'name it in a rule: {kind} = "{name}"'
+                yield node.mark(Problem("policy-unused", "no rule names this policy", hint=hint, warning=True))
+    if not rules:
+        hint = 'add a rule: [[publish]] with path = "**"'
+        yield top.mark(Problem("nothing-public", "no rule publishes anything", hint=hint, warning=True))
+
+
+def _character_problems(text: str, name: str) -> Iterator[Problem]:
+    if text.startswith(_BYTE_ORDER_MARK):
+        message = "the file begins with a byte order mark, which TOML does not have"
+        yield Problem("manifest-byte-order-mark", message, f"{name}:1", "U+FEFF", "save the file as UTF-8 without it")
+    if found := _SURROGATE.search(text):
+        yield _not_utf8(name, text.count("\n", 0, found.start()) + 1, f"U+{ord(found[0]):04X}")
+
+
+def _not_utf8(name: str, line: int, value: str) -> Problem:
+    return Problem("manifest-not-utf-8", "the file is not UTF-8", f"{name}:{line}", value, "save the file as UTF-8")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        # A FIFO would keep us waiting for ever.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            problem = Problem("manifest-unreadable", "not a regular file", str(path), hint=_FIRST_MANIFEST)
+            raise ConfigurationError([problem])
+        if status.st_size > _LARGEST:
+            hint = "write globs instead of lists of files"
+            problem = Problem("manifest-unreadable", "larger than 1 MiB", str(path), f"{status.st_size} octets", hint)
+            raise ConfigurationError([problem])
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        problem = Problem("manifest-missing", "there is no manifest here", str(path), hint=_FIRST_MANIFEST)
+        raise ConfigurationError([problem]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "make the file readable for the user that runs cdnserve"
+        raise ConfigurationError([Problem("manifest-unreadable", reason, str(path), hint=hint)]) from None
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        octet = f"octet 0x{octets[error.start]:02X} at position {error.start}"
+        raise ConfigurationError([_not_utf8(path.name, line, octet)]) from None

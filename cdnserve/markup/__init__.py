@@ -1,0 +1,1 @@
+"""HTML: parsed with positions, what it loads, and edits that keep every other octet."""

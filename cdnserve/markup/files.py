@@ -1,0 +1,135 @@
+"""HTML files and templates on the disk: which ones a folder holds, and their octets.
+
+Never gives pages of packages, which belong to whoever publishes them, and never follows a link out of a folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdnserve.display import counted
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import replace_file
+from cdnserve.npm.spec import FOLDER
+
+ENDINGS = (".html", ".htm")
+TEMPLATES = (
+    *(".php", ".phtml", ".j2", ".jinja", ".jinja2", ".erb", ".ejs", ".vue", ".svelte", ".astro", ".hbs", ".handlebars"),
+    *(".mustache", ".twig", ".liquid", ".njk", ".cshtml", ".razor", ".aspx", ".jsp"),
+)
+LARGEST = 32 * 2**20
+FORMAT = "XHTML is read by other rules than HTML, so its tags can't be told"
+_XHTML = (".xhtml", ".xht")
+
+
+def pages_below(folder: Path, root: Path) -> list[Path]:
+    """Give the pages of a folder and its folders, sorted, without dot-folders, `node_modules` and hosted libraries."""
+    libraries = os.path.realpath(root / FOLDER)
+    found: list[Path] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if _is_own(parent, name, libraries)]
+        found += (Path(parent, name) for name in files if name.lower().endswith((*ENDINGS, *TEMPLATES)))
+    return sorted(found)
+
+
+def is_template(path: Path) -> bool:
+    """Tell whether a file is made into a page, or a part of one, before browsers see it."""
+    return path.name.lower().endswith(TEMPLATES)
+
+
+def no_page(folder: Path) -> Problem:
+    """Say that a folder has no page."""
+    message = f"no page lies in this folder: no file ends in {', '.join(ENDINGS)} or as templates do"
+    hint = (
+        "name files to read them whatever their ending; what lies in dot-folders, node_modules and ROOT/npm is not read"
+    )
+    return Problem("page-missing", message, str(folder), hint=hint)
+
+
+def read_page_file(path: Path) -> bytes | Problem:
+    """Read a page's octets, or say why it is none that can be read."""
+    name = str(path)
+    if path.suffix.lower() in _XHTML:
+        return Problem("page-format", FORMAT, name)
+    # Opening a FIFO would wait for ever.
+    if not path.is_file():
+        message = "it is neither a file nor a folder" if path.exists() else "there is no such page"
+        return Problem("page-missing", message, name)
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        return Problem("page-missing", f"the page can't be read: {error.strerror}", name)
+    return data if len(data) <= LARGEST else too_large(name)
+
+
+def too_large(name: str) -> Problem:
+    """Say that a page is too large."""
+    return Problem("page-too-large", f"the page is larger than {counted(LARGEST)}", name)
+
+
+def _is_own(parent: str, name: str, libraries: str) -> bool:
+    if name.startswith(".") or name == "node_modules":
+        return False
+    return os.path.realpath(os.path.join(parent, name)) != libraries
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """A page on the disk, and its octets when it was read."""
+
+    path: Path
+    data: bytes
+
+
+def read_own_pages(targets: Iterable[Path], root: Path) -> tuple[OwnPage, ...]:
+    """Read HTML files, and all below folders but for libraries; raise ConfigurationError for what can't be read."""
+    found: dict[str, Path] = {}
+    pages: list[OwnPage] = []
+    problems: list[Problem] = []
+    for target in targets:
+        below = pages_below(target, root) if target.is_dir() else [target]
+        problems += [] if below else [no_page(target)]
+        for path in below:
+            # A page that two names lead to is one page.
+            found.setdefault(os.path.realpath(path), path)
+    for path in found.values():
+        data = read_page_file(path)
+        if isinstance(data, Problem):
+            problems.append(data)
+        else:
+            pages.append(OwnPage(path, data))
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(pages)
+
+
+def write_own_pages(pages: Sequence[tuple[OwnPage, bytes]]) -> None:
+    """Put new content in the place of pages, all or none; raise ConfigurationError, and then none has changed."""
+    with contextlib.ExitStack() as undo:
+        for page, data in pages:
+            if read_page_file(page.path) != page.data:
+                raise _not_written(page, "somebody changed it meanwhile")
+            undo.callback(_restore, page, data)
+            try:
+                replace_file(page.path, data)
+            except OSError as error:
+                raise _not_written(page, error.strerror or str(error)) from None
+        undo.pop_all()
+
+
+def _restore(page: OwnPage, written: bytes) -> None:
+    with contextlib.suppress(OSError):
+        if read_page_file(page.path) == written:
+            replace_file(page.path, page.data)
+
+
+def _not_written(page: OwnPage, why: str) -> ConfigurationError:
+    hint = "no page was changed; the libraries are there already, so run the command again"
+    return ConfigurationError(
+        [Problem("page-not-written", f"the page can't be rewritten: {why}", str(page.path), hint=hint)]
+    )

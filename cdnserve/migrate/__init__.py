@@ -1,0 +1,1 @@
+"""Migration: a page's public CDN addresses become addresses of this host."""

@@ -1,0 +1,185 @@
+"""Migrating: the npm packages that pages ask public CDNs for, opened where nobody sees them to be looked into.
+
+Never makes anything public: `add` does, once it is known what pages will load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cdnserve.cdns.cdnjs import cdnjs_names, npm_file
+from cdnserve.cdns.mapped import CDNJS, PackageFile, unminified
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.lock import read_lock
+from cdnserve.manifest.model import Manifest, RuleMatcher
+from cdnserve.manifest.reader import read_manifest
+from cdnserve.npm.apply import RULE
+from cdnserve.npm.fetch import Order, StagedLibrary, find, gather
+from cdnserve.npm.package import LATEST, Packument, choose
+from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.spec import PinnedPackage, checked_spec
+from cdnserve.npm.transaction import reported
+from cdnserve.rules.semver import ascending, best, is_exact_version, is_package_name, is_range
+
+_ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
+
+_MOST_MAJORS = 12
+
+Asked = tuple[str, str]
+"""A package's name and a requirement: an exact version, a range, a tag, or `""`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An unpacked package where nobody sees it; paths are relative to its folder."""
+
+    spec: PinnedPackage
+    folder: Path
+    files: frozenset[str]
+
+    def source(self, path: str) -> bytes:
+        """Give the content of one of the files."""
+        return (self.folder / path).read_bytes()
+
+
+def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
+    """Give what a CDN's address asks for in npm's names."""
+    if cdn != CDNJS:
+        return asked
+    found = npm_file(asked.name, asked.requirement, asked.files[0], cdnjs_names())
+    # cdnjs minifies files itself where the package has none that are.
+    files, is_vouched = unminified(found.files), found.is_vouched
+    return replace(asked, name=found.package, requirement=found.version, files=files, is_vouched=is_vouched)
+
+
+def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:
+    """Say which of these paths pages of other origins could not load."""
+    matcher = RuleMatcher(manifest.rules)
+    problems: list[Problem] = []
+    for path in dict.fromkeys(paths):
+        index = matcher.find(path)
+        if index is None:
+            message = "no rule publishes this file, so pages that point to it would break"
+            problems.append(Problem("migration-unlisted", message, path, hint=RULE))
+        elif manifest.rules[index].cors.name == "none":
+            message = 'its rule has cors = "none", so pages of other origins could not load it'
+            where = f"{MANIFEST}:{manifest.rules[index].line}"
+            problems.append(Problem("migration-without-cors", message, where, path, hint='say cors = "any"'))
+    return tuple(problems)
+
+
+@contextlib.contextmanager
+def opened(
+    asked: Collection[Asked], root: Path, settings: NpmSettings, progress: DownloadProgress | None = None
+) -> Iterator[Mapping[Asked, Opened | str]]:
+    """Open the packages that are wished for, each at its exact version, or say why npm has none.
+
+    They are gone when the block ends. Raise ConfigurationError where the registry can't be asked or lies.
+    """
+    listener = progress or Silent()
+    packages, absent = _packages(sorted({name for name, _ in asked}), settings, listener)
+    chosen = {one: _chosen(one, packages) if one[0] in packages else absent[one[0]] for one in asked}
+    specs = list(dict.fromkeys(spec for spec in chosen.values() if isinstance(spec, PinnedPackage)))
+    with tempfile.TemporaryDirectory(prefix="cdnserve-") as name, reported(root):
+        gathered = gather(_orders(specs, root), Path(name), settings, listener, packages.values())
+        ready = {one.order.spec: _opened(one) for one in gathered}
+        yield {one: ready[spec] if isinstance(spec, PinnedPackage) else spec for one, spec in chosen.items()}
+
+
+def earlier_version(
+    asked: PackageFile, newest: Opened, root: Path, settings: NpmSettings, progress: DownloadProgress | None = None
+) -> str:
+    """Return the newest version of a range, older than one that lacks a file, that has it; `""` for none.
+
+    jsDelivr answers with that. Of each major version the last is looked into, then the ones between: a file that is
+    gone from one release is taken to stay away until the next major version.
+    """
+    requirement = asked.requirement or "*"
+    if is_exact_version(requirement) or not (requirement == LATEST or is_range(requirement)):
+        return ""
+    (package,) = find([asked.name], settings, progress or Silent())
+    versions = [one for one in ascending(package.versions) if _is_in(one, requirement)]
+    older = versions[: versions.index(newest.spec.version)] if newest.spec.version in versions else []
+
+    def has(version: str) -> bool:
+        with opened({(asked.name, version)}, root, settings, progress) as shelf:
+            package = shelf[asked.name, version]
+            return isinstance(package, Opened) and not package.files.isdisjoint(asked.files)
+
+    return _last_that(has, older)
+
+
+def _is_in(version: str, requirement: str) -> bool:
+    return "-" not in version and (requirement == LATEST or best(requirement, [version]) == version)
+
+
+def _last_that(has: Callable[[str], bool], versions: Sequence[str]) -> str:
+    """Return the last of ascending versions that has something, with few questions; `""` for none."""
+    majors = [_major(one) for one in versions]
+    lasts = [at for at, one in enumerate(majors) if majors[at + 1 : at + 2] != [one]]
+    for last in reversed(lasts[-_MOST_MAJORS:]):
+        start = next((at + 1 for at in reversed(lasts) if at < last), 0)
+        if has(versions[last]):
+            return versions[last]
+        # It may have gone within this major version, if the first of it has it still.
+        if has(versions[start]):
+            found = bisect_left(range(start, last), True, key=lambda at: not has(versions[at])) + start
+            return versions[found - 1]
+    return ""
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def _opened(gathered: StagedLibrary) -> Opened:
+    return Opened(gathered.order.spec, gathered.placement.folder, frozenset(gathered.unpacked.files))
+
+
+def _orders(specs: Iterable[PinnedPackage], root: Path) -> tuple[Order, ...]:
+    """Order what `add` would: with the manifest's globs, and as the lock demands."""
+    manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
+    files = {library.name: library.files for library in manifest.libraries}
+    locked = {key: entry.integrity for key, entry in lock.libraries.items()}
+    return tuple(Order(s, files.get(s.name, ()), locked.get(str(s), "")) for s in specs)
+
+
+def _packages(
+    names: Sequence[str], settings: NpmSettings, progress: DownloadProgress
+) -> tuple[dict[str, Packument], dict[str, str]]:
+    """Ask the registry for packages; give those that it has, and why it has not the others."""
+    absent = {name: "npm can't have a package of this name" for name in names if not is_package_name(name)}
+    names = [name for name in names if name not in absent]
+    try:
+        return {package.name: package for package in find(names, settings, progress)}, absent
+    except ConfigurationError as error:
+        if not all(problem.reference in _ABSENT for problem in error.problems):
+            raise
+    packages = {}
+    for name in names:
+        try:
+            (packages[name],) = find([name], settings, progress)
+        except ConfigurationError as error:
+            absent[name] = _said(error)
+    return packages, absent
+
+
+def _chosen(one: Asked, packages: Mapping[str, Packument]) -> PinnedPackage | str:
+    name, requirement = one
+    try:
+        return checked_spec(name, choose(requirement, packages[name]))
+    except ConfigurationError as error:
+        return _said(error)
+
+
+def _said(error: ConfigurationError) -> str:
+    """Give the reason of problems that are about one package; raise all others again."""
+    if not all(problem.reference in _ABSENT for problem in error.problems):
+        raise error
+    return "; ".join(problem.message for problem in error.problems)

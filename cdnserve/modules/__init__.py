@@ -1,0 +1,1 @@
+"""ES modules: imports, package.json's exports, resolution, and the graph of what a page loads."""

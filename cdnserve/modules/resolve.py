@@ -1,0 +1,293 @@
+"""Resolution (Node.js, "Modules: packages"; HTML, resolving a module specifier): a specifier to a hosted, public file.
+
+Never falls back to another host, and never takes a CommonJS file for a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from posixpath import dirname, normpath
+from shlex import quote
+from urllib.parse import unquote
+
+from cdnserve.errors import Problem
+from cdnserve.modules.hosted import HostedPackage, HostedPackages, Modules, package_of, split_bare
+from cdnserve.modules.package_json import candidates, inside, replaced, spellings, substitute
+from cdnserve.rules.exports import FOR_NODE, Refused, exported, internal
+from cdnserve.rules.semver import best, is_package_name, is_range, newest
+from cdnserve.rules.urls import public_url
+
+# What Node.js has built in (its documentation's index), without those that only have a name with "node:".
+_BUILT_IN = frozenset(
+    (
+        *("assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram"),
+        *("diagnostics_channel", "dns", "domain", "events", "fs", "http", "http2", "https", "inspector", "module"),
+        *("net", "os", "path", "perf_hooks", "process", "punycode", "querystring", "readline", "repl", "stream"),
+        *("string_decoder", "timers", "tls", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib"),
+    )
+)
+
+
+def not_hosted(name: str, wanted: str | None, dependent: HostedPackage | None, shelf: HostedPackages) -> Problem:
+    """Say that no version that will do is hosted."""
+    spec = f"{name}@{wanted}" if wanted else name
+    where = str(dependent) if dependent else ""
+    if name in _BUILT_IN and not shelf.versions(name):
+        message = "it needs what only Node.js has built in"
+        hint = f"if the npm package of that name does the same in browsers: cdnserve add {name}"
+        return Problem("module-built-in", message, where, name, hint)
+    hosted = ", ".join(shelf.versions(name))
+    message = "no hosted version of the package satisfies the range" if hosted else "the package is not hosted"
+    if not hosted and shelf.is_here(name):
+        message = "the package is here, but no rule publishes a file of it"
+    instead = f"; hosted are {hosted}" if hosted else ""
+    return Problem("module-not-hosted", message, where, spec, f"run cdnserve add {quote(spec)}{instead}")
+
+
+def with_one_command(problems: Iterable[Problem]) -> list[Problem]:
+    """Say with the last package that is not hosted how all of them are added at once."""
+    told = list(problems)
+    absent = [at for at, problem in enumerate(told) if problem.reference == "module-not-hosted"]
+    specs = list(dict.fromkeys(told[at].value for at in absent))
+    if len(specs) > 1:
+        last = told[absent[-1]]
+        every = " ".join(map(quote, specs))
+        told[absent[-1]] = replace(last, hint=f"{last.hint}; all that are missing: cdnserve add {every}")
+    return told
+
+
+def common_js(package: HostedPackage, path: str) -> Problem:
+    """Say that there is only a CommonJS file."""
+    message = "not an ES module: a browser can't import it"
+    hint = "look for another build or another package; a bundler can convert it, an import map can't"
+    return Problem("module-common-js", message, str(package), path, hint)
+
+
+def unlisted(path: str) -> Problem:
+    """Say that the file is there but not public."""
+    hint = "let a [[publish]] rule of the manifest publish it"
+    return Problem("module-unlisted", "the file is here, but no rule publishes it", path, hint=hint)
+
+
+def missing(where: str, specifier: str) -> Problem:
+    """Say that no public file is meant."""
+    message = "this leads to no public file"
+    hint = "see what is public: cdnserve list; the library's files globs may have left it out"
+    return Problem("module-missing", message, where, specifier, hint)
+
+
+def not_exported(package: HostedPackage, said: str, why: Refused) -> Problem:
+    """Say what the package.json makes of it."""
+    return Problem("module-not-exported", why.value, str(package), said, "import a path that the package exports")
+
+
+def taken_away(where: str, specifier: str) -> Problem:
+    """Say that the package has nothing for browsers in its place."""
+    message = "the package's browser field takes this module away, and an import map can't give an empty one"
+    return Problem("module-excluded", message, where, specifier, "use a build of the package that is made for browsers")
+
+
+def by_scheme(where: str, specifier: str) -> Problem | None:
+    """Say what a specifier with a scheme means; nothing for `data:`, whose content stands in the checked file."""
+    scheme = specifier.partition(":")[0].lower()
+    if scheme == "data":
+        return None
+    if scheme == "node":
+        message = "it needs what only Node.js has built in"
+        return Problem("module-built-in", message, where, specifier, "use a build of the package for browsers")
+    message = "this is loaded from elsewhere, and no integrity is known for it"
+    return Problem("module-elsewhere", message, where, specifier, "host it here instead", warning=True)
+
+
+_LONGEST = 1024
+_DEPENDENCIES = ("dependencies", "peerDependencies", "optionalDependencies")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModule:
+    """A public file; `key` is what an import map has to call it, a logical path where `is_path`, `""` for none.
+
+    `undeclared` is the package that was taken though the dependent's package.json doesn't name it, else `""`.
+    """
+
+    path: str
+    key: str = ""
+    is_path: bool = False
+    undeclared: str = ""
+
+
+class Resolver:
+    """Resolves specifiers.
+
+    `asked` are the versions that a person chose, preferred where a dependent allows them; `files` the files that a
+    person chose for a subpath of a package, for everybody.
+    """
+
+    def __init__(
+        self, modules: Modules, asked: Mapping[str, str], files: Mapping[tuple[HostedPackage, str], str] | None = None
+    ) -> None:
+        self._modules = modules
+        self._shelf = modules.shelf
+        self._asked = asked
+        self._files = files or {}
+
+    def choose(self, name: str, wanted: str | None) -> HostedPackage | None:
+        """Choose the hosted version of a package that satisfies a range, the best one; `None` for any."""
+        versions = self._shelf.versions(name)
+        asked = self._asked.get(name)
+        if asked and (wanted is None or best(wanted, [asked])):
+            return HostedPackage(name, asked)
+        version = newest(versions) if wanted is None else best(wanted, versions)
+        return HostedPackage(name, version) if version else None
+
+    def entry(self, package: HostedPackage, subpath: str) -> ResolvedModule | Problem:
+        """Find the ES module that a package has at a subpath (`.` or `./…`)."""
+        chosen = self._files.get((package, subpath))
+        named = (chosen,) if chosen else self._named(package, subpath)
+        if isinstance(named, Problem):
+            return named
+        modules, description = self._modules, self._modules.described(package)
+        mapped = [replaced(description, file) for file in named]
+        paths = [f"{package.folder}/{file}" for file in mapped if file is not None]
+        public = [path for path in paths if self._shelf.is_public(path)]
+        module = next((path for path in public if modules.is_importable(path)), None)
+        if module:
+            return ResolvedModule(module)
+        if public:
+            return common_js(package, public[0])
+        hidden = next((path for path in paths if self._shelf.lies_unlisted(path)), None)
+        said = chosen or _said(package, subpath)
+        return unlisted(hidden) if hidden else missing(str(package), said)
+
+    def follow(self, module: str, specifier: str) -> ResolvedModule | Problem | None:
+        """Resolve what a module imports; `None` where there is nothing to be checked (`data:`)."""
+        package = package_of(module)
+        if len(specifier) > _LONGEST or not package:
+            return missing(module, specifier)
+        if specifier.startswith(("./", "../")):
+            return self._relative(module, specifier, package)
+        if specifier.startswith("/"):
+            return missing(module, specifier)
+        if specifier.startswith("#"):
+            return self._internal(module, specifier, package)
+        if ":" in specifier.partition("/")[0]:
+            return by_scheme(module, specifier)
+        return self._bare(module, specifier, package)
+
+    def _named(self, package: HostedPackage, subpath: str) -> tuple[str, ...] | Problem:
+        """Give the files, relative to the package, that its package.json means."""
+        description = self._modules.described(package)
+        exports = description.get("exports")
+        if exports is None:
+            return self._nested(package, subpath) + candidates(description, subpath)
+        file = exported(exports, subpath)
+        if isinstance(file, str):
+            return (file,)
+        if file is Refused.UNKNOWN and isinstance(exported(exports, subpath, FOR_NODE), str):
+            return common_js(package, _said(package, subpath))
+        return not_exported(package, _said(package, subpath), file)
+
+    def _nested(self, package: HostedPackage, subpath: str) -> tuple[str, ...]:
+        """Give what a package.json in a folder of the package names, as packages had it before `exports`."""
+        folder = inside(subpath)
+        if not folder or subpath == ".":
+            return ()
+        description = self._shelf.described(f"{package.folder}/{folder}")
+        named = candidates(description, ".") if description else ()
+        return tuple(f"{folder}/{file}" for file in named)
+
+    def _relative(self, module: str, specifier: str, package: HostedPackage) -> ResolvedModule | Problem:
+        # An import map's integrity is found by the URL's spelling, so an escape must be the one that we write.
+        if "%" in specifier and public_url(unquote(specifier)) != f"/{specifier}":
+            return missing(module, specifier)
+        path = normpath(f"{dirname(module)}/{unquote(specifier)}") + ("/" if specifier.endswith("/") else "")
+        if not path.startswith(f"{package.folder}/"):
+            return ResolvedModule(path) if self._shelf.is_public(path) else missing(module, specifier)
+        file = replaced(self._modules.described(package), path.removeprefix(f"{package.folder}/"))
+        if file is None:
+            return taken_away(module, specifier)
+        found = self._modules.first_public(f"{package.folder}/{one}" for one in spellings(file.rstrip("/")))
+        if found is None:
+            is_there = self._shelf.lies_unlisted(path)
+            return unlisted(path) if is_there else missing(module, specifier)
+        return ResolvedModule(found) if found == path else ResolvedModule(found, path, is_path=True)
+
+    def _internal(self, module: str, specifier: str, package: HostedPackage) -> ResolvedModule | Problem | None:
+        target = internal(self._modules.described(package).get("imports"), specifier)
+        if isinstance(target, Refused):
+            return not_exported(package, specifier, target)
+        return self._stand_in(module, specifier, target, package)
+
+    def _bare(self, module: str, specifier: str, package: HostedPackage) -> ResolvedModule | Problem | None:
+        description = self._modules.described(package)
+        target = substitute(description, specifier)
+        if target is None:
+            return taken_away(module, specifier)
+        if target != specifier:
+            return self._stand_in(module, specifier, target, package)
+        name, subpath = split_bare(specifier)
+        if name == package.name and description.get("exports") is not None:
+            return _called(self.entry(package, subpath), specifier)
+        wanted = _wanted(description, name)
+        real, allowed = _alias(name, wanted)
+        if not is_package_name(real):
+            return missing(module, specifier)
+        chosen = self.choose(real, allowed)
+        if chosen is None:
+            return not_hosted(real, allowed, package, self._shelf)
+        found = _called(self.entry(chosen, subpath), specifier)
+        if wanted is None and isinstance(found, ResolvedModule):
+            return ResolvedModule(found.path, found.key, undeclared=str(chosen))
+        return found
+
+    def _stand_in(
+        self, module: str, specifier: str, target: str, package: HostedPackage
+    ) -> ResolvedModule | Problem | None:
+        if not target.startswith("./"):
+            # Once: a map that leads back to what it replaces would never end.
+            description = dict(self._modules.described(package)) | {"browser": None}
+            return _called(self._other(module, target, package, description), specifier)
+        found = self._modules.first_public(f"{package.folder}/{one}" for one in spellings(target[2:]))
+        return ResolvedModule(found, specifier) if found else missing(module, specifier)
+
+    def _other(
+        self, module: str, target: str, package: HostedPackage, description: Mapping[str, object]
+    ) -> ResolvedModule | Problem | None:
+        name, subpath = split_bare(target)
+        if ":" in name:
+            return by_scheme(module, target)
+        real, allowed = _alias(name, _wanted(description, name))
+        if not is_package_name(real):
+            return missing(module, target)
+        chosen = self.choose(real, allowed)
+        return self.entry(chosen, subpath) if chosen else not_hosted(real, allowed, package, self._shelf)
+
+
+def _called(found: ResolvedModule | Problem | None, key: str) -> ResolvedModule | Problem | None:
+    return ResolvedModule(found.path, key) if isinstance(found, ResolvedModule) else found
+
+
+def _said(package: HostedPackage, subpath: str) -> str:
+    return f"{package.name}{subpath[1:]}"
+
+
+def _wanted(description: Mapping[str, object], name: str) -> str | None:
+    """Give what a package demands of a dependency, `None` where it does not declare it."""
+    tables = (description.get(field) for field in _DEPENDENCIES)
+    found = (table.get(name) for table in tables if isinstance(table, Mapping))
+    return next((text for text in found if isinstance(text, str)), None)
+
+
+def _alias(name: str, wanted: str | None) -> tuple[str, str | None]:
+    """Give the package and the range that a demand means; a tag or an address is no range.
+
+    >>> _alias("vue2", "npm:vue@^2"), _alias("vue", "latest"), _alias("vue", None)
+    (('vue', '^2'), ('vue', None), ('vue', None))
+    """
+    real, text = name, wanted or ""
+    if text.startswith("npm:"):
+        aliased, at, text = text.removeprefix("npm:").rpartition("@")
+        real = aliased if at and aliased else text
+        text = text if at and aliased else ""
+    return real, text if text and is_range(text) else None

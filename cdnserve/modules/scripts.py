@@ -1,0 +1,153 @@
+"""Scripts: which file of a package a page can load by a tag, found by what is in it.
+
+Never takes a file for its name: what runs in Node.js only is passed over, whatever package.json calls it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from posixpath import dirname, join, normpath
+from typing import Protocol
+
+from cdnserve.cdns.npm_mirrors import default_files, minified
+from cdnserve.modules.free_names import free_node_names
+from cdnserve.modules.imports import read_imports
+from cdnserve.modules.package_json import spellings
+from cdnserve.rules.media_types import destination
+
+# package.json says nothing of builds for browsers in these fields, or says it to bundlers.
+_FIELDS = ("jsdelivr", "unpkg", "browser", "main", "exports")
+_PRODUCTION = re.compile(r"(?<!\.prod)(\.js)\Z")
+_WORDS = re.compile(r"[^A-Za-z0-9]+")
+# What the name of a build says beside the package's.
+_MADE = frozenset(
+    {"browser", "bundle", "cdn", "global", "iife", "js", "min", "prod", "production", "standalone", "umd"}
+)
+_NAMED = frozenset({"browser", "client", "dist", "js"})
+_ELSEWHERE = frozenset({"amd", "cjs", "commonjs", "es", "esm", "node", "server", "src", "test"})
+_ADDRESS = re.compile(r"\.{0,2}/|(?:https?|data|blob):", re.IGNORECASE)
+_MOST_BUILDS = 8
+_MOST_MODULES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class MainFiles:
+    """The files of a package that a page loads, `""` where it has none.
+
+    `for_node` is the first file that package.json names and that only Node.js can run, where there is no script.
+    """
+
+    script: str = ""
+    style: str = ""
+    for_node: str = ""
+
+
+class Contents(Protocol):
+    """An unpacked npm package; paths are relative to its folder."""
+
+    @property
+    def files(self) -> Collection[str]:
+        """Return the paths of all files."""
+
+    def source(self, path: str) -> bytes:
+        """Return a file's content."""
+
+
+def main_files(name: str, named: Mapping[str, str], contents: Contents) -> MainFiles:
+    """Return what a page loads of a package, by the fields of its package.json and the names of its builds.
+
+    A script that needs nothing else comes first, then a module that needs an import map.
+    """
+    files = contents.files
+    listed = [path for path in dict.fromkeys(_named(named)) if path in files and destination(path) == "script"]
+    style = next((path for path in _styles(named) if path in files and destination(path) == "style"), "")
+    whole = next((path for path in (*listed, *builds(name, files)) if runs_alone(path, contents)), "")
+    script = whole or next((path for path in listed if is_module(path, contents.source(path))), "")
+    return MainFiles(script, style, "" if script else next(iter(listed), ""))
+
+
+def builds(name: str, files: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that look like a package's builds for script tags, the likeliest first; a few at most.
+
+    >>> builds("socket.io-client", ["dist/socket.io.js", "dist/socket.io.min.js", "build/cjs/socket.js", "lib/url.js"])
+    ('dist/socket.io.min.js', 'dist/socket.io.js')
+    """
+    wanted = _words(name.rpartition("/")[2], _NAMED)
+    return tuple(islice(sorted((path for path in files if _is_build(path, wanted)), key=_rank), _MOST_BUILDS))
+
+
+def runs_alone(path: str, contents: Contents) -> bool:
+    """Tell whether a tag can load a file with no import map, and all that it imports."""
+    return all(_runs(one, contents) for one in islice(_with_imports(path, contents), _MOST_MODULES))
+
+
+def _runs(path: str, contents: Contents) -> bool:
+    if path not in contents.files:
+        return False
+    source = contents.source(path)
+    return not bare_imports(source) if is_module(path, source) else not node_names(path, source)
+
+
+def _with_imports(path: str, contents: Contents) -> Iterator[str]:
+    """Return a module and the files of its package that load with it, whether or not they are there."""
+    waiting, seen = [path], {path}
+    while waiting:
+        importer = waiting.pop()
+        yield importer
+        source = contents.source(importer) if importer in contents.files else b""
+        inner = {
+            normpath(join(dirname(importer), one)) for one in read_imports(source).static if one.startswith((".", ".."))
+        }
+        waiting += sorted(inner - seen)
+        seen |= inner
+
+
+def node_names(path: str, source: bytes) -> tuple[str, ...]:
+    """Return what a script takes from Node.js, so that a script tag fails; `("require",)` for a `.cjs` without any."""
+    return free_node_names(source) or (("require",) if path.endswith(".cjs") else ())
+
+
+def is_module(path: str, source: bytes) -> bool:
+    """Tell whether JavaScript is an ES module, by its name or its content."""
+    return path.endswith(".mjs") or read_imports(source).is_module
+
+
+def bare_imports(source: bytes) -> tuple[str, ...]:
+    """Return the names that a module imports and only an import map can resolve.
+
+    >>> bare_imports(b"import 'vue'; import './a.js'; import 'https://example.com/b.js'; import '/c.js'")
+    ('vue',)
+    """
+    return tuple(one for one in read_imports(source).static if not _ADDRESS.match(one))
+
+
+def _named(named: Mapping[str, str]) -> Iterator[str]:
+    for path in (*(named[field] for field in _FIELDS if named.get(field)), "index.js"):
+        for spelling in spellings(path):
+            yield from (minified(spelling), _PRODUCTION.sub(r".prod\1", spelling), spelling)
+
+
+def _styles(named: Mapping[str, str]) -> Iterator[str]:
+    return default_files(named, "jsdelivr", for_style=True)
+
+
+def _is_build(path: str, wanted: tuple[str, ...]) -> bool:
+    *folders, file = path.split("/")
+    is_elsewhere = not _ELSEWHERE.isdisjoint(folders)
+    return file.endswith(".js") and not is_elsewhere and _words(file, _MADE) == wanted
+
+
+def _words(text: str, without: frozenset[str]) -> tuple[str, ...]:
+    """Return the words of a name.
+
+    >>> _words("rxjs.umd.min.js", _MADE), _words("video.js", _NAMED), _words("socket.io-client", _NAMED)
+    (('rxjs',), ('video',), ('socket', 'io'))
+    """
+    return tuple(word for word in _WORDS.split(text.lower()) if word and word not in without)
+
+
+def _rank(path: str) -> tuple[bool, int, int, str]:
+    return ".min." not in path, path.count("/"), len(path), path

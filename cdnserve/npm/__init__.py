@@ -1,0 +1,1 @@
+"""npm packages under the root: the registry, tarballs, and what is hosted."""

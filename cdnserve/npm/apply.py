@@ -1,0 +1,184 @@
+"""A decision: what a command found right for the tree, the lock and the manifest, carried out all or nothing.
+
+Never downloads, and never asks a person.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdnserve.errors import Problem
+from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, render_lock
+from cdnserve.manifest.model import Manifest, Revision, RuleMatcher
+from cdnserve.manifest.reader import read_manifest
+from cdnserve.npm.fetch import StagedLibrary
+from cdnserve.npm.spec import FOLDER, PinnedPackage
+from cdnserve.npm.transaction import Changes, is_present
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One library in its place; `folder` is relative to the root, `is_new` false if it lay there already.
+
+    `restored` is how many of its files were missing there, and are back.
+    """
+
+    name: str
+    version: str
+    folder: str
+    integrity: str
+    files: int
+    size: int
+    is_new: bool
+    restored: int = 0
+
+    def __str__(self) -> str:
+        """Give NAME@VERSION."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did, in the order that was asked for."""
+
+    libraries: tuple[Placed, ...]
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What `remove` did: the libraries that went, NAME@VERSION, and the requirements that went from the manifest."""
+
+    libraries: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One requirement and what `update` does about it; versions are `""` where there is none.
+
+    `requirement` becomes `rewritten`, the same where it stays; `current` stays hosted beside `version`.
+    """
+
+    name: str
+    requirement: str
+    rewritten: str
+    current: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What `update` did, or would do: its moves, the libraries that are new here, those that went (NAME@VERSION)."""
+
+    moves: tuple[Move, ...]
+    libraries: tuple[Placed, ...]
+    pruned: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What `sync` did: the libraries that are back, the folders that lay there already, the paths that went."""
+
+    restored: tuple[Placed, ...]
+    present: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+    pruned: tuple[str, ...] = ()
+
+
+def placed(gathered: StagedLibrary, moved: int) -> Placed:
+    """Sum up a library that has been put in its place, of which so many files were moved there."""
+    spec, unpacked = gathered.order.spec, gathered.unpacked
+    files = len(unpacked.files)
+    is_new = moved == files
+    restored = 0 if is_new else moved
+    return Placed(spec.name, spec.version, spec.folder, gathered.integrity, files, unpacked.size, is_new, restored)
+
+
+Libraries = Mapping[str, LockedLibrary]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The libraries that lie ready, those that go, and how the manifest's entries change.
+
+    `swept` are paths below the root that go, of which neither lock nor manifest knows.
+    """
+
+    gathered: tuple[StagedLibrary, ...] = ()
+    removed: tuple[PinnedPackage, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    swept: tuple[str, ...] = ()
+
+
+def carry_out(root: Path, folder: Path, decision: Decision, *, beside: bool = False) -> tuple[Placed, ...]:
+    """Make all changes or none; `beside` lets other files lie in a library's folder."""
+    with Changes(root, folder) as changes:
+        libraries = tuple(placed(one, changes.place(one.placement, beside=beside)) for one in decision.gathered)
+        for spec in decision.removed:
+            if is_present(root / spec.folder):
+                changes.take_away(spec.folder)
+        for path in decision.swept:
+            changes.take_away(path)
+        new = {str(one.order.spec): LockedLibrary(one.integrity) for one in decision.gathered}
+        gone = frozenset(map(str, decision.removed))
+        # Between the writes the lock has more than the manifest wants: that does no harm, the opposite does.
+        _write_lock(root, changes, lambda known: {**known, **new})
+        _write_manifest(root, changes, decision.revisions)
+        _write_lock(root, changes, lambda known: {key: entry for key, entry in known.items() if key not in gone})
+        changes.keep()
+    for spec in decision.removed:
+        _remove_empty_scope(root, spec)
+    return libraries
+
+
+def _write_lock(root: Path, changes: Changes, change: Callable[[Libraries], dict[str, LockedLibrary]]) -> None:
+    # Read again, since a build may have written it during the downloads.
+    lock = read_lock(root / LOCK)
+    libraries = change(lock.libraries)
+    if libraries != lock.libraries:
+        changes.write(LOCK, render_lock(Lock(libraries, lock.immutable)))
+
+
+def _write_manifest(root: Path, changes: Changes, revisions: Sequence[Revision]) -> None:
+    # Read again, since a person may have written it during the downloads.
+    read_manifest(root / MANIFEST)
+    if not revisions:
+        return
+    from cdnserve.manifest import editor  # noqa: PLC0415 - a parser that keeps comments takes long to load
+
+    text = before = (root / MANIFEST).read_bytes().decode()
+    for revision in revisions:
+        text = editor.revise(text, revision)
+    if text != before:
+        changes.write(MANIFEST, text.encode())
+
+
+def _remove_empty_scope(root: Path, spec: PinnedPackage) -> None:
+    if spec.scope:
+        with contextlib.suppress(OSError):
+            (root / FOLDER / spec.scope).rmdir()
+
+
+RULE = '# add to the manifest:\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
+"""The hint for a manifest that does not publish its libraries."""
+
+
+def notes(gathered: Iterable[StagedLibrary]) -> Iterator[Problem]:
+    """Give what is to be told about registries and tarballs, each once."""
+    yield from dict.fromkeys(warning for one in gathered for warning in one.warnings)
+
+
+def unlisted(gathered: Iterable[StagedLibrary], manifest: Manifest) -> Iterator[Problem]:
+    """Warn of each library of which no rule publishes any file."""
+    matcher = RuleMatcher(manifest.rules)
+    for one in gathered:
+        folder = one.order.spec.folder
+        if not any(matcher.find(f"{folder}/{path}") is not None for path in one.unpacked.files):
+            message = "no rule publishes this library: it is there, but not public"
+            yield Problem("library-unlisted", message, folder, hint=RULE, warning=True)

@@ -1,0 +1,357 @@
+"""One library's tarball: out of the cache or from its registry, and exactly what the lock and the registry demand.
+
+Never gives a tarball that was not verified as a whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeVar, cast
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.npm import signatures
+from cdnserve.npm.cache import Begun, TarballCache, cache_folder
+from cdnserve.npm.download import Download, Measured, RegistryClient
+from cdnserve.npm.npmrc import ask_npm, read_configuration
+from cdnserve.npm.package import Packument, Published, find_package, refused
+from cdnserve.npm.registry import HttpUrl, Registry, find_registry
+from cdnserve.npm.settings import DownloadProgress, NpmSettings
+from cdnserve.npm.signatures import Keys, find_keys
+from cdnserve.npm.spec import PinnedPackage
+from cdnserve.npm.transaction import Placement
+from cdnserve.npm.transport import http_client
+from cdnserve.npm.unpack import UnpackedTarball, is_kept, is_named, satisfies, unpack
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Once(Generic[Question, Answer]):
+    """Asks each question once; threads that ask it meanwhile wait, and get the same answer or error."""
+
+    def __init__(self, ask: Callable[[Question], Answer]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._answers: dict[Question, Future[Answer]] = {}
+
+    def __call__(self, question: Question) -> Answer:
+        """Give the answer."""
+        with self._lock:
+            is_first = question not in self._answers
+            answer = self._answers.setdefault(question, Future())
+        if is_first:
+            try:
+                answer.set_result(self._ask(question))
+            except BaseException as error:
+                answer.set_exception(error)
+        return answer.result()
+
+    def know(self, question: Question, answer: Answer) -> None:
+        """Have the answer to a question that has not been asked."""
+        known = self._answers.setdefault(question, Future())
+        known.set_result(answer)
+
+
+class Workshop:
+    """The downloads of one command, from several threads at once."""
+
+    def __init__(self, settings: NpmSettings, progress: DownloadProgress, packages: Iterable[Packument] = ()) -> None:
+        configuration = read_configuration(settings)
+        npm = Once[str, str](lambda key: ask_npm(key, settings))
+        folder = cache_folder(settings)
+        self.settings = settings
+        self.progress = progress
+        self.cache = TarballCache(folder, settings.limits.tarball) if folder else None
+        self._http = http_client(settings, configuration)
+        self.client = RegistryClient(self._http, settings)
+        self._registry = Once[str, Registry](lambda name: find_registry(name, settings, configuration, npm))
+        self._package = Once[str, Packument](self._find_package)
+        self._keys = Once[HttpUrl, Keys](lambda address: find_keys(Registry(address, configuration), self.client))
+        for package in packages:
+            self._package.know(package.name, package)
+
+    def __enter__(self) -> Workshop:
+        """Begin."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def stop(self) -> None:
+        """Call everything off."""
+        self.client.stop()
+
+    def require_going(self) -> None:
+        """Raise `StoppedError` once everything was called off."""
+        self.client.require_going()
+
+    def registry(self, name: str) -> Registry:
+        """Give the registry of a package."""
+        return self._registry(name)
+
+    def package(self, name: str) -> Packument:
+        """Give what the registry says of a package."""
+        return self._package(name)
+
+    def keys(self, registry: Registry) -> Keys:
+        """Give the keys that a registry signs with."""
+        return self._keys(registry.address)
+
+    def _find_package(self, name: str) -> Packument:
+        return find_package(name, self.registry(name), self.client, self.settings.limits.metadata, self.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One library that is wanted; `files` are globs of what is kept, empty for all.
+
+    `locked` is the integrity that the lock demands. Where it is `""` the registry's counts, and its signatures do.
+    """
+
+    spec: PinnedPackage
+    files: tuple[str, ...]
+    locked: str
+
+
+_IN_MEMORY = 2**23
+_DAMAGED = "try again; if it stays, tell the registry's owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An order, what the registry says of it if that was asked, and what is to be told about it."""
+
+    order: Order
+    published: Published | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def integrity(self) -> str:
+        """The integrity metadata that the tarball must satisfy."""
+        return self.published.integrity if self.published else self.order.locked
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTarball:
+    """A tarball that was verified, and its integrity."""
+
+    file: BinaryIO
+    integrity: str
+
+
+def prepare(order: Order, workshop: Workshop) -> Prepared:
+    """Ask what is needed before a tarball: its integrity and signatures, or nothing.
+
+    What the lock has an integrity for needs neither: they were checked when it was locked.
+    """
+    if order.locked:
+        return Prepared(order)
+    package = workshop.package(order.spec.name)
+    published = package.published(order.spec.version)
+    if not published.integrity:
+        hint = "choose a version that was published with sha256, sha384 or sha512 integrity"
+        message = f"{order.spec}: the registry gives no integrity that can be relied on"
+        raise ConfigurationError([Problem("integrity-missing", message, hint=hint)])
+    is_open = not published.registry.address.is_private
+    unsigned = signatures.check(package, published, workshop.keys(published.registry))
+    warnings = (_plain_http(published) if is_open else None, unsigned)
+    return Prepared(order, published, tuple(warning for warning in warnings if warning))
+
+
+@contextlib.contextmanager
+def fetch(prepared: Prepared, folder: Path, workshop: Workshop) -> Iterator[VerifiedTarball]:
+    """Give the tarball, verified, while the block runs; raise ConfigurationError if there is none that is right.
+
+    `folder` is for what is too large for memory.
+    """
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder)) as temporary:
+        spool = cast(BinaryIO, temporary)
+        copy = Measured(spool, prepared.integrity)
+        if workshop.cache and workshop.cache.copy(prepared.integrity, copy):
+            _tell(prepared, copy, workshop)
+            yield VerifiedTarball(spool, _integrity(prepared, copy))
+            return
+        nowhere = contextlib.nullcontext[Begun | None](None)
+        with workshop.cache.begun(prepared.integrity) if workshop.cache else nowhere as begun:
+            sink = _into_cache(prepared, begun, workshop.cache, workshop) if begun and workshop.cache else None
+            if sink is None:
+                sink = copy
+                _download(prepared, copy, workshop)
+            yield VerifiedTarball(sink.file, _integrity(prepared, sink))
+
+
+def _into_cache(prepared: Prepared, begun: Begun, cache: TarballCache, workshop: Workshop) -> Measured | None:
+    """Download into the cache; give nothing where there is no room, which must not keep anybody from a library."""
+    try:
+        sink = Measured(begun.file, prepared.integrity, begun.validator, begun.note)
+        _download(prepared, sink, workshop)
+        sink.file.flush()
+    except OSError:
+        begun.discard()
+        return None
+    cache.keep(begun, sink.expression)
+    return sink
+
+
+def _download(prepared: Prepared, sink: Measured, workshop: Workshop) -> None:
+    problems: tuple[Problem, ...] = ()
+    for address in _addresses(prepared, workshop):
+        problems = _attempt(prepared, address, sink, workshop)
+        if not problems:
+            return
+    raise ConfigurationError(problems)
+
+
+def _addresses(prepared: Prepared, workshop: Workshop) -> Iterator[HttpUrl]:
+    """Give the addresses to try; what the lock knows needs no document, unless it is not in its usual place."""
+    published, spec = prepared.published, prepared.order.spec
+    usual: HttpUrl | None = None
+    if published is None:
+        usual = workshop.registry(spec.name).usual(spec)
+        yield usual
+        published = workshop.package(spec.name).published(spec.version)
+    yield from (address for address in published.tarballs if address != usual)
+
+
+def _attempt(prepared: Prepared, address: HttpUrl, sink: Measured, workshop: Workshop) -> tuple[Problem, ...]:
+    spec, limit = prepared.order.spec, workshop.settings.limits.tarball
+    registry = workshop.registry(spec.name)
+    what, library = f"the tarball of {spec}", str(spec)
+    wanted = Download(what, address, registry, limit, progress=workshop.progress, label=library)
+    received = workshop.client.fetch(wanted, sink)
+    if received.was_continued and _flaw(prepared, sink):
+        # The parts did not belong together: once more, the whole.
+        sink.restart("")
+        received = workshop.client.fetch(wanted, sink)
+    if received.status != 200:
+        return refused(spec, registry, received.status).problems
+    flaw = _flaw(prepared, sink)
+    if flaw is None:
+        return ()
+    sink.restart("")
+    if prepared.published:
+        raise ConfigurationError([flaw])
+    return (flaw,)
+
+
+def _flaw(prepared: Prepared, sink: Measured) -> Problem | None:
+    spec, expected = prepared.order.spec, prepared.integrity
+    got = sink.expression
+    if satisfies(got, expected):
+        return None
+    value = f"expected {expected}, got {got}"
+    if prepared.published:
+        message = f"{spec}: the tarball is not what the registry's integrity says; nothing was unpacked"
+        return Problem("integrity-mismatch", message, "", value, _DAMAGED)
+    message = f"{spec}: the tarball is not the one that {LOCK} records; nothing was unpacked"
+    hint = f"the registry gives other bytes than before: find out why before you remove the entry from {LOCK}"
+    return Problem("lock-mismatch", message, "", value, hint)
+
+
+def _integrity(prepared: Prepared, sink: Measured) -> str:
+    return prepared.order.locked or sink.expression
+
+
+def _tell(prepared: Prepared, copy: Measured, workshop: Workshop) -> None:
+    library = str(prepared.order.spec)
+    workshop.progress.begin(library, copy.size)
+    workshop.progress.advance(library, copy.size)
+
+
+def _plain_http(published: Published) -> Problem:
+    message = "the registry is not reached by https: whoever is on the way could have changed what came"
+    where = published.registry.address.shown
+    return Problem("registry-plain-http", message, where, hint="use its https address", warning=True)
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class StagedLibrary:
+    """A library that lies ready; `integrity` is what its tarball was verified against.
+
+    Several libraries may bring the same warning (of their registry).
+    """
+
+    order: Order
+    placement: Placement
+    unpacked: UnpackedTarball
+    integrity: str
+    warnings: tuple[Problem, ...] = ()
+
+
+def find(names: Sequence[str], settings: NpmSettings, progress: DownloadProgress) -> tuple[Packument, ...]:
+    """Fetch what the registry says of each package, in this order; raise the problems of all of them together."""
+    with Workshop(settings, progress) as workshop:
+        return tuple(_all_at_once(workshop.package, names, workshop))
+
+
+def gather(
+    orders: Sequence[Order],
+    folder: Path,
+    settings: NpmSettings,
+    progress: DownloadProgress,
+    packages: Iterable[Packument] = (),
+) -> tuple[StagedLibrary, ...]:
+    """Fetch every order into the folder; raise the problems of all of them together.
+
+    What `find` gave already is not asked for again.
+    """
+    with Workshop(settings, progress, packages) as workshop:
+        # Every document before the first tarball: what the registry doesn't have is known at once.
+        prepared = _all_at_once(lambda order: prepare(order, workshop), orders, workshop)
+        return tuple(_all_at_once(lambda one: _gathered(*one, workshop), _placed(prepared, folder), workshop))
+
+
+def _placed(prepared: Iterable[Prepared], folder: Path) -> list[tuple[Prepared, Path]]:
+    return [(one, folder / str(number)) for number, one in enumerate(prepared)]
+
+
+def _gathered(prepared: Prepared, folder: Path, workshop: Workshop) -> StagedLibrary:
+    order = prepared.order
+    folder.mkdir()
+
+    def keep(path: str) -> bool:
+        # An interruption must not wait until thousands of files are written.
+        workshop.require_going()
+        return is_kept(path, order.files)
+
+    with fetch(prepared, folder.parent, workshop) as fetched:
+        unpacked = unpack(fetched.file, folder, order.spec, keep, workshop.settings.limits)
+    if not any(is_named(path, order.files) for path in unpacked.files):
+        raise _nothing_kept(order)
+    workshop.progress.finish(str(order.spec))
+    return StagedLibrary(order, Placement(order.spec, folder), unpacked, fetched.integrity, prepared.warnings)
+
+
+def _all_at_once(work: Callable[[Item], Result], items: Sequence[Item], workshop: Workshop) -> list[Result]:
+    with ThreadPoolExecutor(workshop.settings.limits.at_once, "libraries") as threads:
+        futures = [threads.submit(work, item) for item in items]
+        try:
+            wait(futures)
+        except BaseException:
+            # An interruption: the threads must not go on downloading while we leave.
+            workshop.stop()
+            threads.shutdown(cancel_futures=True)
+            raise
+    errors = [future.exception() for future in futures]
+    problems = dict.fromkeys(p for error in errors if isinstance(error, ConfigurationError) for p in error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return [future.result() for future in futures]
+
+
+def _nothing_kept(order: Order) -> ConfigurationError:
+    message = f"{order.spec}: no file of the package is kept"
+    hint = "correct the globs: they are relative to the package's folder"
+    return ConfigurationError([Problem("library-files", message, MANIFEST, " ".join(order.files), hint)])

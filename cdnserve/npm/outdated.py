@@ -1,0 +1,190 @@
+"""`outdated`: which requirements of the manifest are behind the registry, and by how much.
+
+Never changes anything: `update` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdnserve.display import shown
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.model import Library
+from cdnserve.manifest.requirements import ascending, hosted, resolve
+from cdnserve.npm.fetch import find
+from cdnserve.npm.hosted import Project, read_scene
+from cdnserve.npm.package import Packument, choose
+from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.rules.semver import is_exact_version
+
+# A bare number, or numbers with x in place of the last ones: they stay as many parts as they are.
+_PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?((?:\.[xX*])*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """One requirement: the hosted version that it stands for (`""` for none), the one it allows, and the latest.
+
+    `leads` says that no other requirement of the library stands for a higher version.
+    """
+
+    package: Packument
+    requirement: str
+    current: str
+    wanted: str
+    latest: str
+    leads: bool
+
+    @property
+    def name(self) -> str:
+        """The library's name."""
+        return self.package.name
+
+
+def named(scene: Project, names: Sequence[str]) -> tuple[Library, ...]:
+    """Give the manifest's libraries of these names, without any all; raise ConfigurationError for one that is none."""
+    entries = scene.entries
+    if problems := [_unknown(name, entries) for name in dict.fromkeys(names) if name not in entries]:
+        raise ConfigurationError(problems)
+    return tuple(entries[name] for name in dict.fromkeys(names or entries))
+
+
+def look_out(
+    libraries: Sequence[Library], lock: Lock, settings: NpmSettings, progress: DownloadProgress
+) -> list[Outlook]:
+    """Ask the registry about every requirement; raise the problems of all of them together."""
+    if not libraries:
+        return []
+    packages = find([library.name for library in libraries], settings, progress)
+    outlooks: list[Outlook] = []
+    problems: list[Problem] = []
+    for library, package in zip(libraries, packages, strict=True):
+        versions = hosted(lock, library.name)
+        try:
+            outlooks += _outlooks(library, versions, package)
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return outlooks
+
+
+def _outlooks(library: Library, versions: Sequence[str], package: Packument) -> Iterator[Outlook]:
+    latest = choose("", package)
+    current = {requirement: resolve(requirement, versions) or "" for requirement in library.versions}
+    wanted = {requirement: _wanted(requirement, current[requirement], package) for requirement in library.versions}
+    highest = higher(*wanted.values())
+    for requirement, version in wanted.items():
+        yield Outlook(package, requirement, current[requirement], version, latest, version == highest)
+
+
+def _wanted(requirement: str, current: str, package: Packument) -> str:
+    try:
+        return higher(current, choose(requirement, package))
+    except ConfigurationError:
+        # What is hosted here may have been taken back there.
+        if current:
+            return current
+        raise
+
+
+def higher(*versions: str) -> str:
+    """Give the highest of some versions, of which some may be `""`.
+
+    >>> higher("", "1.9.0", "1.10.0")
+    '1.10.0'
+    """
+    return ascending(filter(None, versions))[-1]
+
+
+def rewritten(requirement: str, version: str) -> str:
+    """Give a requirement that allows a version, in the manner of one that doesn't.
+
+    >>> [rewritten(old, "4.1.0") for old in ("^3.6", "~3.6.0", "3.7.1", "3", "3.7", "3.x", ">=2 <4")]
+    ['^4.1.0', '~4.1.0', '4.1.0', '4', '4.1', '4.x', '^4.1.0']
+    """
+    if is_exact_version(requirement.lstrip("=v ")):
+        return version
+    parts = version.split(".")
+    partial = _PARTIAL.fullmatch(requirement)
+    if partial and "-" not in version:
+        return ".".join(parts[: 1 + bool(partial[1])]) + partial[2]
+    return f"{'~' if requirement.startswith('~') else '^'}{version}"
+
+
+def _unknown(text: str, names: Iterable[str]) -> Problem:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    near = get_close_matches(text, list(names), n=1)
+    hint = f"did you mean {near[0]}?" if near else "cdnserve add adds a library, or another version of one"
+    return Problem("library-unknown", "the manifest has no library of this name", MANIFEST, shown(text), hint)
+
+
+@dataclass(frozen=True, slots=True)
+class OutdatedLibrary:
+    """A requirement that is behind; `current` is `""` where nothing hosted satisfies it.
+
+    Sizes are octets of all files, unpacked, as the registry counts them; `None` where it doesn't. `deprecated` is why
+    the current version is.
+    """
+
+    name: str
+    requirement: str
+    current: str
+    wanted: str
+    latest: str
+    current_size: int | None
+    wanted_size: int | None
+    latest_size: int | None
+    deprecated: str
+
+    @property
+    def growth(self) -> int | None:
+        """The change of size from the current version to the wanted one, or to the latest where they are the same."""
+        target = self.latest_size if self.wanted == self.current else self.wanted_size
+        return None if target is None or self.current_size is None else target - self.current_size
+
+
+def outdated(
+    root: Path, names: Sequence[str], settings: NpmSettings, progress: DownloadProgress | None = None
+) -> tuple[OutdatedLibrary, ...]:
+    """Give the requirements that are behind, or whose version is deprecated; raise ConfigurationError."""
+    scene = read_scene(root)
+    outlooks = look_out(named(scene, names), scene.lock, settings, progress or Silent())
+    return tuple(_behind(outlook) for outlook in outlooks if _is_behind(outlook))
+
+
+def _is_behind(one: Outlook) -> bool:
+    # An older version that stands beside a newer one is meant to be old.
+    overtaken = one.leads and higher(one.wanted, one.latest) != one.wanted
+    return one.wanted != one.current or overtaken or bool(_deprecated(one))
+
+
+def _behind(outlook: Outlook) -> OutdatedLibrary:
+    package, current = outlook.package, outlook.current
+    return OutdatedLibrary(
+        name=outlook.name,
+        requirement=outlook.requirement,
+        current=current,
+        wanted=outlook.wanted,
+        latest=outlook.latest,
+        current_size=_size(package, current),
+        wanted_size=_size(package, outlook.wanted),
+        latest_size=_size(package, outlook.latest),
+        deprecated=_deprecated(outlook),
+    )
+
+
+def _deprecated(outlook: Outlook) -> str:
+    package, current = outlook.package, outlook.current
+    return shown(package.deprecated(current)) if current in package.versions else ""
+
+
+def _size(package: Packument, version: str) -> int | None:
+    # A version that was taken back may still be hosted here.
+    return package.unpacked_size(version) if version in package.versions else None

@@ -1,0 +1,85 @@
+"""`remove`: libraries out of the root, the manifest and the lock, all or nothing.
+
+Never forgets what was published: the lock goes on recording the bytes of immutable files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import LOCK
+from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.model import Library, Revision
+from cdnserve.manifest.requirements import hosted, resolve
+from cdnserve.npm.apply import Decision, Removed, carry_out
+from cdnserve.npm.hosted import Project, read_scene
+from cdnserve.npm.spec import PackageSpec, PinnedPackage, checked_spec, parse_wishes
+from cdnserve.npm.transaction import incoming_folder, reported
+
+
+def remove(root: Path, specs: Sequence[str]) -> Removed:
+    """Remove libraries, all versions or those that are named; raise ConfigurationError, and then nothing has changed.
+
+    A requirement that no hosted version satisfies any more goes too.
+    """
+    wishes = parse_wishes(specs)
+    _decide(wishes, read_scene(root))
+    with reported(root), incoming_folder(root) as folder:
+        decision = _decide(wishes, read_scene(root))
+        carry_out(root, folder, decision)
+    requirements = (f"{revision.name}@{old}" for revision in decision.revisions for old in revision.replaced)
+    return Removed(tuple(map(str, decision.removed)), tuple(requirements))
+
+
+def _decide(wishes: Iterable[PackageSpec], scene: Project) -> Decision:
+    entries, lock = scene.entries, scene.lock
+    gone: dict[PinnedPackage, None] = {}
+    dropped: dict[str, set[str]] = {}
+    problems: list[Problem] = []
+    for wish in wishes:
+        versions, entry = hosted(lock, wish.name), entries.get(wish.name)
+        meant = [version for version in versions if _is_meant(wish, version)]
+        literal = [one for one in (entry.versions if entry else ()) if wish.wanted in ("", one)]
+        if not meant and not literal:
+            problems.append(_not_hosted(wish, versions, entries))
+        gone |= dict.fromkeys(checked_spec(wish.name, version) for version in meant)
+        dropped.setdefault(wish.name, set()).update(literal)
+    if problems:
+        raise ConfigurationError(problems)
+    revisions = (_revision(entries[name], gone, also, lock) for name, also in dropped.items() if name in entries)
+    return Decision(removed=tuple(gone), revisions=tuple(revisions))
+
+
+def _is_meant(wish: PackageSpec, version: str) -> bool:
+    return not wish.wanted or resolve(wish.wanted, [version]) is not None
+
+
+def _revision(entry: Library, gone: Iterable[PinnedPackage], also: set[str], lock: Lock) -> Revision:
+    before = hosted(lock, entry.name)
+    gone_versions = {spec.version for spec in gone if spec.name == entry.name}
+    after = [version for version in before if version not in gone_versions]
+
+    def is_left_alone(requirement: str) -> bool:
+        return resolve(requirement, before) in gone_versions and resolve(requirement, after) is None
+
+    dropped = (requirement for requirement in entry.versions if requirement in also or is_left_alone(requirement))
+    return Revision(entry.name, dict.fromkeys(dropped, ""))
+
+
+def _not_hosted(wish: PackageSpec, versions: Sequence[str], entries: Iterable[str]) -> Problem:
+    hint = "; ".join(_hints(wish, versions, entries))
+    return Problem("library-not-hosted", f"there is no {wish} here", LOCK, hint=hint)
+
+
+def _hints(wish: PackageSpec, versions: Sequence[str], entries: Iterable[str]) -> Iterator[str]:
+    if versions:
+        yield f"here are {wish.name}@{', '.join(versions)}"
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    if near := get_close_matches(wish.name, list(entries), n=1):
+        yield f"did you mean {near[0]}?"
+        return
+    yield "cdnserve sync tells which folders the lock does not have"

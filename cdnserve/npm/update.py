@@ -1,0 +1,120 @@
+"""`update`: the newest version that each requirement allows, beside those that are hosted.
+
+Never takes a hosted version away unless it is told to: pages out there name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdnserve.errors import Problem
+from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.model import Library, Revision
+from cdnserve.manifest.requirements import hosted, resolve
+from cdnserve.npm.apply import Decision, Move, Updated, carry_out, notes, unlisted
+from cdnserve.npm.fetch import Order, gather
+from cdnserve.npm.hosted import Project, read_scene
+from cdnserve.npm.outdated import Outlook, higher, look_out, named, rewritten
+from cdnserve.npm.package import Packument, deprecation
+from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.spec import PinnedPackage, checked_spec
+from cdnserve.npm.transaction import incoming_folder, reported
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateOptions:
+    """How to update: `latest` goes beyond the requirements, `prune` removes what none of them stands for any more."""
+
+    latest: bool = False
+    prune: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an update comes to, before anything is fetched."""
+
+    scene: Project
+    packages: Mapping[str, Packument]
+    moves: tuple[Move, ...]
+    pruned: tuple[PinnedPackage, ...]
+
+
+def update(
+    root: Path,
+    names: Sequence[str],
+    settings: NpmSettings,
+    progress: DownloadProgress | None = None,
+    manner: UpdateOptions | None = None,
+) -> Updated:
+    """Update the named libraries, or all; raise ConfigurationError with every problem, and then nothing has changed."""
+    manner, progress = manner or UpdateOptions(), progress or Silent()
+    if manner.dry_run:
+        plan = _plan(root, names, settings, progress, manner)
+        return Updated(plan.moves, (), _texts(plan.pruned), tuple(_deprecations(plan)))
+    # Before anything is touched: what is wrong with names, manifest and lock is told first.
+    named(read_scene(root), names)
+    with reported(root), incoming_folder(root) as folder:
+        plan = _plan(root, names, settings, progress, manner)
+        gathered = gather(_orders(plan), folder, settings, progress, plan.packages.values())
+        libraries = carry_out(root, folder, Decision(gathered, plan.pruned, tuple(_revisions(plan.moves))))
+    warnings = (*notes(gathered), *_deprecations(plan), *unlisted(gathered, plan.scene.manifest))
+    return Updated(plan.moves, libraries, _texts(plan.pruned), warnings)
+
+
+def _plan(
+    root: Path, names: Sequence[str], settings: NpmSettings, progress: DownloadProgress, manner: UpdateOptions
+) -> _Plan:
+    scene = read_scene(root)
+    libraries = named(scene, names)
+    outlooks = look_out(libraries, scene.lock, settings, progress)
+    moves = _moves(outlooks, manner)
+    unmeant = ((library.name, version) for library in libraries for version in _unmeant(library, moves, scene.lock))
+    pruned = tuple(checked_spec(name, version) for name, version in unmeant) if manner.prune else ()
+    return _Plan(scene, {outlook.name: outlook.package for outlook in outlooks}, moves, pruned)
+
+
+def _moves(outlooks: Iterable[Outlook], manner: UpdateOptions) -> tuple[Move, ...]:
+    moves = (_move(outlook, beyond=manner.latest and outlook.leads) for outlook in outlooks)
+    return tuple(move for move in moves if move.version != move.current or move.rewritten != move.requirement)
+
+
+def _move(outlook: Outlook, *, beyond: bool) -> Move:
+    version = higher(outlook.wanted, outlook.latest) if beyond else outlook.wanted
+    requirement = outlook.requirement
+    new = requirement if resolve(requirement, [version]) else rewritten(requirement, version)
+    return Move(outlook.name, requirement, new, outlook.current, version)
+
+
+def _orders(plan: _Plan) -> tuple[Order, ...]:
+    entries, known = plan.scene.entries, plan.scene.lock.libraries
+    new = dict.fromkeys(checked_spec(move.name, move.version) for move in plan.moves)
+    return tuple(Order(spec, entries[spec.name].files, "") for spec in new if str(spec) not in known)
+
+
+def _revisions(moves: Iterable[Move]) -> Iterator[Revision]:
+    for move in moves:
+        if move.rewritten != move.requirement:
+            yield Revision(move.name, {move.requirement: move.rewritten})
+
+
+def _unmeant(library: Library, moves: Iterable[Move], lock: Lock) -> list[str]:
+    """Give the hosted versions that no requirement stands for, once the moves are made."""
+    mine = [move for move in moves if move.name == library.name]
+    new = {move.requirement: move.rewritten for move in mine}
+    versions = hosted(lock, library.name)
+    there = {*versions, *(move.version for move in mine)}
+    meant = {resolve(new.get(requirement, requirement), there) for requirement in library.versions}
+    return [version for version in versions if version not in meant]
+
+
+def _deprecations(plan: _Plan) -> Iterator[Problem]:
+    for name, version in dict.fromkeys((move.name, move.version) for move in plan.moves):
+        if warning := deprecation(version, plan.packages[name]):
+            yield warning
+
+
+def _texts(specs: Iterable[PinnedPackage]) -> tuple[str, ...]:
+    return tuple(map(str, specs))

@@ -1,0 +1,176 @@
+"""The compiled origin: a catalog with each rule's policy, caching and headers made ready.
+
+Never changes after it is made: a new release is a new origin, and a request keeps the one it began with.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from urllib.parse import unquote_to_bytes
+
+from cdnserve.cdns.cdnjs import Names, cdnjs_names
+from cdnserve.manifest.model import Rule, RuleMatcher
+from cdnserve.origin.aliases import Aliases, AliasTarget
+from cdnserve.origin.message import Fields
+from cdnserve.release.catalog import Asset, Catalog
+from cdnserve.rules import media_types
+from cdnserve.rules.cors import CompiledPolicy
+
+
+class NoPath(Enum):
+    """Why octets are no logical path: against the grammar, or not in normal form (so never a file's)."""
+
+    MALFORMED = 400
+    NOT_NORMAL = 404
+
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SEPARATOR = re.compile(r"[/\\]")
+
+
+def logical_path(raw_path: bytes) -> str | NoPath:
+    """Decode a target's path once; only one normal path without its leading slash comes back.
+
+    >>> [logical_path(p) for p in (b"/a/b%20c.js", b"/a/../b", b"/a%2fb", b"/%zz")]
+    ['a/b c.js', <NoPath.NOT_NORMAL: 404>, <NoPath.NOT_NORMAL: 404>, <NoPath.MALFORMED: 400>]
+    """
+    if _BAD_ESCAPE.search(raw_path):
+        return NoPath.MALFORMED
+    try:
+        path = unquote_to_bytes(raw_path).decode("utf-8")
+    except UnicodeDecodeError:
+        return NoPath.MALFORMED
+    if _CONTROL.search(path):
+        return NoPath.MALFORMED
+    segments = path.split("/")
+    # An encoded slash is data, not a separator, and no file's name holds one.
+    normal = not _ENCODED_SLASH.search(raw_path) and "\\" not in path and segments[0] == "" and len(segments) > 1
+    if not normal or any(segment in ("", ".", "..") for segment in segments[1:]):
+        return NoPath.NOT_NORMAL
+    return path[1:]
+
+
+def nearest_path(raw_path: bytes) -> str:
+    """Return what is left of a path that is no logical path, `""` for nothing: to find its rule by, never a file.
+
+    It begins as the path does, for as long as that is normal. Segments with dots are left out, not followed.
+
+    >>> [nearest_path(path) for path in (b"/npm//x@1/a.js", b"/npm/@a%2fb/%zz.js", b"/open/../private", b"*")]
+    ['npm/x@1/a.js', 'npm/@a/b/%zz.js', 'open/private', '']
+    """
+    if not raw_path.startswith(b"/"):
+        return ""
+    path = _CONTROL.sub("\ufffd", unquote_to_bytes(raw_path).decode("utf-8", "replace"))
+    return "/".join(segment for segment in _SEPARATOR.split(path) if segment not in ("", ".", ".."))
+
+
+# A library's HTML, SVG and XML must not become live pages of this host; but what they look like is their own.
+_SANDBOX = (
+    b"content-security-policy",
+    b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+)
+NO_SNIFF = (b"x-content-type-options", b"nosniff")
+
+
+class PublishRule:
+    """One rule of the manifest, with the parts of its answers that no request changes."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.policy = CompiledPolicy(rule.cors)
+        self.cache_control = rule.cache.control.encode("latin-1")
+        targeted = rule.cache.cdn_control.encode("latin-1")
+        self.cdn_cache_control: Fields = ((b"cdn-cache-control", targeted),) if targeted else ()
+
+    def describe(self, path: str, asset: Asset) -> Fields:
+        """Give the headers that say what a file's content is and how it may be used."""
+        kind = (b"content-type", asset.media_type(path).encode("latin-1"))
+        if self.rule.documents == "sandbox" and media_types.is_document(path):
+            return (kind, NO_SNIFF, _SANDBOX)
+        return (kind, NO_SNIFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a request path names: `rule` is the one that publishes it, `asset` the file that lies there.
+
+    `path` is the file's own logical path, however it was asked for. Where the address is an alias there is no asset,
+    but a `location`: the reference to `path`. `hint` is what a 404 may say. `flaw` is why the request path is no
+    logical path: then there is no file, and `path` is only the nearest one.
+    """
+
+    path: str
+    rule: PublishRule | None
+    asset: Asset | None = None
+    location: str = ""
+    hint: str = ""
+    flaw: NoPath | None = None
+
+
+class Origin:
+    """All that `respond` looks at besides the request; `clock` gives seconds since 1970."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        clock: Callable[[], float] = time.time,
+        cdnjs_names: Callable[[], Names] = cdnjs_names,
+    ) -> None:
+        self.catalog = catalog
+        self._cdnjs_names = cdnjs_names
+        self.clock = clock
+        self.rules = tuple(PublishRule(rule) for rule in catalog.rules)
+        self._matcher = RuleMatcher(catalog.rules)
+
+    def locate(self, raw_path: bytes) -> Match:
+        """Look up a request target's path, as it came."""
+        path = logical_path(raw_path)
+        if isinstance(path, str):
+            return self.find(path)
+        # No file's path ends in a slash, but a library's address may.
+        folder = logical_path(raw_path.removesuffix(b"/"))
+        lead = self._aliases.find(folder, as_folder=True) if isinstance(folder, str) else None
+        return self._follow(lead) if lead and lead.location else self._flawed(raw_path, path)
+
+    def find(self, path: str) -> Match:
+        """Look up a logical path."""
+        asset = self.catalog.assets.get(path)
+        if asset is not None:
+            return Match(path, self.rules[asset.rule], asset)
+        lead = self._aliases.find(path)
+        if lead is None:
+            return Match(path, self._rule(path))
+        found = self._follow(lead)
+        return found if found.rule else Match(path, self._rule(path), hint=lead.hint)
+
+    def _follow(self, lead: AliasTarget) -> Match:
+        asset = self.catalog.assets.get(lead.path)
+        if asset is None:
+            return Match(lead.path, self._rule(lead.path), hint=lead.hint)
+        rule = self.rules[asset.rule]
+        return Match(lead.path, rule, None, lead.location) if lead.location else Match(lead.path, rule, asset)
+
+    def _flawed(self, raw_path: bytes, flaw: NoPath) -> Match:
+        # A slash too many is the commonest slip of all: without the rule's CORS headers it looks like a CORS error.
+        near = self.find(nearest_path(raw_path))
+        return Match(near.path, near.rule, hint=near.hint, flaw=flaw)
+
+    def _rule(self, path: str) -> PublishRule | None:
+        at = self._matcher.find(path)
+        return None if at is None else self.rules[at]
+
+    @cached_property
+    def _aliases(self) -> Aliases:
+        return Aliases(self.catalog, self.paths, self._cdnjs_names)
+
+    @cached_property
+    def paths(self) -> Sequence[str]:
+        """Every public logical path, sorted."""
+        return sorted(self.catalog.assets)

@@ -1,0 +1,197 @@
+"""Collecting: old releases go, and then the blobs that no release names any more.
+
+Never takes what is in use: not the current release, not one that a server still answers from, and nothing while a
+build is under way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import sync_folder
+from cdnserve.release.blobs import StoreError, blob_path, storing, take_stock
+from cdnserve.release.repair import Proof, known_blobs, note_proved
+from cdnserve.release.state_files import read_hold, read_index
+from cdnserve.release.store import Store, store_problem, unused
+from cdnserve.release.writer import BuildProgress, Silence, Writer
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+Reason = Literal["current", "among the newest", "rolled back from", "current a moment ago", "in use"]
+
+
+@dataclass(frozen=True, slots=True)
+class GcOptions:
+    """What to keep: so many of the newest releases, and what was current in the last `grace` seconds.
+
+    `forget` gives up the release that was rolled back from, too. `dry_run` only tells. `now` is in seconds.
+    """
+
+    keep: int
+    grace: float = 300.0
+    forget: bool = False
+    dry_run: bool = False
+    now: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Removed releases, how many blobs of how many octets went, and why each other release is still there."""
+
+    releases: tuple[int, ...]
+    blobs: int
+    octets: int
+    kept: Mapping[int, Reason]
+    warnings: tuple[Problem, ...] = ()
+
+
+def collect(state: Path, wish: GcOptions, progress: BuildProgress | None = None) -> Collected:
+    """Remove old releases and unnamed blobs; raise ConfigurationError where the state can't be written or read.
+
+    A build that is under way is waited for, and none begins meanwhile.
+    """
+    if not Store(state).numbers():
+        return Collected((), 0, 0, MappingProxyType({}))
+    real = os.path.realpath(state)
+    try:
+        with Writer(real, progress or Silence()) as writer, storing():
+            return _collect(writer, wish)
+    except StoreError as failure:
+        raise ConfigurationError([store_problem(failure, real)]) from failure
+
+
+def _collect(writer: Writer, wish: GcOptions) -> Collected:
+    store = writer.store
+    kept = _kept(store, wish)
+    removed = tuple(_remove_catalogs(writer, kept, dry_run=wish.dry_run))
+    kept = dict(sorted(kept.items()))
+    named, warnings = _named(store, kept)
+    if named is None:
+        return Collected(removed, 0, 0, kept, warnings)
+    blobs = octets = 0
+    for name in sorted(filter(_NAME.fullmatch, store.blobs() - named)):
+        size = _remove_blob(writer.state, name, dry_run=wish.dry_run)
+        blobs, octets = blobs + (size is not None), octets + (size or 0)
+    if not wish.dry_run:
+        _note(writer.state, kept)
+    return Collected(removed, blobs, octets, kept, warnings)
+
+
+def _kept(store: Store, wish: GcOptions) -> dict[int, Reason]:
+    """Give the releases that stay by rule; those that servers use show when they are to go."""
+    current = store.current()
+    if current is None:
+        raise ConfigurationError([_no_current(store)])
+    numbers = store.numbers()
+    hold = read_hold(str(store.state))
+    left = hold.left if hold and hold.number == current else None
+    kept: dict[int, Reason] = {current: "current"}
+    if left in numbers and not wish.forget:
+        kept[left] = "rolled back from"
+    newest = [number for number in numbers if not (wish.forget and number == left)][-wish.keep :]
+    kept |= {number: "among the newest" for number in newest if number not in kept}
+    now = time.time() if wish.now is None else wish.now
+    for number in _lately_current(store, numbers, now - wish.grace):
+        kept.setdefault(number, "current a moment ago")
+    return kept
+
+
+def _lately_current(store: Store, numbers: tuple[int, ...], since: float) -> Iterator[int]:
+    """Yield the releases that may have been current after `since`: a process may be about to take one up."""
+    hold = read_hold(str(store.state))
+    pointed = _written(store.state / "current") > since
+    for number, successor in pairwise(numbers):
+        if _written(store.catalog(successor)) > since:
+            yield number
+    if pointed and hold:
+        yield from (number for number in (hold.number, hold.left) if number in numbers)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) -> Iterator[int]:
+    """Remove the catalogs that nobody needs, and note in `kept` those that a server uses."""
+    store = writer.store
+    going = [number for number in store.numbers() if number not in kept]
+    if going and not dry_run:
+        writer.note_removed(max(going))
+    for number in going:
+        with unused(store.catalog(number)) as is_unused:
+            if not is_unused:
+                kept[number] = "in use"
+                continue
+            if not dry_run:
+                store.catalog(number).unlink()
+            yield number
+    if going and not dry_run:
+        # Before any blob goes: no power cut shall leave a catalog that names what is not there.
+        sync_folder(f"{writer.state}/releases")
+
+
+def _named(store: Store, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Problem, ...]]:
+    """Give the names of all blobs that the kept releases need, `None` where that can't be known."""
+    named: set[str] = set()
+    for number in kept:
+        try:
+            named |= store.read(number).blobs()
+        except ConfigurationError as error:
+            return None, (*(replace(problem, warning=True) for problem in error.problems), _unknown(store, number))
+    return named, ()
+
+
+def _remove_blob(state: str, name: str, *, dry_run: bool) -> int | None:
+    """Remove a blob and give its size, `None` where it is not one of ours."""
+    path = blob_path(state, name)
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    if not dry_run:
+        os.unlink(path)
+    return status.st_size
+
+
+def _note(state: str, kept: Iterable[int]) -> None:
+    """Let the next build know that all that is left is as it was, so that it need not look."""
+    index = read_index(state)
+    if index and index.number not in kept:
+        os.unlink(f"{state}/index")
+    before = known_blobs(state)
+    found = take_stock(state).signatures()
+    note_proved(state, Proof(found, frozenset(name for name in found if found[name] != before.get(name))))
+
+
+def _unknown(store: Store, number: int) -> Problem:
+    return Problem(
+        "release-unreadable",
+        f"no stored bytes are removed: what release {number} needs is not known",
+        where=str(store.state),
+        hint="keep fewer releases, so that it goes as well",
+        warning=True,
+    )
+
+
+def _no_current(store: Store) -> Problem:
+    return Problem(
+        "release-missing",
+        "no release is the current one, so nothing is removed",
+        where=str(store.state),
+        hint="run cdnserve build",
+    )

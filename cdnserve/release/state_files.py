@@ -1,0 +1,185 @@
+"""The index: what the root looked like when the last release was made, so that most builds end early.
+
+Never decides what is public: a damaged or absent index only means that files are read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zlib import crc32
+
+from cdnserve.errors import Problem
+from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.release.blobs import replace_file
+from cdnserve.release.scan import Signature, Tree, pack, unpack
+from cdnserve.release.store import Store
+
+_INDEX_FILE = "index"
+# Raise it when a release would come out differently from the same files.
+_FORMAT = 4
+_BEGINNING = b"[%d, " % _FORMAT
+_SUM = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Governing:
+    """The octets of the manifest and of its lock, empty where there is none.
+
+    Kept whole: comparing them is faster than hashing them, and loading what hashes is slower than both.
+    """
+
+    manifest: bytes
+    lock: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileIndex:
+    """The signatures of all files under the root, packed, and what governs them.
+
+    `settled` says that nothing was left to be told or done; `catalog` is the CRC-32 of the release's catalog as a file.
+    """
+
+    number: int
+    settled: bool
+    catalog: int
+    count: int
+    governing: Governing
+    packed: bytes
+
+    def signatures(self) -> dict[str, Signature]:
+        """Give the signature of each logical path."""
+        return unpack(self.packed, self.count)
+
+
+def make_index(
+    number: int, catalog: Path, governing: Governing, signatures: dict[str, Signature], *, settled: bool
+) -> FileIndex:
+    """Describe a root by the signatures of its files, and its release by the octets of its catalog."""
+    packed = pack(list(signatures), [fact for facts in signatures.values() for fact in facts])
+    return FileIndex(number, settled, sum_of(catalog) or 0, len(signatures), governing, packed)
+
+
+def write_index(state: str, index: FileIndex) -> None:
+    """Write the index: a sum over the rest, a line of JSON, then octets as they are compared."""
+    governing = index.governing
+    lengths = [len(governing.manifest), len(governing.lock)]
+    head = json.dumps([_FORMAT, index.number, index.settled, index.catalog, index.count, lengths]).encode()
+    rest = b"".join((head, b"\n", governing.manifest, governing.lock, index.packed))
+    replace_file(state, _INDEX_FILE, crc32(rest).to_bytes(_SUM) + rest)
+
+
+def read_index(state: str) -> FileIndex | None:
+    """Read the index, `None` where there is no whole one of this format."""
+    try:
+        with open(f"{state}/{_INDEX_FILE}", "rb") as file:
+            octets = file.read()
+    except OSError:
+        return None
+    if len(octets) <= _SUM or crc32(memoryview(octets)[_SUM:]).to_bytes(_SUM) != octets[:_SUM]:
+        return None
+    if not octets.startswith(_BEGINNING, _SUM):  # an index of another version, or another file of ours
+        return None
+    start = octets.index(b"\n", _SUM) + 1
+    head = json.loads(octets[_SUM:start])
+    _, number, settled, catalog, count, (manifest, lock) = head
+    middle, end = start + manifest, start + manifest + lock
+    governing = Governing(octets[start:middle], octets[middle:end])
+    return FileIndex(number, settled, catalog, count, governing, octets[end:])
+
+
+def sum_of(path: Path) -> int | None:
+    """Give the CRC-32 of a file, `None` where it can't be read."""
+    try:
+        return crc32(path.read_bytes())
+    except OSError:
+        return None
+
+
+def read_governing(root: str) -> Governing:
+    """Read manifest and lock."""
+    return Governing(_octets(f"{root}/{MANIFEST}"), _octets(f"{root}/{LOCK}"))
+
+
+def _octets(path: str) -> bytes:
+    # Opening a FIFO would wait for ever.
+    if not os.path.isfile(path):
+        return b""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+_HOLD_FILE = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The release to keep, the one that was left for it, and a fingerprint of the root as it was then.
+
+    It means nothing once another release is current, so nobody has to take it away.
+    """
+
+    number: int
+    left: int
+    root: str
+
+
+def fingerprint(tree: Tree) -> str:
+    """Give a sha256 over names and signatures of all files, over the manifest and over its lock."""
+    # Only who rolls back waits for what hashes.
+    from hashlib import sha256  # noqa: PLC0415
+
+    governing = read_governing(tree.root)
+    digest = sha256()
+    for octets in (tree.packed(), governing.manifest, governing.lock):
+        digest.update(len(octets).to_bytes(8))
+        digest.update(octets)
+    return digest.hexdigest()
+
+
+def read_hold(state: str) -> Hold | None:
+    """Read the hold of the last rollback, `None` where there is no whole one."""
+    try:
+        with open(f"{state}/{_HOLD_FILE}", "rb") as file:
+            return Hold(**json.loads(file.read()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_hold(state: str, hold: Hold) -> None:
+    """Write a hold; it begins to mean something when its release becomes the current one."""
+    replace_file(state, _HOLD_FILE, json.dumps(asdict(hold)).encode() + b"\n")
+
+
+def holds(state: str, current: int | None, tree: Tree) -> Hold | None:
+    """Give the hold on the current release, if the root is still as it was when that was chosen."""
+    hold = read_hold(state)
+    return hold if hold and hold.number == current and hold.root == fingerprint(tree) else None
+
+
+def chosen(store: Store) -> int | None:
+    """Give the current release; where the pointer names none, the one that a rollback chose last."""
+    current = store.pointed()
+    if store.holds(current):
+        return current
+    hold = read_hold(str(store.state))
+    with suppress(OSError, ValueError):
+        if hold and os.stat(store.state / _HOLD_FILE).st_mtime >= store.made(max(store.numbers())):
+            return hold.number
+    return None
+
+
+def held(hold: Hold) -> Problem:
+    """Tell that the files are not what is served."""
+    return Problem(
+        "release-held",
+        f"release {hold.number} is current since it was rolled back from release {hold.left}",
+        hint="a change in the root makes a new release, and so does cdnserve build",
+        warning=True,
+    )

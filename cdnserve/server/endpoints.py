@@ -1,0 +1,98 @@
+"""The server's own paths, below `/-/`: health, readiness and metrics, the same over both lanes.
+
+Never a file of a release, never in the access log, and never with CORS headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from cdnserve.origin.lookup import NO_SNIFF
+from cdnserve.origin.message import Reply, Request
+from cdnserve.origin.respond import is_valid_host
+from cdnserve.origin.text_replies import Line, text_reply
+from cdnserve.rules.caching import NO_STORE
+from cdnserve.server.live import Live
+from cdnserve.server.metrics_count import Meter
+from cdnserve.server.metrics_shared import SharedMetrics, SupervisorMetrics
+from cdnserve.server.metrics_text import Exposition
+
+_METHODS = ("GET", "HEAD")
+_ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
+
+
+def refused(request: Request) -> Reply | None:
+    """Refuse a request that none of the server's own paths answers."""
+    if not is_valid_host(request.values(b"host"), request.http_version):
+        return text_reply(Line(400, NO_STORE, "Host must stand exactly once and be well-formed."))
+    if request.method not in _METHODS:
+        return text_reply(Line(405, NO_STORE, f"The methods here are {' and '.join(_METHODS)}."), (_ALLOW,))
+    return None
+
+
+def alive() -> Reply:
+    """Say that the process answers."""
+    return text_reply(Line(200, NO_STORE, "ok"))
+
+
+def ready(release: int | None, *, draining: bool) -> Reply:
+    """Say whether requests are welcome: not while the server drains, nor without a release."""
+    if draining:
+        return text_reply(Line(503, NO_STORE, "The server is ending."))
+    if release is None:
+        return text_reply(Line(503, NO_STORE, "There is no release."))
+    return text_reply(Line(200, NO_STORE, f"release {release}"))
+
+
+HEALTH, READY, METRICS = b"/-/health", b"/-/ready", b"/-/metrics"
+
+
+class Own:
+    """What one process answers below `/-/`; `live` is set once there is a release."""
+
+    def __init__(self, board: SharedMetrics | None = None, worker: int = 1, *, metrics_are_public: bool = True) -> None:
+        board = board or SharedMetrics()
+        self.house = SupervisorMetrics(board)
+        self.meter = Meter(board.block(worker))
+        self.live: Live | None = None
+        self.draining = False
+        self._exposition = Exposition(board)
+        self._one_at_a_time = asyncio.Lock()
+        self._public = {HEALTH, READY, METRICS} if metrics_are_public else {HEALTH, READY}
+
+    def take_up(self, live: Live) -> None:
+        """Answer for what is served from now on."""
+        self.live = live
+        self.meter.follow(live)
+
+    async def public(self, request: Request) -> Reply | None:
+        """Answer a request to the public port, `None` where its path is none of these."""
+        return await self._reply(request) if request.raw_path in self._public else None
+
+    async def admin(self, request: Request) -> Reply:
+        """Answer a request to the admin port, where there is nothing else."""
+        if request.raw_path in (HEALTH, READY, METRICS):
+            return await self._reply(request)
+        return text_reply(Line(404, NO_STORE, "Here are /-/health, /-/ready and /-/metrics."))
+
+    async def _reply(self, request: Request) -> Reply:
+        reply = refused(request) or await self._answer(request)
+        return replace(reply, body=b"") if request.method == "HEAD" else reply
+
+    async def _answer(self, request: Request) -> Reply:
+        if request.raw_path == HEALTH:
+            return alive()
+        if request.raw_path == READY:
+            release = self.live.origin.catalog.number if self.live else None
+            return ready(release, draining=self.draining or self.house.draining)
+        return await self._metrics(request.value(b"accept") or "")
+
+    async def _metrics(self, accept: str) -> Reply:
+        self.meter.settle()
+        catalog = self.live.origin.catalog if self.live else None
+        async with self._one_at_a_time:
+            media_type, content = await asyncio.to_thread(self._exposition.text, accept, catalog)
+        length, kind = (b"content-length", b"%d" % len(content)), (b"content-type", media_type.encode("ascii"))
+        headers = (length, kind, NO_SNIFF, (b"cache-control", NO_STORE.encode("ascii")), (b"vary", b"Accept"))
+        return Reply(200, headers, content)

@@ -1,0 +1,139 @@
+"""The board: memory that all processes of a server share, where each writes its own numbers and any reads all.
+
+Never lets two processes write one block: so nothing is locked, and a worker that takes a dead one's place counts on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from cdnserve.server.watch import Outcome
+
+Key = tuple[str, ...]
+
+# A row is the length of its key, the key, and a double. The length is written last: it says that the key is whole.
+_ROW = 128
+_LENGTH = struct.Struct("@H")
+_LONGEST = _ROW - _LENGTH.size - 8
+_VALUES = _ROW // 8
+_ROWS = 4096
+# Kept for what does not fit any more: one row for each name.
+_SPARE = 128
+OTHER = "other"
+"""The value of every label of a row that there was no room for."""
+
+
+class Block:
+    """The rows of one process: a name and its labels, and a number that is added to."""
+
+    def __init__(self, memory: memoryview) -> None:
+        self._memory = memory
+        self.values = memory.cast("d")
+        self._cells = {key: at for at, key in self._keys()}
+        self._count = len(self._cells)
+
+    def cell(self, *key: str) -> int:
+        """Give the place in `values` of a name and its labels; too many of them share one."""
+        known = self._cells.get(key)
+        if known is not None:
+            return known
+        shared = (key[0], *(OTHER for _ in key[1:]))
+        is_full = self._count >= len(self._memory) // _ROW - _SPARE
+        return self.cell(*shared) if is_full and shared != key else self._add(key)
+
+    def read(self) -> Iterator[tuple[Key, float]]:
+        """Give all rows as they are now."""
+        return ((key, self.values[at]) for at, key in self._keys())
+
+    def _add(self, key: Key) -> int:
+        text = "\0".join(key).encode()[:_LONGEST]
+        start = self._count * _ROW
+        self._memory[start + _LENGTH.size : start + _LENGTH.size + len(text)] = text
+        _LENGTH.pack_into(self._memory, start, len(text))
+        cell = self._cells[key] = _value_of(self._count)
+        self._count += 1
+        return cell
+
+    def _keys(self) -> Iterator[tuple[int, Key]]:
+        for row in range(len(self._memory) // _ROW):
+            start = row * _ROW + _LENGTH.size
+            length: int = _LENGTH.unpack_from(self._memory, row * _ROW)[0]
+            if not length:
+                return
+            yield (
+                _value_of(row),
+                tuple(bytes(self._memory[start : start + length]).decode("utf-8", "replace").split("\0")),
+            )
+
+
+def _value_of(row: int) -> int:
+    return row * _VALUES + _VALUES - 1
+
+
+class SharedMetrics:
+    """A block for the process that holds the house together, and one for each worker, counted from 1."""
+
+    def __init__(self, workers: int = 1, memory: Any = None) -> None:  # noqa: ANN401 # ctypes has no type for arrays
+        self.workers = workers
+        self._memory = bytearray((workers + 1) * _ROWS * _ROW) if memory is None else memory
+
+    @classmethod
+    def shared(cls, workers: int) -> SharedMetrics:
+        """Make a board that processes can be given as they are spawned."""
+        return cls(workers, multiprocessing.get_context("spawn").RawArray("B", (workers + 1) * _ROWS * _ROW))
+
+    def __reduce__(self) -> tuple[type[SharedMetrics], tuple[int, Any]]:
+        return SharedMetrics, (self.workers, self._memory)
+
+    def block(self, worker: int) -> Block:
+        """Open a worker's block, or with 0 the house's; what is in it stays."""
+        size = _ROWS * _ROW
+        return Block(memoryview(self._memory).cast("B")[worker * size : (worker + 1) * size])
+
+    def read(self) -> list[dict[Key, float]]:
+        """Give what every block says, the house's first."""
+        return [dict(self.block(at).read()) for at in range(self.workers + 1)]
+
+
+_OUTCOMES: tuple[Outcome, ...] = ("made", "unchanged", "refused", "failed")
+
+
+class SupervisorMetrics:
+    """The first block of a board; every process may read it, one writes it."""
+
+    def __init__(self, board: SharedMetrics) -> None:
+        self._board = board
+        block = board.block(0)
+        self._values = block.values
+        self._builds = {outcome: block.cell("builds", outcome) for outcome in _OUTCOMES}
+        self._failing, self._restarts = block.cell("build_failing"), block.cell("restarts")
+        self._draining, self._pid = block.cell("draining"), block.cell("pid")
+
+    def move_in(self) -> None:
+        """Say that this is the process whose numbers these are."""
+        self._values[self._pid] = os.getpid()
+
+    def count_build(self, outcome: Outcome) -> None:
+        """Count a build, and note whether the last one failed."""
+        self._values[self._builds[outcome]] += 1
+        self._values[self._failing] = outcome in ("refused", "failed")
+
+    def count_restart(self, worker: int) -> None:
+        """Count a worker that ended and is replaced; it has no connections any more."""
+        self._values[self._restarts] += 1
+        block = self._board.block(worker)
+        for key in (("pid",), ("connections", "active"), ("connections", "idle")):
+            block.values[block.cell(*key)] = 0
+
+    @property
+    def draining(self) -> bool:
+        """Tell whether the server is ending."""
+        return bool(self._values[self._draining])
+
+    @draining.setter
+    def draining(self, is_so: bool) -> None:
+        self._values[self._draining] = is_so

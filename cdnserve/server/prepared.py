@@ -1,0 +1,260 @@
+"""Answers: what request heads that were seen before lead to, as octets ready to write.
+
+Never answers for a head that llhttp has not accepted, and never outgrows its budget of memory.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import httptools
+
+from cdnserve.origin.message import Fields, Reply, Request, Stored
+from cdnserve.server.access_log import AccessLog, LoggedExchange
+from cdnserve.server.contents import LARGEST_IN_MEMORY
+from cdnserve.server.live import Live
+from cdnserve.server.metrics_count import Meter, Tally, outcome
+from cdnserve.server.proxies import FORWARDED
+from cdnserve.server.settings import MOST_FIELDS
+from cdnserve.server.wire import (
+    CLOSE,
+    Opening,
+    Openings,
+    connection_line,
+    connection_options,
+    head_after_date,
+    is_spoken,
+    new_parser,
+    target_path,
+)
+
+_OURS = b"/-/"
+_NEWEST = b"GET / HTTP/1.1\r\n"
+# All that `respond` looks at. Whatever else two requests differ in, they get the same answer.
+_RELEVANT = frozenset(
+    {b"host", b"origin", b"accept-encoding", b"range", b"if-range", b"if-match", b"if-none-match"}
+    | {b"if-modified-since", b"if-unmodified-since", b"access-control-request-method"}
+    | {b"access-control-request-headers", b"access-control-request-private-network"}
+)
+# What the objects around an answer or a part of a head weigh, and those around each of its fields, rounded up.
+_OVERHEAD, _FIELD_OVERHEAD = 768, 192
+# A longer line or header block is answered, but not remembered: nobody sends two that are alike.
+_LONGEST_REMEMBERED = 8 * 1024
+
+
+class PreparedResponse:
+    """A response behind its opening: `tail` is all of it, or only the head where `stored` is large."""
+
+    __slots__ = ("close", "hits", "octets", "opening", "plain", "stored", "tail", "tally", "timed")
+
+    def __init__(self, opening: Opening, head: bytes, content: bytes | Stored, *, close: bool, tally: Tally) -> None:
+        tail, stored = (head, content) if isinstance(content, Stored) else (head + content, None)
+        self.octets = len(tail) - len(head) if stored is None else stored.length
+        self.opening = opening
+        self.tail = tail
+        self.stored = stored
+        self.close = close
+        self.plain = stored is None and not close  # one write, and nothing else to do
+        self.tally = tally
+        self.hits = self.timed = 0  # since the meter was last settled
+
+
+class RequestFacts:
+    """What a header block says that matters; blocks that are remembered and say the same share one instance."""
+
+    __slots__ = ("fields", "persists", "persists_in_1_0")
+
+    def __init__(self, fields: Fields, persists: bool, persists_in_1_0: bool) -> None:
+        self.fields = fields
+        self.persists = persists  # in HTTP/1.1
+        self.persists_in_1_0 = persists_in_1_0
+
+    @property
+    def key(self) -> tuple[Fields, bool, bool]:
+        """Give what tells it apart from others."""
+        return self.fields, self.persists, self.persists_in_1_0
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What the log says of a head and its answer, but for client and time; and what the head says of the client."""
+
+    line: bytes
+    forwarded: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Generation:
+    blocks: dict[bytes, RequestFacts] = field(default_factory=dict)
+    lines: dict[bytes, dict[RequestFacts, PreparedResponse]] = field(default_factory=dict)
+    facts: dict[object, RequestFacts] = field(default_factory=dict)
+    answers: dict[object, PreparedResponse] = field(default_factory=dict)
+    entries: dict[bytes, LogEntry] = field(default_factory=dict)
+    size: int = 0
+
+
+class Answers:
+    """The answers of one release, in two generations: what isn't asked for while one fills is let go."""
+
+    def __init__(self, live: Live, openings: Openings, budget: int, meter: Meter, *, closing: bool = False) -> None:
+        self._live = live
+        self._closing = closing  # each of them is the last of its connection
+        self._origin = live.origin
+        self._openings = openings
+        self._budget = budget // 2
+        self._meter = meter
+        self._old = _Generation()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._young = _Generation()
+        # One attribute away, for every request looks at them.
+        self.blocks = self._young.blocks
+        self.lines = self._young.lines
+
+    @property
+    def size(self) -> int:
+        """Tell how many octets of memory the answers, and what is remembered of heads, take at most."""
+        return self._old.size + self._young.size
+
+    def find(self, head: bytes) -> PreparedResponse | None:
+        """Give the answer to an accepted head, `None` where the ASGI application must give it."""
+        line, _, block = head.partition(b"\r\n")
+        facts = self.blocks.get(block)
+        known = self.lines.get(line, {}).get(facts) if facts else None
+        return known or self._interpret(line, block)
+
+    def entry(self, head: bytes, answer: PreparedResponse, log: AccessLog) -> LogEntry:
+        """Give the entry in the log for a head and its answer."""
+        known = self._young.entries.get(head)
+        if known is None:
+            known = _entry(head, log, answer.opening.status, answer.octets)
+            if len(head) <= _LONGEST_REMEMBERED:
+                self._make_room()
+                self._young.entries[head] = known
+                forwarded = sum(len(value) + _FIELD_OVERHEAD for value in known.forwarded)
+                self._young.size += len(head) + len(known.line) + forwarded + _OVERHEAD
+        return known
+
+    def cut_entry(self, head: bytes, answer: PreparedResponse, log: AccessLog, sent: int) -> LogEntry:
+        """Give the entry in the log for a head whose answer was broken off."""
+        return _entry(head, log, answer.opening.status, sent, cut=True)
+
+    def _make_room(self) -> None:
+        if self._young.size > self._budget:
+            self._old = self._young
+            self._begin()
+
+    def _interpret(self, line: bytes, block: bytes) -> PreparedResponse | None:
+        self._make_room()
+        try:
+            asked = _Head(line + b"\r\n\r\n")
+            path = target_path(asked.method, asked.target)
+            facts = self._facts(block)
+        except httptools.HttpParserError:
+            return None
+        # Refusals are the ASGI edge's, and so are our own paths.
+        if facts is None or not is_spoken(asked.version) or path.startswith(_OURS):
+            return None
+        request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
+        answer = self._answer(request, self._live.reply(request, self._origin), self._connection(asked.version, facts))
+        # A failure of ours may be mended by the next request.
+        if answer.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._remember(line, block, facts, answer)
+        return answer
+
+    def _connection(self, version: str, facts: RequestFacts) -> bytes:
+        persists = facts.persists_in_1_0 if version == "1.0" else facts.persists
+        return connection_line(version, close=self._closing or not persists)
+
+    def _facts(self, block: bytes) -> RequestFacts | None:
+        """Learn what a header block says, of the block alone: whatever the request line; `None` for too many fields."""
+        if known := self.blocks.get(block):
+            return known
+        said = _Head(_NEWEST + block)
+        if len(said.fields) > MOST_FIELDS:
+            return None
+        fields = tuple(field for field in said.fields if field[0] in _RELEVANT)
+        # RFC 9112 §9.3: "close" wins.
+        asks = said.keep_alive and b"keep-alive" in connection_options(tuple(said.fields))
+        facts = RequestFacts(fields, said.keep_alive, asks)
+        return self._young.facts.get(facts.key, facts)
+
+    def _answer(self, request: Request, reply: Reply, connection: bytes) -> PreparedResponse:
+        """Make the answer, or take it up where the same reply was made before."""
+        octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
+        tally = self._meter.tally("fast", outcome(request, reply, self._origin), octets)
+        # Replies that are alike may be counted apart: as those of two policies, or to an origin that is refused.
+        key = (reply, connection, tally)
+        known = self._young.answers.get(key) or self._old.answers.get(key)
+        if known is None:
+            content = stored = reply.body
+            if isinstance(stored, Stored) and stored.length <= LARGEST_IN_MEMORY:
+                try:
+                    content = self._live.contents.read(stored)
+                except OSError as error:
+                    return self._answer(request, self._live.lost(request, self._origin, stored, error), connection)
+            opening, head = self._openings[reply.status], head_after_date(reply, connection)
+            known = PreparedResponse(opening, head, content, close=connection == CLOSE, tally=tally)
+        if key not in self._young.answers:
+            self._young.answers[key] = known
+            # The key holds the reply: its fields, and its content where that is no file's.
+            held = 0 if isinstance(reply.body, Stored) else octets
+            self._young.size += len(known.tail) + held + _weight(reply.headers) + 2 * _OVERHEAD
+        return known
+
+    def _remember(self, line: bytes, block: bytes, facts: RequestFacts, answer: PreparedResponse) -> None:
+        if max(len(line), len(block)) > _LONGEST_REMEMBERED:
+            return
+        young = self._young
+        if block not in young.blocks:
+            young.blocks[block] = facts
+            young.size += len(block) + _OVERHEAD
+        if facts.key not in young.facts:
+            young.facts[facts.key] = facts
+            young.size += _weight(facts.fields) + _OVERHEAD
+        young.lines.setdefault(line, {})[facts] = answer
+        young.size += len(line) + _OVERHEAD
+
+
+def _weight(fields: Fields) -> int:
+    """Give what fields weigh in memory, in octets."""
+    return sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in fields)
+
+
+def _entry(head: bytes, log: AccessLog, status: int, octets: int, *, cut: bool = False) -> LogEntry:
+    line, _, block = head.partition(b"\r\n")
+    listed = _Head(_NEWEST + block).fields
+    fields = dict(listed)
+    texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
+    request, referer, agent = (text.decode("latin-1") for text in texts)
+    written = log.entry(LoggedExchange("", request, status, octets, referer, agent, cut))
+    return LogEntry(written, tuple(value for name, value in listed if name == FORWARDED))
+
+
+class _Head:
+    """A request head, or only its line, as llhttp's own callbacks give it."""
+
+    def __init__(self, head: bytes) -> None:
+        self.method = self.target = b""
+        self.version = ""
+        self.keep_alive = False
+        self.fields: list[tuple[bytes, bytes]] = []
+        self._parser = new_parser(self)
+        # We upgrade to nothing, so the request is answered as it stands (RFC 9110 §7.8).
+        with suppress(httptools.HttpParserUpgrade):
+            self._parser.feed_data(head)
+
+    def on_url(self, target: bytes) -> None:
+        self.target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        # llhttp forgets these once the message is complete.
+        self.method = self._parser.get_method()
+        self.version = self._parser.get_http_version()
+        self.keep_alive = self._parser.should_keep_alive()

@@ -1,0 +1,124 @@
+"""The lane: what the connections of one worker share.
+
+Never outlives the worker, and never mixes releases: its answers are those of one.
+"""
+
+from __future__ import annotations
+
+import socket
+from asyncio import BaseTransport
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from cdnserve.server.access_log import AccessLog, LoggedExchange
+from cdnserve.server.live import Live
+from cdnserve.server.metrics_count import CountedResponse, LaneName, Meter
+from cdnserve.server.prepared import Answers, PreparedResponse
+from cdnserve.server.proxies import FORWARDED, Proxies
+from cdnserve.server.settings import ServerLimits
+from cdnserve.server.wire import Openings
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, also as a line of the log names it, and whether it speaks for others."""
+
+    host: str
+    name: bytes
+    speaks_for_others: bool
+
+
+# Linux knows who made a connection also when it was reset before it was accepted; getpeername(2) does not tell.
+_SO_PEERNAME = 28
+# sockaddr_in and sockaddr_in6: how long they are, and where the address is; the port comes before it.
+_ADDRESSES = {socket.AF_INET: (16, slice(4, 8)), socket.AF_INET6: (28, slice(8, 24))}
+
+
+def address_of_peer(transport: BaseTransport) -> Address | None:
+    """Give who made a connection, which must not be closed yet; `None` on a Unix socket."""
+    address = transport.get_extra_info("peername")
+    if isinstance(address, tuple):
+        return str(address[0]), int(address[1])
+    connection = transport.get_extra_info("socket")
+    if address or connection is None or connection.family not in _ADDRESSES:
+        return None
+    length, place = _ADDRESSES[connection.family]
+    try:
+        found = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERNAME, length)
+    except OSError:
+        return None
+    return socket.inet_ntop(connection.family, found[place]), int.from_bytes(found[2:4], "big")
+
+
+class Lane:
+    """What the connections of one worker share."""
+
+    def __init__(
+        self,
+        live: Live,
+        limits: ServerLimits | None = None,
+        log: AccessLog | None = None,
+        meter: Meter | None = None,
+        proxies: Proxies | None = None,
+    ) -> None:
+        self.live = live
+        self.limits = limits or ServerLimits()
+        self.log = log
+        self.meter = meter or Meter()
+        self.proxies = proxies or Proxies()
+        self.openings = Openings()
+        self.tick = 0
+        self.closing = False
+        self.beat()
+        self.renew_answers()
+        live.on_swap(self.renew_answers)
+
+    def renew_answers(self) -> None:
+        """Begin anew with the release that is live."""
+        self.answers = Answers(self.live, self.openings, self.limits.memory, self.meter, closing=self.closing)
+
+    def close(self) -> None:
+        """Tell each connection with its next response that it was the last one (RFC 9112 §9.6)."""
+        if not self.closing:
+            self.closing = True
+            self.renew_answers()
+
+    def beat(self) -> None:
+        """Begin a new second: connections see the time pass, responses get its Date (RFC 9110 §6.6.1)."""
+        self.tick += 1
+        self.openings.renew(f"date: {formatdate(usegmt=True)}\r\n".encode("ascii"))
+        self.meter.settle()
+        if self.log:
+            self.log.beat()
+
+    def client(self, peer: Address | None, fields: Iterable[tuple[bytes, bytes]]) -> Address | None:
+        """Give the client of a request: its peer, or whom that speaks for; names of fields are in lower case."""
+        host = peer[0] if peer else ""
+        if not self.proxies.trusts(host):
+            return peer
+        client = self.proxies.client(host, [value for name, value in fields if name == FORWARDED])
+        return peer if client == host else (client, 0)
+
+    def peer(self, transport: BaseTransport, log: AccessLog) -> Peer:
+        """Look at who made a connection; its host is empty on a Unix socket."""
+        address = address_of_peer(transport)
+        host = address[0] if address else ""
+        return Peer(host, log.client(host), self.proxies.trusts(host))
+
+    def note(self, peer: Peer, head: bytes, answer: PreparedResponse, log: AccessLog, sent: int | None = None) -> None:
+        """Log an answer of the fast lane; `sent` is how much of its content went, where it was broken off."""
+        answers, name = self.answers, peer.name
+        entry = answers.entry(head, answer, log) if sent is None else answers.cut_entry(head, answer, log, sent)
+        if peer.speaks_for_others and entry.forwarded:
+            name = log.client(self.proxies.client(peer.host, entry.forwarded))
+        log.note(name, entry.line)
+
+    def count_refusal(self, lane: LaneName, client: str, response: bytes) -> None:
+        """Count, and log, what a lane says of its own to a connection that it then closes."""
+        status, octets = int(response[9:12]), len(response.partition(b"\r\n\r\n")[2])
+        self.meter.add(self.meter.tally(lane, CountedResponse(status), octets))
+        if self.log:
+            self.log.record(LoggedExchange(client, "", status, octets))

@@ -1,0 +1,305 @@
+"""Answers: what is remembered of heads, how much of it, and for how long."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
+from cdnserve.server.access_log import AccessLog
+from cdnserve.server.contents import LARGEST_IN_MEMORY
+from cdnserve.server.live import Live
+from cdnserve.server.metrics_count import Meter
+from cdnserve.server.prepared import Answers, PreparedResponse
+from cdnserve.server.settings import MOST_FIELDS
+from cdnserve.server.wire import Openings
+from tests.contract.wire import message
+from tests.server import tree
+from tests.server.conftest import Built
+
+_BUDGET = 1 << 20
+
+
+def make(place: Built, budget: int = _BUDGET) -> Answers:
+    """Make the answers of a release, with a budget in octets."""
+    return Answers(Live(Store(place.state)), Openings(), budget, Meter())
+
+
+def find(
+    answers: Answers, target: str, *fields: tuple[str, str], method: str = "GET", version: str = "HTTP/1.1"
+) -> PreparedResponse:
+    """Find the answer to a head, which must have one."""
+    answer = answers.find(message(method, target, fields, version=version))
+    assert answer is not None
+    return answer
+
+
+def ask(answers: Answers, head: bytes, log: AccessLog | None) -> None:
+    """Have a head answered, and the answer logged."""
+    answer = answers.find(head)
+    assert answer is not None
+    if log:
+        answers.entry(head, answer, log)
+
+
+def held() -> list[PreparedResponse]:
+    """Give all answers that are in memory, of anybody."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, PreparedResponse)]
+
+
+def test_what_was_asked_before_has_the_same_answer(built: Built) -> None:
+    answers = make(built)
+    first = find(answers, "/any/tiny.txt")
+    assert first is find(answers, "/any/tiny.txt")
+    assert first.tail.endswith(b"\r\n\r\n" + tree.TINY)
+    assert (200, True, None, len(tree.TINY)) == (first.opening.status, first.plain, first.stored, first.octets)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param([("User-Agent", "a")], [("User-Agent", "b")], id="a field that decides nothing"),
+        pytest.param([("Cookie", "a=1")], [], id="a cookie, and none"),
+        pytest.param(
+            [("X-A", "1"), ("Origin", "https://a.example")],
+            [("Origin", "https://a.example")],
+            id="besides one that does",
+        ),
+        pytest.param([("ORIGIN", "https://a.example")], [("origin", "https://a.example")], id="the case of a name"),
+    ],
+)
+def test_heads_that_say_the_same_share_an_answer(
+    built: Built, one: list[tuple[str, str]], other: list[tuple[str, str]]
+) -> None:
+    answers = make(built)
+    assert find(answers, "/partners/tiny.txt", *one) is find(answers, "/partners/tiny.txt", *other)
+    assert answers.blocks[_block(*one)] is answers.blocks[_block(*other)]
+
+
+def _block(*fields: tuple[str, str]) -> bytes:
+    return message("GET", "/", fields).partition(b"\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Origin", tree.ORIGIN),
+        ("Accept-Encoding", "identity;q=0"),
+        ("Range", "bytes=0-1"),
+        ("If-Match", '"a"'),
+        ("If-None-Match", "*"),
+        ("Host", "another"),
+        ("Connection", "close"),
+    ],
+)
+def test_a_field_that_decides_has_an_answer_of_its_own(built: Built, name: str, value: str) -> None:
+    answers = make(built)
+    plain = find(answers, "/partners/tiny.txt")
+    other = find(answers, "/partners/tiny.txt", (name, value))
+    assert (plain.opening.status, plain.tail) != (other.opening.status, other.tail)
+    assert plain is find(answers, "/partners/tiny.txt")
+
+
+def test_versions_don_t_get_in_each_other_s_way(built: Built) -> None:
+    """A block that HTTP/1.0 sent first is remembered for HTTP/1.1 all the same."""
+    answers = make(built)
+    old, new = (find(answers, "/any/tiny.txt", version=version) for version in ("HTTP/1.0", "HTTP/1.1"))
+    assert (True, False) == (old.close, new.close)
+    assert new is answers.lines[b"GET /any/tiny.txt HTTP/1.1"][answers.blocks[_block()]]
+    assert old is answers.lines[b"GET /any/tiny.txt HTTP/1.0"][answers.blocks[_block()]]
+    closing = find(answers, "/any/tiny.txt", ("Connection", "close"), version="HTTP/1.0")
+    assert closing is old
+    assert find(answers, "/any/tiny.txt", ("Connection", "close")).close
+
+
+@pytest.mark.parametrize("target", ["/-/health", "/-/", "http://a/-/ready", "http://a:99999/"])
+def test_some_have_no_answer_here(built: Built, target: str) -> None:
+    """Our own paths are the application's, and so is what llhttp lets through and can't take apart."""
+    assert make(built).find(message("GET", target)) is None
+
+
+def test_large_content_is_named_and_not_held(built: Built) -> None:
+    answers = make(built)
+    answer = find(answers, "/any/large.woff2")
+    assert answer.stored is not None
+    assert (len(tree.LARGE), False) == (answer.stored.length, answer.plain)
+    assert len(tree.LARGE) > LARGEST_IN_MEMORY > len(answer.tail)
+    part = find(answers, "/any/large.woff2", ("Range", "bytes=10-19"))
+    assert part.stored is not None
+    assert (10, 10) == (part.stored.start, part.stored.length)
+
+
+@pytest.mark.parametrize("budget", [0, 1000, 100_000, _BUDGET])
+def test_the_budget_is_kept(built: Built, budget: int) -> None:
+    """Whatever is asked; the two generations may each be over it by one answer."""
+    before = set(map(id, held()))
+    answers = make(built, budget)
+    for number in range(3000):
+        line = f"/any/font.woff2?{number}" if number % 2 else f"/any/{number}.js"
+        answer = find(answers, line, ("Range", f"bytes={number}-60000"), ("X-Number", str(number)))
+        assert answer.opening.status == (206 if number % 2 else 404)
+    mine = [answer for answer in held() if id(answer) not in before]
+    assert sum(len(answer.tail) for answer in mine) <= budget + 3 * len(tree.FONT)
+    assert answers.size <= budget + 4 * len(tree.FONT)
+
+
+UNIQUE: dict[str, Callable[[int], bytes]] = {
+    "header blocks": lambda n: message("GET", "/any/tiny.txt", [("X-Number", str(n))]),
+    "blocks of as many fields as there may be": lambda n: message(
+        "GET", "/any/tiny.txt", [*[("Range", f"bytes=0-{n}")] * 98, ("X", "")]
+    ),
+    "blocks of ninety-nine Host lines": lambda n: message(
+        "GET", "/any/tiny.txt", [*[("Host", "")] * 98, ("Range", f"bytes=0-{n}")]
+    ),
+    "lines": lambda n: message("GET", f"/any/tiny.txt?{n}"),
+    "paths": lambda n: message("GET", f"/any/absent-{n}.js"),
+    "origins that may": lambda n: message("GET", "/any/tiny.txt", [("Origin", f"https://o{n}.example")]),
+    "origins that are refused": lambda n: message("GET", "/partners/tiny.txt", [("Origin", f"https://o{n}.example")]),
+    "entity tags": lambda n: message("GET", "/any/tiny.txt", [("If-None-Match", f'"{n}-{"x" * 50_000}"')]),
+    "entity tags that are short enough": lambda n: message(
+        "GET", "/any/tiny.txt", [("If-None-Match", f'"{n}-{"x" * 7_000}"')]
+    ),
+    "ranges": lambda n: message("GET", "/any/font.woff2", [("Range", f"bytes={n}-")]),
+    "preflights": lambda n: message(
+        "OPTIONS",
+        "/partners/tiny.txt",
+        [
+            ("Origin", tree.ORIGIN),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", f"x-{n}"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("logged", [False, True], ids=["without a log", "with a log"])
+@pytest.mark.parametrize("kind", UNIQUE)
+def test_what_is_counted_is_no_less_than_what_is_kept(built: Built, kind: str, logged: bool) -> None:
+    """Of requests no two of which are alike: each part of what is remembered has its place in the budget."""
+    answers, log = make(built, 1 << 30), AccessLog("combined", lambda _: None)
+    find(answers, "/any/tiny.txt")  # what is made once
+    counted = answers.size
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(300):
+            ask(answers, UNIQUE[kind](number), log if logged else None)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept <= answers.size - counted + 16 * 1024
+
+
+@pytest.mark.parametrize("kind", UNIQUE)
+def test_no_flood_outgrows_the_budget(built: Built, kind: str) -> None:
+    """By more than one answer in each of the two generations; also where only the log remembers."""
+    answers, log = make(built, _BUDGET), AccessLog("combined", lambda _: None)
+    for number in range(3000):
+        ask(answers, UNIQUE[kind](number), log)
+        assert answers.size <= _BUDGET + 4 * len(tree.FONT)
+
+
+def test_known_lines_and_blocks_that_meet_anew_count_in_the_log(built: Built) -> None:
+    """Neither is interpreted again, but each pair has an entry."""
+    answers, log = make(built, 200_000), AccessLog("combined", lambda _: None)
+    for number in range(3000):
+        ask(answers, message("GET", f"/any/tiny.txt?{number % 60}", [("User-Agent", str(number % 50))]), log)
+        assert answers.size <= 200_000 + 2 * 4096
+
+
+@pytest.mark.parametrize("part", ["line", "block"])
+def test_what_is_too_long_is_answered_and_not_remembered(built: Built, part: str) -> None:
+    answers = make(built)
+    long = "x" * 9000
+    head = message("GET", f"/any/tiny.txt?{long}") if part == "line" else message("GET", "/any/tiny.txt", [("X", long)])
+    answer = answers.find(head)
+    assert answer is not None
+    assert (200, {}, {}) == (answer.opening.status, answers.blocks, answers.lines)
+    assert answer is answers.find(head)
+
+
+@pytest.mark.parametrize(("more", "is_answered"), [(MOST_FIELDS - 1, True), (MOST_FIELDS, False)])
+def test_too_many_fields_are_for_the_asgi_edge_to_refuse(built: Built, more: int, is_answered: bool) -> None:
+    """Also where a block that says the same is known."""
+    answers = make(built)
+    find(answers, "/any/tiny.txt")
+    head = message("GET", "/any/tiny.txt", [("X", "")] * more)
+    assert is_answered is (answers.find(head) is not None)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /x\n\r\nfoo bar\r\n\r\n",
+        b"GET /x\r\n\r\n",
+        b"GET /x\nHost: a\r\n\r\n",
+        b"GET /any/tiny.txt HTTP/0.9\r\n\r\n",
+        b"GET /any/tiny.txt HTTP/2.0\r\n\r\n",
+        b"GET /any/tiny.txt HTTP/1.1\r\nfoo bar\r\n\r\n",
+    ],
+    ids=ascii,
+)
+def test_what_is_to_be_refused_has_no_answer_here_and_leaves_nothing(built: Built, head: bytes) -> None:
+    answers = make(built)
+    assert (None, 0) == (answers.find(head), answers.size)
+
+
+def test_http_1_0_stays_open_for_who_asks(built: Built) -> None:
+    answers = make(built)
+    kept = find(answers, "/any/tiny.txt", ("Connection", "keep-alive"), version="HTTP/1.0")
+    assert (False, True) == (kept.close, b"\r\nconnection: keep-alive\r\n" in kept.tail)
+    for fields in ([], [("Connection", "keep-alive, close")], [("Connection", "x")]):
+        assert find(answers, "/any/tiny.txt", *fields, version="HTTP/1.0").close
+    newer = find(answers, "/any/tiny.txt", ("Connection", "keep-alive"))
+    assert (False, False) == (newer.close, b"\r\nconnection: " in newer.tail)
+    assert newer is find(answers, "/any/tiny.txt", ("Connection", "keep-alive"), version="HTTP/1.2")
+
+
+def test_what_is_asked_for_outlives_what_is_not(built: Built) -> None:
+    """An answer that is taken up again from the older generation is not made anew."""
+    answers = make(built, 200_000)
+    popular = find(answers, "/any/font.woff2")
+    for number in range(2000):
+        find(answers, f"/any/tiny.txt?{number}")
+        assert popular is find(answers, "/any/font.woff2")
+
+
+def test_what_the_log_says_is_remembered(built: Built) -> None:
+    answers, log = make(built), AccessLog("combined", lambda _: None)
+    head = message("GET", "/any/none.txt", [("Referer", "https://a.example/"), ("USER-AGENT", "b\xe9")])
+    answer = answers.find(head)
+    assert answer is not None
+    entry = answers.entry(head, answer, log)
+    assert entry.line == b'"GET /any/none.txt HTTP/1.1" 404 %d "https://a.example/" "b\\xe9"\n' % answer.octets
+    assert entry is answers.entry(head, answer, log)
+
+
+def test_a_lost_blob_is_503_with_cors(few: Built) -> None:
+    answers = make(few)
+    store = Store(few.state)
+    for path in ("partners/tiny.txt", "any/tiny.txt"):
+        store.blob(store.load().assets["any/tiny.txt"].identity.sha256).unlink(missing_ok=True)
+        lost = answers.find(message("GET", f"/{path}", [("Origin", tree.ORIGIN)]))
+        assert lost is not None
+        assert lost.opening.status == 503
+        assert b"\r\naccess-control-allow-origin: " in lost.tail
+        assert b"\r\ncache-control: no-store\r\n" in lost.tail
+        build(few.root, few.state)
+
+
+def test_an_answer_belongs_to_one_release(few: Built) -> None:
+    """A swap begins new answers: the lane does it; those that were made stay what they are."""
+    live = Live(Store(few.state))
+    answers = Answers(live, Openings(), _BUDGET, Meter())
+    before = find(answers, "/any/tiny.txt")
+    (few.root / "any/tiny.txt").write_bytes(b"other\n")
+    build(few.root, few.state)
+    assert live.reload()
+    assert before is find(answers, "/any/tiny.txt")
+    assert find(Answers(live, Openings(), _BUDGET, Meter()), "/any/tiny.txt").tail.endswith(b"\r\n\r\nother\n")

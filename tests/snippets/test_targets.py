@@ -1,0 +1,171 @@
+"""Targets: what a person names, found as content in hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cdnserve.errors import ConfigurationError
+from cdnserve.modules.scripts import main_files
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
+from cdnserve.snippets.fetch import Remote
+from cdnserve.snippets.targets import Hosted, Local, Public, Target, resolve
+from tests.npm.registry import Answer, LocalRegistry, settings_for
+
+Find = Callable[[str], tuple[Target, ...]]
+FILES = {
+    "npm/lib@1.0.0/package.json": json.dumps(
+        {"main": "./dist/lib.js", "style": "dist/lib.css", "browser": {"fs": False}}
+    ),
+    "npm/lib@1.0.0/dist/lib.js": "let lib;",
+    "npm/lib@1.0.0/dist/lib.min.js": "let l;",
+    "npm/lib@1.0.0/dist/lib.css": "a {}",
+    "npm/lib@2.0.0/package.json": json.dumps({"jsdelivr": "/dist/lib.js", "main": "other.js"}),
+    "npm/lib@2.0.0/dist/lib.js": "let lib;",
+    "npm/lib@2.0.0/dist/lib.min.js": "let l;",
+    "npm/@scope/short@1.0.0/package.json": json.dumps({"main": "lib", "unpkg": "gone.js"}),
+    "npm/@scope/short@1.0.0/lib/index.js": "let i;",
+    "npm/bare@1.0.0/package.json": json.dumps({"main": "index"}),
+    "npm/bare@1.0.0/index.js": "let b;",
+    "npm/node@1.0.0/package.json": json.dumps({"main": "index.js"}),
+    "npm/node@1.0.0/index.js": "module.exports = require('./other');",
+    "npm/none@1.0.0/package.json": json.dumps({"main": "data.json"}),
+    "npm/none@1.0.0/data.json": "{}",
+    "npm/many@1.0.0/package.json": "not JSON",
+    **{f"npm/many@1.0.0/file{number:02}.js": "x" for number in range(12)},
+    "npm/list@1.0.0/package.json": "[]",
+    "npm/list@1.0.0/a.css": "a {}",
+    "npm/packed@1.0.0/a.css": "a {}",
+    "demo/greet.js": "let g;",
+    "demo/style.css": "a {}",
+    "drafts/notes.js": "let n;",
+}
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Hosted:
+    """A release of a few libraries."""
+    root = tmp_path / "public"
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    (root / "manifest.toml").write_text('schema = 1\n[[publish]]\npath = ["npm/**", "demo/**"]\ncors = "any"\n')
+    build(root, tmp_path / "state")
+    store = Store(tmp_path / "state")
+    return Hosted(root, store, store.load())
+
+
+@pytest.fixture
+def find(hosted: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Find:
+    monkeypatch.chdir(tmp_path)
+    return lambda text: resolve(text, hosted.root, lambda: hosted, settings_for(tmp_path), main_files)
+
+
+def nobody() -> Hosted:
+    raise AssertionError("no release is needed")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("demo/greet.js", Public("demo/greet.js", "let g;"), id="a public path"),
+        pytest.param("/demo/greet.js", Public("demo/greet.js", "let g;"), id="with a slash"),
+        pytest.param("public/demo/greet.js", Public("demo/greet.js", "let g;"), id="a file that is public"),
+        pytest.param("demo/style.css", Public("demo/style.css", ""), id="only scripts are read"),
+        pytest.param(
+            "npm/lib@1.0.0/dist/lib.js", Public("npm/lib@1.0.0/dist/lib.js", "let lib;"), id="a library's whole path"
+        ),
+        pytest.param("lib@1.0.0/dist/lib.css", Public("npm/lib@1.0.0/dist/lib.css", ""), id="a library's path"),
+        pytest.param("public/drafts/notes.js", Local("public/drafts/notes.js", b"let n;"), id="an unlisted file"),
+        pytest.param(
+            "@scope/short@1.0.0/lib/index.js",
+            Public("npm/@scope/short@1.0.0/lib/index.js", "let i;"),
+            id="a scoped library's path",
+        ),
+    ],
+)
+def test_one_file_is_meant(find: Find, text: str, expected: Target) -> None:
+    assert (expected,) == find(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("lib@1.0.0", ["dist/lib.min.js", "dist/lib.css"], id="main and style, minified where it is there"),
+        pytest.param("lib@2.0.0", ["dist/lib.min.js"], id="minified beside what is meant for pages"),
+        pytest.param("@scope/short@1.0.0", ["lib/index.js"], id="a folder; a file that is gone is passed over"),
+        pytest.param("bare@1.0.0", ["index.js"], id="without its ending"),
+        pytest.param("bare@1.0.0/", ["index.js"], id="with an empty path"),
+    ],
+)
+def test_a_library_means_what_its_package_names(find: Find, text: str, expected: list[str]) -> None:
+    assert [f"npm/{text.rstrip('/')}/{path}" for path in expected] == [
+        target.path for target in find(text) if isinstance(target, Public)
+    ]
+
+
+def test_an_absolute_path_is_a_local_file(find: Find, tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_bytes(b"x")
+    assert (Local(str(tmp_path / "a.js"), b"x"),) == find(str(tmp_path / "a.js"))
+
+
+def test_a_local_file_elsewhere_needs_no_release(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_bytes(b"x")
+    text = str(tmp_path / "a.js")
+    assert (Local(text, b"x"),) == resolve(text, tmp_path / "public", nobody, settings_for(tmp_path), main_files)
+
+
+def test_a_file_in_a_root_without_manifest_needs_none_either(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_bytes(b"x")
+    text = str(tmp_path / "a.js")
+    assert (Local(text, b"x"),) == resolve(text, tmp_path, nobody, settings_for(tmp_path), main_files)
+
+
+def test_a_url_is_fetched(tmp_path: Path, registry: LocalRegistry) -> None:
+    url = registry.answer("/a.js", Answer(body=b"x"))
+    (target,) = resolve(url, tmp_path, nobody, settings_for(tmp_path), main_files)
+    assert isinstance(target, Remote)
+    assert (url, b"x") == (target.url, target.content)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "hint"),
+    [
+        pytest.param("demo/gret.js", "target-unknown", "did you mean demo/greet.js?", id="a path that is nearly one"),
+        pytest.param("zzz", "target-unknown", "see what is public: cdnserve list", id="nothing near"),
+        pytest.param("drafts/notes.js", "target-unknown", "cdnserve list", id="an unlisted path"),
+        pytest.param("lib", "target-unknown", "say lib@VERSION; hosted are 1.0.0, 2.0.0", id="no version"),
+        pytest.param("lib@3.0.0", "target-unknown", "hosted are 1.0.0, 2.0.0", id="another version"),
+        pytest.param("@scope/short", "target-unknown", "hosted are 1.0.0", id="a scoped library without version"),
+        pytest.param(
+            "lib@1.0.0/dist/lib.mjs", "target-unknown", "lib@1.0.0/dist/lib.js", id="a file that is nearly one"
+        ),
+        pytest.param("node@1.0.0", "target-for-node", "cdnserve importmap node@1.0.0", id="a library for Node.js"),
+        pytest.param("none@1.0.0", "target-ambiguous", "its files: cdnserve list", id="a library for no browser"),
+        pytest.param("list@1.0.0", "target-ambiguous", "say one of list@1.0.0/a.css", id="a package that is a list"),
+        pytest.param("packed@1.0.0", "target-ambiguous", "say one of packed@1.0.0/a.css", id="no package.json"),
+        pytest.param("many@1.0.0", "target-ambiguous", "many@1.0.0/file09.js and 2 more", id="a broken package.json"),
+        pytest.param("many@1.0.0/zzz", "target-unknown", "many@1.0.0/file11.js", id="a file like none"),
+        pytest.param("public", "target-unknown", "cdnserve list", id="a folder"),
+    ],
+)
+def test_what_means_nothing_is_a_problem_with_a_way_on(find: Find, text: str, reference: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find(text)
+    (problem,) = caught.value.problems
+    assert reference == problem.reference
+    assert hint in problem.hint
+
+
+def test_a_file_that_can_not_be_read_is_a_problem(find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.js").write_text("x")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ConfigurationError, match="target-unreadable"):
+        find("a.js")
