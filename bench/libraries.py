@@ -53,7 +53,7 @@ class Tarball:
 
     @property
     def integrity(self) -> str:
-        """Give its integrity metadata, as a registry and both locks say it."""
+        """Return its integrity metadata, as a registry and both locks say it."""
         return "sha512-" + base64.b64encode(hashlib.sha512(self.octets).digest()).decode()
 
 

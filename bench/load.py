@@ -55,7 +55,7 @@ def measure(pid: int, url: str, script: Path, fields: tuple[str, ...], seconds: 
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the user and system time of a process and all of its descendants."""
+    """Return the user and system time of a process and all of its descendants."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return (int(fields[11]) + int(fields[12])) / _CLOCK + sum(cpu_seconds(int(child)) for child in children)

@@ -64,7 +64,7 @@ class Result:
 
     @property
     def met(self) -> bool:
-        """Tell whether it is good enough."""
+        """Return whether it is good enough."""
         return self.value <= self.bar
 
 
@@ -125,7 +125,7 @@ def run(command: Sequence[str | Path]) -> tuple[float, float, str]:
 
 
 def python(program: str, *arguments: Path) -> list[str | Path]:
-    """Give the command that runs a Python program."""
+    """Return the command that runs a Python program."""
     return [sys.executable, "-c", program, *arguments]
 
 

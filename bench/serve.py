@@ -130,17 +130,17 @@ class Result:
 
     @property
     def sound(self) -> dict[str, float]:
-        """Give the ratios of the servers that gave the answer that the case is about."""
+        """Return the ratios of the servers that gave the answer that the case is about."""
         return {name: ratio for name, ratio in self.ratios.items() if self.medians[name].failed == 0}
 
     @property
     def ratio(self) -> float:
-        """Give cdnserve's own ratio, the bar itself where it was not measured."""
+        """Return cdnserve's own ratio, the bar itself where it was not measured."""
         return self.ratios.get("cdnserve", self.bar)
 
     @property
     def met(self) -> bool:
-        """Tell whether the bar was met, with no request failed."""
+        """Return whether the bar was met, with no request failed."""
         return self.ratio >= self.bar and all(m.failed == 0 for n, m in self.medians.items() if n == "cdnserve")
 
 

@@ -67,7 +67,7 @@ def serving(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def own_memory(pid: int) -> int:
-    """Give the memory that would be free without this process."""
+    """Return the memory that would be free without this process."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 

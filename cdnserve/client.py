@@ -404,7 +404,7 @@ class Decoder(Protocol):
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether the content may end here."""
+        """Return whether the content may end here."""
 
     def __call__(self, octets: bytes) -> Iterator[bytes]:
         """Yield what these octets are without the coding; raise UndecodableError."""

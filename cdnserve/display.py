@@ -9,7 +9,7 @@ LONGEST = 160
 
 
 def shown(text: object) -> str:
-    r"""Give text without control characters, escapes or undecodable octets, cut to a line's length.
+    r"""Return text without control characters, escapes or undecodable octets, cut to a line's length.
 
     >>> shown("a\x1b[31m\n\udcff.js"), len(shown("x" * 999))
     ('a\\x1b[31m\\n\\udcff.js', 160)
@@ -19,7 +19,7 @@ def shown(text: object) -> str:
 
 
 def counted(octets: int) -> str:
-    """Give a size as people read it.
+    """Return a size as people read it.
 
     >>> counted(268435456), counted(2048), counted(7)
     ('256 MiB', '2 KiB', '7 octets')

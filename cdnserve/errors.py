@@ -26,7 +26,7 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        """Give the problem as plain text, one fact a line.
+        """Return the problem as plain text, one fact a line.
 
         >>> print(Problem("name-unknown", "no policy has this name", "manifest.toml:7", "anny", "say any"))
         manifest.toml:7: no policy has this name [name-unknown]

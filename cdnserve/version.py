@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def running_version() -> str:
-    """Give the version of the installed package, empty where there is none."""
+    """Return the version of the installed package, empty where there is none."""
     try:
         return version("cdnserve")
     except PackageNotFoundError:

@@ -73,7 +73,7 @@ def filled(drawing: Sequence[str]) -> Iterator[Point]:
 
 
 def edges(pixels: frozenset[Point]) -> set[tuple[Point, Point]]:
-    """Give the sides of pixels that border on empty ones, each with the ink on its right."""
+    """Return the sides of pixels that border on empty ones, each with the ink on its right."""
     sides = set()
     for x, y in pixels:
         for (dx, dy), start, end in (
@@ -154,7 +154,7 @@ def font() -> bytes:
 
 
 def left_side(pixels: frozenset[Point]) -> int:
-    """Give the space to the left of the ink, in font units."""
+    """Return the space to the left of the ink, in font units."""
     return min((x for x, _ in pixels), default=0) * PIXEL
 
 

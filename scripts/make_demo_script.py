@@ -84,7 +84,7 @@ def mappings(places: list[tuple[int, Token]], skipped_lines: int) -> str:
 
 
 def make(source: str) -> dict[str, str]:
-    """Give the text of the script and of its map, by file name."""
+    """Return the text of the script and of its map, by file name."""
     line, places = minified(source)
     document = {
         "version": 3,

@@ -125,7 +125,7 @@ def imports(tree: ast.AST, module: Module) -> Iterator[tuple[int, tuple[str, ...
 
 
 def source_of(node: ast.ImportFrom, module: Module) -> tuple[str, ...]:
-    """Give the absolute name of what `from … import` reads from."""
+    """Return the absolute name of what `from … import` reads from."""
     named = tuple(node.module.split(".")) if node.module else ()
     if not node.level:
         return named

@@ -137,7 +137,7 @@ def calls_of(module: str, tree: ast.AST) -> Iterator[Found | Made]:
 
 
 def called(where: str, first: ast.expr, others: list[Any], ways: frozenset[str]) -> Found | Made:
-    """Give a call's pattern where it is written down, with its flags."""
+    """Return a call's pattern where it is written down, with its flags."""
     if not (isinstance(first, ast.Constant) and isinstance(first.value, str | bytes)):
         return Made(where, ast.unparse(first))
     written = [ast.unparse(one) for one in [*others[:-1], *(keyword.value for keyword in others[-1].keywords)]]
@@ -169,7 +169,7 @@ def parsed(pattern: re.Pattern[Any]) -> Any:
 
 
 def is_never_right(pattern: re.Pattern[Any]) -> bool:
-    """Tell whether a pattern has a possessive repeat or an atomic group, which CPython 3.11.2 gets wrong."""
+    """Return whether a pattern has a possessive repeat or an atomic group, which CPython 3.11.2 gets wrong."""
     return any(operation in NEVER_RIGHT for operation, _ in operations(parsed(pattern)))
 
 
@@ -182,7 +182,7 @@ class Pump:
     after: str
 
     def text(self, size: int) -> str:
-        """Give a text of about that many characters."""
+        """Return a text of about that many characters."""
         return self.before + self.repeated * (size // len(self.repeated)) + self.after
 
 
@@ -219,11 +219,11 @@ class Samples:
         self.groups: dict[int, str] = {}
 
     def of(self, tree: Any) -> str:
-        """Give a text that the pattern may match; what looks ahead or behind adds nothing."""
+        """Return a text that the pattern may match; what looks ahead or behind adds nothing."""
         return "".join(self.one(operation, argument) for operation, argument in tree)
 
     def one(self, operation: Any, argument: Any) -> str:
-        """Give a text for one operation."""
+        """Return a text for one operation."""
         match str(operation):
             case "LITERAL":
                 return chr(argument)
@@ -254,7 +254,7 @@ class Samples:
         return [letter for letter in LETTERS if self.holds(argument, letter)] or [""]
 
     def holds(self, items: Any, letter: str) -> bool:
-        """Tell whether a set holds a letter."""
+        """Return whether a set holds a letter."""
         negated, held = False, False
         for operation, argument in items:
             match str(operation):
@@ -269,7 +269,7 @@ class Samples:
         return held != negated
 
     def alphabet(self, tree: Any) -> set[str]:
-        """Give a letter for each combination of the pattern's sets and letters that some letter is in."""
+        """Return a letter for each combination of the pattern's sets and letters that some letter is in."""
         tests: list[Callable[[str], bool]] = []
         for operation, argument in operations(tree):
             if operation is codes.LITERAL:
@@ -316,7 +316,7 @@ TRIES = 6
 
 
 def grows(run: Callable[[str], object], text: Callable[[int], str], sizes: tuple[int, int] = SIZES) -> str:
-    """Tell how the time of a function grows where that is faster than its text; empty where it is linear."""
+    """Return how the time of a function grows where that is faster than its text; empty where it is linear."""
     small, large = sizes
     try:
         with given_up_after(2):
@@ -328,7 +328,7 @@ def grows(run: Callable[[str], object], text: Callable[[int], str], sizes: tuple
 
 
 def ratio_of(run: Callable[[str], object], small: str, large: str, slow: int) -> float:
-    """Give how much more time the larger text takes.
+    """Return how much more time the larger text takes.
 
     A comparison that fails is made again, each time with the fastest runs so far: noise only ever adds.
     """
@@ -341,14 +341,14 @@ def ratio_of(run: Callable[[str], object], small: str, large: str, slow: int) ->
 
 
 def taken(run: Callable[[str], object], text: str) -> int:
-    """Give the processor time that a run takes, in nanoseconds."""
+    """Return the processor time that a run takes, in nanoseconds."""
     begin = time.thread_time_ns()
     run(text)
     return time.thread_time_ns() - begin
 
 
 def runner(pattern: re.Pattern[Any], way: str) -> Callable[[str], object]:
-    """Give a function that has a pattern match a text; of octets where the pattern is."""
+    """Return a function that has a pattern match a text; of octets where the pattern is."""
     matching = getattr(pattern, way)
     taking = (
         (lambda text: matching(text.encode("latin-1", "replace"))) if isinstance(pattern.pattern, bytes) else matching

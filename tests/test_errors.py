@@ -12,7 +12,7 @@ DOCUMENT = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 
 
 def told() -> Iterator[tuple[ast.expr | None, str]]:
-    """Give the first argument of each `Problem(…)` in the package, and where it stands."""
+    """Yield the first argument of each `Problem(…)` in the package, and where it stands."""
     for path in sorted((ROOT / "cdnserve").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":

@@ -40,7 +40,7 @@ def pins(name: str) -> dict[str, Requirement]:
 
 
 def wanted(name: str) -> Iterator[Requirement]:
-    """Give what pyproject.toml asks for: the dependencies for "serve", else those of a group."""
+    """Yield what pyproject.toml asks for: the dependencies for "serve", else those of a group."""
     document = project()
     if name not in ("bench", "build"):
         yield from map(Requirement, document["project"]["dependencies"])
@@ -194,7 +194,7 @@ def configured(*command: str) -> str:
 
 
 def registry_hosts() -> set[str]:
-    """Give the hosts of the package registries that this machine knows, from the package managers' own settings."""
+    """Return the hosts of the package registries that this machine knows, from the package managers' own settings."""
     pip = (sys.executable, "-m", "pip", "config", "get")
     addresses = [
         *(os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL")),

@@ -19,7 +19,7 @@ FOUND, MADE = patterns_of(cdnserve)
 
 
 def segment(glob: str) -> re.Pattern[str]:
-    """Give the regular expression of a glob's only segment."""
+    """Return the regular expression of a glob's only segment."""
     pattern = getattr(compile_glob(glob).head[0], "__self__", None)
     assert isinstance(pattern, re.Pattern)
     return pattern

@@ -18,7 +18,7 @@ NAMES = ("cdnserve.service", "cdnserve.socket")
 
 
 def read(name: str) -> dict[str, list[str]]:
-    """Give all values of each key; comments are left out."""
+    """Return all values of each key; comments are left out."""
     found = defaultdict(list)
     for line in (UNITS / name).read_text(encoding="utf-8").splitlines():
         key, equals, value = line.partition("=")

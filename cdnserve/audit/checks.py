@@ -137,7 +137,7 @@ def failed(facts: LoadFacts) -> Iterator[Finding]:
 
 
 def fixed(facts: LoadFacts) -> str:
-    """Give the tag with the right integrity metadata, `""` where that is not known or the tag is an import map."""
+    """Return the tag with the right integrity metadata, `""` where that is not known or the tag is an import map."""
     load, right = facts.load, facts.right_metadata
     if load.by_map or not right:
         return ""
@@ -146,7 +146,7 @@ def fixed(facts: LoadFacts) -> str:
 
 
 def right_hint(facts: LoadFacts) -> str:
-    """Say which integrity metadata is right, `""` where that is not known."""
+    """Return which integrity metadata is right, `""` where that is not known."""
     right = facts.right_metadata
     if not right:
         return ""

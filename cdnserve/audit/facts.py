@@ -35,7 +35,7 @@ class Place:
 
     @property
     def is_public(self) -> bool:
-        """Tell whether the server answers with a file, perhaps by way of a redirect."""
+        """Return whether the server answers with a file, perhaps by way of a redirect."""
         return self.asset is not None or bool(self.target)
 
 
@@ -69,7 +69,7 @@ class Ours:
 
     @property
     def are_known(self) -> bool:
-        """Tell whether there is a release, and a host that it is served from."""
+        """Return whether there is a release, and a host that it is served from."""
         return self.catalog is not None and bool(self.site_url or self.hosts)
 
     def find(self, url: str) -> Place | None:
@@ -80,7 +80,7 @@ class Ours:
         return self.locate(path.removeprefix(prefix)) if path.startswith(f"{prefix}/") else Place(path)
 
     def nearest(self, path: str) -> str:
-        """Give the public path that is most like this one, `""` where none is."""
+        """Return the public path that is most like this one, `""` where none is."""
         if len(path) > _LONGEST:
             return ""
         at = bisect_left(self.paths, path)
@@ -99,7 +99,7 @@ _BUILD = re.compile(r"/(?:v[0-9]+|stable)/")
 
 
 def is_unpinned(url: str) -> bool:
-    """Tell whether a public CDN's address leads to whatever version is newest one day.
+    """Return whether a public CDN's address leads to whatever version is newest one day.
 
     >>> [is_unpinned(f"https://unpkg.com/{path}") for path in ("vue", "vue@3/x.js", "@a/b@1.0.0", "vue@3.5.0/x.js")]
     [True, True, False, False]
@@ -184,7 +184,7 @@ def facts(load: Load, scene: AuditInput) -> LoadFacts:
 
 
 def unknown(scene: AuditInput) -> tuple[str, ...]:
-    """Give the URLs whose files must be fetched to know their digests."""
+    """Return the URLs whose files must be fetched to know their digests."""
     every = (facts(load, scene) for load in scene.loads.every if load.is_checked and not load.is_templated)
     strange = (one for one in every if one.place is None and not varies(one.load.url))
     urls = (one.load.url for one in strange if one.load.integrity or one.is_cross_origin)

@@ -43,7 +43,7 @@ class Digests:
 
 
 def is_url(name: str) -> bool:
-    """Tell whether a page is named by its URL."""
+    """Return whether a page is named by its URL."""
     return name.lower().startswith(("http://", "https://"))
 
 

@@ -19,7 +19,7 @@ _RULES = tuple(RULES)
 
 
 def as_sarif(audited: Sequence[Audited], problems: Sequence[Problem]) -> dict[str, object]:
-    """Give a log with one run; a page that could not be read is a notification of the tool."""
+    """Return a log with one run; a page that could not be read is a notification of the tool."""
     run = {
         "tool": {"driver": _driver()},
         # §3.14.17: our columns count characters, not UTF-16 code units.
@@ -75,7 +75,7 @@ def _fix(page: str, finding: Finding) -> dict[str, object]:
 
 
 def _region(place: Tag | Part) -> dict[str, int]:
-    """Give where a tag or a part begins, and where the next character stands."""
+    """Return where a tag or a part begins, and where the next character stands."""
     *before, last = NEWLINE.split(place.text)
     end = len(last) + (1 if before else place.column)
     return {

@@ -196,7 +196,7 @@ def _file(name: str, version: str, file: str) -> PackageFile | None:
 
 
 def angular_file(version: str, file: str) -> PackageFile | None:
-    """Give the place of a file of AngularJS, each part of which is a package."""
+    """Return the place of a file of AngularJS, each part of which is a package."""
     if file.startswith("i18n/"):
         return PackageFile("angular-i18n", version, (file.removeprefix("i18n/"),))
     part = _ANGULAR.fullmatch(file)

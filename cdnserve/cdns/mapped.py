@@ -70,7 +70,7 @@ def split_spec(path: str) -> tuple[str, str, str] | None:
 
 
 def is_plain(path: str) -> bool:
-    """Tell whether a path has only segments that can name files.
+    """Return whether a path has only segments that can name files.
 
     >>> is_plain("dist/a.js"), is_plain("dist/../a.js"), is_plain("a//b"), is_plain("")
     (True, False, False, False)

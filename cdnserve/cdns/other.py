@@ -77,7 +77,7 @@ def font_awesome(path: str, _query: str = "") -> Mapped | Unmapped:
 
 
 def jquery_ui(version: str, file: str) -> PackageFile:
-    """Give the place of a file of jQuery UI, whose package has its builds since 1.13.
+    """Return the place of a file of jQuery UI, whose package has its builds since 1.13.
 
     Before, they are in a package of their own, with the base theme beside them.
     """

@@ -107,7 +107,7 @@ def cdn_of(url: str) -> str:
 
 
 def read_address(url: str) -> Mapped | Unmapped | None:
-    """Say what an address stands for; `None` where it points to no host that is known.
+    """Return what an address stands for; `None` where it points to no host that is known.
 
     >>> found = read_address("https://unpkg.com/vue@3/dist/vue.global.js")
     >>> found.cdn, found.files[0].name, found.files[0].requirement, found.files[0].files
@@ -128,7 +128,7 @@ def read_address(url: str) -> Mapped | Unmapped | None:
 
 
 def varies(url: str) -> str:
-    """Say why no integrity metadata is right for what an address answers, `""` where nothing is known against it.
+    """Return why no integrity metadata is right for what an address answers, `""` where nothing is known against it.
 
     >>> varies("https://fonts.googleapis.com/css2?family=Inter"), varies("https://unpkg.com/vue")
     ('each browser gets other bytes', '')
@@ -147,7 +147,7 @@ def varies(url: str) -> str:
 
 
 def find_addresses(text: str) -> Iterator[tuple[int, int, str]]:
-    """Give begin, end and text of every address with a host in a text, without escapes of its slashes.
+    """Return begin, end and text of every address with a host in a text, without escapes of its slashes.
 
     >>> list(find_addresses("@import url(//esm.sh/x.css); import a from 'https://example.com/a.js'"))
     [(12, 26, '//esm.sh/x.css'), (44, 68, 'https://example.com/a.js')]

@@ -78,7 +78,7 @@ def command(
 
 
 def _ours(root: Path, state: str | None, hosts: Sequence[str], *, is_asked_for: bool) -> Ours:
-    """Give the release of ROOT; none where it has no manifest, but a folder that was asked for must be there."""
+    """Return the release of ROOT; none where it has no manifest, but a folder that was asked for must be there."""
     from cdnserve.audit.facts import Ours
 
     if not (root / MANIFEST).is_file() and (root.is_dir() or not is_asked_for):
@@ -87,7 +87,7 @@ def _ours(root: Path, state: str | None, hosts: Sequence[str], *, is_asked_for: 
 
 
 def served(catalog: Catalog, hosts: Iterable[str] = ()) -> Ours:
-    """Give a release as a server of it would answer: with aliases, default files and further addresses."""
+    """Return a release as a server of it would answer: with aliases, default files and further addresses."""
     from cdnserve.audit.facts import Ours
     from cdnserve.origin.lookup import Origin
 
@@ -141,7 +141,7 @@ _STYLES: dict[Level, str] = {"error": "bold red", "warning": "bold yellow", "not
 
 
 def is_bad(audited: Sequence[Audited]) -> bool:
-    """Tell whether there is more than notes."""
+    """Return whether there is more than notes."""
     return any(finding.level != "note" for one in audited for finding in one.findings)
 
 
@@ -161,7 +161,7 @@ def write_findings(audited: Sequence[Audited]) -> None:
 
 
 def summary(audited: Sequence[Audited]) -> str:
-    """Say how many findings there are, in how many pages, and by which rules.
+    """Return how many findings there are, in how many pages, and by which rules.
 
     >>> summary([Audited("a.html", ())])
     'nothing found in 1 page'
@@ -174,7 +174,7 @@ def summary(audited: Sequence[Audited]) -> str:
 
 
 def as_object(audited: Sequence[Audited], problems: Sequence[Problem]) -> dict[str, object]:
-    """Give all as one JSON object."""
+    """Return all as one JSON object."""
     pages = [{"page": one.page, "findings": [_finding(finding) for finding in one.findings]} for one in audited]
     return {"pages": pages, "problems": as_objects(problems)}
 

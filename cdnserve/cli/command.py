@@ -32,7 +32,7 @@ def report(problems: Sequence[Problem]) -> None:
 
 
 def plain(problem: Problem) -> str:
-    r"""Give a problem as plain text; it begins as compilers begin, so that editors find the place.
+    r"""Return a problem as plain text; it begins as compilers begin, so that editors find the place.
 
     >>> print(plain(Problem("file-left-out", "no file", "a\n.js", warning=True)))
     a\n.js: warning: no file [file-left-out]
@@ -43,12 +43,12 @@ def plain(problem: Problem) -> str:
 
 
 def as_objects(problems: Sequence[Problem]) -> list[dict[str, object]]:
-    """Give problems as JSON objects."""
+    """Return problems as JSON objects."""
     return [asdict(problem) for problem in problems]
 
 
 def count(problems: Sequence[Problem]) -> str:
-    """Say how many there are.
+    """Return how many there are.
 
     >>> count([Problem("a", "b"), Problem("c", "d", warning=True), Problem("e", "f", warning=True)])
     '1 problem, 2 warnings'
@@ -98,7 +98,7 @@ class Command(click.Command):
 
 
 def system_problem(error: OSError) -> Problem:
-    """Say what the system refused, and what a person can do about it."""
+    """Return what the system refused, and what a person can do about it."""
     where = "" if error.filename is None else str(error.filename)
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def library_settings(registry: str = "") -> NpmSettings:
-    """Give what commands on libraries are given; `registry` is what the command line says."""
+    """Return what commands on libraries are given; `registry` is what the command line says."""
     # Where nobody says where home is, `~` stays as it is: a folder that doesn't exist.
     home = Path(os.path.expanduser("~"))
     return NpmSettings(environment=os.environ, home=home, directory=Path.cwd(), registry=registry)
@@ -42,7 +42,7 @@ def build_release(root: Path, state: str | None) -> Built:
 
 
 def releases_folder(root: Path, state: str | None) -> Path:
-    """Give where releases are kept; raise ConfigurationError for a root that is not there, unless `state` is given."""
+    """Return where releases are kept; raise ConfigurationError for a root that is not there, unless `state` is given."""
     folder = state_folder(root, state)
     if not state:
         find_places(root, folder)
@@ -50,7 +50,7 @@ def releases_folder(root: Path, state: str | None) -> Path:
 
 
 def open_release(root: Path, state: str | None, built: Built) -> tuple[Store, Catalog]:
-    """Give the store and the catalog of what was built; the build has seen to it that all blobs are there."""
+    """Return the store and the catalog of what was built; the build has seen to it that all blobs are there."""
     store = Store(state_folder(root, state))
     return store, store.read(built.number)
 
@@ -63,7 +63,7 @@ def write_libraries(root: Path, libraries: Sequence[Placed]) -> None:
 
 
 def _size(one: Placed) -> str:
-    """Say what there is of a library, and what of it is new.
+    """Return what there is of a library, and what of it is new.
 
     >>> from cdnserve.npm.apply import Placed
     >>> _size(Placed("x", "1.0.0", "npm/x@1.0.0", "sha512-…", files=1200, size=98831340, is_new=True))

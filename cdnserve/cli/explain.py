@@ -29,7 +29,7 @@ _WIDTH = 9
 
 
 def as_lines(question: PageRequest, explanation: Explanation) -> Iterator[Line]:
-    """Give the lines for people."""
+    """Yield the lines for people."""
     yield (explanation.path, "bold"), (" ", ""), _state(explanation)
     yield from _facts("file", [explanation.leads_to] if explanation.leads_to else [])
     yield from _facts("why", explanation.unlisted)
@@ -124,7 +124,7 @@ def _content(reply: Reply) -> list[str]:
 
 
 def as_object(question: PageRequest, explanation: Explanation) -> dict[str, object]:
-    """Give the object for programs."""
+    """Return the object for programs."""
     verdict = explanation.admitted
     return {
         "path": explanation.path,

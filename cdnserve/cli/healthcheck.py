@@ -157,7 +157,7 @@ def _named(url: str) -> tuple[_Server, str]:
 
 
 def _ask(server: _Server, target: str, seconds: float) -> str:
-    """Give the answer's text; raise ConfigurationError where it is no 200."""
+    """Return the answer's text; raise ConfigurationError where it is no 200."""
     connection = server.connect(seconds)
     try:
         connection.request("GET", target, headers={"Connection": "close"})

@@ -98,6 +98,6 @@ def _wanted(names: Sequence[str]) -> list[ModuleRequest]:
 
 
 def _rule_warnings(subjects: Sequence[Subject]) -> list[Problem]:
-    """Tell what the rules of the modules mean for the page, each thing once."""
+    """Return what the rules of the modules mean for the page, each thing once."""
     first = {remark: subject.name for subject in reversed(subjects) for remark in subject.remarks}
     return [Problem("module-rule", remark, path, warning=True) for remark, path in sorted(first.items())]

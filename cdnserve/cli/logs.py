@@ -67,7 +67,7 @@ def _problems(record: logging.LogRecord) -> list[Problem]:
 
 
 def _sees_stdout() -> bool:
-    """Tell whether who reads the log also reads stdout, whose first lines say what START says."""
+    """Return whether who reads the log also reads stdout, whose first lines say what START says."""
     return sys.stdout.isatty() and sys.stderr.isatty()
 
 

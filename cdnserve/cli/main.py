@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 
 def module_name(command: str) -> str:
-    """Give the name of a command's module, which can be no word of Python's own.
+    """Return the name of a command's module, which can be no word of Python's own.
 
     >>> module_name("serve"), module_name("import-cors"), module_name("import")
     ('serve', 'import_cors', 'import_')
@@ -62,7 +62,7 @@ class Program(click.Group):
     """The group of all commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
-        """Give the names in the order in which people need them."""
+        """Return the names in the order in which people need them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002

@@ -119,7 +119,7 @@ def _line(page: PagePlan, outcome: ReferenceOutcome) -> Sequence[Piece]:
 
 
 def _summary(plan: Plan, *, dry_run: bool) -> list[str]:
-    """Say how many addresses were moved and left, and how many of these for each reason."""
+    """Return how many addresses were moved and left, and how many of these for each reason."""
     moved = sum(outcome.fate == "moved" for page in plan.pages for outcome in page.outcomes)
     changed = sum(page.is_changed for page in plan.pages)
     would = "would be " * dry_run

@@ -78,7 +78,7 @@ def _row(one: OutdatedLibrary, size: str) -> tuple[str, ...]:
 
 
 def _human(octets: int | None) -> str:
-    """Give a change of size as people read it.
+    """Return a change of size as people read it.
 
     >>> _human(1536), _human(-3 * 2**20), _human(0), _human(None)
     ('+1.5 KiB', '-3 MiB', '0', '')

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def build_progress() -> Iterator[BuildProgress | None]:
-    """Give what shows a build while the block runs, `None` where stderr is no terminal."""
+    """Return what shows a build while the block runs, `None` where stderr is no terminal."""
     progress = BuildProgress() if sys.stderr.isatty() else None
     try:
         yield progress
@@ -32,7 +32,7 @@ def build_progress() -> Iterator[BuildProgress | None]:
 
 @contextmanager
 def download_progress() -> Iterator[DownloadProgress | None]:
-    """Give what shows downloads while the block runs, `None` where stderr is no terminal."""
+    """Return what shows downloads while the block runs, `None` where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -118,7 +118,7 @@ def _bars() -> Progress:
 
 @contextmanager
 def verify_progress() -> Iterator[Callable[[int, int], None]]:
-    """Give what shows how many paths are done, and of how many; nothing where stderr is no terminal."""
+    """Return what shows how many paths are done, and of how many; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield lambda _, __: None
         return

@@ -49,7 +49,7 @@ class Welcome:
     source: str
 
     def lines(self, url: str) -> Iterator[tuple[Piece, ...]]:
-        """Give the lines; the first one is for scripts too."""
+        """Yield the lines; the first one is for scripts too."""
         yield ("listening on ", ""), (url, "bold cyan")
         files = f"{self.files:,} public file{'s' * (self.files != 1)}"
         yield ((f"release {self.example.number}: {files}, watching {self.root} for changes", ""),)
@@ -77,7 +77,7 @@ def prepare(root: Path, store: Store, catalog: Catalog) -> Welcome:
 
 
 def _example(catalog: Catalog) -> str:
-    """Give the public path nearest to the root that any origin may load: a script, else a stylesheet, font, image."""
+    """Return the public path nearest to the root that any origin may load: a script, else a stylesheet, font, image."""
     readable = (path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name)
     ranked = ((_TRIED.index(kind), path.count("/"), path) for path in readable if (kind := destination(path)) in _TRIED)
     return min(ranked, default=(0, 0, ""))[2]

@@ -59,7 +59,7 @@ _IN_OCTETS = ("memory", "head")
 
 
 def limit_options(command: Decorated) -> Decorated:
-    """Give a command an option for each limit; the arguments are the fields of `Limits`."""
+    """Return a command an option for each limit; the arguments are the fields of `Limits`."""
     for flag, name, meaning in reversed(_LIMIT_OPTIONS):
         default = getattr(_LIMIT_DEFAULTS, name)
         in_octets = name in _IN_OCTETS
@@ -138,7 +138,7 @@ _LISTENING_OPTIONS = (
 
 
 def listening_options(command: Decorated) -> Decorated:
-    """Give a command these options; as `listening` it gets the fields of `Settings` that they make."""
+    """Return a command these options; as `listening` it gets the fields of `Settings` that they make."""
 
     @wraps(command)
     def gathered(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 # as click's own
@@ -218,7 +218,7 @@ _OPERATION_OPTIONS = (log_format_option, shutdown_delay_option, admin_host_optio
 
 
 def operation_options(command: Decorated) -> Decorated:
-    """Give a command these options; all but the log's format are fields of `Settings`."""
+    """Return a command these options; all but the log's format are fields of `Settings`."""
     for option in reversed(_OPERATION_OPTIONS):
         command = option(command)
     return command

@@ -84,7 +84,7 @@ def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -
 
 
 def _steady(targets: Iterable[Target]) -> Iterator[Target]:
-    """Give targets that have the same bytes for all, or raise what speaks against it."""
+    """Yield targets that have the same bytes for all, or raise what speaks against it."""
     for target in targets:
         if isinstance(target, Remote) and target.varies:
             message = f"no integrity metadata is right for what it answers: {target.varies}"

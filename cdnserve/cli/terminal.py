@@ -26,7 +26,7 @@ class Column:
 
 
 def printable(text: str, *, keep_tabs: bool = False) -> str:
-    r"""Give text on one line, with escapes for what can't be printed.
+    r"""Return text on one line, with escapes for what can't be printed.
 
     >>> printable("a\x1b[31m\u202e.js")
     'a\\x1b[31m\\u202e.js'

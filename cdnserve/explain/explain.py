@@ -76,7 +76,7 @@ class Explanation:
 
     @property
     def is_readable(self) -> bool:
-        """Tell whether the browser gets the file and lets the page read it."""
+        """Return whether the browser gets the file and lets the page read it."""
         return not self.blocked and self.exchanges[-1].reply.status < 400
 
 
@@ -105,7 +105,7 @@ def explain(question: PageRequest, origin: Origin) -> Explanation:
 
 
 def request_path(text: str, catalog: Catalog, root: Path) -> bytes:
-    """Give the path that a browser asks for: of a logical path, a URL, or a file below the root."""
+    """Return the path that a browser asks for: of a logical path, a URL, or a file below the root."""
     public, path = catalog.assets, text.removeprefix("/")
     if "://" in text:
         base = f"{catalog.site.url}/"
@@ -118,7 +118,7 @@ def request_path(text: str, catalog: Catalog, root: Path) -> bytes:
 
 
 def _below(root: Path, text: str, public: Container[str]) -> str:
-    """Give the logical path of a public file that was named by its place on the disk, `""` where it is none."""
+    """Return the logical path of a public file that was named by its place on the disk, `""` where it is none."""
     try:
         path = Path(text).resolve().relative_to(root.resolve()).as_posix()
     except (ValueError, OSError):
@@ -144,7 +144,7 @@ def _exchanges(question: PageRequest, raw_path: bytes, origin: Origin) -> tuple[
 
 
 def _sent(question: PageRequest, origin: Origin) -> Fields:
-    """Give the fields of the actual request, Host first; a same-origin GET has no Origin."""
+    """Return the fields of the actual request, Host first; a same-origin GET has no Origin."""
     fields = {"host": origin.catalog.site.url.partition("://")[2].partition("/")[0] or "localhost"}
     fields["accept-encoding"] = _ACCEPT_ENCODING
     if question.origin and question.origin != _site_origin(origin):
@@ -160,7 +160,7 @@ def _script_request(question: PageRequest) -> ScriptRequest:
 
 
 def is_forbidden(name: str) -> bool:
-    """Tell whether a request header is one that no script can set (Fetch §2.2.2)."""
+    """Return whether a request header is one that no script can set (Fetch §2.2.2)."""
     return any(problem.reference == "header-forbidden" for problem in request_header_problems(name))
 
 

@@ -22,7 +22,7 @@ _ALIKE = 0.7
 
 
 def reasons(path: str, rules: Sequence[Rule]) -> Iterator[str]:
-    """Say why no rule publishes a logical path."""
+    """Return why no rule publishes a logical path."""
     if is_unlisted(path):
         yield _never(path)
         return
@@ -33,7 +33,7 @@ def reasons(path: str, rules: Sequence[Rule]) -> Iterator[str]:
 
 
 def on_disk(path: str, root: Path) -> Iterator[str]:
-    """Say whether a file lies at a logical path, or at one that differs only in case."""
+    """Return whether a file lies at a logical path, or at one that differs only in case."""
     file = root / path
     if file.is_file():
         yield f"the file exists: {file}"
@@ -105,7 +105,7 @@ _ALIKE_ORIGINS = 0.85
 
 
 def read_origin(text: str) -> str:
-    """Give the Origin that a browser sends for pages of an address; raise ValueError, in words, where it is none.
+    """Return the Origin that a browser sends for pages of an address; raise ValueError, in words, where it is none.
 
     >>> read_origin("HTTPS://App.example.com:443/shop/"), read_origin("file:///home/me/page.html")
     ('https://app.example.com', 'null')
@@ -120,7 +120,7 @@ def read_origin(text: str) -> str:
 
 
 def near_misses(origin: str, policy: Policy) -> tuple[str, ...]:
-    """Say which listed origins are nearly this one, and what differs.
+    """Return which listed origins are nearly this one, and what differs.
 
     >>> near_misses("http://a.example", Policy("p", allow_origins=("https://a.example", "https://b.example")))
     ('the list has https://a.example: http is not https',)
@@ -151,7 +151,7 @@ def _differences(asked: tuple[str, str, str], listed: tuple[str, str, str]) -> I
 
 
 def _host_difference(asked: str, listed: str) -> str | None:
-    """Say how two hosts differ: `""` where the listed one covers the other, `None` where they are unlike."""
+    """Return how two hosts differ: `""` where the listed one covers the other, `None` where they are unlike."""
     if asked == listed or (listed.startswith("*.") and asked.endswith(listed[1:])):
         return ""
     if listed == f"*.{asked}":

@@ -25,7 +25,7 @@ _REST_OF_ITEM = re.compile(r"[ \t]*(?:,[ \t]*)?(?:#[^\n]*)?(?:\r?\n|\Z)")
 
 
 def quoted(text: str) -> str:
-    r"""Give text as a TOML string.
+    r"""Return text as a TOML string.
 
     >>> print(quoted('a "b"\n'))
     "a \"b\"\n"
@@ -35,7 +35,7 @@ def quoted(text: str) -> str:
 
 
 def array(elements: Sequence[str]) -> str:
-    """Give an array of strings on one line.
+    """Return an array of strings on one line.
 
     >>> array(["^3.6", "2.2.4"])
     '["^3.6", "2.2.4"]'
@@ -44,7 +44,7 @@ def array(elements: Sequence[str]) -> str:
 
 
 def with_elements(text: str, path: Path, wanted: Sequence[str]) -> str:
-    r"""Give a document whose array at `path` has the wanted strings, each once; those that stay keep their places.
+    r"""Return a document whose array at `path` has the wanted strings, each once; those that stay keep their places.
 
     >>> print(with_elements('a = [\n  "x", # old\n  "y", # new\n]\n', ("a",), ["y", "z"]), end="")
     a = [
@@ -69,7 +69,7 @@ def with_elements(text: str, path: Path, wanted: Sequence[str]) -> str:
 
 
 def _is_in_place(here: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Tell whether strings are only exchanged for new ones, each in its place."""
+    """Return whether strings are only exchanged for new ones, each in its place."""
     pairs = zip(here, wanted, strict=False)
     return len(here) == len(wanted) and all(a == b or (a not in wanted and b not in here) for a, b in pairs)
 
@@ -185,7 +185,7 @@ def remove_library(text: str, name: str) -> str:
 
 
 def _library(name: str, entry: Any) -> Library | None:  # noqa: ANN401 - what TOML can say
-    """Give an entry of a manifest that has been read before as a value."""
+    """Return an entry of a manifest that has been read before as a value."""
     if entry is None:
         return None
     versions = entry["version"] if isinstance(entry, dict) else entry

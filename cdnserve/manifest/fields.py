@@ -48,20 +48,20 @@ class Fields:
     refused: frozenset[str] = frozenset()
 
     def string(self, name: str) -> str:
-        """Give the value of a key whose kind is a string."""
+        """Return the value of a key whose kind is a string."""
         return str(self._value(name) or "")
 
     def flag(self, name: str) -> bool:
-        """Give the value of a key whose kind is true or false."""
+        """Return the value of a key whose kind is true or false."""
         return self._value(name) is True
 
     def number(self, name: str) -> int | None:
-        """Give the value of a key whose kind is a whole number."""
+        """Return the value of a key whose kind is a whole number."""
         value = self._value(name)
         return value if isinstance(value, int) else None
 
     def listed(self, name: str) -> tuple[TomlNode, ...]:
-        """Give the node of each string in a list; a single string is a list of one."""
+        """Return the node of each string in a list; a single string is a list of one."""
         node = self.nodes.get(name)
         if node is None:
             return ()
@@ -75,14 +75,14 @@ class Fields:
             yield from (element for element in self.nodes[name].elements() if isinstance(element.value, dict))
 
     def strings(self, name: str) -> tuple[str, ...]:
-        """Give the strings of a list, or those of its default."""
+        """Return the strings of a list, or those of its default."""
         if name in self.nodes:
             return tuple(str(node.value) for node in self.listed(name))
         default = self.defaults[name]
         return default if isinstance(default, tuple) else ()
 
     def is_empty(self, name: str) -> bool:
-        """Tell whether a list was left out or written as `[]`."""
+        """Return whether a list was left out or written as `[]`."""
         return self.nodes[name].value == [] if name in self.nodes else name not in self.refused
 
     def _value(self, name: str) -> object:
@@ -105,7 +105,7 @@ def read_fields(table: TomlNode, keys: Keys, problems: list[Problem]) -> Fields:
 
 
 def read_value(node: TomlNode, key: KeySpec, problems: list[Problem]) -> bool:
-    """Tell whether a value is of its key's kind, and add what is wrong to the problems."""
+    """Return whether a value is of its key's kind, and add what is wrong to the problems."""
     if not isinstance(node.value, _TYPES[key.kind]) or (key.kind is Kind.INTEGER and isinstance(node.value, bool)):
         problems.append(_wrong_type(node, key))
         return False
@@ -119,7 +119,7 @@ def read_value(node: TomlNode, key: KeySpec, problems: list[Problem]) -> bool:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Give a hint that names the nearest known word, or all of them.
+    """Return a hint that names the nearest known word, or all of them.
 
     >>> suggestion("allow_origin", ["allow-origins", "max-age"])
     'did you mean allow-origins?'

@@ -38,7 +38,7 @@ class LockedLibrary(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields
     integrity: str
 
     def fault(self) -> str:
-        """Say what is wrong with the values, empty where nothing is."""
+        """Return what is wrong with the values, empty where nothing is."""
         return "" if _LIBRARY.fullmatch(self.integrity) else "not one whole hash expression, as sha512-…"
 
 
@@ -49,7 +49,7 @@ class LockedFile(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
     modified: int | None = None
 
     def fault(self) -> str:
-        """Say what is wrong with the values, empty where nothing is."""
+        """Return what is wrong with the values, empty where nothing is."""
         if not _FILE.fullmatch(self.integrity):
             return "not one whole hash expression of sha384, as sha384-…"
         if self.modified is not None and not _EARLIEST <= self.modified <= _LATEST:
@@ -150,7 +150,7 @@ def _section(name: str, entries: Mapping[str, LockedLibrary] | Mapping[str, Lock
 
 
 def _is_sound(document: _Document, data: bytes) -> bool:
-    """Tell whether nothing needs to be told about a lock."""
+    """Return whether nothing needs to be told about a lock."""
     libraries, immutable = document.libraries, document.immutable
     # JSON takes the last of two equal keys; as many words as entries means that there were no two.
     once = data.count(b'"integrity"') == len(libraries) + len(immutable)
@@ -235,7 +235,7 @@ class _TouchedDocument:
                 self.last[key] = found.start()
 
     def members(self, value: object, key: str, problems: list[Problem]) -> dict[str, object]:
-        """Give the members of an object, and tell which of them stand twice."""
+        """Return the members of an object, and tell which of them stand twice."""
         if not isinstance(value, tuple):
             subject = printable(key) if key else "a lock"
             message = f"{subject} must be a JSON object"
@@ -267,7 +267,7 @@ class _TouchedDocument:
     def entries(
         self, section: str, top: dict[str, object], kind: type[Entry], accepts: Accepts, problems: list[Problem]
     ) -> dict[str, Entry]:
-        """Give the entries of a section that are sound, and tell what is wrong with the others."""
+        """Return the entries of a section that are sound, and tell what is wrong with the others."""
         entries: dict[str, Entry] = {}
         for key, value in self.members(top.get(section, ()), section, problems).items():
             if not accepts(key):
@@ -291,7 +291,7 @@ class _TouchedDocument:
         return entry
 
     def where(self, key: str, *, last: bool = False) -> str:
-        """Give the place of a member by its name, which is near enough in a file of one entry a line."""
+        """Return the place of a member by its name, which is near enough in a file of one entry a line."""
         found = (self.last if last else self.first).get(key)
         return self.name if found is None else self.at(found)
 

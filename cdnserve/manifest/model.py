@@ -77,7 +77,7 @@ class Revision:
     files: tuple[str, ...] = ()
 
     def revised(self, entry: Library | None) -> Library | None:
-        """Give the entry as it shall be, `None` where it has no requirement left.
+        """Return the entry as it shall be, `None` where it has no requirement left.
 
         >>> Revision("x", {"^1.0.0": "^2.0.0"}, ("0.9.0",)).revised(Library("x", ("^1.0.0", "1.5.0")))
         Library(name='x', versions=('^2.0.0', '1.5.0', '0.9.0'), files=())
@@ -98,7 +98,7 @@ _GOVERNING = frozenset({MANIFEST, LOCK})
 
 
 def is_unlisted(path: str) -> bool:
-    """Tell whether no rule can ever publish this logical path; so also every path that is not normal.
+    """Return whether no rule can ever publish this logical path; so also every path that is not normal.
 
     >>> is_unlisted(".git/config"), is_unlisted("a/../b"), is_unlisted(".well-known/security.txt")
     (True, True, False)
@@ -119,7 +119,7 @@ class RuleMatcher:
         )
 
     def find(self, path: str) -> int | None:
-        """Give the index of the first rule that publishes a logical path, `None` where none does."""
+        """Return the index of the first rule that publishes a logical path, `None` where none does."""
         if is_unlisted(path):
             return None
         for index, (paths, excepts) in enumerate(self._rules):

@@ -86,7 +86,7 @@ def origin_problems(text: str, tolerance: Tolerance) -> Iterator[Problem]:
 
 
 def serialize_origin(text: str) -> str:
-    """Give the form in which browsers write one http or https origin; raise ValueError, in words, for anything else."""
+    """Return the form in which browsers write one http or https origin; raise ValueError, in words, for anything else."""
     pattern = _split(text)
     if isinstance(pattern, _Pattern):
         if not pattern.is_web or "*" in text:
@@ -120,7 +120,7 @@ def _split(text: str) -> _Pattern | Problem:
 
 
 def _mended(scheme: str, authority: str) -> str:
-    """Give what is left of a pattern, serialized where that is possible."""
+    """Return what is left of a pattern, serialized where that is possible."""
     text = f"{scheme}://{authority}"
     pattern = _split(text)
     serialized = _serialize(pattern) if isinstance(pattern, _Pattern) else pattern

@@ -114,7 +114,7 @@ def read_rules(tables: Iterator[TomlNode], policies: Policies, problems: list[Pr
 
 
 def covers(wide: str, narrow: str) -> bool:
-    """Tell whether every path that one glob matches is also matched by another, where that is plain to see.
+    """Return whether every path that one glob matches is also matched by another, where that is plain to see.
 
     >>> covers("npm/**", "npm/*/dist/**"), covers("npm/**", "npm"), covers("*.js", "a.js")
     (True, False, False)
@@ -357,7 +357,7 @@ def parse_manifest(text: str, name: str = MANIFEST) -> Manifest:
 
 
 def manifest_warnings(text: str, name: str = MANIFEST) -> tuple[Problem, ...]:
-    """Give what is doubtful in a valid manifest: it works, but hardly as its author meant."""
+    """Return what is doubtful in a valid manifest: it works, but hardly as its author meant."""
     return inspect_text(text, name).warnings
 
 

@@ -21,7 +21,7 @@ _VERSION_LIKE = re.compile(REQUIREMENT)
 
 
 def is_requirement(text: str) -> bool:
-    """Tell whether a text is an exact version or an npm range.
+    """Return whether a text is an exact version or an npm range.
 
     >>> [is_requirement(text) for text in ("3.7.1", "^3.6", "1 || 2", "latest", "", " ")]
     [True, True, True, False, False, False]
@@ -37,7 +37,7 @@ def is_requirement(text: str) -> bool:
 
 
 def resolve(requirement: str, versions: Collection[str]) -> str | None:
-    """Give the version that a requirement stands for, the highest that it allows; `None` where it allows none.
+    """Return the version that a requirement stands for, the highest that it allows; `None` where it allows none.
 
     >>> resolve("^3.6", ["3.5.1", "3.6.0", "3.7.1"]), resolve("3.7.1", ["3.7.0"])
     ('3.7.1', None)
@@ -64,13 +64,13 @@ def ascending(versions: Iterable[str]) -> list[str]:
 
 
 def hosted(lock: Lock, name: str) -> list[str]:
-    """Give the versions of a library that the lock records, by precedence."""
+    """Return the versions of a library that the lock records, by precedence."""
     pins = (key.rpartition("@") for key in lock.libraries)
     return ascending(version for known, _, version in pins if known == name)
 
 
 def hosted_names(lock: Lock) -> list[str]:
-    """Give the names of the libraries that the lock records, sorted."""
+    """Return the names of the libraries that the lock records, sorted."""
     return sorted({key.rpartition("@")[0] for key in lock.libraries})
 
 

@@ -84,15 +84,15 @@ class StoreRule:
         return f"rule {self.number} ({self.name})" if self.name else f"rule {self.number}"
 
     def covers_origin(self, origin: str) -> bool:
-        """Tell whether one of its origins matches."""
+        """Return whether one of its origins matches."""
         return _any_covers(self.origins, origin)
 
     def covers_header(self, name: str) -> bool:
-        """Tell whether a request header is allowed; names are compared without case."""
+        """Return whether a request header is allowed; names are compared without case."""
         return _any_covers((pattern.lower() for pattern in self.allow_headers), name.lower())
 
     def exposes(self, name: str) -> bool:
-        """Tell whether a response header is exposed; browsers take a `*` for all."""
+        """Return whether a response header is exposed; browsers take a `*` for all."""
         return _any_covers((pattern.lower() for pattern in self.expose_headers if _is_plain(pattern)), name.lower())
 
 
@@ -105,7 +105,7 @@ def _any_covers(patterns: Iterable[str], text: str) -> bool:
 
 
 def covers(pattern: str, text: str) -> bool:
-    """Tell whether a pattern matches a whole text: `*` is any characters, also none; all else is itself.
+    """Return whether a pattern matches a whole text: `*` is any characters, also none; all else is itself.
 
     >>> covers("https://*.example.com", "https://a.b.example.com"), covers("*", "null"), covers("a*a", "a")
     (True, True, False)

@@ -216,7 +216,7 @@ def append_policy(root: Path, text: str) -> tuple[Problem, ...]:
 
 
 def taken_names(root: Path) -> tuple[str, ...]:
-    """Give the names of the policies that a manifest has; none where there is no manifest that can be read."""
+    """Return the names of the policies that a manifest has; none where there is no manifest that can be read."""
     try:
         document = tomllib.loads((root / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -16,7 +16,7 @@ JsonSchema = dict[str, object]
 
 
 def manifest_schema() -> JsonSchema:
-    """Give the schema as a JSON value.
+    """Return the schema as a JSON value.
 
     >>> schema = manifest_schema()
     >>> sorted(schema["properties"]), schema["required"]

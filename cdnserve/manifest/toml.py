@@ -77,7 +77,7 @@ class _Walk:
         return table
 
     def latest(self, table: Path, span: Span) -> Path:
-        """Give the table that a header's name stands for: of an array of tables, the last one."""
+        """Return the table that a header's name stands for: of an array of tables, the last one."""
         self.spans.setdefault(table, span)
         return (*table, self.lengths[table] - 1) if table in self.lengths else table
 
@@ -169,13 +169,13 @@ class TomlSource:
     newlines: tuple[int, ...]
 
     def span(self, path: Path) -> Span:
-        """Give where a path stands, or where the nearest thing around it does."""
+        """Return where a path stands, or where the nearest thing around it does."""
         while path and path not in self.spans:
             path = path[:-1]
         return self.spans.get(path, (0, 0))
 
     def line(self, offset: int) -> int:
-        """Give the line that an offset is on."""
+        """Return the line that an offset is on."""
         return bisect_left(self.newlines, offset) + 1
 
 
@@ -222,12 +222,12 @@ class TomlNode:
                 yield TomlNode(value, (*self.path, index), self.source)
 
     def mark(self, problem: Problem) -> Problem:
-        """Give a problem the place of this node, and its text unless it quotes another."""
+        """Return a problem the place of this node, and its text unless it quotes another."""
         return replace(problem, where=self.where, value=problem.value or self.written)
 
 
 def printable(key: str) -> str:
-    """Give a key as it can safely be shown: in quotes if it is empty or holds what a terminal would obey.
+    """Return a key as it can safely be shown: in quotes if it is empty or holds what a terminal would obey.
 
     >>> printable("max-age"), printable("")
     ('max-age', "''")
@@ -256,7 +256,7 @@ def parse(text: str, name: str) -> TomlNode:
 
 
 def newlines_of(text: str) -> tuple[int, ...]:
-    """Give the offsets of all line feeds, in which `bisect` finds the line of an offset."""
+    """Return the offsets of all line feeds, in which `bisect` finds the line of an offset."""
     return tuple(found.start() for found in _NEWLINE.finditer(text))
 
 

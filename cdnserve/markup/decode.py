@@ -12,7 +12,7 @@ CARRIED = "surrogateescape"
 
 
 def decode(data: bytes, declared: str = "") -> tuple[str, str]:
-    r"""Give a page's text and the codec's name; raise ConfigurationError where it would not encode back.
+    r"""Return a page's text and the codec's name; raise ConfigurationError where it would not encode back.
 
     `declared` is the charset of Content-Type. The byte order mark, if any, stays the text's first character.
 

@@ -27,7 +27,7 @@ _XHTML = (".xhtml", ".xht")
 
 
 def pages_below(folder: Path, root: Path) -> list[Path]:
-    """Give the pages of a folder and its folders, sorted, without dot-folders, `node_modules` and hosted libraries."""
+    """Return the pages of a folder and its folders, sorted, without dot-folders, `node_modules` and hosted libraries."""
     libraries = os.path.realpath(root / FOLDER)
     found: list[Path] = []
     for parent, folders, files in os.walk(folder):
@@ -37,7 +37,7 @@ def pages_below(folder: Path, root: Path) -> list[Path]:
 
 
 def is_template(path: Path) -> bool:
-    """Tell whether a file is made into a page, or a part of one, before browsers see it."""
+    """Return whether a file is made into a page, or a part of one, before browsers see it."""
     return path.name.lower().endswith(TEMPLATES)
 
 

@@ -38,7 +38,7 @@ class Map:
 
 
 def below_prefix(specifier: str, prefixes: Mapping[str, str]) -> str:
-    """Give the URL of a specifier that begins with a prefix, the longest one, `""` of any other.
+    """Return the URL of a specifier that begins with a prefix, the longest one, `""` of any other.
 
     >>> below_prefix("lit/a/b.js", {"lit/": "https://cdn.example/lit@3.0.0/"})
     'https://cdn.example/lit@3.0.0/a/b.js'
@@ -72,7 +72,7 @@ def read_map(page: Page, tag: Tag, base: str) -> Map:
 
 
 def _parts(page: Page, tag: Tag, base: str) -> dict[str, Part]:
-    """Give the first place of each address, and of each URL that integrity metadata is for."""
+    """Return the first place of each address, and of each URL that integrity metadata is for."""
     found: dict[str, Part] = {}
     text, start = page.content(tag), tag.content[0] if tag.content else tag.end
     with contextlib.suppress(ValueError):
@@ -107,7 +107,7 @@ _LONGEST = 1024  # characters of a specifier
 
 
 def inline_imports(page: Page) -> Iterator[tuple[Tag, str]]:
-    """Give the specifiers that inline module scripts import, each with the script's tag.
+    """Yield the specifiers that inline module scripts import, each with the script's tag.
 
     >>> from cdnserve.markup.parser import scan
     >>> page = scan("<script type=module>import a from 'a'; import('https://b.example/b.js')</script>")
@@ -154,18 +154,18 @@ class Load:
 
     @property
     def is_checked(self) -> bool:
-        """Tell whether browsers compare what comes with integrity metadata."""
+        """Return whether browsers compare what comes with integrity metadata."""
         preload = self.use == "preload" and self.destination in _CHECKED_PRELOADS
         return preload or self.use in ("script", "module", "style", "modulepreload", "mapped")
 
     @property
     def is_templated(self) -> bool:
-        """Tell whether a template writes a part of it, so that nobody knows yet what it will be."""
+        """Return whether a template writes a part of it, so that nobody knows yet what it will be."""
         return any(template_at(text) is not None for text in (self.written, self.integrity or ""))
 
     @property
     def needs_crossorigin(self) -> bool:
-        """Tell whether the fetch is a CORS request only if the tag has `crossorigin`."""
+        """Return whether the fetch is a CORS request only if the tag has `crossorigin`."""
         return self.use in ("script", "style", "preload")
 
 
@@ -192,7 +192,7 @@ def loads(page: Page, url: str = "") -> Loads:
 
 
 def base_of(page: Page, url: str = "") -> str:
-    """Give the address that those of a page are relative to, `""` where that is not known."""
+    """Return the address that those of a page are relative to, `""` where that is not known."""
     # "The first base element with an href attribute, in tree order."
     hrefs = (tag.value("href") for tag in page.tags if tag.name == "base" and not tag.inert)
     href = next((href for href in hrefs if href is not None), None)
@@ -259,7 +259,7 @@ def _of_map(one: Map, base: str) -> Iterator[Load]:
 
 
 def _imported(page: Page, base: str, maps: Sequence[Map], known: Collection[str]) -> Iterator[Load]:
-    """Give what inline module scripts import by a URL, or below a prefix of an import map, of other origins."""
+    """Yield what inline module scripts import by a URL, or below a prefix of an import map, of other origins."""
     prefixes = {prefix: url for one in reversed(maps) for prefix, url in one.prefixes.items()}
     led = {written: url for one in reversed(maps) for written, url in one.led.items()}
     for tag, specifier in inline_imports(page):

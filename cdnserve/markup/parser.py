@@ -46,14 +46,14 @@ class TokenizerInput:
         self._runs: dict[tuple[frozenset[str], bool], re.Pattern[str]] = {}
 
     def char(self) -> str | None:
-        """Give the next character, `None` at the end."""
+        """Return the next character, `None` at the end."""
         if self.at >= len(self.text):
             return None
         self.at += 1
         return self.text[self.at - 1]
 
     def charsUntil(self, characters: Collection[str], opposite: bool = False) -> str:  # noqa: N802 # html5lib's name
-        """Give all characters up to one of these (or the first that is none of these)."""
+        """Return all characters up to one of these (or the first that is none of these)."""
         key = (frozenset(characters), opposite)
         if key not in self._runs:
             listed = "".join(re.escape(character) for character in characters)
@@ -68,11 +68,11 @@ class TokenizerInput:
         self.at -= char is not None
 
     def position(self) -> tuple[int, int]:
-        """Give no line and column: nobody reads html5lib's errors."""
+        """Return no line and column: nobody reads html5lib's errors."""
         return (0, 0)
 
     def place(self, at: int) -> int:
-        """Give the offset in the page of an offset in the normalized text."""
+        """Return the offset in the page of an offset in the normalized text."""
         return at + bisect_left(self._pairs, at)
 
 
@@ -120,7 +120,7 @@ def _template(text: str, *, scripting: bool) -> Page:
 
 
 def _unmasked(tag: Tag, text: str) -> Tag:
-    """Give a tag with the text and the values that the template has."""
+    """Return a tag with the text and the values that the template has."""
     attributes = tuple(
         replace(one, value=text[slice(*one.value_span)].strip(one.quote or None))
         if one.value_span and _MASK in one.value
@@ -131,7 +131,7 @@ def _unmasked(tag: Tag, text: str) -> Tag:
 
 
 def _code(text: str) -> Iterator[Span]:
-    """Give the places of a template's code; what is never closed goes on to the end."""
+    """Yield the places of a template's code; what is never closed goes on to the end."""
     at = 0
     while found := _OPENED.search(text, at):
         closing, in_braces = _CLOSED[found[0]], found[0].startswith("{")
@@ -184,7 +184,7 @@ class Tokenizer(HTMLTokenizer):
         self._left = _ALLOWANCE + _ALLOWANCE_PER_CHARACTER * len(source.text)
 
     def __iter__(self) -> Iterator[Any]:
-        """Give token after token; raise `TooComplexError` when they take too long."""
+        """Yield token after token; raise `TooComplexError` when they take too long."""
         self.tokenQueue = deque()
         token_began = self.stream.at
         while self.state():
@@ -341,7 +341,7 @@ class ElementNode:
         """Give the children, which nobody knows, to another node."""
 
     def cloneNode(self) -> ElementNode:  # noqa: N802
-        """Give an element with the same name and attributes."""
+        """Return an element with the same name and attributes."""
         clone = ElementNode(self.name, self.namespace)
         clone.attributes = dict(self.attributes)
         return clone
@@ -388,7 +388,7 @@ class Stack(TreeBuilder):
             self.tags.append(replace(tag, name="svg:script", inert=self.template() is not None))
 
     def template(self) -> int | None:
-        """Give the place of the innermost open template, `None` where none is open."""
+        """Return the place of the innermost open template, `None` where none is open."""
         places = reversed(range(len(self.openElements)))
         return next((at for at in places if self.openElements[at].nameTuple == (namespaces["html"], "template")), None)
 

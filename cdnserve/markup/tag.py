@@ -25,7 +25,7 @@ class Lines:
         self._begins = [0, *(newline.end() for newline in NEWLINE.finditer(text))]
 
     def place(self, offset: int) -> tuple[int, int]:
-        r"""Give line and column of an offset, both from 1.
+        r"""Return line and column of an offset, both from 1.
 
         >>> [Lines("a\r\nbc").place(offset) for offset in (0, 1, 4)]
         [(1, 1), (1, 2), (2, 2)]
@@ -50,7 +50,7 @@ _FONTS = ("font/", "application/font-", "application/x-font-", "application/vnd.
 
 
 def kind_of(path: str, media_type: str, source: str = "", *, module: bool | None = None) -> Kind:
-    """Tell what a page would use a file as, by its media type, its name and, for JavaScript, its source.
+    """Return what a page would use a file as, by its media type, its name and, for JavaScript, its source.
 
     JavaScript is a module when `module` says so, else when its name ends in `.mjs`, else when its source
     shows `import` or `export`.
@@ -95,7 +95,7 @@ Span = tuple[int, int]
 
 
 def template_at(value: str) -> int | None:
-    """Give where a template writes a part of a value, `None` where the whole value is known.
+    """Return where a template writes a part of a value, `None` where the whole value is known.
 
     >>> template_at("/static/{{ version }}/a.js"), template_at("/a.js")
     (8, None)
@@ -137,11 +137,11 @@ class Tag:
     inert: bool = False
 
     def attribute(self, name: str) -> Attribute | None:
-        """Give the attribute that counts: of several with one name the first."""
+        """Return the attribute that counts: of several with one name the first."""
         return next((attribute for attribute in self.attributes if attribute.name == name), None)
 
     def value(self, name: str) -> str | None:
-        """Give an attribute's value, `None` where there is no such attribute."""
+        """Return an attribute's value, `None` where there is no such attribute."""
         found = self.attribute(name)
         return None if found is None else found.value
 
@@ -155,12 +155,12 @@ class Tag:
 
     @property
     def is_import_map(self) -> bool:
-        """Tell whether this is a script element with an import map in it."""
+        """Return whether this is a script element with an import map in it."""
         return self.script_type == "importmap"
 
     @property
     def is_module(self) -> bool:
-        """Tell whether this is a script element with a module in it, or one that loads a module."""
+        """Return whether this is a script element with a module in it, or one that loads a module."""
         return self.script_type == "module"
 
 
@@ -188,16 +188,16 @@ class Page:
     is_part: bool = False
 
     def content(self, tag: Tag) -> str:
-        """Give the text inside a script element, `""` where it has none or is never closed."""
+        """Return the text inside a script element, `""` where it has none or is never closed."""
         return "" if tag.content is None else self.text[slice(*tag.content)]
 
     def line(self, offset: int) -> int:
-        """Give the line of an offset, from 1."""
+        """Return the line of an offset, from 1."""
         return self.lines.place(offset)[0]
 
 
 def is_module(tag: Tag) -> bool:
-    """Tell whether a tag loads or holds a module."""
+    """Return whether a tag loads or holds a module."""
     if tag.inert:
         return False
     if tag.name == "link":
@@ -206,7 +206,7 @@ def is_module(tag: Tag) -> bool:
 
 
 def with_attributes(tag: Tag, values: Mapping[str, str]) -> str:
-    r"""Give the tag's text with these attributes; new ones come last.
+    r"""Return the tag's text with these attributes; new ones come last.
 
     >>> from cdnserve.markup.parser import scan
     >>> with_attributes(scan("<link  href=a rel='x' />").tags[0], {"href": "b&c", "crossorigin": "anonymous"})
@@ -231,7 +231,7 @@ def _change(tag: Tag, name: str, value: str) -> tuple[int, int, str]:
 
 
 def _end(tag: Tag) -> int:
-    """Give where the last attribute ends, else the name."""
+    """Return where the last attribute ends, else the name."""
     if not tag.attributes:
         return tag.start + 1 + len(tag.name)
     last = tag.attributes[-1]

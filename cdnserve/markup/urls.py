@@ -16,7 +16,7 @@ _PORTS = {"http": "80", "https": "443"}
 
 
 def clean(reference: str) -> str:
-    r"""Give a reference without what browsers leave out, and with slashes for backslashes.
+    r"""Return a reference without what browsers leave out, and with slashes for backslashes.
 
     >>> clean(" \\\\cdn.example\\a\n.js?x=\\ ")
     '//cdn.example/a.js?x=\\'
@@ -57,7 +57,7 @@ def _serialized(url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Give the origin of an absolute http or https URL, `""` of any other.
+    """Return the origin of an absolute http or https URL, `""` of any other.
 
     >>> origin("https://cdn.example/a.js"), origin("//cdn.example/a.js"), origin("data:,")
     ('https://cdn.example', '', '')
@@ -70,7 +70,7 @@ def origin(url: str) -> str:
 
 
 def authority(url: str) -> str:
-    """Give host and port of a URL, with or without its scheme; `""` of a path.
+    """Return host and port of a URL, with or without its scheme; `""` of a path.
 
     >>> authority("//cdn.example:8443/a"), authority("/a"), authority("https://cdn.example")
     ('cdn.example:8443', '', 'cdn.example')
@@ -82,5 +82,5 @@ def authority(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL leads to this machine, where http is as good as https."""
+    """Return whether a URL leads to this machine, where http is as good as https."""
     return _LOOPBACK.fullmatch(authority(url)) is not None

@@ -55,7 +55,7 @@ class AbsentError(ValueError):
 
 
 def find_counterpart(asked: PackageFile, contents: Contents, use: PageUse) -> str:
-    """Give the path of the file, or of a folder with `/` at its end; raise `AbsentError` with the reason."""
+    """Return the path of the file, or of a folder with `/` at its end; raise `AbsentError` with the reason."""
     if asked.files and asked.files[0].endswith("/"):
         return _folder(asked.files[0], contents, use)
     if asked.is_built and not (use.is_classic and asked.files):
@@ -84,7 +84,7 @@ def remark_on_default(asked: PackageFile, found: str, contents: Contents, use: P
 
 
 def modules_with(entries: Iterable[str], contents: Contents) -> tuple[str, ...]:
-    """Give the modules of a package that load with some of its modules, these too; more than `MOST_LISTED` are cut."""
+    """Return the modules of a package that load with some of its modules, these too; more than `MOST_LISTED` are cut."""
     listed = (path for path, _ in _modules(entries, contents, partial(_neighbour, contents)))
     return tuple(sorted(islice(listed, MOST_LISTED + 1)))
 
@@ -178,7 +178,7 @@ def _check_module(entry: str, contents: Contents, use: PageUse) -> None:
 def _modules(
     entries: Iterable[str], contents: Contents, follow: Callable[[str, str], str | None]
 ) -> Iterator[tuple[str, Imports]]:
-    """Give modules and all that they import; `follow` gives the file that an importer's specifier leads to, if any."""
+    """Yield modules and all that they import; `follow` gives the file that an importer's specifier leads to, if any."""
     waiting = list(entries)
     seen = set(waiting)
     while waiting:
@@ -192,7 +192,7 @@ def _modules(
 
 
 def _target(contents: Contents, use: PageUse, importer: str, specifier: str) -> str | None:
-    """Give the module that an import leads to, `None` where the page's import map says which."""
+    """Return the module that an import leads to, `None` where the page's import map says which."""
     if specifier.startswith(("./", "../")):
         path = normpath(join(dirname(importer), specifier))
         if path not in contents.files:
@@ -204,7 +204,7 @@ def _target(contents: Contents, use: PageUse, importer: str, specifier: str) -> 
 
 
 def _neighbour(contents: Contents, importer: str, specifier: str) -> str | None:
-    """Give the module of the same package that a path leads to."""
+    """Return the module of the same package that a path leads to."""
     path = normpath(join(dirname(importer), specifier)) if specifier.startswith(("./", "../")) else ""
     return path if path in contents.files and path.endswith((".js", ".mjs")) else None
 
@@ -268,7 +268,7 @@ def _asked(reference: Reference) -> Mapped | Unmapped | None:
 
 
 def packages(reference: Reference) -> Iterable[Asked]:
-    """Give the packages that a reference's address stands for."""
+    """Return the packages that a reference's address stands for."""
     asked = _asked(reference)
     return ((file.name, file.requirement) for file in asked.files) if isinstance(asked, Mapped) else ()
 
@@ -289,7 +289,7 @@ def find(
     shelf: Mapping[Asked, Opened | str],
     earlier: Mapping[PackageFile, str] = MappingProxyType({}),
 ) -> CounterpartFiles | Left:
-    """Give the files that take an address's place, or why there are none; `earlier` says which versions have them."""
+    """Return the files that take an address's place, or why there are none; `earlier` says which versions have them."""
     if reference.reason or reference.role == "hint":
         return Left(reference.reason)
     asked = _asked(reference)
@@ -336,14 +336,14 @@ def _lacks(package: Opened, file: PackageFile) -> bool:
 
 
 def _is_code(files: Iterable[Counterpart], page: OwnPage) -> bool:
-    """Tell whether a template would read the address as code: Razor does, where an @ stands behind no letter."""
+    """Return whether a template would read the address as code: Razor does, where an @ stands behind no letter."""
     return page.path.suffix.lower() in (".cshtml", ".razor") and any("/@" in file.path for file in files)
 
 
 def _counterpart(
     reference: Reference, asked: PackageFile, package: Opened, scanned: Scanned
 ) -> tuple[Counterpart, str]:
-    """Give the file, with the modules that an import map lists beside it, and a remark on these."""
+    """Return the file, with the modules that an import map lists beside it, and a remark on these."""
     is_import = reference.role in ("import", "inline")
     is_classic = reference.role == "script" and reference.tag is not None and not reference.tag.is_module
     is_style, is_prefix = reference.role == "style", reference.role == "import"
@@ -360,7 +360,7 @@ def _counterpart(
 
 
 def _below(folder: str, prefix: str, package: Opened, scanned: Scanned) -> list[str]:
-    """Give the files that the page's own modules import by a prefix of its import map."""
+    """Return the files that the page's own modules import by a prefix of its import map."""
     found = (folder + one.removeprefix(prefix) for one in sorted(scanned.imported) if one.startswith(prefix))
     return [path for path in found if path in package.files]
 

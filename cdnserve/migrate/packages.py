@@ -44,12 +44,12 @@ class Opened:
     files: frozenset[str]
 
     def source(self, path: str) -> bytes:
-        """Give the content of one of the files."""
+        """Return the content of one of the files."""
         return (self.folder / path).read_bytes()
 
 
 def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
-    """Give what a CDN's address asks for in npm's names."""
+    """Return what a CDN's address asks for in npm's names."""
     if cdn != CDNJS:
         return asked
     found = npm_file(asked.name, asked.requirement, asked.files[0], cdnjs_names())
@@ -59,7 +59,7 @@ def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
 
 
 def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:
-    """Say which of these paths pages of other origins could not load."""
+    """Return which of these paths pages of other origins could not load."""
     matcher = RuleMatcher(manifest.rules)
     problems: list[Problem] = []
     for path in dict.fromkeys(paths):
@@ -179,7 +179,7 @@ def _chosen(one: Asked, packages: Mapping[str, Packument]) -> PinnedPackage | st
 
 
 def _said(error: ConfigurationError) -> str:
-    """Give the reason of problems that are about one package; raise all others again."""
+    """Return the reason of problems that are about one package; raise all others again."""
     if not all(problem.reference in _ABSENT for problem in error.problems):
         raise error
     return "; ".join(problem.message for problem in error.problems)

@@ -57,7 +57,7 @@ class PagePlan:
 
     @property
     def is_changed(self) -> bool:
-        """Tell whether the page will have other content."""
+        """Return whether the page will have other content."""
         return self.text != self.after
 
     @property

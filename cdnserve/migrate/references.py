@@ -86,13 +86,13 @@ def find_references(page: Page, own: Collection[str] = ()) -> tuple[Reference, .
 
 
 def names_of(page: Page) -> frozenset[str]:
-    """Give the specifiers that the page's import maps know."""
+    """Return the specifiers that the page's import maps know."""
     maps = (_import_map(tag, page) for tag in page.tags if tag.is_import_map)
     return frozenset(text.path[1] for texts in maps for text in texts or () if text.is_key and _is_name(text.path))
 
 
 def first_module(page: Page) -> Tag | None:
-    """Give the first tag that loads or holds a module, before which an import map must stand."""
+    """Return the first tag that loads or holds a module, before which an import map must stand."""
     return next((tag for tag in page.tags if is_module(tag)), None)
 
 
@@ -105,7 +105,7 @@ class _Finder:
     own: Collection[str]
 
     def stranger(self, written: str) -> str:
-        """Give an address that leads to another host, `""` for all others."""
+        """Return an address that leads to another host, `""` for all others."""
         resolved = resolve(self.base, written)
         host, scheme = authority(resolved), resolved.partition("//")[0].lower()
         if not host or host in self.own or scheme not in ("", "http:", "https:"):
@@ -114,7 +114,7 @@ class _Finder:
         return written.strip() if authority(clean(written)) else resolved
 
     def in_template(self, written: str) -> Role | None:
-        """Tell what is known of an address that a template writes a part of, `None` where it leads to no stranger."""
+        """Return what is known of an address that a template writes a part of, `None` where it leads to no stranger."""
         before = written[: template_at(written)].strip()
         if not before or before.endswith("//"):
             return "unknown"
@@ -203,7 +203,7 @@ def _in_import_map(tag: Tag, finder: _Finder) -> Iterator[Reference]:
 
 
 def _is_address(text: Text) -> bool:
-    """Tell whether a string is an address that is imported, or a scope, which is compared with importers."""
+    """Return whether a string is an address that is imported, or a scope, which is compared with importers."""
     if text.is_key:
         return len(text.path) == 2 and text.path[0] == "scopes"
     # A name without a slash in front is no address.
@@ -212,7 +212,7 @@ def _is_address(text: Text) -> bool:
 
 
 def _import_map(tag: Tag, page: Page) -> list[Text] | None:
-    """Give the strings of an import map, `None` where it is no JSON."""
+    """Return the strings of an import map, `None` where it is no JSON."""
     try:
         return places(page.content(tag)).texts
     except ValueError:
@@ -224,7 +224,7 @@ def _no_json(tag: Tag, page: Page) -> str:
 
 
 def carried(page: Page) -> frozenset[str]:
-    """Give the addresses that the page's import map leads elsewhere: who imports one gets another."""
+    """Return the addresses that the page's import map leads elsewhere: who imports one gets another."""
     base = base_of(page)
     maps = [tag for tag in page.tags if tag.is_import_map and not tag.inert]
     texts = (text for tag in maps[:1] for text in _import_map(tag, page) or ())
@@ -233,7 +233,7 @@ def carried(page: Page) -> frozenset[str]:
 
 
 def _no_map(page: Page) -> str:
-    """Say why no import map can lead what the page's modules import elsewhere, `""` where one can."""
+    """Return why no import map can lead what the page's modules import elsewhere, `""` where one can."""
     first = first_module(page)
     maps = [tag for tag in page.tags if tag.is_import_map and not tag.inert]
     if any(_is_policy(tag) for tag in page.tags):
@@ -274,7 +274,7 @@ def _in_text(tag: Tag, span: Span, finder: _Finder, reason: str) -> Iterator[Ref
 
 
 def _is_loaded(url: str, before: str) -> bool:
-    """Tell whether an address in a text looks like a file that is loaded."""
+    """Return whether an address in a text looks like a file that is loaded."""
     # `//a.js` is a comment as well as an address.
     return bool(cdn_of(url)) or (
         bool(_FILE.match(url)) and (not url.startswith("//") or before[-1:] in ("'", '"', "("))
@@ -313,7 +313,7 @@ def _reason_of_rest(url: str, before: str, page: Page, *, in_code: bool) -> str:
 
 
 def _values(page: Page) -> Iterator[Span]:
-    """Give the attributes that were looked at."""
+    """Yield the attributes that were looked at."""
     for tag in page.tags:
         for attribute in tag.attributes:
             if attribute.value_span and attribute.name in ("src", "href", "xlink:href", "content", "integrity"):
@@ -321,13 +321,13 @@ def _values(page: Page) -> Iterator[Span]:
 
 
 def _is_inside(at: int, spans: Sequence[Span]) -> bool:
-    """Tell whether an offset lies in one of several spans, which are sorted and don't overlap."""
+    """Return whether an offset lies in one of several spans, which are sorted and don't overlap."""
     before = bisect_left(spans, (at + 1, 0))
     return before > 0 and at < spans[before - 1][1]
 
 
 def _comments(text: str, scripts: Sequence[Span]) -> Iterator[Span]:
-    """Give the comments; in a script, their signs mean nothing."""
+    """Yield the comments; in a script, their signs mean nothing."""
     start = text.find("<!--")
     while start >= 0:
         if _is_inside(start, scripts):

@@ -55,7 +55,7 @@ class Decided:
 
 
 def differs(reference: Reference, counterparts: Sequence[Counterpart]) -> bool:
-    """Tell whether the page demands other bytes than those of the counterparts."""
+    """Return whether the page demands other bytes than those of the counterparts."""
     if not parse_metadata(reference.integrity):
         return False
     digests = [{one.algorithm: one.digest for one in counterpart.digests} for counterpart in counterparts]
@@ -63,7 +63,7 @@ def differs(reference: Reference, counterparts: Sequence[Counterpart]) -> bool:
 
 
 def rewrite(page: Page, decided: Sequence[Decided], site_url: str) -> str:
-    """Give the page's text with the counterparts at the base URL in place of what was decided."""
+    """Return the page's text with the counterparts at the base URL in place of what was decided."""
     edits: list[Edit] = []
     maps: defaultdict[Tag, list[Decided]] = defaultdict(list)
     first_map = next((tag for tag in page.tags if tag.is_import_map and not tag.inert), None)
@@ -137,7 +137,7 @@ def _attribute_edits(tag: Tag, reference: Reference, counterpart: Counterpart, s
 
 
 def _is_right(attribute: Attribute) -> bool:
-    """Tell whether an attribute may stay: integrity that was verified, `crossorigin` without credentials."""
+    """Return whether an attribute may stay: integrity that was verified, `crossorigin` without credentials."""
     if attribute.name == "integrity":
         return any(one.portable for one in strongest(parse_metadata(attribute.value)))
     # HTML: every value but `use-credentials` is the anonymous state, also the empty and an invalid one.
@@ -162,7 +162,7 @@ def _value(text: str, quote: str) -> str:
 
 
 def _indentation(text: str, at: int) -> str:
-    r"""Give the newline and the white space that a line beside the tag's own begins with.
+    r"""Return the newline and the white space that a line beside the tag's own begins with.
 
     >>> _indentation("<a>\r\n\t <link>", 7), _indentation("<link>", 0)
     ('\r\n\t ', '')
@@ -224,7 +224,7 @@ def _behind(text: str, members: Members, new: str) -> Edit:
 
 
 def _gap(text: str, members: Members) -> str:
-    """Give the white space before an object's first member, `""` where all stands on one line."""
+    """Return the white space before an object's first member, `""` where all stands on one line."""
     blank = text[members.span[0] + 1 : members.first] if members.first is not None else ""
     return blank[blank.rfind("\n") - (blank[: blank.rfind("\n") + 1].endswith("\r\n")) :] if "\n" in blank else ""
 

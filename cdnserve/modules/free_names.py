@@ -164,13 +164,13 @@ def _enclosing(node: Node, kinds: frozenset[str]) -> Node:
 
 
 def _is_asked(name: Node) -> bool:
-    """Tell whether a name is all that `typeof` looks at, which never fails."""
+    """Return whether a name is all that `typeof` looks at, which never fails."""
     _, parent = _above(name, frozenset({"parenthesized_expression"}))
     return parent.type == "unary_expression" and _operator(parent) == "typeof"
 
 
 def _is_certain(use: Node, source: bytes) -> bool:
-    """Tell whether a use is evaluated whenever the file loads: behind no condition, in no function that waits."""
+    """Return whether a use is evaluated whenever the file loads: behind no condition, in no function that waits."""
     for depth, (node, parent) in enumerate(_above_all(use)):
         is_waiting = parent.type in _FUNCTIONS and not _is_called(parent, source)
         if depth > _DEEPEST or is_waiting or _is_chosen(node, parent):
@@ -185,7 +185,7 @@ def _above_all(node: Node) -> Iterator[tuple[Node, Node]]:
 
 
 def _is_chosen(node: Node, parent: Node) -> bool:
-    """Tell whether a part of a statement or an expression is evaluated under a condition only."""
+    """Return whether a part of a statement or an expression is evaluated under a condition only."""
     if part := _CHOOSING.get(parent.type):
         return parent.child_by_field_name(part) != node
     if parent.type in {"binary_expression", "augmented_assignment_expression"}:
@@ -194,7 +194,7 @@ def _is_chosen(node: Node, parent: Node) -> bool:
 
 
 def _is_tried(use: Node) -> bool:
-    """Tell whether a failure of a use is caught."""
+    """Return whether a failure of a use is caught."""
     return any(_is_caught(node, parent) for node, parent in islice(_above_all(use), _DEEPEST))
 
 
@@ -205,7 +205,7 @@ def _is_caught(node: Node, parent: Node) -> bool:
 
 
 def _is_called(function: Node, source: bytes) -> bool:
-    """Tell whether a function is called where it stands, also by `.call` or with `new`."""
+    """Return whether a function is called where it stands, also by `.call` or with `new`."""
     node, parent = _above(function, frozenset({"parenthesized_expression"}))
     if parent.type == "member_expression":
         method = parent.child_by_field_name("property")

@@ -141,7 +141,7 @@ ModuleMap = dict[str, dict[str, str] | dict[str, dict[str, str]]]
 
 
 def module_map(graph: Graph, url_of: Callable[[str], str], integrity: Mapping[str, str]) -> ModuleMap:
-    """Give the import map; `url_of` makes a URL of a logical path, `integrity` has the metadata of each module.
+    """Return the import map; `url_of` makes a URL of a logical path, `integrity` has the metadata of each module.
 
     A name that means the same to everybody stands in `imports`. Where two dependents need different files, it stands
     in `scopes`, and in `imports` only if the page asked for it.
@@ -173,7 +173,7 @@ def _is_private(edge: Edge) -> bool:
 
 
 def _shared(meant: Mapping[HostedPackage | None, str]) -> str | None:
-    """Give what a name means to the page, or to all dependents alike."""
+    """Return what a name means to the page, or to all dependents alike."""
     if None in meant:
         return meant[None]
     return next(iter(meant.values())) if len(set(meant.values())) == 1 else None

@@ -28,7 +28,7 @@ class HostedPackage:
         return f"npm/{self}"
 
     def __str__(self) -> str:
-        """Give NAME@VERSION."""
+        """Return NAME@VERSION."""
         return f"{self.name}@{self.version}"
 
 
@@ -36,26 +36,26 @@ class HostedPackages(Protocol):
     """Answers what is hosted; every path is a logical one."""
 
     def versions(self, name: str) -> Sequence[str]:
-        """Give the versions that have at least one public file."""
+        """Return the versions that have at least one public file."""
 
     def described(self, folder: str) -> Mapping[str, object]:
-        """Give a folder's package.json, public or not; empty where there is none that can be read."""
+        """Return a folder's package.json, public or not; empty where there is none that can be read."""
 
     def is_public(self, path: str) -> bool:
-        """Tell whether a rule publishes this file."""
+        """Return whether a rule publishes this file."""
 
     def is_here(self, name: str) -> bool:
-        """Tell whether a package lies here in any version, public or not."""
+        """Return whether a package lies here in any version, public or not."""
 
     def lies_unlisted(self, path: str) -> bool:
-        """Tell whether a file lies here that is not public."""
+        """Return whether a file lies here that is not public."""
 
     def source(self, path: str) -> bytes:
-        """Give the content of a public file."""
+        """Return the content of a public file."""
 
 
 def package_of(path: str) -> HostedPackage | None:
-    """Give the package that a logical path lies in.
+    """Return the package that a logical path lies in.
 
     >>> package_of("npm/@scope/x@1.0.0/dist/i.js"), package_of("demo/i.js")
     (Package(name='@scope/x', version='1.0.0'), None)
@@ -131,20 +131,20 @@ class Modules:
         self._descriptions: dict[str, Description] = {}
 
     def imports(self, path: str) -> Imports:
-        """Give what a public file imports; nothing where it is no JavaScript."""
+        """Return what a public file imports; nothing where it is no JavaScript."""
         if path not in self._read:
             is_script = essence(path) == "text/javascript"
             self._read[path] = read_imports(self.shelf.source(path)) if is_script else _NONE
         return self._read[path]
 
     def described(self, package: HostedPackage) -> Description:
-        """Give a package's package.json."""
+        """Return a package's package.json."""
         if package.folder not in self._descriptions:
             self._descriptions[package.folder] = self.shelf.described(package.folder)
         return self._descriptions[package.folder]
 
     def is_importable(self, path: str) -> bool:
-        """Tell whether a browser can import a public file: an ES module by its name, its source or its package.
+        """Return whether a browser can import a public file: an ES module by its name, its source or its package.
 
         JSON and stylesheets can be imported too, and are not looked into.
         """
@@ -156,10 +156,10 @@ class Modules:
         return self.imports(path).is_module or (package is not None and self.described(package).get("type") == "module")
 
     def exports_nothing(self, path: str) -> bool:
-        """Tell whether a public file is JavaScript without any import or export, as CommonJS is."""
+        """Return whether a public file is JavaScript without any import or export, as CommonJS is."""
         imports = self.imports(path)
         return essence(path) == "text/javascript" and imports.is_whole and not imports.is_module
 
     def first_public(self, paths: Iterable[str]) -> str | None:
-        """Give the first path that is public."""
+        """Return the first path that is public."""
         return next((path for path in paths if self.shelf.is_public(path)), None)

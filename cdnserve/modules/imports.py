@@ -97,7 +97,7 @@ def read_imports(source: str | bytes) -> Imports:
 
 
 def looks_like_module(source: str) -> bool:
-    """Tell whether the source holds an import or export declaration, or `import.meta`: it needs `type=module`.
+    """Return whether the source holds an import or export declaration, or `import.meta`: it needs `type=module`.
 
     >>> looks_like_module("const a=1;export{a as b};"), looks_like_module("/* export {} */ import('./x.js')")
     (True, False)
@@ -218,7 +218,7 @@ class _Reader:
         self.token(sign, is_operand=False)
 
     def begins_block(self) -> bool:
-        """Tell whether a brace begins a block here, and no object."""
+        """Return whether a brace begins a block here, and no object."""
         is_word = self.last[-1:].isalnum() or self.last[-1:] in ("_", "$")
         if is_word:
             return self.last not in _OPERATORS or self.last in ("else", "do")
@@ -281,7 +281,7 @@ class _Reader:
             self.literal(end, is_whole=True)
 
     def imported(self, at: int) -> tuple[str | None, int]:
-        """Give the specifier of `import …` and where it ends."""
+        """Return the specifier of `import …` and where it ends."""
         word = "from"
         for _ in range(_LONGEST_CLAUSE):
             sign = self.source[at : at + 1]
@@ -296,7 +296,7 @@ class _Reader:
         return None, at
 
     def exported(self, at: int) -> tuple[str | None, int]:
-        """Give the specifier of `export * from …` or `export {…} from …`, and where it ends."""
+        """Return the specifier of `export * from …` or `export {…} from …`, and where it ends."""
         if self.source[at] == "{":
             at = self.blanks(self.names(at + 1))
         else:
@@ -310,7 +310,7 @@ class _Reader:
         return self.text(at) if word == "from" else (None, at)
 
     def names(self, at: int) -> int:
-        """Give the offset behind the braces of a declaration, or of what is no name in them."""
+        """Return the offset behind the braces of a declaration, or of what is no name in them."""
         at = self.blanks(at)
         while self.source[at : at + 1] not in ("}", ""):
             found = _WORD.match(self.source, at)
@@ -321,12 +321,12 @@ class _Reader:
         return at + 1
 
     def word(self, at: int) -> tuple[str, int]:
-        """Give the word that stands here, and the offset of what comes behind it."""
+        """Return the word that stands here, and the offset of what comes behind it."""
         found = _WORD.match(self.source, at)
         return (found[0], self.blanks(found.end())) if found else ("", at)
 
     def text(self, at: int) -> tuple[str | None, int]:
-        """Give what a string or a template without holes means (ECMAScript §12.9.4.2), and where it ends."""
+        """Return what a string or a template without holes means (ECMAScript §12.9.4.2), and where it ends."""
         sign = self.source[at : at + 1]
         if sign == "`":
             found = _TEMPLATE.match(self.source, at + 1)
@@ -337,7 +337,7 @@ class _Reader:
         return _ESCAPE.sub(_unescaped, found["text"]), found.end()
 
     def blanks(self, at: int) -> int:
-        """Give the offset behind blanks and comments."""
+        """Return the offset behind blanks and comments."""
         found = _BLANKS.match(self.source, at)
         return found.end() if found else at
 

@@ -15,7 +15,7 @@ _FIELDS = ("browser", "module", "main")
 
 
 def candidates(description: Description, subpath: str) -> tuple[str, ...]:
-    """Give the files, relative to the package, that a subpath may mean, the likeliest first, each with its spellings.
+    """Return the files, relative to the package, that a subpath may mean, the likeliest first, each with its spellings.
 
     >>> candidates({"module": "./esm/i.js", "main": "cjs"}, ".")[:3]
     ('esm/i.js', 'esm/i.js.js', 'esm/i.js.mjs')
@@ -27,7 +27,7 @@ def candidates(description: Description, subpath: str) -> tuple[str, ...]:
 
 
 def spellings(path: str) -> Iterator[str]:
-    """Give a path as it is, then with what Node.js lets people leave out."""
+    """Yield a path as it is, then with what Node.js lets people leave out."""
     if path:
         yield from (path, f"{path}.js", f"{path}.mjs")
     folder = f"{path}/" if path else ""
@@ -35,7 +35,7 @@ def spellings(path: str) -> Iterator[str]:
 
 
 def inside(path: str) -> str | None:
-    """Give a path of a package.json relative to the package; `None` for one that leads out of it.
+    """Return a path of a package.json relative to the package; `None` for one that leads out of it.
 
     >>> inside("./dist/../a.js"), inside("../x"), inside("/etc")
     ('a.js', None, None)
@@ -47,7 +47,7 @@ def inside(path: str) -> str | None:
 
 
 def replaced(description: Description, file: str) -> str | None:
-    """Give the file that a browser gets for a file of the package; `None` where the `browser` map takes it away.
+    """Return the file that a browser gets for a file of the package; `None` where the `browser` map takes it away.
 
     >>> replaced({"browser": {"./node.js": "./web.js", "./fs.js": False}}, "node.js")
     'web.js'
@@ -60,7 +60,7 @@ def replaced(description: Description, file: str) -> str | None:
 
 
 def substitute(description: Description, specifier: str) -> str | None:
-    """Give what the `browser` map says instead of a bare specifier; `None` where it takes the module away.
+    """Return what the `browser` map says instead of a bare specifier; `None` where it takes the module away.
 
     >>> substitute({"browser": {"util": "./util.js"}}, "util"), substitute({"browser": {"fs": False}}, "fs")
     ('./util.js', None)

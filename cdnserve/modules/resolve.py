@@ -78,7 +78,7 @@ def missing(where: str, specifier: str) -> Problem:
 
 
 def not_exported(package: HostedPackage, said: str, why: Refused) -> Problem:
-    """Say what the package.json makes of it."""
+    """Return what the package.json makes of it."""
     return Problem("module-not-exported", why.value, str(package), said, "import a path that the package exports")
 
 
@@ -89,7 +89,7 @@ def taken_away(where: str, specifier: str) -> Problem:
 
 
 def by_scheme(where: str, specifier: str) -> Problem | None:
-    """Say what a specifier with a scheme means; nothing for `data:`, whose content stands in the checked file."""
+    """Return what a specifier with a scheme means; nothing for `data:`, whose content stands in the checked file."""
     scheme = specifier.partition(":")[0].lower()
     if scheme == "data":
         return None
@@ -176,7 +176,7 @@ class Resolver:
         return self._bare(module, specifier, package)
 
     def _named(self, package: HostedPackage, subpath: str) -> tuple[str, ...] | Problem:
-        """Give the files, relative to the package, that its package.json means."""
+        """Return the files, relative to the package, that its package.json means."""
         description = self._modules.described(package)
         exports = description.get("exports")
         if exports is None:
@@ -189,7 +189,7 @@ class Resolver:
         return not_exported(package, _said(package, subpath), file)
 
     def _nested(self, package: HostedPackage, subpath: str) -> tuple[str, ...]:
-        """Give what a package.json in a folder of the package names, as packages had it before `exports`."""
+        """Return what a package.json in a folder of the package names, as packages had it before `exports`."""
         folder = inside(subpath)
         if not folder or subpath == ".":
             return ()
@@ -273,14 +273,14 @@ def _said(package: HostedPackage, subpath: str) -> str:
 
 
 def _wanted(description: Mapping[str, object], name: str) -> str | None:
-    """Give what a package demands of a dependency, `None` where it does not declare it."""
+    """Return what a package demands of a dependency, `None` where it does not declare it."""
     tables = (description.get(field) for field in _DEPENDENCIES)
     found = (table.get(name) for table in tables if isinstance(table, Mapping))
     return next((text for text in found if isinstance(text, str)), None)
 
 
 def _alias(name: str, wanted: str | None) -> tuple[str, str | None]:
-    """Give the package and the range that a demand means; a tag or an address is no range.
+    """Return the package and the range that a demand means; a tag or an address is no range.
 
     >>> _alias("vue2", "npm:vue@^2"), _alias("vue", "latest"), _alias("vue", None)
     (('vue', '^2'), ('vue', None), ('vue', None))

@@ -80,7 +80,7 @@ def builds(name: str, files: Iterable[str]) -> tuple[str, ...]:
 
 
 def runs_alone(path: str, contents: Contents) -> bool:
-    """Tell whether a tag can load a file with no import map, and all that it imports."""
+    """Return whether a tag can load a file with no import map, and all that it imports."""
     return all(_runs(one, contents) for one in islice(_with_imports(path, contents), _MOST_MODULES))
 
 
@@ -111,7 +111,7 @@ def node_names(path: str, source: bytes) -> tuple[str, ...]:
 
 
 def is_module(path: str, source: bytes) -> bool:
-    """Tell whether JavaScript is an ES module, by its name or its content."""
+    """Return whether JavaScript is an ES module, by its name or its content."""
     return path.endswith(".mjs") or read_imports(source).is_module
 
 

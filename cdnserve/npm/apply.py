@@ -37,7 +37,7 @@ class Placed:
     restored: int = 0
 
     def __str__(self) -> str:
-        """Give NAME@VERSION."""
+        """Return NAME@VERSION."""
         return f"{self.name}@{self.version}"
 
 
@@ -170,7 +170,7 @@ RULE = '# add to the manifest:\n[[publish]]\npath = "npm/**"\ncors = "any"\ncach
 
 
 def notes(gathered: Iterable[StagedLibrary]) -> Iterator[Problem]:
-    """Give what is to be told about registries and tarballs, each once."""
+    """Yield what is to be told about registries and tarballs, each once."""
     yield from dict.fromkeys(warning for one in gathered for warning in one.warnings)
 
 

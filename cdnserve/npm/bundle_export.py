@@ -80,7 +80,7 @@ def gather(root: str, without: str) -> BundleContents:
 
 
 def _libraries(root: str, lock: Lock) -> Iterator[tuple[str, str]]:
-    """Give every file in the folders of the locked libraries, dot-files and licences too."""
+    """Yield every file in the folders of the locked libraries, dot-files and licences too."""
     for library in lock.libraries:
         for parent, _, names in os.walk(os.path.join(root, FOLDER, library)):
             for name in names:
@@ -145,7 +145,7 @@ def export(root: Path, state: Path, target: Path | BinaryIO) -> Exported:
 
 @contextlib.contextmanager
 def _draft(target: Path) -> Iterator[BinaryIO]:
-    """Give a file that takes the target's place once it is whole."""
+    """Yield a file that takes the target's place once it is whole."""
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:

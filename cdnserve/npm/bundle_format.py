@@ -176,7 +176,7 @@ class _Unzstd:
         self._input = b""
 
     def read(self, size: int) -> bytes:
-        """Give at most so many octets, none only at the end."""
+        """Return at most so many octets, none only at the end."""
         while not self._ready:
             self._input = self._input or self._source.read(_ZSTD_PIECE)
             if not self._input:
@@ -206,7 +206,7 @@ class Decoded:
         self.limit = limit
 
     def read(self, size: int) -> bytes:
-        """Give so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
+        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
         pieces: list[bytes] = []
         missing = size
         while missing and (piece := self._source.read(missing)):

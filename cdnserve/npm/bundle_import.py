@@ -194,7 +194,7 @@ def _conflicts(incoming: Lock, present: Lock) -> Iterator[Problem]:
 
 
 def _compare(root: Path, path: str, content: FileContent) -> bool | Problem | None:
-    """Tell whether a file lies there with the same content; `None` where nothing does."""
+    """Return whether a file lies there with the same content; `None` where nothing does."""
     # The manifest may be a symbolic link, and stays one.
     real = (root / path).resolve() if path == MANIFEST else root / path
     try:
@@ -269,7 +269,7 @@ def _made(root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _archive(source: Path | BinaryIO, folder: Path) -> Iterator[BinaryIO]:
-    """Give the archive as a file of our own, so that nobody changes it between two reads."""
+    """Yield the archive as a file of our own, so that nobody changes it between two reads."""
     with tempfile.TemporaryFile(dir=folder) as copy:
         if isinstance(source, Path):
             with _opened(source) as file:

@@ -24,7 +24,7 @@ _LONGEST_NOTE = 256
 
 
 def cache_folder(settings: NpmSettings) -> Path | None:
-    """Give where tarballs are kept: CDNSERVE_CACHE, else below XDG_CACHE_HOME or ~/.cache; `None` for nowhere.
+    """Return where tarballs are kept: CDNSERVE_CACHE, else below XDG_CACHE_HOME or ~/.cache; `None` for nowhere.
 
     `CDNSERVE_CACHE=off` turns the cache off.
     """
@@ -88,7 +88,7 @@ class TarballCache:
 
     @contextlib.contextmanager
     def begun(self, integrity: str) -> Iterator[Begun | None]:
-        """Give what there is of a tarball with this integrity, and the file for the rest; `None` if it can't be had."""
+        """Yield what there is of a tarball with this integrity, and the file for the rest; `None` if it can't be had."""
         path = self._folder / "begun" / hashlib.sha256(integrity.encode()).hexdigest()
         file = _held(path)
         if file is None:
@@ -155,7 +155,7 @@ def _held(path: Path) -> BinaryIO | None:
 
 
 def _is_ours(path: Path, descriptor: int) -> bool:
-    """Tell whether nobody else can write to the file that is locked, and it is still the one that lies there."""
+    """Return whether nobody else can write to the file that is locked, and it is still the one that lies there."""
     status = os.fstat(descriptor)
     alone = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and not status.st_mode & 0o022
     return alone and status.st_uid == os.geteuid() and os.path.samestat(status, path.lstat())

@@ -27,7 +27,7 @@ class Comparison:
     extra: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether there is any difference."""
+        """Return whether there is any difference."""
         return bool(self.absent or self.changed or self.extra)
 
 
@@ -59,7 +59,7 @@ def compare_tarball(
 
 
 def files(folder: Path) -> Iterator[str]:
-    """Give the paths of all files below a folder; a link counts as a file, `.` stands for what is no folder."""
+    """Yield the paths of all files below a folder; a link counts as a file, `.` stands for what is no folder."""
     if not folder.is_dir() or folder.is_symlink():
         yield "."
         return
@@ -70,7 +70,7 @@ def files(folder: Path) -> Iterator[str]:
 
 
 def first_difference(comparison: Comparison) -> str:
-    """Say what differs first, as people read it; `""` for nothing."""
+    """Return what differs first, as people read it; `""` for nothing."""
     kinds: tuple[tuple[Iterable[str], str], ...] = (
         (comparison.changed, "{} differs"),
         (comparison.absent, "{} is missing"),

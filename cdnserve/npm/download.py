@@ -124,7 +124,7 @@ class Measured:
 
 
 def algorithm_of(integrity: str) -> str:
-    """Give the strongest algorithm of integrity metadata, `""` if it has none that counts.
+    """Return the strongest algorithm of integrity metadata, `""` if it has none that counts.
 
     >>> algorithm_of("sha1-AAAA sha256-AAAA sha512-AAAA"), algorithm_of("sha1-AAAA")
     ('sha512', '')
@@ -133,7 +133,7 @@ def algorithm_of(integrity: str) -> str:
 
 
 def strong_validator(entity_tag: str) -> str:
-    """Give an ETag field's value if it is strong and well-formed, else `""`.
+    """Return an ETag field's value if it is strong and well-formed, else `""`.
 
     >>> strong_validator('"x1"'), strong_validator('W/"x1"'), strong_validator("x1")
     ('"x1"', '', '')
@@ -142,7 +142,7 @@ def strong_validator(entity_tag: str) -> str:
 
 
 def continues(content_range: str, size: int) -> bool:
-    """Tell whether a Content-Range (RFC 9110 §14.4) goes on behind so many octets.
+    """Return whether a Content-Range (RFC 9110 §14.4) goes on behind so many octets.
 
     >>> continues("bytes 10-19/20", 10), continues("bytes 10-19/*", 9), continues("pages 10-19/20", 10)
     (True, False, False)

@@ -42,7 +42,7 @@ class Once(Generic[Question, Answer]):
         self._answers: dict[Question, Future[Answer]] = {}
 
     def __call__(self, question: Question) -> Answer:
-        """Give the answer."""
+        """Return the answer."""
         with self._lock:
             is_first = question not in self._answers
             answer = self._answers.setdefault(question, Future())
@@ -94,15 +94,15 @@ class Workshop:
         self.client.require_going()
 
     def registry(self, name: str) -> Registry:
-        """Give the registry of a package."""
+        """Return the registry of a package."""
         return self._registry(name)
 
     def package(self, name: str) -> Packument:
-        """Give what the registry says of a package."""
+        """Return what the registry says of a package."""
         return self._package(name)
 
     def keys(self, registry: Registry) -> Keys:
-        """Give the keys that a registry signs with."""
+        """Return the keys that a registry signs with."""
         return self._keys(registry.address)
 
     def _find_package(self, name: str) -> Packument:
@@ -168,7 +168,7 @@ def prepare(order: Order, workshop: Workshop) -> Prepared:
 
 @contextlib.contextmanager
 def fetch(prepared: Prepared, folder: Path, workshop: Workshop) -> Iterator[VerifiedTarball]:
-    """Give the tarball, verified, while the block runs; raise ConfigurationError if there is none that is right.
+    """Yield the tarball, verified, while the block runs; raise ConfigurationError if there is none that is right.
 
     `folder` is for what is too large for memory.
     """
@@ -211,7 +211,7 @@ def _download(prepared: Prepared, sink: Measured, workshop: Workshop) -> None:
 
 
 def _addresses(prepared: Prepared, workshop: Workshop) -> Iterator[HttpUrl]:
-    """Give the addresses to try; what the lock knows needs no document, unless it is not in its usual place."""
+    """Yield the addresses to try; what the lock knows needs no document, unless it is not in its usual place."""
     published, spec = prepared.published, prepared.order.spec
     usual: HttpUrl | None = None
     if published is None:

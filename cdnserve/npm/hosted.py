@@ -37,11 +37,11 @@ class HostedLibraries:
         self._versions = _versions(catalog)
 
     def versions(self, name: str) -> Sequence[str]:
-        """Give the versions of a package that have a public file, ascending."""
+        """Return the versions of a package that have a public file, ascending."""
         return self._versions.get(name, ())
 
     def described(self, folder: str) -> Mapping[str, object]:
-        """Give a folder's package.json, public or not; empty where there is none that can be read."""
+        """Return a folder's package.json, public or not; empty where there is none that can be read."""
         try:
             descriptor = os.open(self._root / folder / "package.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with open(descriptor, "rb") as file:
@@ -52,11 +52,11 @@ class HostedLibraries:
         return described if isinstance(described, dict) else {}
 
     def is_public(self, path: str) -> bool:
-        """Tell whether a rule publishes this file."""
+        """Return whether a rule publishes this file."""
         return path in self._catalog.assets
 
     def is_here(self, name: str) -> bool:
-        """Tell whether a package lies here in any version, public or not."""
+        """Return whether a package lies here in any version, public or not."""
         scope, _, last = f"{FOLDER}/{name}".rpartition("/")
         try:
             with os.scandir(self._root / scope) as entries:
@@ -65,11 +65,11 @@ class HostedLibraries:
             return False
 
     def lies_unlisted(self, path: str) -> bool:
-        """Tell whether a file lies here that is not public."""
+        """Return whether a file lies here that is not public."""
         return path not in self._catalog.assets and "\0" not in path and (self._root / path).is_file()
 
     def source(self, path: str) -> bytes:
-        """Give the content of a public file."""
+        """Return the content of a public file."""
         return self._store.blob(self._catalog.assets[path].identity.sha256).read_bytes()
 
 

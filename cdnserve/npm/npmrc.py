@@ -107,7 +107,7 @@ def environment_layer(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def ask_npm(key: str, settings: NpmSettings) -> str:
-    """Give what `npm config get` says of a key; `""` where npm is absent, fails or knows nothing."""
+    """Return what `npm config get` says of a key; `""` where npm is absent, fails or knows nothing."""
     npm = shutil.which("npm", path=settings.environment.get("PATH", ""))
     if not npm:
         return ""

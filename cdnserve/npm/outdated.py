@@ -47,7 +47,7 @@ class Outlook:
 
 
 def named(scene: Project, names: Sequence[str]) -> tuple[Library, ...]:
-    """Give the manifest's libraries of these names, without any all; raise ConfigurationError for one that is none."""
+    """Return the manifest's libraries of these names, without any all; raise ConfigurationError for one that is none."""
     entries = scene.entries
     if problems := [_unknown(name, entries) for name in dict.fromkeys(names) if name not in entries]:
         raise ConfigurationError(problems)
@@ -94,7 +94,7 @@ def _wanted(requirement: str, current: str, package: Packument) -> str:
 
 
 def higher(*versions: str) -> str:
-    """Give the highest of some versions, of which some may be `""`.
+    """Return the highest of some versions, of which some may be `""`.
 
     >>> higher("", "1.9.0", "1.10.0")
     '1.10.0'
@@ -103,7 +103,7 @@ def higher(*versions: str) -> str:
 
 
 def rewritten(requirement: str, version: str) -> str:
-    """Give a requirement that allows a version, in the manner of one that doesn't.
+    """Return a requirement that allows a version, in the manner of one that doesn't.
 
     >>> [rewritten(old, "4.1.0") for old in ("^3.6", "~3.6.0", "3.7.1", "3", "3.7", "3.x", ">=2 <4")]
     ['^4.1.0', '~4.1.0', '4.1.0', '4', '4.1', '4.x', '^4.1.0']
@@ -153,7 +153,7 @@ class OutdatedLibrary:
 def outdated(
     root: Path, names: Sequence[str], settings: NpmSettings, progress: DownloadProgress | None = None
 ) -> tuple[OutdatedLibrary, ...]:
-    """Give the requirements that are behind, or whose version is deprecated; raise ConfigurationError."""
+    """Return the requirements that are behind, or whose version is deprecated; raise ConfigurationError."""
     scene = read_scene(root)
     outlooks = look_out(named(scene, names), scene.lock, settings, progress or Silent())
     return tuple(_behind(outlook) for outlook in outlooks if _is_behind(outlook))

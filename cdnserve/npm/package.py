@@ -45,7 +45,7 @@ def _decoded(data: bytes, coding: str, wanted: Download) -> bytes:
 
 
 def refused(what: object, registry: Registry, status: int) -> ConfigurationError:
-    """Say why the registry doesn't give what was asked, from the status of its answer."""
+    """Return why the registry doesn't give what was asked, from the status of its answer."""
     where = registry.address.shown
     if status in (404, 410):
         hint = "check the name, and that this is the registry that has it"
@@ -137,17 +137,17 @@ class Packument:
     _time: msgspec.Raw = field(repr=False, compare=False)
 
     def deprecated(self, version: str) -> str:
-        """Give why a version is deprecated, `""` if it isn't."""
+        """Return why a version is deprecated, `""` if it isn't."""
         said = self._read(version, _Loose).deprecated
         return said if isinstance(said, str) else "deprecated" if said is True else ""
 
     def unpacked_size(self, version: str) -> int | None:
-        """Give the octets of all files of a version, as the registry counts them; `None` where it doesn't."""
+        """Return the octets of all files of a version, as the registry counts them; `None` where it doesn't."""
         size = self._distribution(version).get("unpackedSize")
         return size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None
 
     def published(self, version: str) -> Published:
-        """Give where a version's tarball is and what it must be; raise ConfigurationError if there is none."""
+        """Return where a version's tarball is and what it must be; raise ConfigurationError if there is none."""
         if version not in self.versions:
             raise version_not_found(self, version)
         spec = checked_spec(self.name, version)
@@ -173,7 +173,7 @@ class Packument:
 
     @property
     def is_signed(self) -> bool:
-        """Tell whether any version has a signature: one without then lacks what the registry gives the others."""
+        """Return whether any version has a signature: one without then lacks what the registry gives the others."""
         return any(self._distribution(version).get("signatures") for version in self.versions)
 
     def _distribution(self, version: str) -> dict[str, Any]:
@@ -247,7 +247,7 @@ LATEST = "latest"
 
 
 def choose(requirement: str, package: Packument) -> str:
-    """Give the exact version that a requirement means; raise ConfigurationError if there is none.
+    """Return the exact version that a requirement means; raise ConfigurationError if there is none.
 
     An exact version is that one, a tag the one it names, `""` the tag `latest`. Of a range: what `latest` names if it
     satisfies and isn't deprecated; else the highest that isn't deprecated, one without a prerelease before one with;

@@ -45,7 +45,7 @@ class HttpUrl:
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether the host is this machine by name or number."""
+        """Return whether the host is this machine by name or number."""
         try:
             return ipaddress.ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
@@ -53,7 +53,7 @@ class HttpUrl:
 
     @property
     def is_private(self) -> bool:
-        """Tell whether nobody on the way can read or change what is exchanged."""
+        """Return whether nobody on the way can read or change what is exchanged."""
         return self.scheme == "https" or self.is_loopback
 
     @property
@@ -66,7 +66,7 @@ class HttpUrl:
         return parse_address(urljoin(str(self), _plain(reference)))
 
     def __str__(self) -> str:
-        """Give the whole address."""
+        """Return the whole address."""
         return f"{self.shown}?{self.query}" if self.query else self.shown
 
 
@@ -109,7 +109,7 @@ class Registry:
     configuration: Configuration = field(repr=False)
 
     def document(self, name: str) -> HttpUrl:
-        """Give the address of all that the registry says of a package."""
+        """Return the address of all that the registry says of a package."""
         return parse_address(f"{self.address}{name.replace('/', '%2F')}")
 
     @property
@@ -118,11 +118,11 @@ class Registry:
         return parse_address(f"{self.address}-/npm/v1/keys")
 
     def usual(self, spec: PinnedPackage) -> HttpUrl:
-        """Give the address where nearly all registries have a tarball, for who has not asked for the document."""
+        """Return the address where nearly all registries have a tarball, for who has not asked for the document."""
         return self._own(spec, f"{spec.name.rpartition('/')[2]}-{spec.version}.tgz")
 
     def tarballs(self, spec: PinnedPackage, said: str) -> tuple[HttpUrl, ...]:
-        """Give the addresses to try for a tarball; raise `ValueError` if there is none that may be asked.
+        """Return the addresses to try for a tarball; raise `ValueError` if there is none that may be asked.
 
         A mirror often passes on the address of the registry that it mirrors: on our own registry's place for
         the same file comes first then, because that is the host that people let us speak to.
@@ -137,7 +137,7 @@ class Registry:
         return parse_address(f"{self.address}{spec.name}/-/{file}")
 
     def authorization(self, address: HttpUrl) -> str | None:
-        """Give the Authorization field for a request, `None` if there is none to send.
+        """Return the Authorization field for a request, `None` if there is none to send.
 
         Only to the registry's own scheme, host and port, encrypted or on this machine, and below the path that
         the credentials were given for.
@@ -152,7 +152,7 @@ class Registry:
 
     @property
     def withholds(self) -> bool:
-        """Tell whether there are credentials that may not be sent because the way is not encrypted."""
+        """Return whether there are credentials that may not be sent because the way is not encrypted."""
         keys = (f"{prefix}:{key}" for prefix in _prefixes(self.address) for key in ("_authToken", "_auth", "_password"))
         return not self.address.is_private and any(key in self.configuration for key in keys)
 
@@ -207,7 +207,7 @@ def _registry_address(said: str) -> HttpUrl:
 
 
 def _prefixes(address: HttpUrl) -> Iterator[str]:
-    """Give npm's keys for an address, the longest first: `//host/a/`, `//host/a`, `//host/`, `//host`.
+    """Yield npm's keys for an address, the longest first: `//host/a/`, `//host/a`, `//host/`, `//host`.
 
     >>> list(_prefixes(parse_address("https://npm.example/a/b")))
     ['//npm.example/a/b', '//npm.example/a/', '//npm.example/a', '//npm.example/', '//npm.example']

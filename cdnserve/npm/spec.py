@@ -38,7 +38,7 @@ class PinnedPackage:
         return f"{FOLDER}/{self}"
 
     def __str__(self) -> str:
-        """Give NAME@VERSION."""
+        """Return NAME@VERSION."""
         return f"{self.name}@{self.version}"
 
 
@@ -50,7 +50,7 @@ class PackageSpec:
     wanted: str = ""
 
     def __str__(self) -> str:
-        """Give NAME@WANTED, as it was written."""
+        """Return NAME@WANTED, as it was written."""
         return f"{self.name}@{self.wanted}" if self.wanted else self.name
 
 

@@ -81,7 +81,7 @@ def examine(root: Path, scene: Project, settings: NpmSettings) -> Iterator[Exami
 
 
 def surplus_folders(root: Path, lock: Lock) -> Iterator[str]:
-    """Give the folders in the libraries' place that the lock does not have, relative to the root, sorted."""
+    """Yield the folders in the libraries' place that the lock does not have, relative to the root, sorted."""
     for name in _visible(root / FOLDER):
         folders = [f"{name}/{inner}" for inner in _visible(root / FOLDER / name)] if name.startswith("@") else [name]
         surplus = (f"{FOLDER}/{folder}" for folder in folders if folder not in lock.libraries)
@@ -114,7 +114,7 @@ def _kept_tarball(order: Order, cache: TarballCache | None) -> Iterator[BinaryIO
 
 
 def _integrity(path: Path) -> str | None:
-    """Give a file's hash expression, `None` where nothing lies there, `""` where that is no file that can be read."""
+    """Return a file's hash expression, `None` where nothing lies there, `""` where that is no file that can be read."""
     digest = hashlib.sha384()
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:

@@ -37,7 +37,7 @@ class Gunzip:
         self._member = zlib.decompressobj(_GZIP)
 
     def read(self, size: int) -> bytes:
-        """Give so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
+        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
         while len(self._ready) < size and self._fill():
             pass
         piece = bytes(self._ready[:size])
@@ -91,7 +91,7 @@ class ArchiveReader(Protocol):
     """Gives the archive's octets, whatever coding they came in."""
 
     def read(self, size: int) -> bytes:
-        """Give so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
+        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
 
 
 class ForbiddenError(Exception):
@@ -130,7 +130,7 @@ class Archive:
         self._most = most_members
 
     def __iter__(self) -> Iterator[Member]:
-        """Give each member; raise `CorruptError`, `OversizeError` or `ForbiddenError` at the first bad one."""
+        """Yield each member; raise `CorruptError`, `OversizeError` or `ForbiddenError` at the first bad one."""
         headers = 0
         extended: dict[str, str] = {}
         while (block := self._next_header()) is not None:
@@ -152,7 +152,7 @@ class Archive:
         self._check_end()
 
     def content(self) -> Iterator[bytes]:
-        """Give the content of the member that came last, piece by piece."""
+        """Yield the content of the member that came last, piece by piece."""
         while self._left:
             piece = self._exactly(min(self._left, PIECE))
             self._left -= len(piece)
@@ -252,7 +252,7 @@ def _damaged() -> NoReturn:
 
 
 def _seconds(modified: float | str) -> int:
-    """Give whole seconds, kept between 1970 and 2100.
+    """Return whole seconds, kept between 1970 and 2100.
 
     >>> _seconds("499162500.25"), _seconds("nan"), _seconds(-5), _seconds(1e300)
     (499162500, 0, 0, 4102444800)

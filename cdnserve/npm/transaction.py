@@ -69,7 +69,7 @@ class Journal:
 
 
 def is_pending(folder: Path) -> bool:
-    """Tell whether a command left steps that are to be taken back."""
+    """Return whether a command left steps that are to be taken back."""
     return os.path.lexists(folder / NAME)
 
 
@@ -162,7 +162,7 @@ def _named(step: Step) -> Iterator[str]:
 
 
 def _is_ours(root: Path, path: object) -> bool:
-    """Tell whether a path lies in the root, with real folders only on the way, and in no dot-folder but libraries'."""
+    """Return whether a path lies in the root, with real folders only on the way, and in no dot-folder but libraries'."""
     if not isinstance(path, str) or "\0" in path or path == FOLDER:
         return False
     parts = path.split("/")
@@ -177,7 +177,7 @@ INCOMING = ".incoming"
 
 @contextlib.contextmanager
 def incoming_folder(root: Path) -> Iterator[Path]:
-    """Give an empty folder on the root's file system; it is gone again afterwards, whatever happened.
+    """Yield an empty folder on the root's file system; it is gone again afterwards, whatever happened.
 
     While it is held no other command can change the root's libraries. What a killed one began is taken back first,
     and what it left there is removed.
@@ -401,7 +401,7 @@ def reported(root: Path) -> Iterator[None]:
 
 
 def is_present(folder: Path) -> bool:
-    """Tell whether anything lies at a library's place; an empty folder is as good as none."""
+    """Return whether anything lies at a library's place; an empty folder is as good as none."""
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is not None

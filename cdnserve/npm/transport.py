@@ -21,7 +21,7 @@ _VARIABLES = {"https": ("https_proxy", "all_proxy"), "http": ("http_proxy", "all
 
 
 def proxy_for(address: HttpUrl, environment: Mapping[str, str], configuration: Configuration) -> str | None:
-    """Give the proxy's URL, `None` to connect straight.
+    """Return the proxy's URL, `None` to connect straight.
 
     >>> from cdnserve.npm.registry import parse_address
     >>> proxy_for(parse_address("https://npm.example/"), {"HTTPS_PROXY": "http://proxy.example:3128"}, {})
@@ -37,7 +37,7 @@ def proxy_for(address: HttpUrl, environment: Mapping[str, str], configuration: C
 
 
 def is_excepted(address: HttpUrl, exceptions: str) -> bool:
-    """Tell whether a NO_PROXY list names the address: `*`, a host with all below it, each with a port if it likes."""
+    """Return whether a NO_PROXY list names the address: `*`, a host with all below it, each with a port if it likes."""
     return any(_names(entry, address) for entry in re.split(r"[\s,]+", exceptions.lower()) if entry)
 
 

@@ -31,7 +31,7 @@ _LICENSE = re.compile(
 
 
 def inner_path(name: str) -> str:
-    """Give a member's path below the package's folder; only `Names` judges whether it is a path.
+    """Return a member's path below the package's folder; only `Names` judges whether it is a path.
 
     As npm does, the first part is dropped whatever it is called (it is mostly `package`), and so is what leads nowhere.
 
@@ -43,7 +43,7 @@ def inner_path(name: str) -> str:
 
 
 def is_always_kept(path: str) -> bool:
-    """Tell whether a file stays whatever the manifest's globs say: package.json and licences, wherever they lie.
+    """Return whether a file stays whatever the manifest's globs say: package.json and licences, wherever they lie.
 
     >>> is_always_kept("package.json"), is_always_kept("fonts/OFL.txt"), is_always_kept("dist/jquery.js")
     (True, True, False)
@@ -52,7 +52,7 @@ def is_always_kept(path: str) -> bool:
 
 
 def is_kept(path: str, globs: Iterable[str]) -> bool:
-    """Tell whether a file of a package stays by the manifest's globs, of which none mean all.
+    """Return whether a file of a package stays by the manifest's globs, of which none mean all.
 
     >>> is_kept("dist/x.js", ["*.css"]), is_kept("LICENSE", ["*.css"]), is_kept("dist/x.js", [])
     (False, True, True)
@@ -61,7 +61,7 @@ def is_kept(path: str, globs: Iterable[str]) -> bool:
 
 
 def is_named(path: str, globs: Iterable[str]) -> bool:
-    """Tell whether globs, of which none mean all, name a file themselves."""
+    """Return whether globs, of which none mean all, name a file themselves."""
     several = tuple(globs)
     return not several or any(matches(glob, path) for glob in several)
 
@@ -135,7 +135,7 @@ class UnpackedTarball:
 
 
 def satisfies(expression: str, integrity: str) -> bool:
-    """Tell whether a measured hash expression is among the strongest of integrity metadata.
+    """Return whether a measured hash expression is among the strongest of integrity metadata.
 
     >>> satisfies("sha256-" + "A" * 43 + "=", "sha1-x sha256-" + "A" * 43 + "="), satisfies("", "")
     (True, False)
@@ -201,7 +201,7 @@ def _write_file(target: str, pieces: Iterator[bytes]) -> None:
 
 
 def holds(path: Path, pieces: Iterator[bytes]) -> bool:
-    """Tell whether a regular file, no link to one, has just this content."""
+    """Return whether a regular file, no link to one, has just this content."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -101,7 +101,7 @@ def _revisions(moves: Iterable[Move]) -> Iterator[Revision]:
 
 
 def _unmeant(library: Library, moves: Iterable[Move], lock: Lock) -> list[str]:
-    """Give the hosted versions that no requirement stands for, once the moves are made."""
+    """Return the hosted versions that no requirement stands for, once the moves are made."""
     mine = [move for move in moves if move.name == library.name]
     new = {move.requirement: move.rewritten for move in mine}
     versions = hosted(lock, library.name)

@@ -47,15 +47,15 @@ class HostedLibraries:
         self._best = lru_cache(_MOST_REMEMBERED)(self._find_best)
 
     def versions(self, name: str) -> tuple[str, ...]:
-        """Give the hosted versions of a library, ascending; none of one that isn't hosted."""
+        """Return the hosted versions of a library, ascending; none of one that isn't hosted."""
         return self._versions.get(name, ())
 
     def best(self, name: str, wanted: str | None) -> str | None:
-        """Give the hosted version that a version, a range, `latest` or `None` (nothing was said) means."""
+        """Return the hosted version that a version, a range, `latest` or `None` (nothing was said) means."""
         return wanted if wanted in self.versions(name) else self._best(name, wanted)
 
     def listed(self, name: str) -> str:
-        """Give a sentence that lists the hosted versions, the newest first."""
+        """Return a sentence that lists the hosted versions, the newest first."""
         newest = self.versions(name)[: -_MOST_SHOWN - 1 : -1]
         return f"Hosted versions of {name}: {', '.join(newest)}."
 
@@ -82,7 +82,7 @@ class LibraryAddress:
     file: str
 
     def exact(self, version: str, file: str) -> str:
-        """Give the logical path of a file of an exact version in the same shape."""
+        """Return the logical path of a file of an exact version in the same shape."""
         return f"{_BEFORE[self.shape]}{self.name}@{version}/{file}"
 
 
@@ -106,7 +106,7 @@ def read_address(path: str, shape: Shape) -> LibraryAddress | None:
 
 
 def relative_reference(folder: Sequence[str], path: str) -> str:
-    """Give the reference (RFC 3986 §4.2) from a folder, by its segments, to a logical path.
+    """Return the reference (RFC 3986 §4.2) from a folder, by its segments, to a logical path.
 
     It begins with a dot, so that no segment passes for a scheme or a host, and whatever an edge puts before all paths
     stays as it is.
@@ -125,14 +125,14 @@ def relative_reference(folder: Sequence[str], path: str) -> str:
 
 
 def default_file(entries: Entries, shape: Shape, folder: str, public: Container[str]) -> str:
-    """Give the path in the library's folder of its default file, `""` where none is public."""
+    """Return the path in the library's folder of its default file, `""` where none is public."""
     named = {field: getattr(entries, field) for field in FIELDS}
     found = default_files(named, shape, accepts=_is_loaded)
     return next((path for path in found if f"{folder}/{path}" in public), "")
 
 
 def _is_loaded(path: str) -> bool:
-    """Tell whether a page can load a file: a main file may be Sass or JSON."""
+    """Return whether a page can load a file: a main file may be Sass or JSON."""
     return destination(path) in ("script", "style")
 
 
@@ -167,7 +167,7 @@ class Aliases:
         return HostedLibraries(self._paths)
 
     def find(self, path: str, *, as_folder: bool = False) -> AliasTarget | None:
-        """Give where a logical path leads, `None` where it names no hosted library.
+        """Return where a logical path leads, `None` where it names no hosted library.
 
         With `as_folder` the path was asked for with a slash behind it.
         """

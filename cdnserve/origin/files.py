@@ -44,12 +44,12 @@ def _select(request: Request, asset: Asset) -> Representation | None:
 
 
 def entity_tag(representation: Representation) -> str:
-    """Give the strong entity tag: the sha256 of the bytes as they are sent, so one for each content coding."""
+    """Return the strong entity tag: the sha256 of the bytes as they are sent, so one for each content coding."""
     return f'"{base64.urlsafe_b64encode(representation.sha256).rstrip(b"=").decode("ascii")}"'
 
 
 def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Representation) -> Fields:
-    """Give the headers of a 200 or 206 that depend on the representation alone."""
+    """Return the headers of a 200 or 206 that depend on the representation alone."""
     headers = rule.describe(path, asset)
     if representation.coding != "identity":
         headers += ((b"content-encoding", representation.coding.encode("latin-1")),)

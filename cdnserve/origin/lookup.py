@@ -90,7 +90,7 @@ class PublishRule:
         self.cdn_cache_control: Fields = ((b"cdn-cache-control", targeted),) if targeted else ()
 
     def describe(self, path: str, asset: Asset) -> Fields:
-        """Give the headers that say what a file's content is and how it may be used."""
+        """Return the headers that say what a file's content is and how it may be used."""
         kind = (b"content-type", asset.media_type(path).encode("latin-1"))
         if self.rule.documents == "sandbox" and media_types.is_document(path):
             return (kind, NO_SNIFF, _SANDBOX)

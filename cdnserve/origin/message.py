@@ -20,11 +20,11 @@ class Request:
     http_version: str = "1.1"
 
     def values(self, name: bytes) -> list[str]:
-        """Give the value of each line of a field, in order."""
+        """Return the value of each line of a field, in order."""
         return [value.decode("latin-1").strip(" \t") for key, value in self.fields if key == name]
 
     def value(self, name: bytes) -> str | None:
-        """Give a field's combined value (RFC 9110 §5.2), `None` where the field is absent."""
+        """Return a field's combined value (RFC 9110 §5.2), `None` where the field is absent."""
         values = self.values(name)
         return ", ".join(values) if values else None
 
@@ -47,5 +47,5 @@ class Reply:
     body: bytes | Stored = b""
 
     def header(self, name: bytes) -> bytes | None:
-        """Give the value of a header that stands at most once."""
+        """Return the value of a header that stands at most once."""
         return next((value for key, value in self.headers if key == name), None)

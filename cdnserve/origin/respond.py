@@ -55,7 +55,7 @@ _MAX_NAME = 255
 
 
 def is_valid_host(values: Sequence[str], http_version: str) -> bool:
-    """Tell whether a request's Host lines are as RFC 9112 §3.2 demands, which else is answered by 400."""
+    """Return whether a request's Host lines are as RFC 9112 §3.2 demands, which else is answered by 400."""
     if not values:
         # "any HTTP/1.1 request message that lacks a Host header field"; HTTP/1.0 had none.
         return http_version == "1.0"
@@ -81,7 +81,7 @@ _LONGEST = 1024
 
 
 def tag_fields(names: Sequence[TagField], path: str, *, is_alias: bool) -> Fields:
-    """Give the fields with the tags of the answer for a logical path; `path` is where an alias leads."""
+    """Return the fields with the tags of the answer for a logical path; `path` is where an alias leads."""
     listed = tags(path, is_alias=is_alias) if names else ()
     return tuple(
         (name.lower().encode("ascii"), _SEPARATORS[name].join(listed).encode("ascii")) for name in names if listed
@@ -89,7 +89,7 @@ def tag_fields(names: Sequence[TagField], path: str, *, is_alias: bool) -> Field
 
 
 def tags(path: str, *, is_alias: bool = False) -> tuple[str, ...]:
-    """Give the tags: a library and its version, else the first folder with a slash behind it.
+    """Return the tags: a library and its version, else the first folder with a slash behind it.
 
     An alias may lead to another version tomorrow, so it has the library's alone.
 

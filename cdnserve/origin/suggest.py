@@ -19,7 +19,7 @@ _MOST_FILES = 400  # of a version, where its files of the same name are looked f
 
 
 def suggest(path: str, paths: Sequence[str]) -> str:
-    """Give a sentence that helps whoever asked for a path that is not in these sorted ones, or `""`.
+    """Return a sentence that helps whoever asked for a path that is not in these sorted ones, or `""`.
 
     >>> suggest("a/greet.min.jss", ["a/greet.js", "a/greet.min.js"])
     'Did you mean /a/greet.min.js?'
@@ -86,7 +86,7 @@ def _neighbour(path: str, paths: Sequence[str]) -> str | None:
 
 
 def _shared(one: str, other: str) -> int:
-    """Give how many characters two paths have in common at their beginning."""
+    """Return how many characters two paths have in common at their beginning."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 

@@ -40,7 +40,7 @@ def text_reply(line: Line, more: Fields = ()) -> Reply:
 
 
 def cors_headers(request: Request, rule: PublishRule | None, depends_on: tuple[str, ...] = ()) -> Fields:
-    """Give Vary and the rule's CORS headers; `depends_on` names what else the answer depends on."""
+    """Return Vary and the rule's CORS headers; `depends_on` names what else the answer depends on."""
     if rule is None:
         return vary(depends_on)
     by_policy = rule.policy.vary_options if request.method == "OPTIONS" else rule.policy.vary
@@ -48,5 +48,5 @@ def cors_headers(request: Request, rule: PublishRule | None, depends_on: tuple[s
 
 
 def vary(names: tuple[str, ...]) -> Fields:
-    """Give a Vary field that names these (RFC 9110 §12.5.5), or nothing."""
+    """Return a Vary field that names these (RFC 9110 §12.5.5), or nothing."""
     return ((b"vary", ", ".join(names).encode("latin-1")),) if names else ()

@@ -41,7 +41,7 @@ def storing() -> Iterator[None]:
 
 
 def blob_path(state: str, name: str) -> str:
-    """Give where the blob lies whose sha256 is `name`, in hexadecimal.
+    """Return where the blob lies whose sha256 is `name`, in hexadecimal.
 
     >>> blob_path("/state", "ab" * 32)[:17]
     '/state/blobs/ab/a'
@@ -50,7 +50,7 @@ def blob_path(state: str, name: str) -> str:
 
 
 def is_right(state: str, name: str, pace: Callable[[int], None] | None = None) -> bool:
-    """Tell whether the blob of this name holds the octets that it shall hold; reads all of it.
+    """Return whether the blob of this name holds the octets that it shall hold; reads all of it.
 
     `pace` is told of each piece, and may take its time.
     """
@@ -79,15 +79,15 @@ class Stock:
     facts: list[int]
 
     def packed(self) -> bytes:
-        """Give all as octets, equal when and only when no file has changed."""
+        """Return all as octets, equal when and only when no file has changed."""
         return pack(self.names, self.facts)
 
     def signatures(self) -> dict[str, Signature]:
-        """Give the signature of each blob's file."""
+        """Return the signature of each blob's file."""
         return unpack(self.packed(), len(self.names)) if self.names else {}
 
     def sizes(self) -> dict[str, int]:
-        """Give the size of each blob's file."""
+        """Return the size of each blob's file."""
         return dict(zip(self.names, self.facts[::4], strict=True))
 
 
@@ -231,7 +231,7 @@ class Blobs:
             self._pending.clear()
 
     def has(self, name: str) -> bool:
-        """Tell whether a blob of this name is there and right, or will be at the next flush."""
+        """Return whether a blob of this name is there and right, or will be at the next flush."""
         return name in self._pending or name in self._proved or is_right(self.state, name)
 
     def put(self, name: str, content: bytes) -> None:

@@ -137,7 +137,7 @@ def _write(writer: Writer, task: Task, kept: Built | None) -> Built:
 
 
 def _held(tree: Tree, state: str) -> Built | None:
-    """Give the release that a rollback chose, while nothing below the root has changed since."""
+    """Return the release that a rollback chose, while nothing below the root has changed since."""
     store = Store(Path(state))
     hold = holds(state, chosen(store), tree)
     if hold is None:
@@ -265,7 +265,7 @@ def _survey(task: Task, writer: Writer) -> _Survey:
 
 
 def _previous(store: Store) -> tuple[Catalog | None, tuple[Problem, ...]]:
-    """Give the current release, and what is wrong with it; where the pointer is lost, the newest that is whole."""
+    """Return the current release, and what is wrong with it; where the pointer is lost, the newest that is whole."""
     try:
         if store.current():
             return store.read(), ()

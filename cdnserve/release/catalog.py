@@ -63,7 +63,7 @@ class Asset(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return self.identity.coding != "identity"
 
     def media_type(self, path: str) -> str:
-        """Give the Content-Type of the asset under its logical path."""
+        """Return the Content-Type of the asset under its logical path."""
         return media_type(path, self.form, declared=self.declared)
 
 
@@ -95,7 +95,7 @@ class Catalog(msgspec.Struct, frozen=True):
     packages: dict[str, Entries] = msgspec.field(default_factory=dict)
 
     def blobs(self) -> set[str]:
-        """Give the names of the blobs of all representations, in hexadecimal."""
+        """Return the names of the blobs of all representations, in hexadecimal."""
         return {item.sha256.hex() for asset in self.assets.values() for item in asset.representations}
 
 

@@ -116,7 +116,7 @@ def _only_tell(store: Store, names: BlobNames | None, progress: BuildProgress) -
 
 
 def _prepare(store: Store, names: BlobNames | None) -> tuple[dict[str, Signature], BlobNames, dict[int, Problem]]:
-    """Give by which signatures blobs are known, which ones there should be, and which catalogs are damaged."""
+    """Return by which signatures blobs are known, which ones there should be, and which catalogs are damaged."""
     if names is not None:
         known = known_blobs(str(store.state))
         return {name: known[name] for name in known.keys() - names}, known.keys() | names, {}

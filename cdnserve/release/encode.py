@@ -159,7 +159,7 @@ def batched(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 
 def cores() -> int:
-    """Give how many processes this one may have run at the same time."""
+    """Return how many processes this one may have run at the same time."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -304,7 +304,7 @@ class Results:
                     yield name.hex(), size, coding
 
     def representations(self, sha256: bytes) -> tuple[Representation, ...]:
-        """Give the content codings of a blob that are worth it, from small to large."""
+        """Return the content codings of a blob that are worth it, from small to large."""
         coded = ((coding, known.get(sha256)) for coding, known in self._current.items())
         found = [Representation(coding, *result) for coding, result in coded if result]
         return tuple(sorted(found, key=lambda representation: (representation.size, representation.coding)))

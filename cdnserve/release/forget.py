@@ -28,7 +28,7 @@ Forgotten = Mapping[str, Sequence[str]]
 
 
 def find_promised(root: Path, state: Path, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Give the promised paths that paths and globs stand for; raise ConfigurationError where one stands for none."""
+    """Return the promised paths that paths and globs stand for; raise ConfigurationError where one stands for none."""
     places = find_places(root, state)
     store = Store(Path(places.state))
     promised = promises(read_lock(Path(places.root, LOCK)), *store.whole(store.numbers())).keys()

@@ -57,7 +57,7 @@ class GatheredFiles:
             self.contents[path] = _known(asset, as_released)
 
     def signatures(self, tree: Tree) -> dict[str, Signature]:
-        """Give the signatures by which the next build can tell what changed; without the doubtful ones."""
+        """Return the signatures by which the next build can tell what changed; without the doubtful ones."""
         found = {path: signature for path, signature in tree.signatures().items() if path not in self.doubtful}
         return {path: self.contents[path].signature if path in self.contents else found[path] for path in found}
 
@@ -115,7 +115,7 @@ def gather(
 
 
 def confirm(contents: Mapping[str, FileContent], tree: Tree, writer: Writer, *, rested: bool) -> list[str]:
-    """Give the files that are not as they were read any more, or that somebody has open for writing.
+    """Return the files that are not as they were read any more, or that somebody has open for writing.
 
     Where the system doesn't say who writes, a young file gets time to change, unless it has `rested` already.
     """
@@ -154,7 +154,7 @@ def _not_utf8(path: str, looks: Looks) -> Problem:
 
 
 def is_proof(signature: Signature, start: int) -> bool:
-    """Tell whether any change after `start` would give the file another ctime; both in nanoseconds.
+    """Return whether any change after `start` would give the file another ctime; both in nanoseconds.
 
     >>> is_proof((1, 0, 1, 500_000_001), 600_000_000), is_proof((1, 0, 1, 590_000_001), 600_000_000)
     (True, False)

@@ -88,7 +88,7 @@ def _collect(writer: Writer, wish: GcOptions) -> Collected:
 
 
 def _kept(store: Store, wish: GcOptions) -> dict[int, Reason]:
-    """Give the releases that stay by rule; those that servers use show when they are to go."""
+    """Return the releases that stay by rule; those that servers use show when they are to go."""
     current = store.current()
     if current is None:
         raise ConfigurationError([_no_current(store)])
@@ -144,7 +144,7 @@ def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) 
 
 
 def _named(store: Store, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Problem, ...]]:
-    """Give the names of all blobs that the kept releases need, `None` where that can't be known."""
+    """Return the names of all blobs that the kept releases need, `None` where that can't be known."""
     named: set[str] = set()
     for number in kept:
         try:

@@ -32,14 +32,14 @@ class Recorded:
     warnings: tuple[Problem, ...] = ()
 
     def modified(self, path: str) -> int | None:
-        """Give the date that is the same on every replica, in seconds since 1970."""
+        """Return the date that is the same on every replica, in seconds since 1970."""
         return self.files[path].modified if path in self.files else None
 
 
 def promises(
     lock: Lock, *released: Catalog | None, forgotten: Mapping[str, Sequence[str]] = MappingProxyType({})
 ) -> dict[str, bytes]:
-    """Give the sha384 that each promised path must have; what stands first decides, and the lock before all.
+    """Return the sha384 that each promised path must have; what stands first decides, and the lock before all.
 
     Nobody is held to what releases promised and a person has `forgotten`: digests in hexadecimal, by path.
     """
@@ -53,7 +53,7 @@ def promises(
 
 
 def immutable(catalog: Catalog) -> dict[str, bytes]:
-    """Give the sha384 of each file that a release has as immutable."""
+    """Return the sha384 of each file that a release has as immutable."""
     rules = catalog.rules
     return {path: asset.sha384 for path, asset in catalog.assets.items() if rules[asset.rule].cache.immutable}
 
@@ -66,7 +66,7 @@ def broken(promised: Mapping[str, bytes], contents: Mapping[str, FileContent]) -
 
 
 def new_promises(lock: Lock, immutable: Mapping[str, FileContent], now: int) -> dict[str, LockedFile]:
-    """Give the entries that the lock lacks; a file is no younger than its first release, `now` in seconds."""
+    """Return the entries that the lock lacks; a file is no younger than its first release, `now` in seconds."""
     return {
         path: LockedFile(hash_expression("sha384", content.sha384), _date(content, now))
         for path, content in immutable.items()

@@ -53,7 +53,7 @@ def read_inputs(root: str) -> Inputs:
 
 
 def published(manifest: Manifest, tree: Tree) -> dict[str, int]:
-    """Give the public paths, sorted, each with the index of the rule that publishes it."""
+    """Return the public paths, sorted, each with the index of the rule that publishes it."""
     find = RuleMatcher(manifest.rules).find
     found = ((path, find(path)) for path in sorted(tree.names))
     return {path: rule for path, rule in found if rule is not None}

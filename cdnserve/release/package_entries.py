@@ -43,7 +43,7 @@ class _Described(msgspec.Struct):
 
 
 def library_folder(path: str) -> str:
-    """Give the folder of the library that a logical path lies in, `""` where it lies in none.
+    """Return the folder of the library that a logical path lies in, `""` where it lies in none.
 
     >>> library_folder("npm/@scope/x@1.0.0/dist/x.js"), library_folder("npm/x@latest/x.js"), library_folder("x.js")
     ('npm/@scope/x@1.0.0', '', '')
@@ -53,7 +53,7 @@ def library_folder(path: str) -> str:
 
 
 def package_folder(path: str) -> str:
-    """Give the folder that would be a library's if it had a version, `""` for what lies in no such folder.
+    """Return the folder that would be a library's if it had a version, `""` for what lies in no such folder.
 
     >>> package_folder("npm/x@latest/dist/x.js"), package_folder("npm/@scope/x/x.js"), package_folder("npm/x.js")
     ('npm/x@latest', 'npm/@scope/x', '')
@@ -68,7 +68,7 @@ def package_folder(path: str) -> str:
 def read_packages(
     tree: Tree, index: FileIndex | None, previous: Catalog | None, gathered: GatheredFiles, writer: Writer
 ) -> dict[str, Entries]:
-    """Give what the package.json of each library with a public file names, by folder.
+    """Return what the package.json of each library with a public file names, by folder.
 
     One that is as it was when `previous` was made isn't opened. In `gathered`, those are marked as doubtful whose
     signatures prove nothing yet.
@@ -100,7 +100,7 @@ def parse(octets: bytes) -> Entries:
 
 
 def _inner(value: object) -> str:
-    """Give a path inside of the package in normal form, `""` for what is none."""
+    """Return a path inside of the package in normal form, `""` for what is none."""
     # A lone surrogate, which JSON can write, is not printable; and no file with such a name is public.
     if not isinstance(value, str) or len(value) > _LONGEST_PATH or not value.isprintable():
         return ""

@@ -26,7 +26,7 @@ ELSEWHERE = "build where it can be written, or put the state elsewhere with --st
 
 
 def as_built(failure: StoreError, tree: Tree, index: FileIndex | None, state: str, *, locked: bool) -> Built:
-    """Give the current release if it is of the very files that lie below the root, with what is damaged as warnings.
+    """Return the current release if it is of the very files that lie below the root, with what is damaged as warnings.
 
     Otherwise, or where the folder is not just protected, raises ConfigurationError with why it can't be written.
     """

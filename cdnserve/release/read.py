@@ -83,7 +83,7 @@ class Sources:
         return os.open(name, _FILE, dir_fd=self._descriptor)
 
     def is_written(self, descriptor: int) -> bool | None:
-        """Tell whether anybody has a file open for writing, or mapped so; `None` where the system doesn't say.
+        """Return whether anybody has a file open for writing, or mapped so; `None` where the system doesn't say.
 
         A lease for reading is given only while nobody has (fcntl(2)), to the file's owner and to root.
         """
@@ -101,7 +101,7 @@ class Sources:
         return False
 
     def is_quiet(self, path: str, read: Signature) -> bool | None:
-        """Tell whether a file is as it was read, and nobody writes it; `None` where only the first is sure."""
+        """Return whether a file is as it was read, and nobody writes it; `None` where only the first is sure."""
         try:
             descriptor = self.open(path)
         except OSError:
@@ -165,7 +165,7 @@ def read(
 
 
 def probe(sources: Sources, path: str) -> Problem | None:
-    """Tell what would keep a file from being read, by opening it."""
+    """Return what would keep a file from being read, by opening it."""
     try:
         os.close(sources.open(path))
     except FileNotFoundError:
@@ -176,12 +176,12 @@ def probe(sources: Sources, path: str) -> Problem | None:
 
 
 def _has_moved(descriptor: int, before: Signature) -> bool:
-    """Tell whether size or mtime is another; some network file systems give other inode numbers at each look."""
+    """Return whether size or mtime is another; some network file systems give other inode numbers at each look."""
     return signature(os.fstat(descriptor))[:2] != before[:2]
 
 
 def still_written(root: str, paths: Iterable[str]) -> bool:
-    """Tell whether all of these files, by their paths below the root, are known to be open for writing."""
+    """Return whether all of these files, by their paths below the root, are known to be open for writing."""
     with Sources(root) as sources:
         for path in paths:
             try:
@@ -197,7 +197,7 @@ def still_written(root: str, paths: Iterable[str]) -> bool:
 
 
 def _local_devices() -> frozenset[int]:
-    """Give the device numbers of the file systems of this machine (proc_pid_mountinfo(5)); none where none is told."""
+    """Return the device numbers of the file systems of this machine (proc_pid_mountinfo(5)); none where none is told."""
     try:
         with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
             mounts = [line.split(" ") for line in file]

@@ -34,11 +34,11 @@ class Proof:
     wrong: frozenset[str]
 
     def sizes(self) -> dict[str, int]:
-        """Give the size of each right blob."""
+        """Return the size of each right blob."""
         return {name: signature[0] for name, signature in self.found.items() if name not in self.wrong}
 
     def is_right(self, name: str, now: Signature) -> bool:
-        """Tell whether a blob is right whose file has this signature now, when only builds have written meanwhile."""
+        """Return whether a blob is right whose file has this signature now, when only builds have written meanwhile."""
         # A right one is not written again. Whatever else is new, or took a wrong one's place, was hashed as it came.
         was_right = name in self.found and name not in self.wrong
         return (self.found.get(name) == now) is was_right
@@ -57,14 +57,14 @@ def read_proved(state: str) -> bytes:
 
 
 def known_blobs(state: str) -> dict[str, Signature]:
-    """Give the signatures by which blobs are known to be right."""
+    """Return the signatures by which blobs are known to be right."""
     proved = read_proved(state)
     count = int.from_bytes(proved[:_COUNT])
     return unpack(proved[_COUNT:], count) if count else {}
 
 
 def are_proved(state: str) -> bool:
-    """Tell whether every blob that is there, and no other, is known to be right."""
+    """Return whether every blob that is there, and no other, is known to be right."""
     return _packed(take_stock(state)) == read_proved(state)
 
 
@@ -183,7 +183,7 @@ def _named(catalog: Catalog, lost: BlobNames) -> dict[str, _Makings]:
 
 
 def _left(state: str, proof: Proof, names: BlobNames) -> BlobNames:
-    """Give those of the blobs that are still wrong or absent."""
+    """Return those of the blobs that are still wrong or absent."""
     now = take_stock(state).signatures() if names else {}
     return {name for name in names if name not in now or not proof.is_right(name, now[name])}
 

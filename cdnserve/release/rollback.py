@@ -49,7 +49,7 @@ def roll_back(root: Path, state: Path, number: int | None = None, progress: Buil
 
 
 def _current(store: Store, wanted: int | None) -> int:
-    """Give the current release, 0 where nobody knows it any more but a person says which one is wanted."""
+    """Return the current release, 0 where nobody knows it any more but a person says which one is wanted."""
     try:
         return store.current() or 0
     except ConfigurationError:

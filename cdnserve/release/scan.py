@@ -56,22 +56,22 @@ class Tree:
     problems: tuple[Problem, ...]
 
     def real(self, path: str) -> str:
-        """Give the path below the root, free of symbolic links, of a logical path."""
+        """Return the path below the root, free of symbolic links, of a logical path."""
         folder, slash, name = path.rpartition("/")
         prefix = folder + slash
         return self.targets.get(path) or self.folders.get(prefix, prefix) + name
 
     def packed(self) -> bytes:
-        """Give names and signatures as octets, equal when and only when nothing changed."""
+        """Return names and signatures as octets, equal when and only when nothing changed."""
         return pack(self.names, self.facts)
 
     def signatures(self) -> dict[str, Signature]:
-        """Give the signature of each logical path."""
+        """Return the signature of each logical path."""
         return unpack(self.packed(), len(self.names))
 
 
 def signature(status: os.stat_result) -> Signature:
-    """Give the signature of a file from its status."""
+    """Return the signature of a file from its status."""
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
@@ -219,7 +219,7 @@ def _within(path: str, folder: str) -> bool:
 
 
 def name_fault(name: str) -> str:
-    r"""Say what no name may hold, `""` for nothing; by general category (Unicode §4.5).
+    r"""Return what no name may hold, `""` for nothing; by general category (Unicode §4.5).
 
     >>> name_fault("a\u202ejs.exe"), name_fault("a\\b"), name_fault("ünï 1.js")
     ('holds an invisible character (U+202E)', 'holds a backslash', '')

@@ -51,7 +51,7 @@ class FileIndex:
     packed: bytes
 
     def signatures(self) -> dict[str, Signature]:
-        """Give the signature of each logical path."""
+        """Return the signature of each logical path."""
         return unpack(self.packed, self.count)
 
 
@@ -92,7 +92,7 @@ def read_index(state: str) -> FileIndex | None:
 
 
 def sum_of(path: Path) -> int | None:
-    """Give the CRC-32 of a file, `None` where it can't be read."""
+    """Return the CRC-32 of a file, `None` where it can't be read."""
     try:
         return crc32(path.read_bytes())
     except OSError:
@@ -131,7 +131,7 @@ class Hold:
 
 
 def fingerprint(tree: Tree) -> str:
-    """Give a sha256 over names and signatures of all files, over the manifest and over its lock."""
+    """Return a sha256 over names and signatures of all files, over the manifest and over its lock."""
     # Only who rolls back waits for what hashes.
     from hashlib import sha256  # noqa: PLC0415
 
@@ -158,13 +158,13 @@ def write_hold(state: str, hold: Hold) -> None:
 
 
 def holds(state: str, current: int | None, tree: Tree) -> Hold | None:
-    """Give the hold on the current release, if the root is still as it was when that was chosen."""
+    """Return the hold on the current release, if the root is still as it was when that was chosen."""
     hold = read_hold(state)
     return hold if hold and hold.number == current and hold.root == fingerprint(tree) else None
 
 
 def chosen(store: Store) -> int | None:
-    """Give the current release; where the pointer names none, the one that a rollback chose last."""
+    """Return the current release; where the pointer names none, the one that a rollback chose last."""
     current = store.pointed()
     if store.holds(current):
         return current

@@ -61,7 +61,7 @@ class Store:
         self.state = state
 
     def current(self) -> int | None:
-        """Give the number of the release to serve, `None` before the first; a damaged pointer is a problem."""
+        """Return the number of the release to serve, `None` before the first; a damaged pointer is a problem."""
         pointer = self.state / "current"
         try:
             text = pointer.read_bytes().decode("ascii", "replace").removesuffix("\n")
@@ -74,23 +74,23 @@ class Store:
         return int(text)
 
     def pointed(self) -> int:
-        """Give the number that the pointer names, 0 where it is gone or damaged."""
+        """Return the number that the pointer names, 0 where it is gone or damaged."""
         try:
             return self.current() or 0
         except ConfigurationError:
             return 0
 
     def holds(self, number: int) -> bool:
-        """Tell whether this release is the current one and there."""
+        """Return whether this release is the current one and there."""
         return self.pointed() == number and self.catalog(number).exists()
 
     def numbers(self) -> tuple[int, ...]:
-        """Give the numbers of all releases that are there, sorted."""
+        """Return the numbers of all releases that are there, sorted."""
         matches = map(_CATALOG.fullmatch, self._names("releases"))
         return tuple(sorted(int(match[1]) for match in matches if match))
 
     def last_removed(self) -> int:
-        """Give the highest number of a release that was removed, 0 where none was; it is not given again."""
+        """Return the highest number of a release that was removed, 0 where none was; it is not given again."""
         try:
             text = (self.state / "removed").read_bytes().decode("ascii", "replace").removesuffix("\n")
         except OSError:
@@ -105,7 +105,7 @@ class Store:
         return catalog
 
     def damage(self, catalog: Catalog) -> tuple[Problem, ...]:
-        """Tell which blobs of a release are not there in their sizes."""
+        """Return which blobs of a release are not there in their sizes."""
         missing = self.missing(catalog)
         return (_blob_missing(self.state, missing),) if missing else ()
 
@@ -144,7 +144,7 @@ class Store:
                 yield self.read(number)
 
     def blob(self, sha256: bytes) -> Path:
-        """Give the file that holds the octets with this digest."""
+        """Return the file that holds the octets with this digest."""
         return Path(blob_path(str(self.state), sha256.hex()))
 
     def blobs(self) -> set[str]:
@@ -153,7 +153,7 @@ class Store:
         return {name for folder in folders for name in self._names(f"blobs/{folder}")}
 
     def missing(self, catalog: Catalog) -> tuple[str, ...]:
-        """Give the logical paths of assets that lack a blob, or have one of another size."""
+        """Return the logical paths of assets that lack a blob, or have one of another size."""
         there = take_stock(str(self.state)).sizes()
         return tuple(
             path
@@ -162,11 +162,11 @@ class Store:
         )
 
     def catalog(self, number: int) -> Path:
-        """Give the file that holds a release's catalog."""
+        """Return the file that holds a release's catalog."""
         return self.state / "releases" / f"{number}.cat"
 
     def made(self, number: int) -> float:
-        """Give when a release was made, in seconds since 1970; 0 if somebody removed it a moment ago."""
+        """Return when a release was made, in seconds since 1970; 0 if somebody removed it a moment ago."""
         try:
             return self.catalog(number).stat().st_mtime
         except OSError:
@@ -183,7 +183,7 @@ class Store:
 
 
 def is_denied(failure: StoreError) -> bool:
-    """Tell whether the state folder is protected from whoever builds."""
+    """Return whether the state folder is protected from whoever builds."""
     return failure.error.errno in _DENIED
 
 
@@ -283,7 +283,7 @@ def _state_is_root(state: Path) -> Problem:
 
 
 def read_text(store: Store, asset: Asset) -> str:
-    """Give an asset's content as text; octets that are not UTF-8 become replacement characters."""
+    """Return an asset's content as text; octets that are not UTF-8 become replacement characters."""
     return store.blob(asset.identity.sha256).read_bytes().decode("utf-8", "replace")
 
 
@@ -343,7 +343,7 @@ class Uses:
 
 @contextmanager
 def unused(catalog: Path) -> Iterator[bool]:
-    """Tell whether no server uses this catalog; while the block runs, none begins to."""
+    """Return whether no server uses this catalog; while the block runs, none begins to."""
     try:
         descriptor = os.open(catalog, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -97,13 +97,13 @@ class Writer:
         os.close(self._lock)
 
     def clock(self) -> int:
-        """Give the time by the clock that stamps files, in nanoseconds."""
+        """Return the time by the clock that stamps files, in nanoseconds."""
         with storing():
             os.utime(self._lock)
             return os.fstat(self._lock).st_mtime_ns
 
     def next_number(self) -> int:
-        """Give a number that no release has or had, also none that was never finished or has lost its catalog."""
+        """Return a number that no release has or had, also none that was never finished or has lost its catalog."""
         return max((*self.store.numbers(), self.store.last_removed(), self.store.pointed())) + 1
 
     def publish(self, number: int, catalog: bytes) -> None:

@@ -46,7 +46,7 @@ def normalize_method(method: str) -> str:
 
 
 def unsafe_header_names(headers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Give the names that a CORS-preflight request must ask for, in lower case and sorted (Fetch §2.2.2).
+    """Return the names that a CORS-preflight request must ask for, in lower case and sorted (Fetch §2.2.2).
 
     >>> unsafe_header_names((("Accept", "text/css"), ("X-B", ""), ("Content-Type", "application/json")))
     ('content-type', 'x-b')
@@ -59,13 +59,13 @@ def unsafe_header_names(headers: tuple[tuple[str, str], ...]) -> tuple[str, ...]
 
 
 def preflight_reasons(request: ScriptRequest) -> tuple[str, ...]:
-    """Say why a browser asks first, in words; empty where it does not."""
+    """Return why a browser asks first, in words; empty where it does not."""
     method = () if request.method in _SAFE_METHODS else (f"the method {request.method} is not safelisted",)
     return method + tuple(f"the header {name} is not safelisted" for name in unsafe_header_names(request.headers))
 
 
 def preflight_headers(request: ScriptRequest) -> Headers:
-    """Give the headers of the CORS-preflight request that tell the server what is asked (Fetch §4.8)."""
+    """Return the headers of the CORS-preflight request that tell the server what is asked (Fetch §4.8)."""
     fields = [("accept", "*/*"), ("access-control-request-method", request.method)]
     if names := unsafe_header_names(request.headers):
         fields.append(("access-control-request-headers", ",".join(names)))
@@ -74,7 +74,7 @@ def preflight_headers(request: ScriptRequest) -> Headers:
 
 
 def blocks_response(request: ScriptRequest, headers: Headers) -> str:
-    """Say why the script may not read a response with these headers, `""` where it may (Fetch §4.10, CORS check)."""
+    """Return why the script may not read a response with these headers, `""` where it may (Fetch §4.10, CORS check)."""
     allowed = _value(headers, b"access-control-allow-origin")
     if allowed is None:
         return "the response has no Access-Control-Allow-Origin"
@@ -88,7 +88,7 @@ def blocks_response(request: ScriptRequest, headers: Headers) -> str:
 
 
 def blocks_after_preflight(request: ScriptRequest, status: int, headers: Headers) -> str:
-    """Say why the actual request is not sent after this answer to the preflight, `""` where it is (Fetch §4.8)."""
+    """Return why the actual request is not sent after this answer to the preflight, `""` where it is (Fetch §4.8)."""
     if blocked := blocks_response(request, headers):
         return blocked
     if not 200 <= status <= 299:

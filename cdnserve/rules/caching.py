@@ -26,7 +26,7 @@ class Cache:
 
     @property
     def control(self) -> str:
-        """Give the value of Cache-Control."""
+        """Return the value of Cache-Control."""
         later = self.shared_max_age is not None or self.stale_while_revalidate is not None
         ages = {
             # no-cache would make the other ages dead (RFC 9111 §5.2.2.4), so they stand beside an age of none.
@@ -42,7 +42,7 @@ class Cache:
 
     @property
     def cdn_control(self) -> str:
-        """Give the value of CDN-Cache-Control, `""` where no age is meant for a CDN alone.
+        """Return the value of CDN-Cache-Control, `""` where no age is meant for a CDN alone.
 
         >>> Cache("edge", cdn_max_age=86400, cdn_stale_while_revalidate=60).cdn_control
         'max-age=86400, stale-while-revalidate=60'

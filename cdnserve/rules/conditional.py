@@ -59,7 +59,7 @@ def evaluate(asked: Preconditions, held: Validators, now: float) -> Outcome:
 
 
 def range_applies(if_range: str | None, held: Validators, now: float) -> bool:
-    """Tell whether a Range may be honoured (RFC 9110 §13.1.5): strong comparison, or the exact date."""
+    """Return whether a Range may be honoured (RFC 9110 §13.1.5): strong comparison, or the exact date."""
     if if_range is None:
         return True
     if '"' in if_range:

@@ -69,7 +69,7 @@ class CompiledPolicy:
 
     @property
     def is_allow_list(self) -> bool:
-        """Tell whether the answer depends on the request's Origin."""
+        """Return whether the answer depends on the request's Origin."""
         return self.name not in (ANY.name, NONE.name)
 
     @property
@@ -95,7 +95,7 @@ class CompiledPolicy:
         return request_method is not None and (origin is not None or not self.is_allow_list)
 
     def actual(self, origin: str | None) -> Headers:
-        """Give the CORS headers of a response that is not to a preflight."""
+        """Return the CORS headers of a response that is not to a preflight."""
         if self.name == ANY.name:
             return _ANY_HEADERS
         if self.name == NONE.name:
@@ -235,5 +235,5 @@ def _field_names(value: str | None) -> tuple[str, ...]:
 
 
 def _quoted(text: str) -> str:
-    """Give hostile text so that it can stand in a line of plain text."""
+    """Return hostile text so that it can stand in a line of plain text."""
     return ascii(text[:100])

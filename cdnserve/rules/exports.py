@@ -40,7 +40,7 @@ class _Search:
 
 
 def exported(exports: object, subpath: str, conditions: frozenset[str] = CONDITIONS) -> str | Refused:
-    """Give the file, relative to the package, that `exports` gives for a subpath (`.` or `./…`).
+    """Return the file, relative to the package, that `exports` gives for a subpath (`.` or `./…`).
 
     >>> exported({".": {"import": "./a.mjs", "default": "./a.js"}, "./*": "./lib/*.js"}, "./x/y")
     'lib/x/y.js'
@@ -55,7 +55,7 @@ def exported(exports: object, subpath: str, conditions: frozenset[str] = CONDITI
 
 
 def internal(imports: object, specifier: str) -> str | Refused:
-    """Give what `imports` gives for a `#name`: a file as `./…`, or a bare specifier of another package.
+    """Return what `imports` gives for a `#name`: a file as `./…`, or a bare specifier of another package.
 
     >>> internal({"#dep": {"node": "x", "default": "./dep.js"}, "#other": "other"}, "#dep")
     './dep.js'

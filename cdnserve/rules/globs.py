@@ -39,7 +39,7 @@ class Glob:
     tail: tuple[Segment, ...] | None = None
 
     def matches(self, path: str) -> bool:
-        """Tell whether a normal path matches."""
+        """Return whether a normal path matches."""
         return path.startswith(self.prefix) and (self.is_folder or self._runs_match(path.split("/")))
 
     def _runs_match(self, segments: Sequence[str]) -> bool:
@@ -55,7 +55,7 @@ class Glob:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Tell whether a logical path matches a valid glob; upper and lower case differ.
+    """Return whether a logical path matches a valid glob; upper and lower case differ.
 
     >>> matches("npm/**", "npm/jquery@3.7.1/dist/jquery.js"), matches("npm/*", "npm/jquery@3.7.1/dist/jquery.js")
     (True, False)
@@ -99,7 +99,7 @@ def glob_problems(pattern: str) -> Iterator[Problem]:
 
 
 def is_literal(part: str) -> bool:
-    """Tell whether a valid glob, or a segment of one, stands only for itself."""
+    """Return whether a valid glob, or a segment of one, stands only for itself."""
     return not any(special in part for special in "*?[")
 
 
@@ -112,7 +112,7 @@ def _segment(part: str) -> Segment:
 
 
 def _expression(part: str) -> str:
-    """Give the regular expression of a segment; what a `*` has passed over is never tried again.
+    """Return the regular expression of a segment; what a `*` has passed over is never tried again.
 
     The first place where the text behind a `*` fits leaves the most room for the rest. It is found by looking ahead,
     which is not repeated when the rest fails (as an atomic group isn't, but those CPython 3.11.2 gets wrong).
@@ -142,7 +142,7 @@ def _units(part: str) -> Iterator[str]:
 
 
 def _literal(unit: str) -> str:
-    """Give the regular expression of a unit that is no `*`."""
+    """Return the regular expression of a unit that is no `*`."""
     if unit == "?":
         return "."
     if len(unit) == 1:
@@ -160,7 +160,7 @@ def _run_matches(run: Sequence[Segment], segments: Sequence[str], start: int) ->
 
 
 def _runs_fit(runs: Sequence[Sequence[Segment]], segments: Sequence[str], start: int, end: int) -> bool:
-    """Tell whether runs stand one after the other between two indices."""
+    """Return whether runs stand one after the other between two indices."""
     for first, *rest in runs:
         places = (place for place in range(start, end - len(rest)) if first(segments[place]))
         # The left-most place leaves the most room for the runs after it, so no choice is ever taken back.

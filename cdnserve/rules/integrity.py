@@ -38,7 +38,7 @@ class HashExpression:
     portable: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
-        """Give the expression as SRI writes it."""
+        """Return the expression as SRI writes it."""
         return hash_expression(self.algorithm, self.digest)
 
 
@@ -89,7 +89,7 @@ def strongest(expressions: Iterable[HashExpression]) -> tuple[HashExpression, ..
 
 
 def matches(metadata: str, digests: Mapping[str, bytes]) -> bool:
-    """Tell whether bytes with these digests (by algorithm) satisfy the metadata (SRI §3.3.5).
+    """Return whether bytes with these digests (by algorithm) satisfy the metadata (SRI §3.3.5).
 
     Unlike a user agent, metadata that names no known hash matches nothing: a typing error must not pass.
     """
@@ -97,7 +97,7 @@ def matches(metadata: str, digests: Mapping[str, bytes]) -> bool:
 
 
 def varying(vary: str, cache_control: str) -> str:
-    """Say why an answer with these fields can't have integrity metadata that is right for everybody, `""` if it can.
+    """Return why an answer with these fields can't have integrity metadata that is right for everybody, `""` if it can.
 
     >>> varying("Accept-Encoding, User-Agent", ""), varying("Origin", "public, no-cache")
     ('each browser may get other bytes (Vary: User-Agent)', '')

@@ -168,7 +168,7 @@ def _ending(path: str) -> tuple[str, str]:
 
 
 def media_type(path: str, form: str | None = None, *, declared: bool = False) -> str:
-    """Give the Content-Type of a logical path, whose octets have a form; one of text has `charset=utf-8` if they are.
+    """Return the Content-Type of a logical path, whose octets have a form; one of text has `charset=utf-8` if they are.
 
     Without a form nobody has looked at the octets, and UTF-8 is taken for granted. `declared` says that they declare
     another encoding, which a charset would overrule in XML, HTML and CSS.
@@ -184,7 +184,7 @@ def media_type(path: str, form: str | None = None, *, declared: bool = False) ->
 
 
 def lacks_charset(path: str, form: str | None, *, declared: bool) -> bool:
-    """Tell whether octets say nowhere in which encoding they are, though their type needs one.
+    """Return whether octets say nowhere in which encoding they are, though their type needs one.
 
     >>> lacks_charset("a.js", "other", declared=True), lacks_charset("a.xml", "other", declared=True)
     (True, False)
@@ -196,7 +196,7 @@ def lacks_charset(path: str, form: str | None, *, declared: bool) -> bool:
 
 
 def essence(path: str, form: str | None = None) -> str:
-    """Give the media type of a logical path without parameters (MIME Sniffing §4.1).
+    """Return the media type of a logical path without parameters (MIME Sniffing §4.1).
 
     >>> essence("a.css"), essence("a.ts"), essence("a.ts", "mpeg")
     ('text/css', 'text/plain', 'video/mp2t')
@@ -209,14 +209,14 @@ def essence(path: str, form: str | None = None) -> str:
 
 
 def is_text(path: str, form: str | None = None) -> bool:
-    """Tell whether a content coding is likely to make the content smaller."""
+    """Return whether a content coding is likely to make the content smaller."""
     if form in ("gzip", "mpeg"):
         return False
     return _ending(path)[1] in _CODABLE or essence(path, form) == "text/plain"
 
 
 def coding_by_nature(path: str, form: str | None) -> Literal["gzip"] | None:
-    """Give the content coding under which the file itself is stored, `None` for most.
+    """Return the content coding under which the file itself is stored, `None` for most.
 
     >>> coding_by_nature("a.svgz", "gzip"), coding_by_nature("a.svgz", "text"), coding_by_nature("a.js.gz", "gzip")
     ('gzip', None, None)
@@ -233,13 +233,13 @@ def _may_declare(kind: str) -> bool:
 
 
 def is_document(path: str) -> bool:
-    """Tell whether a browser would run it as a page of this host: HTML, SVG and every other XML."""
+    """Return whether a browser would run it as a page of this host: HTML, SVG and every other XML."""
     kind = essence(path)
     return kind in ("text/html", "text/xml", "application/xml") or kind.endswith("+xml")
 
 
 def destination(path: str) -> str:
-    """Give the Fetch destination that usually asks for such a file, `""` where there is none.
+    """Return the Fetch destination that usually asks for such a file, `""` where there is none.
 
     >>> destination("a.mjs"), destination("f.woff2"), destination("a.wasm")
     ('script', 'font', '')

@@ -31,7 +31,7 @@ _MAX_DIGITS = 18
 
 
 def select(value: str, length: int) -> Slice | Refusal | None:
-    """Say which part of `length` octets a Range asks for; `None` where the field is to be ignored.
+    """Return which part of `length` octets a Range asks for; `None` where the field is to be ignored.
 
     >>> select("bytes=0-0", 10), select("bytes=-20", 10), select("bytes=0-1, 3-4", 10), select("bytes=10-", 10)
     (Slice(start=0, length=1), Slice(start=0, length=10), None, <Refusal.UNSATISFIABLE: 416>)

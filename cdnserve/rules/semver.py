@@ -29,7 +29,7 @@ _ANY = re.compile(r" *(?:(?:>=|~>|<=|[=~^]) *)?(?:(?:v|v?[xX*](?:\.[xX*])*) *)?|
 
 
 def is_range(text: str) -> bool:
-    """Tell whether npm would take a text for a range of versions; an exact version is one, a tag is none.
+    """Return whether npm would take a text for a range of versions; an exact version is one, a tag is none.
 
     >>> [is_range(text) for text in ("^3.6", "3", ">=1.2 <2 || 3.x", "", "latest", "1 || beta")]
     [True, True, True, True, False, False]
@@ -40,7 +40,7 @@ def is_range(text: str) -> bool:
 
 
 def best(text: str, versions: Iterable[str]) -> str | None:
-    """Give the highest of the exact versions that satisfies a range, `None` where none does or it is no range.
+    """Return the highest of the exact versions that satisfies a range, `None` where none does or it is no range.
 
     As with npm, a prerelease satisfies only a range that names a prerelease of the same three numbers.
 
@@ -55,7 +55,7 @@ def best(text: str, versions: Iterable[str]) -> str | None:
 
 
 def newest(versions: Iterable[str]) -> str | None:
-    """Give the highest exact version; a prerelease only where there is nothing else.
+    """Return the highest exact version; a prerelease only where there is nothing else.
 
     >>> newest(["3.9.0", "3.10.0", "4.0.0-beta.1"]), newest(["4.0.0-beta.1", "4.0.0-alpha"]), newest([])
     ('3.10.0', '4.0.0-beta.1', None)
@@ -93,7 +93,7 @@ _LONGEST_VERSION = 256
 
 
 def is_package_name(name: str) -> bool:
-    """Tell whether npm could have a package of this name.
+    """Return whether npm could have a package of this name.
 
     >>> [is_package_name(name) for name in ("jquery", "@fontsource/inter", "../x", "@a/b/c")]
     [True, True, False, False]
@@ -103,7 +103,7 @@ def is_package_name(name: str) -> bool:
 
 
 def is_exact_version(version: str) -> bool:
-    """Tell whether a version is one version, neither a range nor a tag.
+    """Return whether a version is one version, neither a range nor a tag.
 
     >>> [is_exact_version(version) for version in ("3.7.1", "5.0.0-beta.1", "^3.7.1", "3.7", "latest")]
     [True, True, False, False, False]
@@ -112,7 +112,7 @@ def is_exact_version(version: str) -> bool:
 
 
 def is_pin(text: str) -> bool:
-    """Tell whether a text is a name and an exact version, as `name@version`.
+    """Return whether a text is a name and an exact version, as `name@version`.
 
     >>> is_pin("@fontsource/inter@5.1.0"), is_pin("jquery")
     (True, False)

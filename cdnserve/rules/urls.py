@@ -38,12 +38,12 @@ def canonical_host(host: str) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a canonical host is an IPv4 or IPv6 address."""
+    """Return whether a canonical host is an IPv4 or IPv6 address."""
     return host.startswith("[") or host.rpartition(".")[2].isdigit()
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a canonical host is this machine, so that nobody on the way can change what it sends.
+    """Return whether a canonical host is this machine, so that nobody on the way can change what it sends.
 
     >>> is_loopback("app.localhost"), is_loopback("127.0.0.1"), is_loopback("localhost.example.com")
     (True, True, False)
@@ -54,7 +54,7 @@ def is_loopback(host: str) -> bool:
 
 
 def unicode_host(host: str) -> str:
-    """Give a canonical domain with its IDN labels as people read them.
+    """Return a canonical domain with its IDN labels as people read them.
 
     >>> unicode_host("xn--bcher-kva.example")
     'bücher.example'
@@ -148,7 +148,7 @@ _GIVEN = "/!$&'()*+,;=:@[]?#%~"
 
 
 def public_url(path: str, site_url: str = "") -> str:
-    """Give the address of a logical path: absolute where the site's base URL is known, else from the root.
+    """Return the address of a logical path: absolute where the site's base URL is known, else from the root.
 
     >>> public_url("npm/@scope/x@1.0.0/a b#c.js", "https://cdn.example.com")
     'https://cdn.example.com/npm/@scope/x@1.0.0/a%20b%23c.js'
@@ -159,7 +159,7 @@ def public_url(path: str, site_url: str = "") -> str:
 
 
 def relative_url(path: str) -> str:
-    """Give an address relative to the page for a file that is not published.
+    """Return an address relative to the page for a file that is not published.
 
     A path that leaves the working folder is no address: its last segment stands in for it.
 

@@ -129,7 +129,7 @@ DESCRIPTORS = "descriptors"
 
 
 def event(name: str, **facts: object) -> dict[str, object]:
-    """Give what a logger takes as `extra`: the event's name and its facts, all of which JSON can hold.
+    """Return what a logger takes as `extra`: the event's name and its facts, all of which JSON can hold.
 
     >>> event("swap", before=1, now=2)
     {'event': 'swap', 'facts': {'before': 1, 'now': 2}}
@@ -138,6 +138,6 @@ def event(name: str, **facts: object) -> dict[str, object]:
 
 
 def refusal(problems: Iterable[Problem]) -> dict[str, object]:
-    """Give the event of a build that was refused: how many problems there are, and their ids."""
+    """Return the event of a build that was refused: how many problems there are, and their ids."""
     ids = [problem.reference for problem in problems]
     return event(REFUSED, problems=len(ids), ids=sorted(set(ids)))

@@ -60,7 +60,7 @@ class Contents:
         return content
 
     def is_proved(self, digest: bytes, status: os.stat_result) -> bool:
-        """Tell whether a blob was found right, and its file is as it was then."""
+        """Return whether a blob was found right, and its file is as it was then."""
         return self._right.get(digest) == signature(status)
 
     def open(self, stored: Stored) -> int:

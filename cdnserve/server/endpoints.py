@@ -37,7 +37,7 @@ def alive() -> Reply:
 
 
 def ready(release: int | None, *, draining: bool) -> Reply:
-    """Say whether requests are welcome: not while the server drains, nor without a release."""
+    """Return whether requests are welcome: not while the server drains, nor without a release."""
     if draining:
         return text_reply(Line(503, NO_STORE, "The server is ending."))
     if release is None:

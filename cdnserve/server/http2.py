@@ -143,7 +143,7 @@ class H2Lane(ZttpH2Protocol):
 
     @property
     def is_active(self) -> bool:
-        """Tell whether a request is under way."""
+        """Return whether a request is under way."""
         return bool(self.cycles)
 
     def expire(self, tick: int) -> None:

@@ -124,7 +124,7 @@ class AsgiLane(HttpToolsProtocol):
         return self.is_active and self._head_began is None and not self._in_content
 
     def _next_piece(self, data: bytes, at: int) -> int:
-        """Tell where the piece ends that llhttp may see: never behind the end of a request, nor of a line."""
+        """Return where the piece ends that llhttp may see: never behind the end of a request, nor of a line."""
         if self._content_left:
             return at + min(self._content_left, _PIECE)
         return data.find(b"\n", at, at + _PIECE) + 1 or at + _PIECE
@@ -335,7 +335,7 @@ class AsgiLane(HttpToolsProtocol):
 
     @property
     def is_active(self) -> bool:
-        """Tell whether a request is under way."""
+        """Return whether a request is under way."""
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def expire(self, tick: int) -> None:

@@ -223,7 +223,7 @@ class FastLane(asyncio.Protocol):
 
     @property
     def is_active(self) -> bool:
-        """Tell whether a request is under way."""
+        """Return whether a request is under way."""
         return (self._busy or bool(self._pending)) and not self._linger
 
     def expire(self, tick: int) -> None:

@@ -22,7 +22,7 @@ logger = logging.getLogger("cdnserve")
 
 
 def too_short() -> OSError:
-    """Give the error of a blob that was cut."""
+    """Return the error of a blob that was cut."""
     return OSError("the blob is shorter than the release says")
 
 

@@ -37,7 +37,7 @@ class CountedResponse:
 
 
 def outcome(request: Request, reply: Reply, origin: Origin) -> CountedResponse:
-    """Tell what is counted of a reply, whichever lane gives it."""
+    """Return what is counted of a reply, whichever lane gives it."""
     rule = origin.locate(request.raw_path).rule
     policy = rule.policy.name if rule else NONE
     if request.method == "OPTIONS" and request.value(b"access-control-request-method") is not None:

@@ -37,7 +37,7 @@ class Block:
         self._count = len(self._cells)
 
     def cell(self, *key: str) -> int:
-        """Give the place in `values` of a name and its labels; too many of them share one."""
+        """Return the place in `values` of a name and its labels; too many of them share one."""
         known = self._cells.get(key)
         if known is not None:
             return known
@@ -46,7 +46,7 @@ class Block:
         return self.cell(*shared) if is_full and shared != key else self._add(key)
 
     def read(self) -> Iterator[tuple[Key, float]]:
-        """Give all rows as they are now."""
+        """Return all rows as they are now."""
         return ((key, self.values[at]) for at, key in self._keys())
 
     def _add(self, key: Key) -> int:
@@ -95,7 +95,7 @@ class SharedMetrics:
         return Block(memoryview(self._memory).cast("B")[worker * size : (worker + 1) * size])
 
     def read(self) -> list[dict[Key, float]]:
-        """Give what every block says, the house's first."""
+        """Return what every block says, the house's first."""
         return [dict(self.block(at).read()) for at in range(self.workers + 1)]
 
 
@@ -131,7 +131,7 @@ class SupervisorMetrics:
 
     @property
     def draining(self) -> bool:
-        """Tell whether the server is ending."""
+        """Return whether the server is ending."""
         return bool(self._values[self._draining])
 
     @draining.setter

@@ -36,7 +36,7 @@ class Exposition:
         self._kept: dict[str, tuple[float, bytes]] = {}
 
     def text(self, accept: str, catalog: Catalog | None) -> tuple[str, bytes]:
-        """Give media type and content; the first time is slow, for it loads prometheus_client."""
+        """Return media type and content; the first time is slow, for it loads prometheus_client."""
         # Most servers are never asked, and none shall start later for it.
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
@@ -73,7 +73,7 @@ LABEL = "process"
 
 
 def process_families(processes: Iterable[tuple[str, int]]) -> Iterator[Metric]:
-    """Give prometheus_client's families for each named process, told apart by a label."""
+    """Yield prometheus_client's families for each named process, told apart by a label."""
     families: dict[str, Metric] = {}
     for name, pid in processes:
         # The signature promises a text, but the annotation of the default doesn't.
@@ -117,7 +117,7 @@ _BY_HOUSE = (
 
 
 def families(blocks: list[dict[Key, float]], catalog: Catalog | None) -> Iterator[Metric]:
-    """Give all families; `blocks` are the board's, the house's first, and `catalog` is what the asked worker serves."""
+    """Yield all families; `blocks` are the board's, the house's first, and `catalog` is what the asked worker serves."""
     house, workers = blocks[0], blocks[1:]
     together = Counter[Key]()
     for worker in workers:

@@ -73,7 +73,7 @@ class RequestFacts:
 
     @property
     def key(self) -> tuple[Fields, bool, bool]:
-        """Give what tells it apart from others."""
+        """Return what tells it apart from others."""
         return self.fields, self.persists, self.persists_in_1_0
 
 
@@ -116,18 +116,18 @@ class Answers:
 
     @property
     def size(self) -> int:
-        """Tell how many octets of memory the answers, and what is remembered of heads, take at most."""
+        """Return how many octets of memory the answers, and what is remembered of heads, take at most."""
         return self._old.size + self._young.size
 
     def find(self, head: bytes) -> PreparedResponse | None:
-        """Give the answer to an accepted head, `None` where the ASGI application must give it."""
+        """Return the answer to an accepted head, `None` where the ASGI application must give it."""
         line, _, block = head.partition(b"\r\n")
         facts = self.blocks.get(block)
         known = self.lines.get(line, {}).get(facts) if facts else None
         return known or self._interpret(line, block)
 
     def entry(self, head: bytes, answer: PreparedResponse, log: AccessLog) -> LogEntry:
-        """Give the entry in the log for a head and its answer."""
+        """Return the entry in the log for a head and its answer."""
         known = self._young.entries.get(head)
         if known is None:
             known = _entry(head, log, answer.opening.status, answer.octets)
@@ -139,7 +139,7 @@ class Answers:
         return known
 
     def cut_entry(self, head: bytes, answer: PreparedResponse, log: AccessLog, sent: int) -> LogEntry:
-        """Give the entry in the log for a head whose answer was broken off."""
+        """Return the entry in the log for a head whose answer was broken off."""
         return _entry(head, log, answer.opening.status, sent, cut=True)
 
     def _make_room(self) -> None:
@@ -220,7 +220,7 @@ class Answers:
 
 
 def _weight(fields: Fields) -> int:
-    """Give what fields weigh in memory, in octets."""
+    """Return what fields weigh in memory, in octets."""
     return sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in fields)
 
 

@@ -25,7 +25,7 @@ class Proxies:
     unix: bool = False
 
     def client(self, peer: str, values: Sequence[bytes]) -> str:
-        """Give the client's address by all values of `X-Forwarded-For`; `peer` is empty on a Unix socket.
+        """Return the client's address by all values of `X-Forwarded-For`; `peer` is empty on a Unix socket.
 
         >>> trusted("10.0.0.0/8").client("10.0.0.1", [b"203.0.113.9, 198.51.100.7", b"10.0.0.2"])
         '198.51.100.7'
@@ -43,7 +43,7 @@ class Proxies:
         return peer
 
     def trusts(self, peer: str) -> bool:
-        """Tell whether this peer may speak for others."""
+        """Return whether this peer may speak for others."""
         address = _address(peer)
         return self._lists(address) if address else self.unix and not peer
 

@@ -57,7 +57,7 @@ def open_certificate(settings: ServerSettings) -> CertificateFiles | None:
 
 
 def entrance(settings: ServerSettings, lane: Lane, *, tells: bool) -> tuple[Entrance, list[Watcher]]:
-    """Give what makes a protocol for each connection, and what must run beside it; `tells` who speaks for all."""
+    """Return what makes a protocol for each connection, and what must run beside it; `tells` who speaks for all."""
     plain = partial(FastLane if settings.fast_lane else AsgiLane, lane)
     certificate = open_certificate(settings)
     if certificate is None:

@@ -60,7 +60,7 @@ class Connection(Expiring, Protocol):
 
     @property
     def is_active(self) -> bool:
-        """Tell whether a request is under way."""
+        """Return whether a request is under way."""
 
 
 class Shortage:
@@ -93,7 +93,7 @@ class Shortage:
 
 
 def is_out_of_descriptors(error: BaseException | None) -> bool:
-    """Tell whether an error says that the process, or the system, has no descriptor left."""
+    """Return whether an error says that the process, or the system, has no descriptor left."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 
@@ -216,5 +216,5 @@ def read_settings(environment: Mapping[str, str]) -> ServerSettings:
 
 
 def state_folder(root: Path, chosen: str | None) -> Path:
-    """Give the folder of the releases: the chosen one, else a dot-folder of the root, which is never public."""
+    """Return the folder of the releases: the chosen one, else a dot-folder of the root, which is never public."""
     return Path(chosen) if chosen else root / _STATE_FOLDER

@@ -102,7 +102,7 @@ def on_descriptor(number: int) -> socket.socket:
 
 
 def passed_descriptor(environment: Mapping[str, str], process: int) -> int | None:
-    """Give the descriptor that the service manager passes to this process, `None` where it passes none."""
+    """Return the descriptor that the service manager passes to this process, `None` where it passes none."""
     if environment.get("LISTEN_PID") != str(process) or environment.get("LISTEN_FDS", "0") == "0":
         return None
     if environment["LISTEN_FDS"] != "1":
@@ -113,7 +113,7 @@ def passed_descriptor(environment: Mapping[str, str], process: int) -> int | Non
 
 
 def address_of(listener: socket.socket, *, secure: bool, host: str = "") -> str:
-    """Give the URL under which a listener is reached, or `unix:` and its path."""
+    """Return the URL under which a listener is reached, or `unix:` and its path."""
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return f"unix:{os.fsdecode(name)}"

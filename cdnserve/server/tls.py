@@ -69,7 +69,7 @@ def check(pair: Pair) -> Certificate:
 
 
 def warnings(pair: Pair, first: Certificate) -> tuple[Problem, ...]:
-    """Say what is odd about a certificate that can be used."""
+    """Return what is odd about a certificate that can be used."""
     now, where, hint = datetime.now(UTC), str(pair.certificate), "renew it, or look at the clock"
     if first.not_valid_after_utc < now:
         value = first.not_valid_after_utc.isoformat()

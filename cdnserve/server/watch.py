@@ -205,7 +205,7 @@ class Terminal:
         self._was_there = _is_there()
 
     def is_gone(self) -> bool:
-        """Tell whether it was closed since: then SIGHUP means what it always meant."""
+        """Return whether it was closed since: then SIGHUP means what it always meant."""
         return self._was_there and not _is_there()
 
 

@@ -20,7 +20,7 @@ CLOSE, KEEP_ALIVE = b"connection: close\r\n", b"connection: keep-alive\r\n"
 
 @cache
 def status_line(status: int) -> bytes:
-    """Give the status line of a response (RFC 9112 §4)."""
+    """Return the status line of a response (RFC 9112 §4)."""
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode("ascii")
 
 
@@ -65,7 +65,7 @@ MALFORMED = Line(400, NO_STORE, "The request is malformed.")
 
 
 def is_spoken(version: str) -> bool:
-    """Tell whether a version that llhttp reads is one of ours; any other is refused (RFC 9110 §15.6.6).
+    """Return whether a version that llhttp reads is one of ours; any other is refused (RFC 9110 §15.6.6).
 
     >>> [is_spoken(version) for version in ("0.9", "1.0", "1.2", "2.0")]
     [False, True, True, False]
@@ -75,7 +75,7 @@ def is_spoken(version: str) -> bool:
 
 
 def connection_options(fields: Fields) -> set[bytes]:
-    """Give the options of a request's Connection lines (RFC 9110 §7.6.1); names of fields are in lower case.
+    """Return the options of a request's Connection lines (RFC 9110 §7.6.1); names of fields are in lower case.
 
     >>> sorted(connection_options(((b"connection", b"Keep-Alive, x"), (b"connection", b"close"))))
     [b'close', b'keep-alive', b'x']
@@ -85,17 +85,17 @@ def connection_options(fields: Fields) -> set[bytes]:
 
 
 def connection_line(version: str, *, close: bool) -> bytes:
-    """Give the Connection line of a response, empty where it would say what holds anyway (RFC 9112 §9.3)."""
+    """Return the Connection line of a response, empty where it would say what holds anyway (RFC 9112 §9.3)."""
     return CLOSE if close else KEEP_ALIVE if version == "1.0" else b""
 
 
 def head_after_date(reply: Reply, connection: bytes) -> bytes:
-    """Give a response's head from behind its Date to the empty line; `connection` is a header line or empty."""
+    """Return a response's head from behind its Date to the empty line; `connection` is a header line or empty."""
     return b"".join(b"%b: %b\r\n" % header for header in reply.headers) + connection + b"\r\n"
 
 
 def target_path(method: bytes, target: bytes) -> bytes:
-    """Give the path of a request target that llhttp accepted, without its query (RFC 9112 §3.2)."""
+    """Return the path of a request target that llhttp accepted, without its query (RFC 9112 §3.2)."""
     if method == b"CONNECT":
         return b"*"  # authority-form: there is no path, and no method of ours
     path: bytes | None = httptools.parse_url(target).path
@@ -104,7 +104,7 @@ def target_path(method: bytes, target: bytes) -> bytes:
 
 
 def refusal(line: Line, date: bytes) -> bytes:
-    """Give a whole response for a connection that is closed after it; `date` is a header line or empty."""
+    """Return a whole response for a connection that is closed after it; `date` is a header line or empty."""
     reply = text_reply(line)
     return status_line(reply.status) + date + head_after_date(reply, CLOSE) + cast(bytes, reply.body)
 
@@ -127,7 +127,7 @@ class Acceptance:
         self.has_content = False
 
     def take(self) -> bool:
-        """Tell whether the next head is a whole message, and count it as taken."""
+        """Return whether the next head is a whole message, and count it as taken."""
         if self.has_content or not self.complete:
             return False
         self.complete -= 1

@@ -38,7 +38,7 @@ _ADDRESSES = {socket.AF_INET: (16, slice(4, 8)), socket.AF_INET6: (28, slice(8, 
 
 
 def address_of_peer(transport: BaseTransport) -> Address | None:
-    """Give who made a connection, which must not be closed yet; `None` on a Unix socket."""
+    """Return who made a connection, which must not be closed yet; `None` on a Unix socket."""
     address = transport.get_extra_info("peername")
     if isinstance(address, tuple):
         return str(address[0]), int(address[1])
@@ -95,7 +95,7 @@ class Lane:
             self.log.beat()
 
     def client(self, peer: Address | None, fields: Iterable[tuple[bytes, bytes]]) -> Address | None:
-        """Give the client of a request: its peer, or whom that speaks for; names of fields are in lower case."""
+        """Return the client of a request: its peer, or whom that speaks for; names of fields are in lower case."""
         host = peer[0] if peer else ""
         if not self.proxies.trusts(host):
             return peer

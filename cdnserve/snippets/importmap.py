@@ -36,7 +36,7 @@ def script_json(value: object) -> str:
 
 
 def import_map(subjects: Sequence[Subject], options: Options) -> dict[str, dict[str, str]]:
-    """Give the import map: specifier to URL for scripts, URL to integrity metadata for what modules can import."""
+    """Return the import map: specifier to URL for scripts, URL to integrity metadata for what modules can import."""
     importable = [subject for subject in subjects if subject.kind in _IMPORTABLE]
     checked = {_url_like(subject.url): metadata(subject, options) for subject in importable}
     return {
@@ -72,7 +72,7 @@ def _library(subject: Subject) -> re.Match[str] | None:
 
 
 def _path(subject: Subject) -> str:
-    """Give the name without scheme, query and fragment where it is a URL."""
+    """Return the name without scheme, query and fragment where it is a URL."""
     rest = subject.name.partition("://")[2]
     return re.split(r"[?#]", rest, maxsplit=1)[0] if rest else subject.name
 

@@ -82,13 +82,13 @@ def _unknown(name: str) -> Problem:
 
 
 def expressions(subject: Subject, options: Options) -> tuple[HashExpression, ...]:
-    """Give the hash expressions that were asked for, weakest first; none for an alias."""
+    """Return the hash expressions that were asked for, weakest first; none for an alias."""
     chosen = [e for e in subject.digests if subject.exact and e.algorithm in options.algorithms]
     return tuple(sorted(chosen, key=lambda e: ALGORITHMS.index(e.algorithm)))
 
 
 def metadata(subject: Subject, options: Options) -> str:
-    """Give the value of an `integrity` attribute, `""` where there is none."""
+    """Return the value of an `integrity` attribute, `""` where there is none."""
     return " ".join(str(expression) for expression in expressions(subject, options))
 
 
@@ -188,7 +188,7 @@ def _needs(kind: Kind, path: str, source: bytes) -> tuple[str, ...]:
 
 
 def _remarks(rule: Rule) -> tuple[str, ...]:
-    """Give what a rule means for a page that pastes the tag."""
+    """Return what a rule means for a page that pastes the tag."""
     found = []
     if not rule.cache.immutable:
         found.append("its rule lets it change, and browsers block changed bytes; publish it under an immutable rule")

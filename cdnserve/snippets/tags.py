@@ -33,7 +33,7 @@ _BY_KIND: dict[Kind, str] = {
 
 
 def notes(subject: Subject, options: Options) -> tuple[str, ...]:
-    """Give what a person must know about a subject's snippet; empty when the tag says it all."""
+    """Return what a person must know about a subject's snippet; empty when the tag says it all."""
     found = [] if subject.exact else [ALIAS]
     found += [_kind(subject, options)] if subject.exact else []
     return tuple(note for note in [*found, *subject.remarks] if note)
@@ -67,7 +67,7 @@ def html(subjects: Sequence[Subject], options: Options) -> str:
 
 
 def elements(subject: Subject, options: Options) -> tuple[str, ...]:
-    """Give the elements that load a subject, one a line; none for what no element of a page loads.
+    """Return the elements that load a subject, one a line; none for what no element of a page loads.
 
     A module has two: the script runs it, and the preload alone is enough where another module imports it.
     """
@@ -139,7 +139,7 @@ def _sources(subjects: Sequence[Subject], kinds: tuple[Kind, ...], options: Opti
 
 
 def sources(subject: Subject, options: Options) -> tuple[str, ...]:
-    """Give the source expressions of one subject.
+    """Return the source expressions of one subject.
 
     All hash expressions of a script: a user agent wants every one of its `integrity` attribute in the list
     (CSP 3, script directives pre-request check). Stylesheets have no such rule: there a hash matches nothing

@@ -48,11 +48,11 @@ class EdgeResponse:
     content: ReceivedContent
 
     def values(self, name: str) -> tuple[str, ...]:
-        """Give the value of each line of a field."""
+        """Return the value of each line of a field."""
         return tuple(value.strip() for key, value in self.fields if key == name)
 
     def value(self, name: str) -> str | None:
-        """Give a field's combined value, `None` where the field is absent."""
+        """Return a field's combined value, `None` where the field is absent."""
         values = self.values(name)
         return ", ".join(values) if values else None
 

@@ -94,7 +94,7 @@ class Findings:
             self._answers[reference] = self._answers.get(reference, 0) + 1
 
     def groups(self) -> tuple[Group, ...]:
-        """Give all kinds that were found, the gravest first."""
+        """Return all kinds that were found, the gravest first."""
         return tuple(
             Group(reference, self._answers[reference], len(self._paths[reference]), tuple(self._found[reference]))
             for reference in SENTENCES

@@ -38,13 +38,13 @@ _ALSO = ("timing-allow-origin", "cross-origin-resource-policy")
 
 
 def text(reply: Reply, name: str) -> str | None:
-    """Give a header of a reply as text."""
+    """Return a header of a reply as text."""
     value = reply.header(name.encode("latin-1"))
     return None if value is None else value.decode("latin-1")
 
 
 def missing(reply: Reply, answer: EdgeResponse) -> frozenset[str]:
-    """Give the names of headers that a reply has and an answer lacks."""
+    """Return the names of headers that a reply has and an answer lacks."""
     return frozenset(name.decode("latin-1") for name, _ in reply.headers) - {name for name, _ in answer.fields}
 
 
@@ -59,7 +59,7 @@ def differences(reply: Reply, answer: EdgeResponse, asked_origins: tuple[str | N
 
 
 def told(name: str, expected: str | None, got: str | None) -> str:
-    """Say what was expected of a header, and what came; no more of it than a person reads.
+    """Return what was expected of a header, and what came; no more of it than a person reads.
 
     >>> told("etag", '"a"', None)
     'etag: expected "a", got none'
@@ -260,7 +260,7 @@ def _in_coding(request: Request, origin: Origin, reply: Reply, answer: EdgeRespo
 
 
 def is_acceptable(question: Question, answer: EdgeResponse) -> bool:
-    """Tell whether an answer's content coding was asked for; identity always is."""
+    """Return whether an answer's content coding was asked for; identity always is."""
     weights = parse_accept_encoding(question.field("accept-encoding") or "")
     return answer.coding == "identity" or weights.get(answer.coding.removeprefix("x-"), 0) > 0
 

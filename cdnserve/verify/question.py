@@ -44,18 +44,18 @@ class Question:
         return public_url(self.path)
 
     def field(self, name: str) -> str | None:
-        """Give a field's value."""
+        """Return a field's value."""
         return next((value for key, value in self.fields if key == name), None)
 
     def request(self, *instead: Field) -> Request:
-        """Give the facts as an origin takes them; `instead` replaces fields."""
+        """Return the facts as an origin takes them; `instead` replaces fields."""
         names = {name for name, _ in instead}
         fields = (("host", "cdn.example"), *(field for field in self.fields if field[0] not in names), *instead)
         encoded = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in fields)
         return Request(self.method, self.target.encode("ascii"), encoded)
 
     def __str__(self) -> str:
-        """Give method and fields on one line.
+        """Return method and fields on one line.
 
         >>> str(Question("head", "HEAD", "a.js", (("accept-encoding", "br"),)))
         'HEAD with accept-encoding: br'
@@ -65,7 +65,7 @@ class Question:
 
 
 def origins(policy: CompiledPolicy) -> tuple[str | None, ...]:
-    """Give the origins to ask as, `None` for no Origin field: first an allowed one where there is any.
+    """Return the origins to ask as, `None` for no Origin field: first an allowed one where there is any.
 
     A cache that takes no notice of Origin then gives the first one's answer to all.
     """
@@ -103,7 +103,7 @@ def questions(path: str, rule: PublishRule, asset: Asset) -> Iterator[Question]:
 
 
 def _codings(asset: Asset) -> tuple[str, ...]:
-    """Give the values of Accept-Encoding, identity last: a cache that ignores them then gives a coding to all."""
+    """Return the values of Accept-Encoding, identity last: a cache that ignores them then gives a coding to all."""
     coded = tuple(representation.coding for representation in asset.representations[1:])
     return (*(coded or (BROWSER,)), "identity")
 

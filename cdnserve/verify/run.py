@@ -43,7 +43,7 @@ class Others:
         self._origins: list[Origin] | None = None
 
     def origins(self) -> Sequence[Origin]:
-        """Give all that can be read, the newest first."""
+        """Return all that can be read, the newest first."""
         with self._lock:
             if self._origins is None:
                 self._origins = list(self._read())
@@ -99,7 +99,7 @@ class Visits:
             yield self._explained(reference, exchange, limit), detail
 
     def _older(self, exchange: Exchange) -> int | None:
-        """Give the number of another release that this answer is of."""
+        """Return the number of another release that this answer is of."""
         for origin in self._others.origins():
             asset = origin.find(exchange.question.path).asset
             tags = {entity_tag(representation) for representation in asset.representations} if asset else set()

@@ -23,12 +23,12 @@ OTHER = "https://other.example"
 
 
 def digest(path: str, algorithm: str = "sha384") -> bytes:
-    """Give the digest of the file at a path: its content is its path."""
+    """Return the digest of the file at a path: its content is its path."""
     return hashlib.new(algorithm, path.encode()).digest()
 
 
 def integrity(path: str, algorithm: str = "sha384") -> str:
-    """Give the integrity metadata of the file at a path."""
+    """Return the integrity metadata of the file at a path."""
     return hash_expression(algorithm, digest(path, algorithm))
 
 
@@ -73,5 +73,5 @@ def findings(
 
 
 def ids(text: str, **known: object) -> list[str]:
-    """Give the rules that a page breaks, in the order of the page."""
+    """Return the rules that a page breaks, in the order of the page."""
     return [finding.rule for finding in findings(text, **known)]  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ def read(folder: Path, *names: str | Path) -> list[PageFile | Problem]:
 
 
 def references(found: list[PageFile | Problem]) -> list[str]:
-    """Give the ids of the problems, and the names of the pages."""
+    """Return the ids of the problems, and the names of the pages."""
     return [one.reference if isinstance(one, Problem) else Path(one.name).name for one in found]
 
 

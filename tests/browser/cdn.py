@@ -86,7 +86,7 @@ class Cdn:
     root: Path
 
     def sri(self, *arguments: str, at: str = "") -> str:
-        """Give what `cdnserve sri` prints for public paths, with the URLs of this server or of another."""
+        """Return what `cdnserve sri` prints for public paths, with the URLs of this server or of another."""
         printed = _cdnserve("sri", *arguments, "--root", str(self.root)).stdout
         return printed.replace("http://cdn.invalid", at or self.url)
 

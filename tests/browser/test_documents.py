@@ -14,7 +14,7 @@ GREEN = "<div style='position:absolute;left:0;top:0;width:40px;height:40px;backg
 
 
 def corner(page: Page, url: str) -> bytes:
-    """Give a picture of the corner of a page, as its octets."""
+    """Return a picture of the corner of a page, as its octets."""
     page.goto(url, wait_until="load")
     return page.screenshot(clip={"x": 10, "y": 10, "width": 20, "height": 20})
 

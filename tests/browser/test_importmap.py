@@ -102,7 +102,7 @@ def cdn(root: Path) -> Iterator[str]:
 
 
 def printed(root: Path, at: str, *more: str) -> str:
-    """Give what `cdnserve importmap` prints, with the addresses of a running server."""
+    """Return what `cdnserve importmap` prints, with the addresses of a running server."""
     command = [
         sys.executable,
         "-m",

@@ -10,7 +10,7 @@ ALL = {"jsdelivr": "j.js", "unpkg": "u.js", "browser": "b.js", "main": "m.js", "
 
 
 def firsts(named: dict[str, str], mirror: Mirror, *, for_style: bool) -> list[str]:
-    """Give the files without those that differ in their spelling or in being minified."""
+    """Return the files without those that differ in their spelling or in being minified."""
     found = default_files(named, mirror, for_style=for_style)
     return [path for path in found if path == "index.js" or path in named.values()]
 

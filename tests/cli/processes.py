@@ -29,7 +29,7 @@ UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give an environment in which this checkout is what runs, on a plain terminal, with buffers as usual."""
+    """Return an environment in which this checkout is what runs, on a plain terminal, with buffers as usual."""
     dropped = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONPATH": str(HERE), "TERM": "xterm-256color", **more}
@@ -68,7 +68,7 @@ def run_on_terminal(*arguments: str, cwd: Path, columns: int = 100, **more: str)
 
 
 def bare(written: str) -> str:
-    """Give what a terminal shows without colours and movements of the cursor."""
+    """Return what a terminal shows without colours and movements of the cursor."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
 
 

@@ -28,13 +28,13 @@ class Session:
     output: str
 
     def matches(self, written: str) -> bool:
-        """Tell whether this is what was written."""
+        """Return whether this is what was written."""
         pattern = "".join(".*?" if part == "..." else re.escape(part) for part in re.split(r"(\.\.\.)", self.output))
         return re.fullmatch(pattern, written, re.DOTALL) is not None
 
 
 def help_text(name: str) -> str:
-    """Give a command's help as a terminal of 80 columns shows it; `""` for that of the program."""
+    """Return a command's help as a terminal of 80 columns shows it; `""` for that of the program."""
     arguments = [*name.split(), "--help"]
     return CliRunner().invoke(main, arguments, prog_name="cdnserve", terminal_width=80).output
 
@@ -45,7 +45,7 @@ def documented(text: str) -> list[str]:
 
 
 def refreshed(text: str) -> str:
-    """Give a text with every help as it is now."""
+    """Return a text with every help as it is now."""
     return _HELP.sub(lambda found: f"```text\n{help_text(found['name'] or '')}```", text)
 
 

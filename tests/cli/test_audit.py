@@ -214,7 +214,7 @@ class TestSarif:
 
 
 def cut(text: str, region: dict[str, int]) -> str:
-    """Give what a region marks: lines and columns from 1, the end behind the last character."""
+    """Return what a region marks: lines and columns from 1, the end behind the last character."""
     lines = text.splitlines(keepends=True)
     starts = [sum(map(len, lines[:at])) for at in range(len(lines) + 1)]
     start = starts[region["startLine"] - 1] + region["startColumn"] - 1

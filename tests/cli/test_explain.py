@@ -24,12 +24,12 @@ def explain(run: Run, *arguments: str) -> dict[str, Any]:
 
 
 def heads(explained: dict[str, Any]) -> list[tuple[str, int]]:
-    """Give method and status of each exchange."""
+    """Return method and status of each exchange."""
     return [(each["request"]["method"], each["response"]["status"]) for each in explained["exchanges"]]
 
 
 def response(explained: dict[str, Any]) -> dict[str, str]:
-    """Give the headers of the last response."""
+    """Return the headers of the last response."""
     return dict(explained["exchanges"][-1]["response"]["headers"])
 
 

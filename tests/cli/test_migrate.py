@@ -325,7 +325,7 @@ def test_a_dry_run_says_what_else_changes_and_keeps_tabs(run: Run, listed: Path,
 
 
 def imported(file: Path) -> dict[str, dict[str, str]]:
-    """Give the import map that a page begins with."""
+    """Return the import map that a page begins with."""
     found: dict[str, dict[str, str]] = json.loads(file.read_text().partition(">")[2].partition("</script>")[0])
     return found
 

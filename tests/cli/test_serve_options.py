@@ -34,7 +34,7 @@ def command(**limits: int) -> None:
 
 
 def limits(*arguments: str, **environment: str) -> str:
-    """Give what a command hears."""
+    """Return what a command hears."""
     result = CliRunner().invoke(command, arguments, env=environment)
     assert 0 == result.exit_code, result.output
     return result.output.strip()

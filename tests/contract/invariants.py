@@ -25,7 +25,7 @@ _PART = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 
 def violations(response: Response, method: str) -> list[str]:
-    """Give every broken promise, in words; empty for a good response."""
+    """Return every broken promise, in words; empty for a good response."""
     # A field that stands twice has no one value for the other checks to look at.
     named = [f"_names: {broken}" for broken in _names(response, method)]
     return named or [f"{check.__name__}: {broken}" for check in _CHECKS for broken in check(response, method)]

@@ -21,7 +21,7 @@ ACTUAL = (
 
 
 def expected(folder: str, origin: str | None, allowed: bool) -> dict[str, str | None]:
-    """Give the fields of `ACTUAL` for a folder, `None` for those that must be absent."""
+    """Return the fields of `ACTUAL` for a folder, `None` for those that must be absent."""
     values: list[str | None] = [None, None, None, None, "cross-origin"]
     if folder in sites.ANY:
         values = ["*", None, "*", "*", "cross-origin"]
@@ -33,12 +33,12 @@ def expected(folder: str, origin: str | None, allowed: bool) -> dict[str, str | 
 
 
 def found(response: Response) -> dict[str, str | None]:
-    """Give what a response has of `ACTUAL`, lists in lower case."""
+    """Return what a response has of `ACTUAL`, lists in lower case."""
     fields = {name: response.get(name) for name in ACTUAL}
     exposed = fields["access-control-expose-headers"]
     return fields | {"access-control-expose-headers": exposed and ", ".join(sorted(exposed.lower().split(", ")))}
 
 
 def granted(response: Response) -> list[str]:
-    """Give every CORS field of a response."""
+    """Return every CORS field of a response."""
     return [name for name, _ in response.fields if name.startswith(("access-control-", "timing-allow-"))]

@@ -49,7 +49,7 @@ def _requests() -> Iterator[tuple[str, Asked]]:
 
 
 def lint(asked: Asked, response: Response) -> list[Note]:
-    """Give httplint's notes on a response that are a warning or worse."""
+    """Return httplint's notes on a response that are a warning or worse."""
     method, target, fields, host = asked
     request = HttpRequestLinter()
     request.process_request_topline(method.encode(), octets(target), b"1.1")

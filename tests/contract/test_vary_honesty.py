@@ -60,7 +60,7 @@ FIELDS = NEGOTIATION | CONDITIONS
 
 @st.composite
 def _pairs(draw: st.DrawFn) -> tuple[str, str, list[Field], str, list[str | None]]:
-    """Give a method, a path, some fields, and one more field with two values; `None` leaves it out."""
+    """Return a method, a path, some fields, and one more field with two values; `None` leaves it out."""
     names = draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=4, unique=True))
     differing = draw(st.sampled_from(sorted(FIELDS)))
     common: list[Field] = [(name, draw(st.sampled_from(FIELDS[name]))) for name in names if name != differing]

@@ -38,11 +38,11 @@ class Response:
     body: bytes
 
     def all(self, name: str) -> tuple[str, ...]:
-        """Give every value of a field, in order."""
+        """Return every value of a field, in order."""
         return tuple(value for key, value in self.fields if key.lower() == name.lower())
 
     def get(self, name: str) -> str | None:
-        """Give the only value of a field, `None` where it is absent."""
+        """Return the only value of a field, `None` where it is absent."""
         values = self.all(name)
         if len(values) > 1:
             raise FramingError(f"{name} comes {len(values)} times: {values}")
@@ -55,22 +55,22 @@ class Response:
         return value
 
     def members(self, name: str) -> frozenset[str]:
-        """Give the members of a list field, in lower case (RFC 9110 §5.6.1)."""
+        """Return the members of a list field, in lower case (RFC 9110 §5.6.1)."""
         listed = ",".join(self.all(name)).split(",")
         return frozenset(member.strip().lower() for member in listed if member.strip())
 
     def text(self) -> str:
-        """Give the content as UTF-8 text."""
+        """Return the content as UTF-8 text."""
         return self.body.decode()
 
     def comparable(self, *without: str) -> tuple[int, dict[str, str], bytes]:
-        """Give what two equal answers have in common: all but Date and the fields named."""
+        """Return what two equal answers have in common: all but Date and the fields named."""
         left_out = {"date", *(name.lower() for name in without)}
         return self.status, {key: value for key, value in self.fields if key not in left_out}, self.body
 
 
 def octets(text: Text) -> bytes:
-    """Give the octets of a piece of a message; text stands for ISO 8859-1, as field values always did."""
+    """Return the octets of a piece of a message; text stands for ISO 8859-1, as field values always did."""
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
@@ -110,7 +110,7 @@ def parse_head(head: bytes) -> Response:
 
 
 def content_length(head: Response, method: str) -> int:
-    """Say how many octets of content follow a head (RFC 9112 §6.3), refusing what this server never needs."""
+    """Return how many octets of content follow a head (RFC 9112 §6.3), refusing what this server never needs."""
     if head.all("transfer-encoding"):
         raise FramingError("every length is known, yet there is a Transfer-Encoding")
     stated = head.get("content-length")

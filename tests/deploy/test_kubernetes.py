@@ -22,20 +22,20 @@ def load(name: str) -> dict[str, Any]:
 
 
 def pod() -> dict[str, Any]:
-    """Give the pod that the deployment makes."""
+    """Return the pod that the deployment makes."""
     specification: dict[str, Any] = load("deployment.yaml")["spec"]["template"]["spec"]
     return specification
 
 
 def container() -> dict[str, Any]:
-    """Give its one container."""
+    """Return its one container."""
     (only,) = pod()["containers"]
     assert isinstance(only, dict)
     return only
 
 
 def settings() -> dict[str, str]:
-    """Give the environment of the container."""
+    """Return the environment of the container."""
     return {variable["name"]: variable["value"] for variable in container()["env"]}
 
 

@@ -25,7 +25,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Pair]]:
-    """Give the pair of an edge's name, until the module ends."""
+    """Return the pair of an edge's name, until the module ends."""
     started: dict[str, Pair] = {}
     with ExitStack() as stack:
 

@@ -48,7 +48,7 @@ class OriginServer:
         return ask(self.address, method, target, *fields)
 
     def asked(self, path: str) -> list[tuple[str, int]]:
-        """Give the method and the status of each request for a path so far, in order."""
+        """Return the method and the status of each request for a path so far, in order."""
         mark = f"/mark/{next(self._marks)}"
         for target in (mark, *[f"/mark/{'-' * _PIECE}"] * 2):
             self.ask("GET", target)

@@ -56,7 +56,7 @@ class Edge:
 
 
 def program(name: str) -> str:
-    """Give the path of an edge's program, or skip; where CDNSERVE_REQUIRE_EDGES is set its absence is a failure."""
+    """Return the path of an edge's program, or skip; where CDNSERVE_REQUIRE_EDGES is set its absence is a failure."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
         if os.environ.get("CDNSERVE_REQUIRE_EDGES"):
@@ -66,7 +66,7 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
@@ -74,7 +74,7 @@ def free_port() -> int:
 
 
 def filled(name: str, yours: Mapping[str, str]) -> str:
-    """Give a shipped file with other words in the lines that end in "yours"; each must be there, and no other."""
+    """Return a shipped file with other words in the lines that end in "yours"; each must be there, and no other."""
     text = (SHIPPED / name).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if _YOURS.search(line)]
     assert [] == [line for line in lines if not any(old in line for old in yours)]

@@ -84,7 +84,7 @@ cdn-max-age = 3600
 
 
 def script(name: str) -> str:
-    """Give a script that content codings shorten."""
+    """Return a script that content codings shorten."""
     return "".join(f"export const value{n} = '{name}';\n" for n in range(120))
 
 

@@ -45,7 +45,7 @@ def purging(request: pytest.FixtureRequest, pairs: Callable[[str], Pair]) -> Pur
 
 
 def agrees(pair: Pair, target: str) -> bool:
-    """Tell whether edge and origin server say the same of a target, to pages of both origins and in each coding."""
+    """Return whether edge and origin server say the same of a target, to pages of both origins and in each coding."""
     asked = [(("Accept-Encoding", coding), ("Origin", origin)) for coding in CODINGS for origin in (APP, OTHER)]
     answers = [(seen(pair.edge.get(target, *ask)), seen(pair.origin.ask("GET", target, *ask))) for ask in asked]
     return all(got == expected for got, expected in answers)

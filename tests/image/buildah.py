@@ -36,7 +36,7 @@ class Buildah:
         return self("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
 
     def inspect(self, name: str) -> dict[str, Any]:
-        """Give an image's configuration, in Docker's form."""
+        """Return an image's configuration, in Docker's form."""
         described: dict[str, Any] = json.loads(self("inspect", "--type", "image", name))["Docker"]
         return described
 
@@ -67,7 +67,7 @@ def make_base(buildah: Buildah, folder: Path) -> None:
 
 
 def _mirror() -> tuple[str, str]:
-    """Give the address and the suite from which this machine has its packages."""
+    """Return the address and the suite from which this machine has its packages."""
     said = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"],
         check=True,

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
-    """Give a buildah with a store of its own, in which the base lies; skip where that can't be."""
+    """Return a buildah with a store of its own, in which the base lies; skip where that can't be."""
     if os.environ.get("CDNSERVE_IMAGE_TEST") != "1":
         pytest.skip("takes minutes: run it with make image-test")
     missing = [tool for tool in TOOLS if not shutil.which(tool)]

@@ -61,7 +61,7 @@ def _signal_first(process: subprocess.Popen[str], number: signal.Signals) -> Non
 def command(
     root: Path, user: str, mounts: Sequence[tuple[str, str]], environment: Mapping[str, str], inside: Sequence[str]
 ) -> list[str]:
-    """Give the command that runs `inside`, a command, in a container; `PWD` of the environment is where."""
+    """Return the command that runs `inside`, a command, in a container; `PWD` of the environment is where."""
     flat = [part for mount in mounts for part in mount]
     settings = [f"{name}={value}" for name, value in environment.items()]
     inner = ["env", "--ignore-environment", f"--chdir={environment['PWD']}", *settings, *inside]

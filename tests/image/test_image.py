@@ -40,7 +40,7 @@ class Image:
         self.container, self.root = buildah.mount(name)
 
     def command(self, mounts: Sequence[tuple[str, str]], *arguments: str, **settings: str) -> list[str]:
-        """Give the command that runs the image as it says, on loopback and a free port."""
+        """Return the command that runs the image as it says, on loopback and a free port."""
         environment = dict(line.split("=", 1) for line in self.config["Env"])
         environment |= {"CDNSERVE_HOST": "127.0.0.1", "CDNSERVE_PORT": "0"} | settings
         whole = arguments or (*self.config["Entrypoint"], *self.config["Cmd"])

@@ -16,7 +16,7 @@ SIZES = (400, 1600)
 
 
 def many(line: str, before: str = "", after: str = "", between: str = "\n") -> Callable[[int], str]:
-    """Give a function that repeats a line; `%d` is its number."""
+    """Return a function that repeats a line; `%d` is its number."""
     return lambda count: before + between.join(line.replace("%d", str(number)) for number in range(count)) + after
 
 

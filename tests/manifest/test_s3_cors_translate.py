@@ -204,7 +204,7 @@ STRANGERS = ("null", "https://evil.example", "http://app.example.com", "https://
 
 
 def near(rules: list[StoreRule]) -> set[str]:
-    """Give origins that the patterns of the rules mean, or nearly: with and without what a star may stand for."""
+    """Return origins that the patterns of the rules mean, or nearly: with and without what a star may stand for."""
     stars = ("", "a", "a.b", "8443", "app", "app-1")
     found = {pattern.replace("*", star) for one in rules for pattern in one.origins for star in stars}
     found |= {origin.removesuffix(":") for origin in found} | {f"{origin}:8443" for origin in found}

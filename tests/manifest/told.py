@@ -9,7 +9,7 @@ Told = tuple[str, int]
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
-    """Give the problems of a text, none for a manifest that is accepted."""
+    """Return the problems of a text, none for a manifest that is accepted."""
     try:
         parse_manifest(text)
     except ConfigurationError as error:
@@ -18,6 +18,6 @@ def problems_of(text: str) -> tuple[Problem, ...]:
 
 
 def told(text: str) -> list[Told]:
-    """Give the reference and the line of each problem, and of each warning."""
+    """Return the reference and the line of each problem, and of each warning."""
     problems = problems_of(text) or inspect_text(text, "manifest.toml").warnings
     return [(problem.reference, int(problem.where.removeprefix("manifest.toml:"))) for problem in problems]

@@ -27,7 +27,7 @@ PAGES = st.lists(_PIECES, max_size=60).map("".join)
 
 
 def found(text: str) -> list[tuple[str, str | None]]:
-    """Give name and address of each tag that is loaded."""
+    """Return name and address of each tag that is loaded."""
     return [(tag.name, tag.value("src") or tag.value("href")) for tag in scan(text).tags if not tag.inert]
 
 
@@ -200,7 +200,7 @@ def plain(value: str, quote: str) -> str:
 
 
 def cut(text: str, span: tuple[int, int]) -> str:
-    """Give what stands at a span."""
+    """Return what stands at a span."""
     return text[slice(*span)]
 
 

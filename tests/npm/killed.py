@@ -87,18 +87,18 @@ def run(command: Command, root: Path, settings: NpmSettings, stop: Stop) -> bool
 
 
 def content(root: Path) -> dict[str, str]:
-    """Give every file below a root, but for what a command keeps for itself."""
+    """Return every file below a root, but for what a command keeps for itself."""
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
     return {path.relative_to(root).as_posix(): path.read_text() for path in files}
 
 
 def public(root: Path) -> dict[str, str]:
-    """Give every file that is not in a dot-folder, nor a dot-file."""
+    """Return every file that is not in a dot-folder, nor a dot-file."""
     return {path: text for path, text in content(root).items() if not any(p.startswith(".") for p in path.split("/"))}
 
 
 def look(root: Path, before: dict[str, str], after: dict[str, str]) -> dict[str, object]:
-    """Give what is there when the command was stopped, and after the next one."""
+    """Return what is there when the command was stopped, and after the next one."""
     read_manifest(root / "manifest.toml")
     old, new = (parse_lock(files["manifest.lock"].encode()) for files in (before, after))
     # For a moment the lock has the libraries of both.

@@ -42,7 +42,7 @@ class Answer:
     write: Callable[[BaseHTTPRequestHandler], None] | None = None
 
     def part(self, asked: Asked) -> Answer:
-        """Give what an honest server answers to a Range that goes to the end: RFC 9110 §14."""
+        """Return what an honest server answers to a Range that goes to the end: RFC 9110 §14."""
         first = re.fullmatch(r"bytes=([0-9]+)-", asked.fields.get("range", ""))
         if self.status != 200 or not first or asked.fields.get("if-range") != self.fields.get("ETag"):
             return self
@@ -87,7 +87,7 @@ class LocalRegistry:
         return f"{self.url.rstrip('/')}{path}"
 
     def paths(self) -> list[str]:
-        """Give the paths that were asked for, in order."""
+        """Return the paths that were asked for, in order."""
         return [asked.path for asked in self.asked]
 
     def publish(self, name: str, version: str, package: bytes, **changes: Any) -> str:
@@ -186,12 +186,12 @@ def settings_for(
 
 
 def sha512(data: bytes) -> str:
-    """Give a hash expression."""
+    """Return a hash expression."""
     return f"sha512-{base64.b64encode(hashlib.sha512(data).digest()).decode()}"
 
 
 def listed_key(key: Any, keyid: str = "mine", expires: str | None = None) -> dict[str, Any]:
-    """Give the public part of a key as registries list theirs."""
+    """Return the public part of a key as registries list theirs."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     kind = "ecdsa-sha2-nistp256"
     listed = {"keyid": keyid, "keytype": kind, "scheme": kind, "key": base64.b64encode(public).decode()}

@@ -53,7 +53,7 @@ def _snapshot(root: Path) -> dict[str, bytes]:
 
 
 def _problems(command: Command, root: Path, settings: NpmSettings) -> tuple[Problem, ...]:
-    """Give what a command complains of; if it does, it must not have touched anything."""
+    """Return what a command complains of; if it does, it must not have touched anything."""
     before = _snapshot(root)
     try:
         command(root, settings)
@@ -99,7 +99,7 @@ def test_a_manifest_cut_short_anywhere_loses_nothing(root: Path, settings: NpmSe
 
 
 def _damages(text: str) -> Iterator[tuple[str, bytes]]:
-    """Give what may happen to a file, each with a name."""
+    """Yield what may happen to a file, each with a name."""
     lines = text.splitlines(keepends=True)
     middle = len(lines) // 2
     merged = [*lines[:middle], "<<<<<<< ours\n", lines[middle], "=======\n", lines[middle], ">>>>>>> theirs\n"]

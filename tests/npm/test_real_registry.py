@@ -95,7 +95,7 @@ REQUIRED = "CDNSERVE_REQUIRE_REGISTRY"
 
 
 def _spec(path: str) -> str:
-    """Give the NAME@VERSION that a path below npm/ begins with."""
+    """Return the NAME@VERSION that a path below npm/ begins with."""
     parts = path.split("/")
     return "/".join(parts[: 2 if path.startswith("@") else 1])
 
@@ -111,14 +111,14 @@ def _without(reason: str) -> None:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> NpmSettings:
-    """Give the settings of whoever runs the tests, but for a cache of their own."""
+    """Return the settings of whoever runs the tests, but for a cache of their own."""
     environment = {**os.environ, "CDNSERVE_CACHE": str(tmp_path_factory.mktemp("cache"))}
     return NpmSettings(environment, Path.home(), Path.cwd())
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory, settings: NpmSettings) -> Path:
-    """Give a root with all of them, fetched once."""
+    """Return a root with all of them, fetched once."""
     root = tmp_path_factory.mktemp("public")
     (root / "manifest.toml").write_text(MANIFEST)
     try:
@@ -135,7 +135,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, settings: NpmSettings) -> Pat
 
 @pytest.fixture(scope="module")
 def packed(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with what npm packs."""
+    """Return a folder with what npm packs."""
     npm = shutil.which("npm")
     if not npm:
         _without("npm is not installed, and is what to compare with")

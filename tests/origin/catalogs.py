@@ -50,7 +50,7 @@ SIZES: dict[Coding, int] = {"identity": 1000, "br": 300, "zstd": 350, "gzip": 40
 
 
 def sha256(path: str, coding: Coding) -> bytes:
-    """Give what names the octets of one representation."""
+    """Return what names the octets of one representation."""
     return hashlib.sha256(f"{path} {coding}".encode()).digest()
 
 
@@ -106,17 +106,17 @@ def get(path: str, **fields: str) -> Reply:
 
 
 def header(reply: Reply, name: str) -> str | None:
-    """Give the value of a header, which must not stand twice."""
+    """Return the value of a header, which must not stand twice."""
     values = [value.decode("latin-1") for key, value in reply.headers if key == name.encode()]
     assert len(values) <= 1, (name, values)
     return values[0] if values else None
 
 
 def names(reply: Reply) -> set[str]:
-    """Give the names of all headers."""
+    """Return the names of all headers."""
     return {name.decode() for name, _ in reply.headers}
 
 
 def members(reply: Reply, name: str) -> set[str]:
-    """Give the members of a header's list, in lower case."""
+    """Return the members of a header's list, in lower case."""
     return {member.strip().lower() for member in (header(reply, name) or "").split(",")} - {""}

@@ -24,12 +24,12 @@ IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
 
 
 def tag(path: str, coding: Coding = "identity") -> str:
-    """Give the entity tag of a representation, as RFC 4648 §5 writes its sha256."""
+    """Return the entity tag of a representation, as RFC 4648 §5 writes its sha256."""
     return f'"{base64.urlsafe_b64encode(sha256(path.lstrip("/"), coding)).decode().rstrip("=")}"'
 
 
 def digest(path: str, coding: Coding) -> str:
-    """Give a digest as RFC 9530 §2 writes it: a byte sequence of RFC 9651."""
+    """Return a digest as RFC 9530 §2 writes it: a byte sequence of RFC 9651."""
     return f"sha-256=:{base64.b64encode(sha256(path.lstrip('/'), coding)).decode()}:"
 
 

@@ -132,7 +132,7 @@ POLICIES = pytest.mark.parametrize(
 
 
 def text(reply: Reply) -> str:
-    """Give a reply's line of text; it must be described as one."""
+    """Return a reply's line of text; it must be described as one."""
     assert isinstance(reply.body, bytes)
     assert header(reply, "content-length") == str(len(reply.body))
     assert header(reply, "content-type") == "text/plain; charset=utf-8"

@@ -40,7 +40,7 @@ def pairs(replies: dict[Asked, Reply], fields: dict[str, tuple[str | None, ...]]
 
 
 def is_named(field: str, reply: Reply, other: Reply) -> bool:
-    """Tell whether Vary names a field by which two replies differ.
+    """Return whether Vary names a field by which two replies differ.
 
     A client that refuses even identity gets 406; what is kept for others has no coding to name, and §12.5.3 would let
     the server send it to that client, too.

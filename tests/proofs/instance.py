@@ -41,7 +41,7 @@ class Instance:
             return connection.exchange(message("GET", target, fields))
 
     def refuses(self) -> bool:
-        """Tell whether nobody listens any more."""
+        """Return whether nobody listens any more."""
         try:
             self.connect().close()
         except ConnectionRefusedError:
@@ -62,7 +62,7 @@ class Instance:
         return self.server.process.wait(PATIENCE)
 
     def told(self) -> list[str]:
-        """Give the lines on standard error, once the server has ended."""
+        """Return the lines on standard error, once the server has ended."""
         return self.server.stderr.rest()
 
 

@@ -22,7 +22,7 @@ BACKLOG = 512
 
 
 def urls(address: tuple[str, int]) -> list[str]:
-    """Give what is asked for, in turn."""
+    """Return what is asked for, in turn."""
     return [f"http://{address[0]}:{address[1]}{target}" for target in TARGETS]
 
 

@@ -36,7 +36,7 @@ SIZES = {"files/app.js": 20_000, "files/font.woff2": 40_000, "files/large.woff2"
 
 
 def content(release: int, path: str) -> bytes:
-    """Give the bytes of a file in a release; no two releases share any."""
+    """Return the bytes of a file in a release; no two releases share any."""
     if path.endswith(".js"):
         return (f"export const release{release} = {release};\n" * 1000).encode()[: SIZES[path]]
     return random.Random(f"{release} {path}").randbytes(SIZES[path])

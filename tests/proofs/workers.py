@@ -13,14 +13,14 @@ from tests.contract.wire import Connection
 
 
 def workers(parent: int) -> set[int]:
-    """Give the worker processes of a server."""
+    """Return the worker processes of a server."""
     tasks = Path(f"/proc/{parent}/task").iterdir()
     children = {int(child) for task in tasks for child in (task / "children").read_text().split()}
     return {child for child in children if b"spawn_main" in _command(child)}
 
 
 def holder(parent: int, connection: Connection) -> int:
-    """Give the worker that has the other end of a connection."""
+    """Return the worker that has the other end of a connection."""
     ends = connection._socket.getsockname(), connection._socket.getpeername()
     ours, theirs = (f":{port:04X}" for _, port in ends)
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

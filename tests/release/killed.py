@@ -51,12 +51,12 @@ def build_and_die(root: Path, state: Path, step: int, *, torn: bool) -> None:
 
 
 def creates(arguments: tuple[object, ...]) -> bool:
-    """Tell whether these arguments of os.open make a file."""
+    """Return whether these arguments of os.open make a file."""
     return isinstance(arguments[1], int) and bool(arguments[1] & os.O_CREAT)
 
 
 def killed(root: Path, state: Path, step: int, *, torn: bool) -> bool:
-    """Tell whether a build in a child was killed before it came to its end."""
+    """Return whether a build in a child was killed before it came to its end."""
     child = os.fork()
     if child == 0:
         build_and_die(root, state, step, torn=torn)
@@ -67,7 +67,7 @@ def killed(root: Path, state: Path, step: int, *, torn: bool) -> bool:
 
 
 def look(root: Path, state: Path) -> dict[str, object]:
-    """Give what is served after the kill, and after the next build."""
+    """Return what is served after the kill, and after the next build."""
     served = len(public_bytes(state))
     number = Store(state).current()
     built = build(root, state)

@@ -25,7 +25,7 @@ class Opened:
         self._listening = False
 
     def among(self, paths: Iterable[str]) -> list[str]:
-        """Give which files of these names were opened, since the last time this was asked."""
+        """Return which files of these names were opened, since the last time this was asked."""
         wanted = {os.path.basename(path) for path in paths}
         found = [name for name in self.names if name in wanted]
         self.names.clear()

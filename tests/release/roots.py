@@ -50,14 +50,14 @@ def plant(root: Path, files: Mapping[str, bytes | str], manifest: str = MANIFEST
 
 
 def public_bytes(state: Path) -> dict[str, bytes]:
-    """Give the content of every asset of the current release, having proved each blob of it."""
+    """Return the content of every asset of the current release, having proved each blob of it."""
     store = Store(state)
     catalog = store.load()
     return {path: proved(store, catalog, path) for path in catalog.assets}
 
 
 def proved(store: Store, catalog: Catalog, path: str) -> bytes:
-    """Give an asset's bytes; every representation decodes to them, and every digest and size is right."""
+    """Return an asset's bytes; every representation decodes to them, and every digest and size is right."""
     asset = catalog.assets[path]
     content = store.blob(asset.identity.sha256).read_bytes()
     assert hashlib.sha384(content).digest() == asset.sha384
@@ -77,5 +77,5 @@ def age(path: Path, seconds: int = 3600) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Give all files below a folder with their bytes."""
+    """Return all files below a folder with their bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

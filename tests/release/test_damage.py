@@ -247,7 +247,7 @@ def test_a_rollback_holds_through_damage(place: Path, target: str, harm: Harm) -
 
 
 def examined(place: Path) -> tuple[list[str], list[str]]:
-    """Give the ids of what a deep check made good, and of what it could not."""
+    """Return the ids of what a deep check made good, and of what it could not."""
     mended = examine(place / "root", place / "state")
     return [problem.reference for problem in mended.again], [problem.reference for problem in mended.left]
 

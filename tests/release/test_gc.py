@@ -46,7 +46,7 @@ def state(root: Path) -> Path:
 
 
 def whole(state: Path) -> set[int]:
-    """Give the releases that have all their blobs; there must be no other, and no other blob."""
+    """Return the releases that have all their blobs; there must be no other, and no other blob."""
     store = Store(state)
     catalogs = [store.load(number) for number in store.numbers()]
     assert set().union(*(catalog.blobs() for catalog in catalogs)) == store.blobs()

@@ -28,7 +28,7 @@ def rooted(tmp_path: Path, files: Mapping[str, bytes | str], *paths: str, more: 
 
 
 def told(root: Path, tmp_path: Path) -> list[tuple[str, str, str]]:
-    """Give what a build warns of: the check says the same, and a locked build refuses it."""
+    """Return what a build warns of: the check says the same, and a locked build refuses it."""
     found = build(root, tmp_path / "state").warnings
     assert all(problem.warning for problem in found)
     assert found == check(root)

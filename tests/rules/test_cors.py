@@ -33,7 +33,7 @@ ANY_HEADERS = {
 
 
 def named(headers: Headers | Verdict) -> dict[str, str]:
-    """Give headers by name; each stands once."""
+    """Return headers by name; each stands once."""
     assert isinstance(headers, tuple), headers
     fields = {name.decode(): value.decode() for name, value in headers}
     assert len(fields) == len(headers)
@@ -41,7 +41,7 @@ def named(headers: Headers | Verdict) -> dict[str, str]:
 
 
 def echo(origin: str, **more: str) -> dict[str, str]:
-    """Give the headers that let one origin read."""
+    """Return the headers that let one origin read."""
     fields = {"access-control-allow-origin": origin, "timing-allow-origin": origin, **CROSS_ORIGIN}
     return fields | {name.replace("_", "-"): value for name, value in more.items()}
 

@@ -13,7 +13,7 @@ from cdnserve.rules.cors import ANY, NONE, CompiledPolicy, Policy, Preflight, Ve
 
 
 def admits(pattern: str, origin: str) -> bool:
-    """Tell whether a policy of one pattern lets an origin read."""
+    """Return whether a policy of one pattern lets an origin read."""
     return CompiledPolicy(Policy("p", (pattern,))).admits(origin).allowed
 
 

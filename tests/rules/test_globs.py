@@ -82,7 +82,7 @@ def test_a_glob_that_is_accepted_matches_without_a_warning(pattern: str, path: l
 
 
 def counted(glob: Glob, calls: list[str]) -> Glob:
-    """Give a glob that notes each segment that it compares."""
+    """Return a glob that notes each segment that it compares."""
 
     def noting(segment: Segment) -> Segment:
         def compare(text: str) -> object:

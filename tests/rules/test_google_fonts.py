@@ -11,7 +11,7 @@ CSS, CSS2 = "https://fonts.googleapis.com/css?", "https://fonts.googleapis.com/c
 
 
 def files(url: str) -> list[str]:
-    """Give packages and files, as one path each."""
+    """Return packages and files, as one path each."""
     found = read_address(url)
     assert isinstance(found, Mapped), found
     return [f"{file.name.removeprefix('@fontsource/')}/{file.files[0]}" for file in found.files]

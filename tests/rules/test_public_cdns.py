@@ -12,7 +12,7 @@ from cdnserve.cdns.registry import cdn_of, find_addresses, read_address, varies
 
 
 def one(url: str) -> PackageFile:
-    """Give the only file that an address stands for."""
+    """Return the only file that an address stands for."""
     found = read_address(url)
     assert isinstance(found, Mapped), found
     (file,) = found.files

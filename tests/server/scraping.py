@@ -46,7 +46,7 @@ def scrape(address: tuple[str, int], accept: str = "") -> Samples:
 
 
 def value(samples: Samples, name: str, **labels: str) -> float:
-    """Give the value of a sample, 0 where there is none."""
+    """Return the value of a sample, 0 where there is none."""
     return samples.get((name, frozenset(labels.items())), 0)
 
 

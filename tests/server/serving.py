@@ -33,7 +33,7 @@ sys.exit(0 if run(settings, lambda url: print(url, flush=True)) else 1)
 
 
 def settings(root: Path, state: Path, lane: str = "fast", limits: ServerLimits | None = None) -> ServerSettings:
-    """Give settings for a lane, on a free port."""
+    """Return settings for a lane, on a free port."""
     return ServerSettings(root, state, port=0, fast_lane=lane == "fast", limits=limits or ServerLimits())
 
 
@@ -47,7 +47,7 @@ class Served:
     _output: Path
 
     def written(self) -> list[str]:
-        """Give the lines on standard output, below the address."""
+        """Return the lines on standard output, below the address."""
         return self._output.read_text().splitlines()[1:]
 
     def connect(self, timeout: float = PATIENCE) -> Connection:
@@ -60,7 +60,7 @@ class Served:
             return connection.exchange(message("GET", target, fields))
 
     def told(self) -> str:
-        """Give what was logged so far."""
+        """Return what was logged so far."""
         return self.log.read_text(errors="replace")
 
     def terminate(self) -> None:
@@ -72,7 +72,7 @@ class Served:
         return self.process.wait(PATIENCE)
 
     def resident(self) -> int:
-        """Give the resident memory in octets."""
+        """Return the resident memory in octets."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -82,7 +82,7 @@ class Served:
 
 
 def eventually(is_so: Callable[[], bool]) -> bool:
-    """Tell whether something comes true while patience lasts."""
+    """Return whether something comes true while patience lasts."""
     deadline = time.monotonic() + PATIENCE
     while not is_so():
         if time.monotonic() > deadline:

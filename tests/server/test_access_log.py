@@ -18,7 +18,7 @@ FORMATS: list[AccessFormat] = ["combined", "json"]
 
 
 def written(form: AccessFormat, *exchanges: LoggedExchange) -> list[str]:
-    """Give the lines of some exchanges."""
+    """Return the lines of some exchanges."""
     pieces: list[bytes] = []
     log = AccessLog(form, pieces.append)
     for exchange in exchanges:

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 
 def over_h2(place: Built, made: Identity, limits: ServerLimits | None = None, **more: Any) -> ServerSettings:
-    """Give settings with HTTP/2."""
+    """Return settings with HTTP/2."""
     pair = Pair(made.certificate, made.key)
     return replace(settings(place.root, place.state, limits=limits), pair=pair, http2=True, admin_port=0, **more)
 
@@ -87,7 +87,7 @@ class Client:
                 self.flush()
 
     def of(self, kind: type[Event], stream: int | None = None) -> list[Any]:
-        """Give the events of a kind, of one stream or all."""
+        """Return the events of a kind, of one stream or all."""
         return [e for e in self.events if isinstance(e, kind) and stream in (None, getattr(e, "stream_id", None))]
 
     def response(self, stream: int) -> tuple[int, bytes]:

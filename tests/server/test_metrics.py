@@ -33,7 +33,7 @@ def asked(request: pytest.FixtureRequest, built: Built, tmp_path: Path) -> Itera
 
 
 def _seen(served: Served, *expected: tuple[str, float]) -> Samples:
-    """Give the first scrape in which these add up: a worker writes, and repeats, its numbers for up to a second."""
+    """Return the first scrape in which these add up: a worker writes, and repeats, its numbers for up to a second."""
     scrapes: list[Samples] = []
 
     def is_so() -> bool:

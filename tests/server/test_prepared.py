@@ -47,7 +47,7 @@ def ask(answers: Answers, head: bytes, log: AccessLog | None) -> None:
 
 
 def held() -> list[PreparedResponse]:
-    """Give all answers that are in memory, of anybody."""
+    """Return all answers that are in memory, of anybody."""
     gc.collect()
     return [thing for thing in gc.get_objects() if isinstance(thing, PreparedResponse)]
 

@@ -24,7 +24,7 @@ GET = message("GET", "/any/tiny.txt")
 
 
 def workers(served: Served) -> set[int]:
-    """Give the processes that serve: children of the parent that have its listening socket."""
+    """Return the processes that serve: children of the parent that have its listening socket."""
     children = _children(served.process.pid)
     return {child for child in children if b"spawn_main" in _command(child)}
 
@@ -55,7 +55,7 @@ def pair(few: Built, tmp_path: Path) -> Iterator[Served]:
 
 
 def _holders(served: Served, inode: str) -> set[int]:
-    """Give the workers that hold a socket."""
+    """Return the workers that hold a socket."""
     found = set()
     for worker in workers(served):
         links = Path(f"/proc/{worker}/fd").iterdir()
@@ -64,7 +64,7 @@ def _holders(served: Served, inode: str) -> set[int]:
 
 
 def _server_of(served: Served, connection: socket.socket) -> set[int]:
-    """Tell which worker has the other end of a connection."""
+    """Return which worker has the other end of a connection."""
     port = f":{connection.getsockname()[1]:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return set().union(*(_holders(served, row[9]) for row in rows if row[2].endswith(port)))

@@ -32,7 +32,7 @@ from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, s
 
 
 def problem_of(pair: Pair) -> tuple[str, str]:
-    """Give the one problem of a pair, and where it is."""
+    """Return the one problem of a pair, and where it is."""
     with pytest.raises(ConfigurationError) as caught:
         check(pair)
     (problem,) = caught.value.problems
@@ -155,19 +155,19 @@ GET = message("GET", "/any/tiny.txt")
 
 
 def secure(place: Built, made: Identity, lane: str = "fast", limits: ServerLimits | None = None) -> ServerSettings:
-    """Give settings with a certificate."""
+    """Return settings with a certificate."""
     return replace(settings(place.root, place.state, lane, limits), pair=Pair(made.certificate, made.key))
 
 
 def unchecked() -> ssl.SSLContext:
-    """Give the context of a client that believes anybody."""
+    """Return the context of a client that believes anybody."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
 
 def serial(served: Served) -> int:
-    """Tell which certificate a new connection gets."""
+    """Return which certificate a new connection gets."""
     with socket.create_connection(served.address, PATIENCE) as plain, unchecked().wrap_socket(plain) as client:
         presented = client.getpeercert(binary_form=True)
     assert presented

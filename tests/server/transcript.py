@@ -40,7 +40,7 @@ def responses(received: bytes, methods: Iterable[str] = ()) -> list[Response]:
 
 
 def statuses(received: bytes, methods: Iterable[str] = ()) -> list[int]:
-    """Give the statuses of a transcript, less the one of `LAST`; only the last response may close, and must."""
+    """Return the statuses of a transcript, less the one of `LAST`; only the last response may close, and must."""
     said = responses(received, methods)
     *others, last = (response.get("connection") for response in said)
     assert set(others) <= {None, "keep-alive"}

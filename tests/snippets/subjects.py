@@ -46,5 +46,5 @@ def digest(algorithm: str, content: bytes) -> str:
 
 
 def hashes(of: Subject, options: Options = DEFAULT) -> list[str]:
-    """Give the hash expressions as strings."""
+    """Return the hash expressions as strings."""
     return [str(expression) for expression in expressions(of, options)]

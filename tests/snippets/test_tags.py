@@ -228,7 +228,7 @@ INTEGRITY = digest("sha384", b"greet()")
 
 
 def parse(markup: str) -> tuple[list[Element], list[str]]:
-    """Give the elements with their attributes, and the comments, as a browser reads them in a head."""
+    """Return the elements with their attributes, and the comments, as a browser reads them in a head."""
     fragment = html5lib.parseFragment(markup, treebuilder="dom", namespaceHTMLElements=False)
     nodes = list(fragment.childNodes)
     assert all(not node.childNodes for node in nodes)

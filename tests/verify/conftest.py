@@ -98,6 +98,6 @@ def server(lanes: dict[str, Served]) -> Served:
 
 
 def base(address: tuple[str, int], scheme: str = "http") -> str:
-    """Give the base URL of an address."""
+    """Return the base URL of an address."""
     host: Path | str = address[0]
     return f"{scheme}://{host}:{address[1]}"

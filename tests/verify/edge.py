@@ -39,7 +39,7 @@ class Got:
     body: bytes
 
     def value(self, name: str) -> str:
-        """Give a field's value, `""` where it is absent."""
+        """Return a field's value, `""` where it is absent."""
         return next((value for key, value in self.fields if key == name), "")
 
     def without(self, *names: str) -> Got:

@@ -188,5 +188,5 @@ def to_https(asked: Asked, forward: Forward) -> Got:
 
 
 def unasked(asked: Asked, forward: Forward) -> Got:
-    """Give everybody gzip where there is any."""
+    """Return everybody gzip where there is any."""
     return forward(Asked(asked.method, asked.target, {**asked.fields, "accept-encoding": "gzip"}))

@@ -26,7 +26,7 @@ def report(url: str, store: Store, choice: Choice | None = None, manner: ClientO
 
 
 def found(report: Report) -> dict[str, list[tuple[str, str, str]]]:
-    """Give the findings, with their examples for whom a test fails."""
+    """Return the findings, with their examples for whom a test fails."""
     return {
         group.reference: [(example.path, example.asked, example.detail) for example in group.examples]
         for group in report.groups

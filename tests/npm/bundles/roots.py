@@ -68,7 +68,7 @@ def imported(root: Path, archive: Path | bytes, *, replace: bool = False, integr
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Give every file below a root, but the releases."""
+    """Return every file below a root, but the releases."""
     files = (file for file in root.rglob("*") if file.is_file() or file.is_symlink())
     found = {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
     return {path: content for path, content in found.items() if not path.startswith(".cdnserve/")}
