@@ -42,7 +42,7 @@ def build_release(root: Path, state: str | None) -> Built:
 
 
 def releases_folder(root: Path, state: str | None) -> Path:
-    """Return where releases are kept; raise ConfigurationError for a root that is not there, unless `state` is given."""
+    """Return where releases are kept; raise ConfigurationError for an absent root, unless `state` is given."""
     folder = state_folder(root, state)
     if not state:
         find_places(root, folder)

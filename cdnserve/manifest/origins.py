@@ -86,7 +86,7 @@ def origin_problems(text: str, tolerance: Tolerance) -> Iterator[Problem]:
 
 
 def serialize_origin(text: str) -> str:
-    """Return the form in which browsers write one http or https origin; raise ValueError, in words, for anything else."""
+    """Return the form in which browsers write one http or https origin; raise ValueError, in words, for all else."""
     pattern = _split(text)
     if isinstance(pattern, _Pattern):
         if not pattern.is_web or "*" in text:

@@ -27,7 +27,7 @@ _XHTML = (".xhtml", ".xht")
 
 
 def pages_below(folder: Path, root: Path) -> list[Path]:
-    """Return the pages of a folder and its folders, sorted, without dot-folders, `node_modules` and hosted libraries."""
+    """Return the pages below a folder, sorted, without dot-folders, `node_modules` and hosted libraries."""
     libraries = os.path.realpath(root / FOLDER)
     found: list[Path] = []
     for parent, folders, files in os.walk(folder):

@@ -84,7 +84,7 @@ def remark_on_default(asked: PackageFile, found: str, contents: Contents, use: P
 
 
 def modules_with(entries: Iterable[str], contents: Contents) -> tuple[str, ...]:
-    """Return the modules of a package that load with some of its modules, these too; more than `MOST_LISTED` are cut."""
+    """Return the modules of a package that load with some of its modules, these too; at most `MOST_LISTED`."""
     listed = (path for path, _ in _modules(entries, contents, partial(_neighbour, contents)))
     return tuple(sorted(islice(listed, MOST_LISTED + 1)))
 

@@ -88,7 +88,7 @@ class TarballCache:
 
     @contextlib.contextmanager
     def begun(self, integrity: str) -> Iterator[Begun | None]:
-        """Yield what there is of a tarball with this integrity, and the file for the rest; `None` if it can't be had."""
+        """Yield what there is of a tarball with this integrity, and the file for the rest, or `None`."""
         path = self._folder / "begun" / hashlib.sha256(integrity.encode()).hexdigest()
         file = _held(path)
         if file is None:

@@ -47,7 +47,7 @@ class Outlook:
 
 
 def named(scene: Project, names: Sequence[str]) -> tuple[Library, ...]:
-    """Return the manifest's libraries of these names, without any all; raise ConfigurationError for one that is none."""
+    """Return the manifest's libraries of these names, without any all; raise ConfigurationError for unknown ones."""
     entries = scene.entries
     if problems := [_unknown(name, entries) for name in dict.fromkeys(names) if name not in entries]:
         raise ConfigurationError(problems)

@@ -162,7 +162,7 @@ def _named(step: Step) -> Iterator[str]:
 
 
 def _is_ours(root: Path, path: object) -> bool:
-    """Return whether a path lies in the root, with real folders only on the way, and in no dot-folder but libraries'."""
+    """Return whether a path lies in the root, with real folders only on the way, in no dot-folder but libraries'."""
     if not isinstance(path, str) or "\0" in path or path == FOLDER:
         return False
     parts = path.split("/")

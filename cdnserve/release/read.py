@@ -197,7 +197,7 @@ def still_written(root: str, paths: Iterable[str]) -> bool:
 
 
 def _local_devices() -> frozenset[int]:
-    """Return the device numbers of the file systems of this machine (proc_pid_mountinfo(5)); none where none is told."""
+    """Return the device numbers of the file systems of this machine (proc_pid_mountinfo(5)); none if unknown."""
     try:
         with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
             mounts = [line.split(" ") for line in file]

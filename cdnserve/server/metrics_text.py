@@ -117,7 +117,7 @@ _BY_HOUSE = (
 
 
 def families(blocks: list[dict[Key, float]], catalog: Catalog | None) -> Iterator[Metric]:
-    """Yield all families; `blocks` are the board's, the house's first, and `catalog` is what the asked worker serves."""
+    """Yield all families; `blocks` begin with the supervisor's, and `catalog` is what the asked worker serves."""
     house, workers = blocks[0], blocks[1:]
     together = Counter[Key]()
     for worker in workers:
