@@ -1,4 +1,4 @@
-"""Make `cdnserve/rules/cdnjs.json`: what cdnjs calls the packages of npm, out of the facts that were looked up.
+"""Make `cdnserve/cdns/cdnjs.json`: what cdnjs calls the packages of npm, out of the facts that were looked up.
 
     scripts/make_cdnjs_names.py FACTS.json
 
@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-TARGET = Path(__file__).parent.parent / "cdnserve" / "rules" / "cdnjs.json"
+TARGET = Path(__file__).parent.parent / "cdnserve" / "cdns" / "cdnjs.json"
 
 
 def compact(facts: str) -> str:

@@ -39,3 +39,11 @@ def test_every_id_is_in_kebab_case() -> None:
 def test_every_heading_says_what_to_do() -> None:
     sections = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)[1:]
     assert [] == [section.partition("\n")[0] for section in sections if "*What to do.*" not in section]
+
+
+def test_the_index_links_every_heading_in_its_group() -> None:
+    index, *groups = re.split(r"^\*\*([^*\n]+)\*\*$", DOCUMENT, flags=re.MULTILINE)
+    rows = [row.strip("| ").split(" | ") for row in index.splitlines() if row.startswith("| ") and "](" in row]
+    linked = [(name, re.findall(r"\[([a-z0-9-]+)\]\(#\1\)", links)) for name, links in rows]
+    headings = [re.findall(r"^## (.+)$", text, re.MULTILINE) for text in groups[1::2]]
+    assert list(zip(groups[::2], headings, strict=True)) == linked

@@ -205,7 +205,7 @@ def _number(text: str) -> int:
 @cache
 def cdnjs_names() -> Names:
     """Read what cdnjs calls the packages of npm; the file says where that was looked up, and when."""
-    octets = files("cdnserve").joinpath("rules", "cdnjs.json").read_bytes()
+    octets = files("cdnserve").joinpath("cdns", "cdnjs.json").read_bytes()
     return msgspec.json.decode(octets, type=_CdnjsNames).libraries
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cdnserve.audit.findings import LEVELS, RULES
 
-DOCUMENT = Path(__file__).parents[3] / "docs/audit.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/audit.md"
 
 
 def test_each_rule_has_a_section_with_its_level() -> None:
