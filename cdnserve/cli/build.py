@@ -14,7 +14,7 @@ from cdnserve.cli.context import open_release
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.release.build import build
-from cdnserve.server.settings import state_folder
+from cdnserve.release.store import state_folder
 
 
 @click.command(cls=Command)

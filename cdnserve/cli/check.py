@@ -16,7 +16,7 @@ from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.errors import Problem
 from cdnserve.release.check import check
-from cdnserve.server.settings import state_folder
+from cdnserve.release.store import state_folder
 
 if TYPE_CHECKING:
     from cdnserve.release.repair import Mended

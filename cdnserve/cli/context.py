@@ -15,9 +15,8 @@ from cdnserve.cli.terminal import write
 from cdnserve.display import counted
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.release.build import build, look
-from cdnserve.release.store import Store, find_places
+from cdnserve.release.store import Store, find_places, state_folder
 from cdnserve.release.writer import Built
-from cdnserve.server.settings import state_folder
 
 if TYPE_CHECKING:
     from cdnserve.npm.apply import Placed

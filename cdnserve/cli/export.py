@@ -13,7 +13,7 @@ import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.terminal import write, write_json
-from cdnserve.server.settings import state_folder
+from cdnserve.release.store import state_folder
 
 
 @click.command(cls=Command)

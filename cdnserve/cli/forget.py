@@ -15,7 +15,7 @@ from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import printable, write_json
 from cdnserve.release.forget import find_promised, forget
-from cdnserve.server.settings import state_folder
+from cdnserve.release.store import state_folder
 
 _MOST_SHOWN = 10
 _MEANING = """\

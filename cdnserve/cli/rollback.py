@@ -13,7 +13,7 @@ from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.release.rollback import roll_back
-from cdnserve.server.settings import state_folder
+from cdnserve.release.store import state_folder
 
 
 @click.command(cls=Command)

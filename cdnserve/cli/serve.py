@@ -24,11 +24,11 @@ from cdnserve.cli.terminal import Piece, write
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.model import Site
 from cdnserve.release.catalog import Catalog
-from cdnserve.release.store import Store, read_text
+from cdnserve.release.store import Store, read_text, state_folder
 from cdnserve.rules.cors import ANY
 from cdnserve.rules.media_types import destination
 from cdnserve.server.run import run
-from cdnserve.server.settings import ServerLimits, ServerSettings, state_folder
+from cdnserve.server.settings import ServerLimits, ServerSettings
 from cdnserve.snippets.subject import Options, of_asset
 from cdnserve.snippets.tags import elements
 

@@ -14,8 +14,7 @@ import click
 from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import verify_progress
 from cdnserve.cli.terminal import Piece, write, write_json
-from cdnserve.release.store import Store
-from cdnserve.server.settings import state_folder
+from cdnserve.release.store import Store, state_folder
 from cdnserve.verify.client import ClientOptions, parse_target
 from cdnserve.verify.findings import Group
 from cdnserve.verify.run import Choice, Report, verify

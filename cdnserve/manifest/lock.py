@@ -16,7 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import LOCK, replace_file
+from cdnserve.files import replace_file
+from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.model import is_unlisted
 from cdnserve.manifest.toml import newlines_of, printable
 from cdnserve.rules.semver import is_pin

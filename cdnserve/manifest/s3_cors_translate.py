@@ -13,7 +13,8 @@ from pathlib import Path
 import tomlkit
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import MANIFEST, changing, replace_file
+from cdnserve.files import replace_file
+from cdnserve.manifest.files import MANIFEST, changing
 from cdnserve.manifest.keys import SCHEMA
 from cdnserve.manifest.origins import Tolerance, origin_problems, request_header_problems, response_header_problems
 from cdnserve.manifest.reader import CORS_POLICIES, inspect_text, parse_manifest, read_manifest

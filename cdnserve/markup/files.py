@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cdnserve.display import counted
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import replace_file
+from cdnserve.files import replace_file
 from cdnserve.npm.spec import FOLDER
 
 ENDINGS = (".html", ".htm")

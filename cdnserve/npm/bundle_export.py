@@ -5,10 +5,8 @@ Never leaves half an archive where a whole one was asked for.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +15,7 @@ from typing import BinaryIO
 
 from cdnserve.display import shown
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import replacing
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.manifest.model import RuleMatcher
@@ -139,28 +138,8 @@ def export(root: Path, state: Path, target: Path | BinaryIO) -> Exported:
     load = gather(places.root, places.inner)
     if not isinstance(target, Path):
         return _write(load, target, "")
-    with _draft(target) as file:
+    with replacing(target, mode=0o644) as new, open(new.descriptor, "wb", closefd=False) as file:
         return _write(load, file, coding_of(target.name))
-
-
-@contextlib.contextmanager
-def _draft(target: Path) -> Iterator[BinaryIO]:
-    """Yield a file that takes the target's place once it is whole."""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        # Nobody asked for a file of the draft's name.
-        raise OSError(error.errno, error.strerror, str(target)) from None
-    try:
-        with open(descriptor, "wb") as file:
-            yield file
-            os.fchmod(file.fileno(), 0o644)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _write(load: BundleContents, target: BinaryIO, coding: Coding) -> Exported:

@@ -6,7 +6,6 @@ Never believed: whatever is taken out of it is verified again, and what can't be
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import stat
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from cdnserve.files import lock
 from cdnserve.npm.download import _PIECE, Measured, strong_validator
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.rules.integrity import parse_metadata, strongest
@@ -145,8 +145,7 @@ def _held(path: Path) -> BinaryIO | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_ours(path, descriptor):
+        if lock(descriptor) and _is_ours(path, descriptor):
             return open(descriptor, "r+b")
     except OSError:
         pass

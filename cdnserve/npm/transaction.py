@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import itertools
 import json
@@ -20,7 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from cdnserve.display import shown
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import LOCK, MANIFEST, changing, replace_file, sync_folder
+from cdnserve.files import lock, replace_file, sync_folder
+from cdnserve.manifest.files import LOCK, MANIFEST, changing
 from cdnserve.manifest.lock import Lock, parse_lock, read_lock, write_lock
 from cdnserve.manifest.model import is_unlisted
 from cdnserve.npm.compare import Comparison, compare_folders, files, first_difference
@@ -241,9 +241,7 @@ def _locked(folder: Path) -> int | None:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(descriptor):
             os.close(descriptor)
             return None
         # Whoever held it before may have removed the folder that is locked now.

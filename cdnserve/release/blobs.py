@@ -13,12 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from cdnserve.manifest.files import sync_folder
+from cdnserve.files import NewFile, replace_file, sync_folder
 from cdnserve.release.scan import Signature, pack, unpack
 
 # So many are synced together: one journal commit of the file system then serves them all.
 _BATCH = 128
-_TEMPORARY = re.compile(r"[0-9a-f]{32}\.part")
+_DRAFT = re.compile(r"[0-9a-f]{32}\.part")
 _NAME = 64  # the length of a sha256 in hexadecimal
 _CHUNK = 1 << 18
 
@@ -130,52 +130,22 @@ def _sort(folder: str, stock: Stock, entries: Iterable[os.DirEntry[str]]) -> Non
             facts += (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
-def write_all(descriptor: int, content: bytes) -> None:
-    """Write all octets, however few of them the system takes at a time."""
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def write_state_file(state: str, name: str, content: bytes) -> None:
+    """Put a file of the state folder in place whole."""
+    with storing():
+        replace_file(f"{state}/{name}", content, preserve=False, draft=_draft(state))
 
 
-def replace_file(state: str, name: str, content: bytes) -> None:
-    """Put a file of the state folder in place whole: written aside, synced, renamed, folder synced."""
-    path = f"{state}/{name}"
-    with storing(), Temporary(state) as temporary:
-        write_all(temporary.descriptor, content)
-        os.fsync(temporary.descriptor)
-        os.replace(temporary.path, path)
-        sync_folder(os.path.dirname(path))
+def _draft(state: str) -> str:
+    return f"{state}/drafts/{os.urandom(16).hex()}.part"
 
 
-def remove_temporaries(state: str) -> None:
+def remove_state_drafts(state: str) -> None:
     """Remove what killed builds left behind; nothing else that may lie there."""
     with storing():
         for name in os.listdir(f"{state}/drafts"):
-            if _TEMPORARY.fullmatch(name):
+            if _DRAFT.fullmatch(name):
                 os.unlink(f"{state}/drafts/{name}")
-
-
-class Temporary:
-    """A file under construction, in the folder from which it will be renamed."""
-
-    def __init__(self, state: str) -> None:
-        self.path = f"{state}/drafts/{os.urandom(16).hex()}.part"
-        self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-
-    def __enter__(self) -> Temporary:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is None:
-            os.close(self.descriptor)
-        else:
-            self.remove()
-
-    def remove(self) -> None:
-        """Close and delete it."""
-        os.close(self.descriptor)
-        with suppress(OSError):
-            os.unlink(self.path)
 
 
 class Draft:
@@ -185,25 +155,25 @@ class Draft:
         self._blobs = blobs
         self._kept = False
         with storing():
-            self._temporary = Temporary(blobs.state)
+            self._file = NewFile(_draft(blobs.state))
 
     def __enter__(self) -> Draft:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if not self._kept:
-            self._temporary.remove()
+            self._file.remove()
 
     def write(self, content: bytes) -> None:
         """Add octets."""
         with storing():
-            write_all(self._temporary.descriptor, content)
+            self._file.write(content)
 
     def keep(self, name: str) -> None:
         """Make it the blob of this name at the next flush, unless there is one that is right."""
         if not self._blobs.has(name):
             self._kept = True
-            self._blobs.adopt(self._temporary, name)
+            self._blobs.adopt(self._file, name)
 
 
 class Blobs:
@@ -215,7 +185,7 @@ class Blobs:
     def __init__(self, state: str, proved: Container[str] = ()) -> None:
         self.state = state
         self._proved = proved
-        self._pending: dict[str, Temporary] = {}
+        self._pending: dict[str, NewFile] = {}
         self._folders: set[str] = set()
 
     def __enter__(self) -> Blobs:
@@ -226,8 +196,8 @@ class Blobs:
             if kind is None:
                 self.flush()
         finally:
-            for temporary in self._pending.values():
-                temporary.remove()
+            for file in self._pending.values():
+                file.remove()
             self._pending.clear()
 
     def has(self, name: str) -> bool:
@@ -242,21 +212,20 @@ class Blobs:
             draft.write(content)
             draft.keep(name)
 
-    def adopt(self, temporary: Temporary, name: str) -> None:
+    def adopt(self, file: NewFile, name: str) -> None:
         """Take over a written file as the blob of this name, in place of a wrong one."""
-        self._pending[name] = temporary
+        self._pending[name] = file
         if len(self._pending) == _BATCH:
             self.flush()
 
     def flush(self) -> None:
         """Sync what was written, then give it its names."""
         with storing():
-            for temporary in self._pending.values():
-                os.fsync(temporary.descriptor)
-            for name, temporary in tuple(self._pending.items()):
+            for file in self._pending.values():
+                os.fsync(file.descriptor)
+            for name, file in tuple(self._pending.items()):
                 self._make_folder(name[:2])
-                os.replace(temporary.path, blob_path(self.state, name))
-                os.close(temporary.descriptor)
+                file.rename(blob_path(self.state, name))
                 del self._pending[name]
 
     def _make_folder(self, folder: str) -> None:

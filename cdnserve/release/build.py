@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.files import Governing, read_governing
 from cdnserve.release.blobs import StoreError, sync_blobs
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
 from cdnserve.release.encode import Results, cores, run
@@ -29,12 +29,10 @@ from cdnserve.release.repair import are_proved
 from cdnserve.release.scan import Tree, scan
 from cdnserve.release.state_files import (
     FileIndex,
-    Governing,
     chosen,
     held,
     holds,
     make_index,
-    read_governing,
     read_index,
     sum_of,
     write_index,
@@ -68,9 +66,7 @@ def _moved(before: Look, now: Look) -> frozenset[str]:
     if (before.tree.packed(), before.governing) == (now.tree.packed(), now.governing):
         return frozenset()
     pairs = before.tree.signatures().items() ^ now.tree.signatures().items()
-    old, new = before.governing, now.governing
-    governing = {MANIFEST: old.manifest != new.manifest, LOCK: old.lock != new.lock}
-    return frozenset({path for path, _ in pairs} | {name for name, changed in governing.items() if changed})
+    return frozenset({path for path, _ in pairs}.union(before.governing.difference(now.governing)))
 
 
 def build(

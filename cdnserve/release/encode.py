@@ -26,7 +26,7 @@ import msgspec
 import zstandard
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release.blobs import Blobs, Draft, StoreError, blob_path, replace_file, storing
+from cdnserve.release.blobs import Blobs, Draft, StoreError, blob_path, storing, write_state_file
 from cdnserve.release.catalog import Representation
 
 ContentCoding = Literal["br", "gzip", "zstd"]
@@ -288,7 +288,7 @@ class Results:
 
     def save(self, state: str) -> None:
         """Write all results for builds to come."""
-        replace_file(state, _FILE, msgspec.msgpack.encode(self._known))
+        write_state_file(state, _FILE, msgspec.msgpack.encode(self._known))
 
     def add(self, results: Iterable[Result]) -> None:
         """Remember what encoders gave."""

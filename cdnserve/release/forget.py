@@ -15,7 +15,7 @@ from posixpath import basename
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import LOCK, changing
 from cdnserve.manifest.lock import Lock, read_lock, write_lock
-from cdnserve.release.blobs import StoreError, replace_file
+from cdnserve.release.blobs import StoreError, write_state_file
 from cdnserve.release.immutable import immutable, promises
 from cdnserve.release.scan import shown
 from cdnserve.release.store import BuildPaths, Store, find_places, store_problem
@@ -73,7 +73,7 @@ def _forget_released(places: BuildPaths, paths: Sequence[str]) -> None:
         for path in released.keys() & set(paths):
             forgotten[path].add(released[path].hex())
     text = json.dumps({path: sorted(digests) for path, digests in sorted(forgotten.items())}, indent=1)
-    replace_file(places.state, FILE, text.encode() + b"\n")
+    write_state_file(places.state, FILE, text.encode() + b"\n")
 
 
 def _matching(glob: str, paths: Collection[str]) -> Iterator[str]:

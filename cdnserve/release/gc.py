@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import sync_folder
+from cdnserve.files import sync_folder
 from cdnserve.release.blobs import StoreError, blob_path, storing, take_stock
 from cdnserve.release.repair import Proof, known_blobs, note_proved
 from cdnserve.release.state_files import read_hold, read_index

@@ -11,14 +11,13 @@ from pathlib import Path
 from posixpath import basename
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.files import LOCK, MANIFEST, Governing, read_governing
 from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.manifest.model import Manifest, Rule, RuleMatcher, is_unlisted
 from cdnserve.manifest.reader import inspect_manifest
 from cdnserve.release.immutable import unlocked_libraries
 from cdnserve.release.package_entries import HOME, package_folder
 from cdnserve.release.scan import Tree, shown
-from cdnserve.release.state_files import Governing, read_governing
 from cdnserve.rules.globs import compile_glob, is_literal, matches
 
 

@@ -12,12 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.files import read_governing
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.catalog import Asset
 from cdnserve.release.read import FileContent, Sources, read
 from cdnserve.release.scan import Tree, shown
-from cdnserve.release.state_files import FileIndex, Governing, read_governing
+from cdnserve.release.state_files import FileIndex
 from cdnserve.release.store import Store, is_denied, store_problem
 from cdnserve.release.writer import Built
 
@@ -49,13 +49,8 @@ def as_built(failure: StoreError, tree: Tree, index: FileIndex | None, state: st
 
 def _difference(tree: Tree, index: FileIndex, assets: Mapping[str, Asset]) -> str:
     """Name the first file that is not as it was built; empty where there is none."""
-    return _ungoverned(index.governing, read_governing(tree.root)) or _moved(tree, index, assets)
-
-
-def _ungoverned(before: Governing, now: Governing) -> str:
-    if before.manifest != now.manifest:
-        return MANIFEST
-    return LOCK if before.lock != now.lock else ""
+    governing = index.governing.difference(read_governing(tree.root))
+    return governing[0] if governing else _moved(tree, index, assets)
 
 
 def _moved(tree: Tree, index: FileIndex, assets: Mapping[str, Asset]) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 from zlib import crc32
 
 from cdnserve.errors import Problem
-from cdnserve.release.blobs import Blobs, Stock, blob_path, is_right, replace_file, storing, sync_blobs, take_stock
+from cdnserve.release.blobs import Blobs, Stock, blob_path, is_right, storing, sync_blobs, take_stock, write_state_file
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.encode import Job, cores, run
 from cdnserve.release.read import Sources, read
@@ -93,7 +93,7 @@ def note_proved(state: str, proof: Proof) -> None:
     proved = _packed(Stock(list(right), [fact for signature in right.values() for fact in signature]))
     if proved != read_proved(state):
         rest = _MAGIC + proved
-        replace_file(state, _FILE, crc32(rest).to_bytes(_SUM) + rest)
+        write_state_file(state, _FILE, crc32(rest).to_bytes(_SUM) + rest)
 
 
 def _packed(stock: Stock) -> bytes:

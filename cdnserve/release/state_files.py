@@ -6,15 +6,14 @@ Never decides what is public: a damaged or absent index only means that files ar
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zlib import crc32
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.files import LOCK, MANIFEST
-from cdnserve.release.blobs import replace_file
+from cdnserve.manifest.files import Governing, read_governing
+from cdnserve.release.blobs import write_state_file
 from cdnserve.release.scan import Signature, Tree, pack, unpack
 from cdnserve.release.store import Store
 
@@ -23,17 +22,6 @@ _INDEX_FILE = "index"
 _FORMAT = 4
 _BEGINNING = b"[%d, " % _FORMAT
 _SUM = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Governing:
-    """The octets of the manifest and of its lock, empty where there is none.
-
-    Kept whole: comparing them is faster than hashing them, and loading what hashes is slower than both.
-    """
-
-    manifest: bytes
-    lock: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +57,7 @@ def write_index(state: str, index: FileIndex) -> None:
     lengths = [len(governing.manifest), len(governing.lock)]
     head = json.dumps([_FORMAT, index.number, index.settled, index.catalog, index.count, lengths]).encode()
     rest = b"".join((head, b"\n", governing.manifest, governing.lock, index.packed))
-    replace_file(state, _INDEX_FILE, crc32(rest).to_bytes(_SUM) + rest)
+    write_state_file(state, _INDEX_FILE, crc32(rest).to_bytes(_SUM) + rest)
 
 
 def read_index(state: str) -> FileIndex | None:
@@ -97,22 +85,6 @@ def sum_of(path: Path) -> int | None:
         return crc32(path.read_bytes())
     except OSError:
         return None
-
-
-def read_governing(root: str) -> Governing:
-    """Read manifest and lock."""
-    return Governing(_octets(f"{root}/{MANIFEST}"), _octets(f"{root}/{LOCK}"))
-
-
-def _octets(path: str) -> bytes:
-    # Opening a FIFO would wait for ever.
-    if not os.path.isfile(path):
-        return b""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 _HOLD_FILE = "held"
@@ -154,7 +126,7 @@ def read_hold(state: str) -> Hold | None:
 
 def write_hold(state: str, hold: Hold) -> None:
     """Write a hold; it begins to mean something when its release becomes the current one."""
-    replace_file(state, _HOLD_FILE, json.dumps(asdict(hold)).encode() + b"\n")
+    write_state_file(state, _HOLD_FILE, json.dumps(asdict(hold)).encode() + b"\n")
 
 
 def holds(state: str, current: int | None, tree: Tree) -> Hold | None:
@@ -170,7 +142,7 @@ def chosen(store: Store) -> int | None:
         return current
     hold = read_hold(str(store.state))
     with suppress(OSError, ValueError):
-        if hold and os.stat(store.state / _HOLD_FILE).st_mtime >= store.made(max(store.numbers())):
+        if hold and (store.state / _HOLD_FILE).stat().st_mtime >= store.made(max(store.numbers())):
             return hold.number
     return None
 

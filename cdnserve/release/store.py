@@ -6,7 +6,6 @@ Never writes and never locks: what it reads was renamed into place whole.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import lock
 from cdnserve.release.blobs import StoreError, blob_path, take_stock
 from cdnserve.release.catalog import Asset
 
@@ -29,6 +29,11 @@ _CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _AGAIN = "run cdnserve build"
+
+
+def state_folder(root: Path, chosen: str | None) -> Path:
+    """Return the folder of the releases: the chosen one, else a dot-folder of the root, which is never public."""
+    return Path(chosen) if chosen else root / ".cdnserve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +304,7 @@ class CatalogUse:
         # What can't be opened is told by whoever reads it; a file system without locks has none to offer.
         with suppress(OSError):
             self._descriptor = os.open(catalog, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            lock(self._descriptor, shared=True, wait=True)
 
     def __del__(self) -> None:
         self.close()
@@ -350,14 +355,10 @@ def unused(catalog: Path) -> Iterator[bool]:
         yield True
         return
     try:
-        yield _lock(descriptor)
+        is_unused = False
+        # On a file system that knows no locks it may be in use.
+        with suppress(OSError):
+            is_unused = lock(descriptor)
+        yield is_unused
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody's mark, or a file system that knows none: then it may be in use
-        return False
-    return True

@@ -5,7 +5,6 @@ Never changes or removes a whole release: whatever happens at whatever moment, t
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from types import TracebackType
 from typing import Literal, Protocol
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.files import sync_folder
-from cdnserve.release.blobs import remove_temporaries, replace_file, storing
+from cdnserve.files import lock, sync_folder
+from cdnserve.release.blobs import remove_state_drafts, storing, write_state_file
 from cdnserve.release.store import Store
 
 Phase = Literal["waiting", "proving", "reading", "encoding"]
@@ -85,7 +84,7 @@ class Writer:
             self._lock = os.open(f"{self.state}/build.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._wait()
-            remove_temporaries(self.state)
+            remove_state_drafts(self.state)
             _ignore(self.state)
         except BaseException:
             os.close(self._lock)
@@ -108,17 +107,17 @@ class Writer:
 
     def publish(self, number: int, catalog: bytes) -> None:
         """Write a catalog whose blobs are stored, then make it the current release."""
-        replace_file(self.state, f"releases/{number}.cat", catalog)
+        write_state_file(self.state, f"releases/{number}.cat", catalog)
         self.point_to(number)
 
     def point_to(self, number: int) -> None:
         """Make a release that is there the current one."""
-        replace_file(self.state, "current", b"%d\n" % number)
+        write_state_file(self.state, "current", b"%d\n" % number)
 
     def note_removed(self, number: int) -> None:
         """Note that a release is about to be removed, so that its number is never given again."""
         if number > self.store.last_removed():
-            replace_file(self.state, "removed", b"%d\n" % number)
+            write_state_file(self.state, "removed", b"%d\n" % number)
 
     def remove_damaged(self, number: int) -> None:
         """Remove a catalog that can't be read any more, and so is no release."""
@@ -128,15 +127,14 @@ class Writer:
             sync_folder(f"{self.state}/releases")
 
     def _wait(self) -> None:
+        if lock(self._lock):
+            return
+        self.waited = True
+        self._progress.start("waiting", 0, 0)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.waited = True
-            self._progress.start("waiting", 0, 0)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX)
-            finally:
-                self._progress.finish()
+            lock(self._lock, wait=True)
+        finally:
+            self._progress.finish()
 
 
 def _make_folders(state: str) -> None:
@@ -147,7 +145,7 @@ def _make_folders(state: str) -> None:
 def _ignore(state: str) -> None:
     # Nobody shall commit what any build makes again; but other people's files are not ours to hide.
     if set(os.listdir(state)) <= _OURS:
-        replace_file(state, ".gitignore", b"*\n")
+        write_state_file(state, ".gitignore", b"*\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from time import monotonic
 from typing import Protocol
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.store import state_folder
 from cdnserve.server.access_log import DESCRIPTORS, AccessFormat, event
 from cdnserve.server.proxies import Proxies
 from cdnserve.server.sockets import Unix
@@ -171,9 +172,6 @@ def read_notices(environment: Mapping[str, str]) -> Notices:
     return Notices(environment.get("NOTIFY_SOCKET", ""), "WATCHDOG_USEC" in environment)
 
 
-_STATE_FOLDER = ".cdnserve"
-
-
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Where the files and releases lie, and where to listen; port 0 asks the system for a free one.
@@ -213,8 +211,3 @@ def read_settings(environment: Mapping[str, str]) -> ServerSettings:
         raise ConfigurationError([Problem("port-invalid", "no port", "CDNSERVE_PORT", port, hint)])
     state = state_folder(root, environment.get("CDNSERVE_STATE"))
     return ServerSettings(root, state, environment.get("CDNSERVE_HOST") or "127.0.0.1", int(port))
-
-
-def state_folder(root: Path, chosen: str | None) -> Path:
-    """Return the folder of the releases: the chosen one, else a dot-folder of the root, which is never public."""
-    return Path(chosen) if chosen else root / _STATE_FOLDER

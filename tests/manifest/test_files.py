@@ -1,18 +1,18 @@
-"""The governing files: replaced whole, by one writer at a time."""
+"""The governing files: by one writer at a time."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from cdnserve.manifest.files import changing, replace_file
+from cdnserve.files import replace_file
+from cdnserve.manifest.files import Governing, changing, read_governing
 from tests.cli.processes import UNMEASURED, environment
 
 
@@ -23,49 +23,6 @@ def path(tmp_path: Path) -> Path:
     file.parent.mkdir()
     file.write_bytes(b"old")
     return file
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666])
-def test_a_file_keeps_its_mode(path: Path, mode: int) -> None:
-    path.chmod(mode)
-    replace_file(path, b"new")
-    assert (b"new", mode) == (path.read_bytes(), stat.S_IMODE(path.stat().st_mode))
-    assert ["manifest.toml"] == os.listdir(path.parent)
-
-
-def test_a_new_file_has_the_mode_of_new_files(path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        replace_file(path.with_name("new"), b"new")
-    finally:
-        os.umask(before)
-    assert 0o640 == stat.S_IMODE(path.with_name("new").stat().st_mode)
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_link_goes_on_pointing(path: Path, tmp_path: Path, there: bool) -> None:
-    real, link = tmp_path / "real", path.with_name("link")
-    if there:
-        real.write_bytes(b"old")
-    link.symlink_to(real)
-    replace_file(link, b"new")
-    assert link.is_symlink()
-    assert b"new" == real.read_bytes()
-
-
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
-def test_a_failed_write_leaves_the_old_file_alone(
-    path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, error: BaseException
-) -> None:
-    def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(type(error)):
-        replace_file(path, b"new")
-    assert b"old" == path.read_bytes()
-    assert ["manifest.toml"] == os.listdir(path.parent)
 
 
 def test_one_writer_at_a_time(path: Path) -> None:
@@ -107,3 +64,33 @@ def test_the_names_cost_no_more_than_the_names() -> None:
         [sys.executable, "-c", code], env=environment(**UNMEASURED), capture_output=True, text=True, check=True
     )
     assert "manifest.toml manifest.lock []\n" == done.stdout
+
+
+def test_governing_files_are_known_by_their_content(tmp_path: Path) -> None:
+    (tmp_path / "manifest.toml").write_bytes(b"schema = 1")
+    assert Governing(b"schema = 1", b"") == read_governing(str(tmp_path))
+
+
+def test_governing_files_that_can_not_be_read_are_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A FIFO is not waited for, and what is wrong is told by those who parse."""
+    os.mkfifo(tmp_path / "manifest.toml")
+    (tmp_path / "manifest.lock").write_bytes(b"{}")
+
+    def refuse(*_: object) -> object:
+        raise PermissionError
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert Governing(b"", b"") == read_governing(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Governing(b"schema = 1", b"{}"), ()),
+        (Governing(b"", b"{}"), ("manifest.toml",)),
+        (Governing(b"schema = 1", b""), ("manifest.lock",)),
+        (Governing(b"", b""), ("manifest.toml", "manifest.lock")),
+    ],
+)
+def test_what_differs_is_named(other: Governing, expected: tuple[str, ...]) -> None:
+    assert expected == Governing(b"schema = 1", b"{}").difference(other)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest.files import replace_file
+from cdnserve.files import replace_file
 from cdnserve.markup import files
 from cdnserve.markup.files import OwnPage, read_own_pages, write_own_pages
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest.files import replace_file
+from cdnserve.files import replace_file
 from cdnserve.manifest.lock import read_lock
 from cdnserve.manifest.model import Library
 from cdnserve.manifest.reader import read_manifest

@@ -15,10 +15,9 @@ from cdnserve.release.blobs import (
     Draft,
     StoreError,
     blob_path,
-    remove_temporaries,
-    replace_file,
+    remove_state_drafts,
     sync_blobs,
-    write_all,
+    write_state_file,
 )
 
 NAME = sha256(b"content").hexdigest()
@@ -149,23 +148,13 @@ def test_content_is_synced_before_it_gets_its_name(state: str, monkeypatch: pyte
     sync_blobs(state, [NAME, OTHER])
     assert ["sync file", "sync file", "name", "name", "sync folder", "sync folder", "sync folder"] == events
     events.clear()
-    replace_file(state, "current", b"1\n")
+    write_state_file(state, "current", b"1\n")
     assert ["sync file", "name", "sync folder"] == events
 
 
-def test_octets_are_written_whole_however_few_are_taken_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, octets: real(descriptor, octets[:3]))
-    with (tmp_path / "a").open("wb") as file:
-        write_all(file.fileno(), b"0123456789")
-    assert b"0123456789" == (tmp_path / "a").read_bytes()
-
-
 def test_a_file_is_replaced_whole(state: str) -> None:
-    replace_file(state, "current", b"1\n")
-    replace_file(state, "current", b"2\n")
+    write_state_file(state, "current", b"1\n")
+    write_state_file(state, "current", b"2\n")
     assert b"2\n" == Path(state, "current").read_bytes()
     assert [] == drafts(state)
 
@@ -180,7 +169,7 @@ STEPS = [
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_full_disk_leaves_the_old_file_and_no_rubbish(state: str, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    replace_file(state, "current", b"1\n")
+    write_state_file(state, "current", b"1\n")
     before = descriptors()
 
     def full(*_: object, **__: object) -> int:
@@ -189,7 +178,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(state: str, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(os, step, full)
         with pytest.raises(StoreError) as told:
-            replace_file(state, "current", b"2\n")
+            write_state_file(state, "current", b"2\n")
         with pytest.raises(StoreError), Blobs(state) as blobs:
             blobs.put(NAME, b"content")
     assert errno.ENOSPC == told.value.error.errno
@@ -204,5 +193,5 @@ def test_only_our_own_leftovers_are_removed(state: str) -> None:
     theirs = [f"{state}/drafts/thesis.part", f"{state}/drafts/{'0a' * 16}.part.bak"]
     for path in mine + theirs:
         Path(path).write_bytes(b"x")
-    remove_temporaries(state)
+    remove_state_drafts(state)
     assert [False, True, True] == [os.path.exists(path) for path in mine + theirs]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from zlib import crc32
 
@@ -11,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cdnserve.release.state_files import Governing, make_index, read_governing, read_index, write_index
+from cdnserve.manifest.files import Governing
+from cdnserve.release.state_files import make_index, read_index, write_index
 
 GOVERNING = Governing(b"schema = 1\n", b"{\n}\n")
 CATALOG = "releases/7.cat"
@@ -62,20 +62,3 @@ def test_anything_else_is_no_index(tmp_path_factory: pytest.TempPathFactory, oct
     state = tmp_path_factory.mktemp("state")
     (state / "index").write_bytes(octets)
     assert read_index(str(state)) is None
-
-
-def test_governing_files_are_known_by_their_content(tmp_path: Path) -> None:
-    (tmp_path / "manifest.toml").write_bytes(b"schema = 1")
-    assert Governing(b"schema = 1", b"") == read_governing(str(tmp_path))
-
-
-def test_governing_files_that_can_not_be_read_are_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A FIFO is not waited for, and what is wrong is told by those who parse."""
-    os.mkfifo(tmp_path / "manifest.toml")
-    (tmp_path / "manifest.lock").write_bytes(b"{}")
-
-    def refuse(*_: object) -> object:
-        raise PermissionError
-
-    monkeypatch.setattr("builtins.open", refuse)
-    assert Governing(b"", b"") == read_governing(str(tmp_path))

@@ -16,7 +16,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.build import build
 from cdnserve.release.catalog import SCHEMA
-from cdnserve.release.store import CatalogUse, Store, Uses, read_text, store_problem, unused
+from cdnserve.release.store import CatalogUse, Store, Uses, read_text, state_folder, store_problem, unused
 from tests.release.roots import SCRIPT, plant, public_bytes
 
 
@@ -279,3 +279,8 @@ def test_what_can_not_be_loaded_is_not_in_use(catalogs: list[Path]) -> None:
     with pytest.raises(ZeroDivisionError), uses.next(catalogs[1]):
         _ = 1 / 0
     assert [False, True] == [is_unused(catalog) for catalog in catalogs[:2]]
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "r/.cdnserve"), ("", "r/.cdnserve"), ("s", "s")])
+def test_the_state_lies_in_the_root_unless_told(chosen: str | None, expected: str) -> None:
+    assert Path(expected) == state_folder(Path("r"), chosen)

@@ -19,7 +19,6 @@ from cdnserve.server.settings import (
     ServerSettings,
     read_notices,
     read_settings,
-    state_folder,
     sweep,
 )
 from tests.contract.wire import Connection, FramingError, message
@@ -327,8 +326,3 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         read_settings({"CDNSERVE_PORT": port})
     (problem,) = caught.value.problems
     assert ("port-invalid", "CDNSERVE_PORT", port) == (problem.reference, problem.where, problem.value)
-
-
-@pytest.mark.parametrize(("chosen", "expected"), [(None, "r/.cdnserve"), ("", "r/.cdnserve"), ("s", "s")])
-def test_the_state_lies_in_the_root_unless_told(chosen: str | None, expected: str) -> None:
-    assert Path(expected) == state_folder(Path("r"), chosen)
