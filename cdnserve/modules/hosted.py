@@ -58,7 +58,7 @@ def package_of(path: str) -> HostedPackage | None:
     """Return the package that a logical path lies in.
 
     >>> package_of("npm/@scope/x@1.0.0/dist/i.js"), package_of("demo/i.js")
-    (Package(name='@scope/x', version='1.0.0'), None)
+    (HostedPackage(name='@scope/x', version='1.0.0'), None)
     """
     first, _, rest = path.partition("/")
     scope, _, inner = rest.partition("/") if rest.startswith("@") else ("", "", rest)

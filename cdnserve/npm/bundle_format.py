@@ -54,7 +54,7 @@ class _Schema(msgspec.Struct, frozen=True):
 def encode_index(files: dict[str, BundleEntry]) -> bytes:
     """Write an index as JSON, sorted, an entry a line.
 
-    >>> print(encode_index({"a.js": Entry(1, "00")}).decode(), end="")
+    >>> print(encode_index({"a.js": BundleEntry(1, "00")}).decode(), end="")
     {"schema":1,"files":{
     "a.js":{"size":1,"sha256":"00"}
     }}

@@ -74,7 +74,7 @@ def parse_address(text: str) -> HttpUrl:
     """Read an absolute address; raise `ValueError` with the reason, which never repeats the text.
 
     >>> parse_address("https://NPM.example:443/a/../b/?x=1#y")
-    Address(scheme='https', host='npm.example', port=443, path='/b/', query='x=1')
+    HttpUrl(scheme='https', host='npm.example', port=443, path='/b/', query='x=1')
     """
     try:
         parts = parse_url(_plain(text))

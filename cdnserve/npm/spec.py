@@ -58,7 +58,7 @@ def parse_wish(text: str) -> PackageSpec:
     """Read NAME, NAME@VERSION, NAME@RANGE or NAME@TAG; an address or a path is a problem.
 
     >>> parse_wish("@fontsource/inter@^5"), parse_wish("vue")
-    (Wish(name='@fontsource/inter', wanted='^5'), Wish(name='vue', wanted=''))
+    (PackageSpec(name='@fontsource/inter', wanted='^5'), PackageSpec(name='vue', wanted=''))
     """
     name, at, wanted = text[1:].partition("@")
     name, wanted = text[:1] + name, wanted.strip()

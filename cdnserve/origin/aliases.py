@@ -90,9 +90,9 @@ def read_address(path: str, shape: Shape) -> LibraryAddress | None:
     """Take a logical path apart, `None` where it is none of this shape.
 
     >>> read_address("npm/@scope/x@^1.2/dist/x.js", "jsdelivr")
-    Address(shape='jsdelivr', name='@scope/x', version='^1.2', file='dist/x.js')
+    LibraryAddress(shape='jsdelivr', name='@scope/x', version='^1.2', file='dist/x.js')
     >>> read_address("vue", "unpkg")
-    Address(shape='unpkg', name='vue', version=None, file='')
+    LibraryAddress(shape='unpkg', name='vue', version=None, file='')
     """
     before = _BEFORE[shape]
     if not path.startswith(before):
