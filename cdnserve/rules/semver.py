@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import nodesemver
-
 LONGEST_RANGE = 128
 # A request may hold the range, and each comparator is looked at for each version.
 _MOST_WORDS = 12
@@ -50,6 +48,8 @@ def best(text: str, versions: Iterable[str]) -> str | None:
     if not is_range(text):
         return None
     wanted = "*" if any(_ANY.fullmatch(one) for one in text.split("||")) else text
+    import nodesemver  # noqa: PLC0415 - npm's ranges take long to load, and are rare
+
     found: str | None = nodesemver.max_satisfying(list(versions), wanted, loose=False)
     return found
 

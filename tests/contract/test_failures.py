@@ -1,4 +1,4 @@
-"""Failures of ours: content that can't be read is a 500 that scripts may read, caches don't keep, and that heals."""
+"""Failures of ours: content that can't be read is a 503 that scripts may read, caches don't keep, and that heals."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def _ask(edge: Edge, method: str, target: str, *fields: tuple[str, str]) -> Resp
 
 
 @pytest.mark.parametrize("folder", ["any/1.0.0", "partners", "none"])
-def test_lost_content_is_a_500_under_the_policy(broken: tuple[Edge, Path], folder: str) -> None:
+def test_lost_content_is_a_503_under_the_policy(broken: tuple[Edge, Path], folder: str) -> None:
     edge, _ = broken
     for coding in ("", "br"):
         response = _ask(edge, "GET", f"/{folder}/{LOST}", ("Origin", sites.ORIGIN), ("Accept-Encoding", coding))
-        assert (response.status, response["cache-control"]) == (500, "no-store")
+        assert (response.status, response["cache-control"]) == (503, "no-store")
         assert (response["content-type"], response["x-content-type-options"]) == (
             "text/plain; charset=utf-8",
             "nosniff",
@@ -62,7 +62,7 @@ def test_content_that_comes_back_is_served(broken: tuple[Edge, Path], site: Site
     """A failure is not remembered."""
     edge, blobs = broken
     paths = ("any/1.0.0/style.css", "any/1.0.0/big.woff2")
-    assert [500, 500] == [_ask(edge, "GET", f"/{path}").status for path in paths]
+    assert [503, 503] == [_ask(edge, "GET", f"/{path}").status for path in paths]
     elsewhere = (blobs.parent / "elsewhere").rename(blobs)
     try:
         answers = [_ask(edge, "GET", f"/{path}") for path in paths]

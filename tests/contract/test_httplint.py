@@ -23,6 +23,8 @@ ACCEPTED = {
     "BAD_BROTLI": {206},
     # Under an allow-list these depend on four fields, and they are fresh as long as the file.
     "VARY_COMPLEX": {412, 416},
+    # It means 'unsafe-inline' of style-src: inline styles are drawn, and scripts stay off (default-src 'none').
+    "CSP_UNSAFE_INLINE": {200, 206, 304},
 }
 
 Asked = tuple[str, str, tuple[Field, ...], str]

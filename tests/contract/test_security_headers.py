@@ -34,7 +34,7 @@ def test_the_media_type_is_exact(edge: Edge, name: str, media_type: str) -> None
 
 @pytest.mark.parametrize("name", ["no-ending", "UPPER.JS"])
 def test_names_without_a_usual_ending_have_a_type(edge: Edge, name: str) -> None:
-    expected = "text/javascript; charset=utf-8" if name == "UPPER.JS" else "application/octet-stream"
+    expected = "text/javascript; charset=utf-8" if name == "UPPER.JS" else "text/plain; charset=utf-8"
     assert expected == edge.get(f"/any/odd/{name}")["content-type"]
 
 

@@ -61,11 +61,14 @@ def test_responses_are_counted(asked: tuple[Served, str]) -> None:
     def count(status: str, policy: str, coding: str) -> float:
         return value(samples, "cdnserve_responses_total", status=status, policy=policy, coding=coding, lane=lane)
 
-    assert [6, 130] == [count("200", "any", coding) for coding in ("identity", "gzip")]
+    # The first answer with large content goes through the application, which proves the stored bytes.
+    proved = int(lane == "fast")
+    assert [6 - proved, 130] == [count("200", "any", coding) for coding in ("identity", "gzip")]
+    assert total(samples, "cdnserve_responses_total") == 139
     assert [1, 1, 1] == [count("404", "any", "-"), count("404", "-", "-"), count("304", "any", "-")]
     sent = 5 * len(tree.TINY) + len(tree.LARGE)
     assert sent == value(samples, "cdnserve_response_content_bytes_total", policy="any", coding="identity")
-    assert value(samples, f"{name}_bucket", lane=lane, le="+Inf") == 139
+    assert value(samples, f"{name}_bucket", lane=lane, le="+Inf") == 139 - proved
     assert value(samples, f"{name}_sum", lane=lane) > 0
 
 
@@ -157,10 +160,10 @@ def test_a_transfer_under_way_is_an_active_connection(built: Built, tmp_path: Pa
         with served.connect() as reader:
             reader.send(message("GET", "/any/huge.woff2"))
             assert eventually(lambda: value(scrape(admin), "cdnserve_connections", state="active") == 1)
-            assert value(scrape(admin), "cdnserve_response_duration_seconds_count", lane="fast") == 0
-            assert reader.receive().body == tree.HUGE
             counted = "cdnserve_response_duration_seconds_count"
-            assert eventually(lambda: value(scrape(admin), counted, lane="fast") == 1)
+            assert total(scrape(admin), counted) == 0
+            assert reader.receive().body == tree.HUGE
+            assert eventually(lambda: total(scrape(admin), counted) == 1)
 
 
 @pytest.mark.parametrize(
