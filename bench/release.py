@@ -26,7 +26,9 @@ HERE = Path(__file__).parents[1]
 FILES = 20_000
 MANIFEST = 'schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"\n'
 
-BUILD = "import sys; from pathlib import Path; from cdnserve.release import build; build(*map(Path, sys.argv[1:3]))"
+BUILD = (
+    "import sys; from pathlib import Path; from cdnserve.release.build import build; build(*map(Path, sys.argv[1:3]))"
+)
 HASH = """
 import sys, time
 from cdnserve.release.scan import scan

@@ -16,18 +16,9 @@ from cdnserve.release.immutable import broken, promises
 from cdnserve.release.inputs import missing, published, read_inputs
 from cdnserve.release.prebuilt import ELSEWHERE
 from cdnserve.release.read import FileContent, Sources, probe, read
-from cdnserve.release.repair import (
-    BlobNames,
-    Mended,
-    known_blobs,
-    look_up_makings,
-    lost_blobs,
-    mend,
-    note_proved,
-    prove,
-    unmended,
-)
+from cdnserve.release.repair import BlobNames, Mended, look_up_makings, lost_blobs, mend, unmended
 from cdnserve.release.scan import Signature, Tree, scan
+from cdnserve.release.state_files import known_blobs, note_proved, prove
 from cdnserve.release.store import Store, find_places, is_denied, store_problem
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 

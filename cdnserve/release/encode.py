@@ -5,28 +5,26 @@ Never depends on the clock, the machine or the file's name: the same octets and 
 
 from __future__ import annotations
 
-import json
 import os
-import queue
-import signal
-import subprocess
 import sys
+import threading
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import IO, Literal, cast
+from queue import SimpleQueue
+from types import MappingProxyType
+from typing import Literal
 
 import brotli
 import msgspec
 import zstandard
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release.blobs import Blobs, Draft, StoreError, blob_path, storing, write_state_file
+from cdnserve.release.blobs import Blobs, Draft, blob_path, storing, write_state_file
 from cdnserve.release.catalog import Representation
 
 ContentCoding = Literal["br", "gzip", "zstd"]
@@ -50,6 +48,10 @@ class _Stream:
 
     feed: Callable[[bytes], bytes]
     finish: Callable[[], bytes]
+
+
+class _StoppedError(Exception):
+    """Nobody wants the result any more."""
 
 
 def _brotli(size: int) -> _Stream:
@@ -81,67 +83,47 @@ ENCODERS: Mapping[ContentCoding, str] = MappingProxyType(
     }
 )
 """What made each coding: results are used again while this stays the same."""
+# What encoders raise for lack of memory.
+_FAILURES = (MemoryError, brotli.error, zlib.error, zstandard.ZstdError)
 
 
-def encode(blobs: Blobs, job: Job) -> Result:
-    """Encode one blob and store what comes out, if it saves at least 5 %."""
-    name, size, coding = job
-    with storing(), Draft(blobs) as draft:
-        coded = _run(_STREAMS[coding](size), blob_path(blobs.state, name), draft)
-        if coded[0] * 100 > size * _WORTH:
-            return name, coding, None
-        draft.keep(coded[1].hex())
-    return name, coding, coded
-
-
-def encode_all(state: str, jobs: Iterable[Job]) -> list[Result]:
-    """Encode blobs one after the other; all results are stored when this returns."""
-    with Blobs(state) as blobs:
-        return [encode(blobs, job) for job in jobs]
-
-
-def _run(stream: _Stream, path: str, draft: Draft) -> Coded:
-    digest = sha256()
-    length = 0
-    for piece in _pieces(stream, path):
-        digest.update(piece)
-        draft.write(piece)
-        length += len(piece)
-    return length, digest.digest()
-
-
-def _pieces(stream: _Stream, path: str) -> Iterator[bytes]:
-    with open(path, "rb") as blob:
-        while octets := blob.read(_CHUNK):
-            yield stream.feed(octets)
-    yield stream.finish()
-
-
-# Starting a worker takes as long as encoding about so many octets; less is not worth one.
-_SMALL = 256 << 10
+# A batch is what is stored, and counted, at once.
 _BATCH = 512 << 10
 
 
-def run(state: str, jobs: Sequence[Job], workers: int) -> Generator[list[Result], None, None]:
-    """Encode blobs, batch by batch as each is done; with one worker or little to do, in this process."""
-    batches = list(batched(jobs))
-    if sum(size for _, size, _ in jobs) <= _SMALL or min(workers, len(batches)) < 2 or not sys.executable:
-        for batch in batches:
-            yield encode_all(state, batch)
-        return
-    with _Pool(state, min(workers, len(batches))) as pool, ThreadPoolExecutor(pool.size) as threads:
-        asked = [threads.submit(pool.ask, batch) for batch in batches]
-        try:
-            for answer in as_completed(asked):
-                yield answer.result()
-        except BaseException:
-            pool.stop()
-            threads.shutdown(cancel_futures=True)
-            raise
+def encode_all(state: str, jobs: Iterable[Job]) -> Iterator[list[Result]]:
+    """Encode blobs side by side, and yield the results of each batch once they are stored.
+
+    Raises ConfigurationError where there is not enough memory. Whoever stops listening stops the work.
+    """
+    batches = deque(batched(jobs))
+    count = len(batches)
+    done: SimpleQueue[list[Result] | Exception] = SimpleQueue()
+    stopped = threading.Event()
+
+    def work() -> None:
+        _give_way()
+        with suppress(IndexError):
+            while not stopped.is_set():
+                done.put(_encode_batch(state, batches.popleft(), stopped))
+
+    try:
+        for _ in range(min(cores(), count)):
+            # All three encoders let the interpreter go. Nobody waits at Ctrl-C for a large piece to be done.
+            threading.Thread(target=work, name="encoder", daemon=True).start()
+        for _ in range(count):
+            answer = done.get()
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+    except (*_FAILURES, RuntimeError) as error:  # RuntimeError: a thread could not be started
+        raise ConfigurationError([_encoder_died(error)]) from error
+    finally:
+        stopped.set()
 
 
 def batched(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Group jobs, largest first so that no worker ends long after the others.
+    """Group jobs, largest first so that no thread ends long after the others.
 
     >>> [[size for _, size, _ in batch] for batch in batched([("a", 9, "br"), ("b", 600_000, "br"), ("c", 7, "br")])]
     [[600000], [9, 7]]
@@ -159,110 +141,57 @@ def batched(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 
 def cores() -> int:
-    """Return how many processes this one may have run at the same time."""
+    """Return how many threads this process may have run at the same time."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-class _Pool:
-    def __init__(self, state: str, size: int) -> None:
-        self.size = size
-        self._state = state
-        self._all: list[subprocess.Popen[bytes]] = []
-        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
-
-    def __enter__(self) -> _Pool:
-        try:
-            for _ in range(self.size):
-                self._all.append(_start(self._state))
-                self._idle.put(self._all[-1])
-        except OSError as error:
-            self.__exit__(None, None, None)
-            raise ConfigurationError([_worker_died(error.strerror or str(error))]) from error
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for worker in self._all:
-            with suppress(BrokenPipeError), worker:
-                pass
-
-    def stop(self) -> None:
-        """Kill the workers: what they were writing is a temporary file."""
-        for worker in self._all:
-            worker.kill()
-
-    def ask(self, batch: list[Job]) -> list[Result]:
-        worker = self._idle.get()
-        try:
-            return _talk(worker, batch)
-        finally:
-            self._idle.put(worker)
+def _give_way() -> None:
+    # A server that builds beside its requests answers them first. On Linux each thread has a priority of its own.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
-def _start(state: str) -> subprocess.Popen[bytes]:
-    # -P: no module is taken from the folder that the build happens to run in.
-    command = [sys.executable, "-P", "-m", "cdnserve.release.encode", state]
-    paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+def _encode_batch(state: str, batch: Iterable[Job], stopped: threading.Event) -> list[Result] | Exception:
+    try:
+        with Blobs(state) as blobs:
+            return [_encode(blobs, job, stopped) for job in batch]
+    except Exception as error:  # whatever it is, who asked has to know
+        return error
 
 
-def _talk(worker: subprocess.Popen[bytes], batch: list[Job]) -> list[Result]:
-    # `_start` asked for both pipes.
-    asking, answering = cast("IO[bytes]", worker.stdin), cast("IO[bytes]", worker.stdout)
-    line = b""
-    with suppress(BrokenPipeError):
-        asking.write(json.dumps(batch).encode() + b"\n")
-        asking.flush()
-        line = answering.readline()
-    if not line.endswith(b"\n"):
-        status = worker.wait()
-        raise ConfigurationError([_worker_died(f"signal {-status}" if status < 0 else f"exit status {status}")])
-    answer = json.loads(line)
-    if "failed" in answer:
-        raise StoreError(OSError(*answer["failed"]))
-    return [
-        (name, coding, (coded[0], bytes.fromhex(coded[1])) if coded else None) for name, coding, coded in answer["done"]
-    ]
+def _encode(blobs: Blobs, job: Job, stopped: threading.Event) -> Result:
+    """Encode one blob and store what comes out, if it saves at least 5 %."""
+    name, size, coding = job
+    digest, length = sha256(), 0
+    with storing(), Draft(blobs) as draft:
+        for piece in _pieces(_STREAMS[coding](size), blob_path(blobs.state, name), stopped):
+            digest.update(piece)
+            draft.write(piece)
+            length += len(piece)
+        if length * 100 > size * _WORTH:
+            return name, coding, None
+        draft.keep(digest.hexdigest())
+    return name, coding, (length, digest.digest())
 
 
-def _worker_died(reason: str) -> Problem:
+def _pieces(stream: _Stream, path: str, stopped: threading.Event) -> Iterator[bytes]:
+    with open(path, "rb") as blob:
+        while octets := blob.read(_CHUNK):
+            if stopped.is_set():
+                raise _StoppedError
+            yield stream.feed(octets)
+    yield stream.finish()
+
+
+def _encoder_died(error: Exception) -> Problem:
     return Problem(
         "encoder-died",
-        "a process that makes content codings could not start, or ended too early",
-        value=reason,
+        "a content coding could not be made",
+        value=str(error) or type(error).__name__,
         hint="give the build more memory, then build again: what was done is kept",
     )
-
-
-def serve(state: str, asking: IO[bytes], answering: IO[bytes]) -> None:
-    """Answer batches of jobs, one line of JSON for each, until there are no more."""
-    for line in asking:
-        try:
-            results = encode_all(state, [(name, size, coding) for name, size, coding in json.loads(line)])
-            answer: dict[str, object] = {
-                "done": [
-                    (name, coding, (coded[0], coded[1].hex()) if coded else None) for name, coding, coded in results
-                ]
-            }
-        except StoreError as failure:
-            answer = {"failed": [failure.error.errno, failure.error.strerror]}
-        answering.write(json.dumps(answer).encode() + b"\n")
-        answering.flush()
-
-
-def main(state: str) -> None:
-    """Be a worker."""
-    # Ctrl-C reaches the whole process group; the builder closes our input when it stops.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A server that builds beside its requests answers them first.
-    os.nice(5)
-    serve(state, sys.stdin.buffer, sys.stdout.buffer)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
 
 
 _Known = dict[bytes, Coded | None]

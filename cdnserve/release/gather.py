@@ -62,7 +62,7 @@ class GatheredFiles:
         return {path: self.contents[path].signature if path in self.contents else found[path] for path in found}
 
 
-def keep(
+def take_known(
     paths: Iterable[str], tree: Tree, index: FileIndex | None, previous: Catalog | None, there: Container[str]
 ) -> GatheredFiles:
     """Take over the contents of files that are as they were when `previous` was made, without opening them."""

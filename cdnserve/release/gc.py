@@ -20,8 +20,7 @@ from typing import Literal
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import sync_folder
 from cdnserve.release.blobs import StoreError, blob_path, storing, take_stock
-from cdnserve.release.repair import Proof, known_blobs, note_proved
-from cdnserve.release.state_files import read_hold, read_index
+from cdnserve.release.state_files import Proof, known_blobs, note_proved, read_hold, read_index
 from cdnserve.release.store import Store, store_problem, unused
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 

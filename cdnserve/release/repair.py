@@ -1,104 +1,21 @@
-"""Proving: which blobs are what their names say, and by which file signatures that is known without reading them.
-
-Never believes a file that has changed since it was hashed, however it is named and however long it is.
-"""
+"""Repair: blobs that are damaged or gone are made again, of the files or of other blobs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from itertools import islice
-from zlib import crc32
 
 from cdnserve.errors import Problem
-from cdnserve.release.blobs import Blobs, Stock, blob_path, is_right, storing, sync_blobs, take_stock, write_state_file
+from cdnserve.release.blobs import Blobs, blob_path, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import Catalog
-from cdnserve.release.encode import Job, cores, run
+from cdnserve.release.encode import Job, encode_all
 from cdnserve.release.read import Sources, read
-from cdnserve.release.scan import Signature, Tree, shown, unpack
+from cdnserve.release.scan import Tree, shown
+from cdnserve.release.state_files import Proof
 from cdnserve.release.store import Store
-from cdnserve.release.writer import BuildProgress, Built, Silence, Writer
-
-_FILE = "proved"
-# Raise it when blobs that an earlier version took for right have to be read again.
-_MAGIC = b"cdnserve proved 1\n"
-_SUM, _COUNT = 4, 8
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """The blobs that were there, and the names of those among them that are not what these say."""
-
-    found: Mapping[str, Signature]
-    wrong: frozenset[str]
-
-    def sizes(self) -> dict[str, int]:
-        """Return the size of each right blob."""
-        return {name: signature[0] for name, signature in self.found.items() if name not in self.wrong}
-
-    def is_right(self, name: str, now: Signature) -> bool:
-        """Return whether a blob is right whose file has this signature now, when only builds have written meanwhile."""
-        # A right one is not written again. Whatever else is new, or took a wrong one's place, was hashed as it came.
-        was_right = name in self.found and name not in self.wrong
-        return (self.found.get(name) == now) is was_right
-
-
-def read_proved(state: str) -> bytes:
-    """Read the packed names and signatures of the blobs that were found right; empty where that is lost."""
-    try:
-        with open(f"{state}/{_FILE}", "rb") as file:
-            octets = file.read()
-    except OSError:
-        return b""
-    whole = crc32(memoryview(octets)[_SUM:]).to_bytes(_SUM) == octets[:_SUM]
-    start = _SUM + len(_MAGIC)
-    return octets[start:] if whole and octets[_SUM:start] == _MAGIC else b""
-
-
-def known_blobs(state: str) -> dict[str, Signature]:
-    """Return the signatures by which blobs are known to be right."""
-    proved = read_proved(state)
-    count = int.from_bytes(proved[:_COUNT])
-    return unpack(proved[_COUNT:], count) if count else {}
-
-
-def are_proved(state: str) -> bool:
-    """Return whether every blob that is there, and no other, is known to be right."""
-    return _packed(take_stock(state)) == read_proved(state)
-
-
-def prove(state: str, known: Mapping[str, Signature], progress: BuildProgress | None = None) -> Proof:
-    """Read every blob that is not known by the signature of its file."""
-    progress = progress or Silence()
-    found = take_stock(state).signatures()
-    doubtful = [name for name, signature in found.items() if known.get(name) != signature]
-    if not doubtful:
-        return Proof(found, frozenset())
-    wrong = set()
-    progress.start("proving", len(doubtful), sum(found[name][0] for name in doubtful))
-    try:
-        for name in doubtful:
-            if not is_right(state, name):
-                wrong.add(name)
-            progress.advance(1, found[name][0])
-    finally:
-        progress.finish()
-    return Proof(found, frozenset(wrong))
-
-
-def note_proved(state: str, proof: Proof) -> None:
-    """Write down what is known to be right, once all that was wrong has been replaced or removed."""
-    right = {name: now for name, now in take_stock(state).signatures().items() if proof.is_right(name, now)}
-    proved = _packed(Stock(list(right), [fact for signature in right.values() for fact in signature]))
-    if proved != read_proved(state):
-        rest = _MAGIC + proved
-        write_state_file(state, _FILE, crc32(rest).to_bytes(_SUM) + rest)
-
-
-def _packed(stock: Stock) -> bytes:
-    return len(stock.names).to_bytes(_COUNT) + stock.packed()
-
+from cdnserve.release.writer import Writer
 
 _MOST_TOLD = 10
 BlobNames = Set[str]
@@ -128,17 +45,6 @@ class Lost:
     place: str
     held: str
     was_there: bool
-
-
-def proved(writer: Writer, tree: Tree, progress: BuildProgress, work: Callable[[], Built]) -> Built:
-    """Do the work of a build with blobs that were proved, and make again what it had no need of."""
-    known = known_blobs(writer.state)
-    proof = prove(writer.state, known, progress)
-    writer.proved = proof.sizes()
-    built = work()
-    mended = mend(writer, tree, proof, known.keys())
-    note_proved(writer.state, proof)
-    return replace(built, damage=(*built.damage, *mended.again, *mended.left))
 
 
 def mend(writer: Writer, tree: Tree, proof: Proof, expected: BlobNames) -> Mended:
@@ -197,7 +103,7 @@ def _make(writer: Writer, tree: Tree, proof: Proof, makings: Mapping[str, _Makin
                 read(sources, tree.real(path), blobs, sha384)
     jobs = [made.job for made in makings.values() if made.job]
     lacking = _left(writer.state, proof, {name for name, _, _ in jobs})
-    for _ in run(writer.state, [job for job in jobs if job[0] not in lacking], cores()):
+    for _ in encode_all(writer.state, (job for job in jobs if job[0] not in lacking)):
         pass
     sync_blobs(writer.state, makings.keys() - _left(writer.state, proof, makings.keys()))
 

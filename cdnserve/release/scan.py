@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.files import LOCK, MANIFEST, Governing
 
 Signature = tuple[int, int, int, int]
 """Size, mtime and inode number, and the ctime, which no program can set back; times in nanoseconds."""
@@ -68,6 +68,19 @@ class Tree:
     def signatures(self) -> dict[str, Signature]:
         """Return the signature of each logical path."""
         return unpack(self.packed(), len(self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a root was at one moment; `unquiet` are the paths that were otherwise at the look before, if there was one.
+
+    Files that were as they are have `rested` then, for as long as lay between the two.
+    """
+
+    tree: Tree
+    governing: Governing
+    unquiet: frozenset[str] = frozenset()
+    rested: bool = False
 
 
 def signature(status: os.stat_result) -> Signature:

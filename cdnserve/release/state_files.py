@@ -1,11 +1,12 @@
-"""The index: what the root looked like when the last release was made, so that most builds end early.
+"""What a build notes for the next one: the root as it was, the release that a rollback chose, the blobs that are right.
 
-Never decides what is public: a damaged or absent index only means that files are read again.
+A note that is damaged or gone only costs time: files are read again.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from zlib import crc32
 
 from cdnserve.errors import Problem
 from cdnserve.manifest.files import Governing, read_governing
-from cdnserve.release.blobs import write_state_file
+from cdnserve.release.blobs import Stock, is_right, take_stock, write_state_file
 from cdnserve.release.scan import Signature, Tree, pack, unpack
 from cdnserve.release.store import Store
+from cdnserve.release.writer import BuildProgress, Silence
 
 _INDEX_FILE = "index"
 # Raise it when a release would come out differently from the same files.
@@ -155,3 +157,83 @@ def held(hold: Hold) -> Problem:
         hint="a change in the root makes a new release, and so does cdnserve build",
         warning=True,
     )
+
+
+_PROVED_FILE = "proved"
+# Raise it when blobs that an earlier version took for right have to be read again.
+_MAGIC = b"cdnserve proved 1\n"
+_COUNT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The blobs that were there, and the names of those among them that are not what these say."""
+
+    found: Mapping[str, Signature]
+    wrong: frozenset[str]
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of each right blob."""
+        return {name: signature[0] for name, signature in self.found.items() if name not in self.wrong}
+
+    def is_right(self, name: str, now: Signature) -> bool:
+        """Return whether a blob is right whose file has this signature now, when only builds have written meanwhile."""
+        # A right one is not written again. Whatever else is new, or took a wrong one's place, was hashed as it came.
+        was_right = name in self.found and name not in self.wrong
+        return (self.found.get(name) == now) is was_right
+
+
+def read_proved(state: str) -> bytes:
+    """Read the packed names and signatures of the blobs that were found right; empty where that is lost."""
+    try:
+        with open(f"{state}/{_PROVED_FILE}", "rb") as file:
+            octets = file.read()
+    except OSError:
+        return b""
+    whole = crc32(memoryview(octets)[_SUM:]).to_bytes(_SUM) == octets[:_SUM]
+    start = _SUM + len(_MAGIC)
+    return octets[start:] if whole and octets[_SUM:start] == _MAGIC else b""
+
+
+def known_blobs(state: str) -> dict[str, Signature]:
+    """Return the signatures by which blobs are known to be right."""
+    proved = read_proved(state)
+    count = int.from_bytes(proved[:_COUNT])
+    return unpack(proved[_COUNT:], count) if count else {}
+
+
+def are_proved(state: str) -> bool:
+    """Return whether every blob that is there, and no other, is known to be right."""
+    return _packed(take_stock(state)) == read_proved(state)
+
+
+def prove(state: str, known: Mapping[str, Signature], progress: BuildProgress | None = None) -> Proof:
+    """Read every blob that is not known by the signature of its file."""
+    progress = progress or Silence()
+    found = take_stock(state).signatures()
+    doubtful = [name for name, signature in found.items() if known.get(name) != signature]
+    if not doubtful:
+        return Proof(found, frozenset())
+    wrong = set()
+    progress.start("proving", len(doubtful), sum(found[name][0] for name in doubtful))
+    try:
+        for name in doubtful:
+            if not is_right(state, name):
+                wrong.add(name)
+            progress.advance(1, found[name][0])
+    finally:
+        progress.finish()
+    return Proof(found, frozenset(wrong))
+
+
+def note_proved(state: str, proof: Proof) -> None:
+    """Write down what is known to be right, once all that was wrong has been replaced or removed."""
+    right = {name: now for name, now in take_stock(state).signatures().items() if proof.is_right(name, now)}
+    proved = _packed(Stock(list(right), [fact for signature in right.values() for fact in signature]))
+    if proved != read_proved(state):
+        rest = _MAGIC + proved
+        write_state_file(state, _PROVED_FILE, crc32(rest).to_bytes(_SUM) + rest)
+
+
+def _packed(stock: Stock) -> bytes:
+    return len(stock.names).to_bytes(_COUNT) + stock.packed()

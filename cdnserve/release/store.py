@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import lock
 from cdnserve.release.blobs import StoreError, blob_path, take_stock
-from cdnserve.release.catalog import Asset
 
 if TYPE_CHECKING:
-    from cdnserve.release.catalog import Catalog
+    from cdnserve.release.catalog import Asset, Catalog
 
 # Far below the largest that a catalog may have, for it is counted on from here.
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")

@@ -16,8 +16,8 @@ from hashlib import sha256
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.origin.message import Stored
 from cdnserve.release.blobs import blob_path, is_right, take_stock
-from cdnserve.release.repair import known_blobs
 from cdnserve.release.scan import Signature, signature
+from cdnserve.release.state_files import known_blobs
 from cdnserve.release.store import Store
 from cdnserve.server.settings import ServerSettings
 

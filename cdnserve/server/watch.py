@@ -18,10 +18,10 @@ from typing import Literal
 from watchfiles import Change, awatch
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.release.build import Look, build, look
+from cdnserve.release.build import build, look
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.read import SETTLING_SECONDS, still_written
-from cdnserve.release.scan import shown
+from cdnserve.release.scan import Look, shown
 from cdnserve.release.writer import Built
 from cdnserve.server.access_log import BUILD, RECOVERED, SWAP, WAITING, event, refusal
 from cdnserve.server.live import Live

@@ -12,11 +12,11 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.reader import read_manifest
-from cdnserve.release import build as build_module
+from cdnserve.release import make as make_module
 from cdnserve.release import read
 from cdnserve.release.build import build
 from cdnserve.release.catalog import SCHEMA
-from cdnserve.release.encode import Job, run
+from cdnserve.release.encode import Job, encode_all
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Built, Phase
 from tests.release.opened import Opened
@@ -48,11 +48,11 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """What was given to the encoders."""
     jobs: list[Job] = []
 
-    def note(state: str, todo: list[Job], workers: int) -> object:
+    def note(state: str, todo: list[Job]) -> object:
         jobs.extend(todo)
-        return run(state, todo, workers)
+        return encode_all(state, todo)
 
-    monkeypatch.setattr(build_module, "run", note)
+    monkeypatch.setattr(make_module, "encode_all", note)
     return jobs
 
 
@@ -229,9 +229,10 @@ def test_a_build_that_finds_nothing_changed_loads_little(root: Path, state: Path
     """These take longer to load than a folder of thousands takes to look at."""
     build(root, state)
     program = (
-        "import sys; from pathlib import Path; from cdnserve.release import build;"
+        "import sys; from pathlib import Path; from cdnserve.release.build import build;"
         "print(build(Path(sys.argv[1]), Path(sys.argv[2])).changed);"
-        "print([name for name in ('msgspec', 'brotli', 'zstandard', 'tomllib', 'subprocess') if name in sys.modules])"
+        "heavy = ('msgspec', 'brotli', 'zstandard', 'tomllib', 'cdnserve.release.make');"
+        "print([name for name in heavy if name in sys.modules])"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(read.__file__).parents[2])}
     done = subprocess.run(

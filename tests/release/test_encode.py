@@ -7,6 +7,10 @@ import hashlib
 import os
 import random
 import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,12 +20,15 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdnserve.errors import ConfigurationError
 from cdnserve.release import encode as encoding
 from cdnserve.release.blobs import Blobs, StoreError, blob_path
-from cdnserve.release.encode import ENCODERS, ContentCoding, encode, encode_all
+from cdnserve.release.encode import ENCODERS, ContentCoding, Job, Result, batched, cores, encode_all
+from tests.cli.processes import UNMEASURED, environment
 from tests.release.roots import DECODERS, SCRIPT
 
 CODINGS: tuple[ContentCoding, ...] = ("br", "gzip", "zstd")
+HERE = Path(__file__).parents[2]
 NOISE = random.Random(1).randbytes(5_000)
 
 
@@ -41,7 +48,7 @@ def stored(state: str, octets: bytes) -> str:
 
 def coded(state: str, octets: bytes, coding: ContentCoding) -> bytes | None:
     name = stored(state, octets)
-    [(same_name, same_coding, result)] = encode_all(state, [(name, len(octets), coding)])
+    [[(same_name, same_coding, result)]] = encode_all(state, [(name, len(octets), coding)])
     assert (name, coding) == (same_name, same_coding)
     if not result:
         return None
@@ -135,8 +142,9 @@ def test_whatever_is_stored_decodes(
 
 
 def test_a_blob_that_is_gone_is_a_failure_of_the_store(state: str) -> None:
-    with Blobs(state) as blobs, pytest.raises(StoreError):
-        encode(blobs, ("ab" * 32, 10, "gzip"))
+    with pytest.raises(StoreError) as told:
+        list(encode_all(state, [("ab" * 32, 10, "gzip")]))
+    assert "No such file or directory" == told.value.error.strerror
     assert [] == os.listdir(f"{state}/drafts")
 
 
@@ -144,3 +152,180 @@ def test_every_encoder_is_named_with_its_version() -> None:
     assert set(CODINGS) == set(ENCODERS)
     assert brotli.__version__ in ENCODERS["br"]
     assert zstandard.__version__ in ENCODERS["zstd"]
+
+
+@pytest.fixture
+def jobs(state: str) -> list[Job]:
+    """Enough to do for several threads."""
+    contents = [b"%d" % number + SCRIPT * 100 for number in range(6)]
+    return [(stored(state, octets), len(octets), "gzip") for octets in contents]
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
+    """The threads that a test started, on a machine of two cores; all end soon after."""
+    started: list[threading.Thread] = []
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        started.append(thread)
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(encoding, "cores", lambda: 2)
+    yield started
+    for thread in started:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def results(state: str, jobs: list[Job]) -> list[Result]:
+    return sorted((result for batch in encode_all(state, jobs) for result in batch), key=lambda result: result[0])
+
+
+def test_two_threads_come_to_what_one_comes_to(
+    state: str, jobs: list[Job], threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = results(state, jobs)
+    assert 2 == len(threads)
+    monkeypatch.setattr(encoding, "cores", lambda: 1)
+    assert both == results(state, jobs)
+    assert 3 == len(threads)
+    assert sorted(name for name, _, _ in jobs) == [name for name, _, coded in both if coded]
+
+
+def test_nothing_to_do_starts_no_thread(state: str, threads: list[threading.Thread]) -> None:
+    assert [] == results(state, [])
+    assert [] == threads
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+def test_encoders_give_way_and_nobody_else(
+    state: str, jobs: list[Job], threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that builds answers requests beside."""
+    nice: set[int] = set()
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def note(size: int) -> encoding._Stream:
+        nice.add(os.getpriority(os.PRIO_PROCESS, 0))
+        return encoding._gzip(size)
+
+    monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType({"gzip": note}))
+    assert 6 == len(results(state, jobs))
+    assert (max(nice), before) == (5, os.getpriority(os.PRIO_PROCESS, 0))
+    assert 1 == len(nice)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), brotli.error("no room"), zstandard.ZstdError("no room")])
+def test_an_encoder_without_memory_is_told(
+    state: str, jobs: list[Job], threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: int) -> encoding._Stream:
+        raise error
+
+    monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType({"gzip": fail}))
+    with pytest.raises(ConfigurationError) as told:
+        results(state, jobs)
+    [problem] = told.value.problems
+    assert ("encoder-died", str(error) or "MemoryError") == (problem.reference, problem.value)
+
+
+def test_a_thread_that_can_not_be_started_is_told(
+    state: str, jobs: list[Job], threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if threads:
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(ConfigurationError) as told:
+        results(state, jobs)
+    assert "can't start new thread" == told.value.problems[0].value
+
+
+def test_who_stops_listening_stops_the_work(state: str, jobs: list[Job], threads: list[threading.Thread]) -> None:
+    """What was encoded until then is stored, and what was begun leaves nothing behind."""
+    running = encode_all(state, jobs)
+    (_, _, coded), *_ = next(running)
+    assert coded is not None
+    running.close()
+    for thread in threads:
+        thread.join(60)
+    assert Path(blob_path(state, coded[1].hex())).exists()
+    assert [] == os.listdir(f"{state}/drafts")
+
+
+def test_a_blob_that_nobody_wants_any_more_is_left_at_its_next_piece(
+    state: str, threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[bytes] = []
+    at_work, may_go_on = threading.Event(), threading.Event()
+
+    def feed(octets: bytes) -> bytes:
+        pieces.append(octets)
+        at_work.set()
+        may_go_on.wait(60)
+        return b""
+
+    streams = {"gzip": encoding._gzip, "br": lambda _: encoding._Stream(feed, bytes)}
+    monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType(streams))
+    monkeypatch.setattr(encoding, "_CHUNK", 1 << 10)
+    monkeypatch.setattr(encoding, "_BATCH", 1)
+    name = stored(state, SCRIPT)
+    running = encode_all(state, [(name, len(SCRIPT), "br"), (name, len(SCRIPT), "gzip")])
+    assert next(running)
+    assert at_work.wait(60)
+    running.close()
+    may_go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert [SCRIPT[:1024]] == pieces
+    assert [] == os.listdir(f"{state}/drafts")
+
+
+def test_batches_are_large_first_and_lose_nothing() -> None:
+    jobs: list[Job] = [(str(number), number * 1000, "br") for number in range(1000)]
+    batches = list(batched(jobs))
+    assert sorted(jobs) == sorted(job for batch in batches for job in batch)
+    assert "999" == batches[0][0][0]
+    assert 1 == len(batches[0])
+    assert len(batches[-1]) > 1
+
+
+def test_there_is_a_core() -> None:
+    assert cores() >= 1
+
+
+def test_cores_are_counted_where_affinity_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert 1 == cores()
+
+
+# As a person at the terminal does it, in the midst of a piece that takes a while.
+INTERRUPTED = """
+import os, signal, sys, threading
+from cdnserve.release import encode
+encode.cores = lambda: 2
+hurry = threading.Event()
+def feed(octets):
+    os.kill(os.getpid(), signal.SIGINT)
+    hurry.wait()
+encode._STREAMS = {"gzip": lambda size: encode._Stream(feed, bytes)}
+try:
+    list(encode.encode_all(sys.argv[1], [(sys.argv[2], 1, "gzip")]))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_nobody_waits_for_a_large_piece_at_ctrl_c(state: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, state, stored(state, SCRIPT)]
+    done = subprocess.run(
+        command, cwd=HERE, env=environment(**UNMEASURED), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ("interrupted\n", "", 0) == (done.stdout, done.stderr, done.returncode)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.release import build as build_module
+from cdnserve.release import make as make_module
 from cdnserve.release.build import build
-from cdnserve.release.encode import run
+from cdnserve.release.encode import encode_all
 from cdnserve.release.gc import Collected, GcOptions, collect
 from cdnserve.release.rollback import roll_back
 from cdnserve.release.store import CatalogUse, Store
@@ -173,12 +173,12 @@ def test_a_build_under_way_is_waited_for(root: Path, state: Path, monkeypatch: p
         def start(self, *_: object) -> None:
             waits.set()
 
-    def encode(state: str, todo: list[tuple[str, int, object]], workers: int) -> object:
+    def encode(state: str, todo: list[tuple[str, int, object]]) -> object:
         collecting.start()
         assert waits.wait(10)
-        yield from run(state, todo, workers)  # type: ignore[arg-type]
+        yield from encode_all(state, todo)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(build_module, "run", encode)
+    monkeypatch.setattr(make_module, "encode_all", encode)
     write(root, 5)
     assert Built(5, True) == build(root, state)
     collecting.join(10)

@@ -71,7 +71,7 @@ def test_a_build_killed_at_any_step_leaves_a_whole_release(root: Path, place: Pa
 PROGRAM = """
 import sys
 from pathlib import Path
-from cdnserve.release import build as module
+from cdnserve.release import encode as module
 from cdnserve.release.build import build
 module.cores = lambda: 2
 build(Path(sys.argv[1]), Path(sys.argv[2]))
@@ -79,7 +79,7 @@ build(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def test_a_build_killed_at_a_random_moment_leaves_a_whole_release(root: Path, place: Path) -> None:
-    """With worker processes, which outlive the build for a moment, and with what earlier kills left behind."""
+    """While threads encode, and with what earlier kills left behind."""
     state = place / "state"
     chance = random.Random(7)
     old: dict[str, bytes | str] = dict(BEFORE)

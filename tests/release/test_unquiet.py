@@ -17,8 +17,8 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.lock import read_lock
-from cdnserve.release import build as build_module
 from cdnserve.release import gather, read
+from cdnserve.release import make as make_module
 from cdnserve.release.build import build, look
 from cdnserve.release.read import Sources, still_written
 from tests.release.roots import MANIFEST, SCRIPT, plant, public_bytes
@@ -206,7 +206,7 @@ def test_a_file_that_changes_before_the_promise_is_written_down_is_none(
         (root / NEW).write_bytes(WHOLE)
         yield from ()
 
-    monkeypatch.setattr(build_module, "run", change)
+    monkeypatch.setattr(make_module, "encode_all", change)
     if is_seen:
         assert (NEW,) == build(root, state, seen=look(root, state)).unquiet
     else:

@@ -21,8 +21,9 @@ import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.lock import read_lock
-from cdnserve.release.build import Look, build, look
+from cdnserve.release.build import build, look
 from cdnserve.release.forget import forget
+from cdnserve.release.scan import Look
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Built as Release
 from cdnserve.server import watch

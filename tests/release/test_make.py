@@ -14,11 +14,11 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, write_lock
-from cdnserve.release import build as build_module
+from cdnserve.release import make as make_module
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.build import build
 from cdnserve.release.catalog import SCHEMA
-from cdnserve.release.encode import Job, run
+from cdnserve.release.encode import Job, encode_all
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Built
 from tests.release.opened import Opened
@@ -251,17 +251,17 @@ def test_a_file_that_never_rests_stops_the_build(root: Path, state: Path, monkey
 def test_an_interrupted_build_keeps_what_was_encoded(root: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Job] = []
 
-    def interrupted(state: str, todo: list[Job], workers: int) -> object:
+    def interrupted(state: str, todo: list[Job]) -> object:
         jobs.extend(todo)
-        yield from run(state, todo, workers)
+        yield from encode_all(state, todo)
         raise KeyboardInterrupt
 
     plant(root, {"new.js": SCRIPT + b"new"})
-    monkeypatch.setattr(build_module, "run", interrupted)
+    monkeypatch.setattr(make_module, "encode_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(root, state)
     assert 3 == len(jobs)
-    monkeypatch.setattr(build_module, "run", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(make_module, "encode_all", lambda *_: pytest.fail("encoded again"))
     assert Built(2, True) == build(root, state)
     assert SCRIPT + b"new" == public_bytes(state)["new.js"]
 
@@ -277,7 +277,7 @@ def test_a_disk_that_is_full_while_encoding_is_what_is_told(
         raise OSError(errno.EIO, "Input/output error")
 
     plant(root, {"new.js": SCRIPT + b"new"})
-    monkeypatch.setattr(build_module, "run", fail)
+    monkeypatch.setattr(make_module, "encode_all", fail)
     with pytest.raises(ConfigurationError) as told:
         build(root, state)
     assert ["disk-full"] == [problem.reference for problem in told.value.problems]
@@ -288,14 +288,14 @@ def test_a_library_that_is_added_during_a_build_is_not_lost(
 ) -> None:
     library = LockedLibrary("sha512-" + "A" * 86 + "==")
 
-    def add(state: str, todo: list[Job], workers: int) -> object:
+    def add(state: str, todo: list[Job]) -> object:
         lock = read_lock(root / "manifest.lock")
         write_lock(root / "manifest.lock", Lock({"jquery@3.7.1": library}, lock.immutable))
-        return run(state, todo, workers)
+        return encode_all(state, todo)
 
     plant(root, {"npm/new@1.0.0/b.js": SCRIPT + b"b"})
     with monkeypatch.context() as patch:
-        patch.setattr(build_module, "run", add)
+        patch.setattr(make_module, "encode_all", add)
         build(root, state)
     lock = read_lock(root / "manifest.lock")
     assert {"jquery@3.7.1": library} == dict(lock.libraries)

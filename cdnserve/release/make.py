@@ -1,0 +1,242 @@
+"""Making a release of a scanned root: gather → immutability → encode → publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+import msgspec
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import StoreError, sync_blobs
+from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
+from cdnserve.release.encode import Results, encode_all
+from cdnserve.release.forget import read_forgotten
+from cdnserve.release.gather import GatheredFiles, confirm, gather, take_known
+from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_promises, promises, record
+from cdnserve.release.inputs import Inputs, missing, published, read_inputs
+from cdnserve.release.package_entries import read_packages
+from cdnserve.release.read import FileContent, unstable
+from cdnserve.release.repair import mend
+from cdnserve.release.scan import Look, Tree
+from cdnserve.release.state_files import FileIndex, known_blobs, make_index, note_proved, prove, write_index
+from cdnserve.release.store import Store
+from cdnserve.release.writer import BuildProgress, Built, Writer
+from cdnserve.rules.media_types import coding_by_nature, is_text
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One build: what the scan found, what the last build found, and how to go about it; `now` in seconds.
+
+    Of a root that was `seen` in a look before, files that are being written are left as they were released.
+    """
+
+    tree: Tree
+    index: FileIndex | None
+    locked: bool
+    progress: BuildProgress
+    now: int
+    seen: Look | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known before any file is read; `rules` has the index of its rule for each public path.
+
+    `damage` is what is wrong with pointer and catalog, which this build makes good.
+    """
+
+    inputs: Inputs
+    previous: Catalog | None
+    rules: Mapping[str, int]
+    promised: Mapping[str, bytes]
+    warnings: tuple[Problem, ...]
+    damage: tuple[Problem, ...]
+
+    def immutable(self, paths: Iterable[str]) -> list[str]:
+        rules = self.inputs.manifest.rules
+        return [path for path in paths if rules[self.rules[path]].cache.immutable]
+
+    def unpromised(self, paths: Iterable[str]) -> list[str]:
+        return [path for path in self.immutable(paths) if path not in self.promised]
+
+
+def make(task: Task, writer: Writer, kept: Built | None) -> Built:
+    """Make a release, or keep one that is there, with stored bytes that are proved before and mended after."""
+    known = known_blobs(writer.state)
+    proof = prove(writer.state, known, task.progress)
+    writer.proved = proof.sizes()
+    built = _keep(writer, kept) if kept else _make(task, writer)
+    mended = mend(writer, task.tree, proof, known.keys())
+    note_proved(writer.state, proof)
+    return replace(built, damage=(*built.damage, *mended.again, *mended.left))
+
+
+def _keep(writer: Writer, kept: Built) -> Built:
+    if writer.store.pointed() != kept.number:
+        writer.point_to(kept.number)
+    return kept
+
+
+def _make(task: Task, writer: Writer) -> Built:
+    plan = _plan(task, writer)
+    gathered = _gather(task, writer, plan)
+    results = _encode(task, writer, gathered)
+    _confirm(task, writer, plan, gathered)
+    immutable = {path: gathered.contents[path] for path in plan.immutable(gathered.contents)}
+    new = new_promises(plan.inputs.lock, immutable, task.now)
+    packages = read_packages(task.tree, task.index, plan.previous, gathered, writer)
+    # The promise is written down before anybody can read the bytes.
+    recorded = record(task.tree.root, plan.inputs.lock, plan.inputs.governing.lock, new)
+    catalog = _catalog(plan, gathered, results, recorded, packages)
+    # The catalog comes after the blobs that it names.
+    if new_blobs := catalog.blobs() - writer.proved.keys():
+        sync_blobs(writer.state, new_blobs)
+    number, changed = _publish(task, writer, plan, catalog)
+    warnings = (*plan.warnings, *gathered.problems, *recorded.warnings)
+    governing = replace(plan.inputs.governing, lock=recorded.octets)
+    signatures = gathered.signatures(task.tree)
+    index = make_index(number, writer.store.catalog(number), governing, signatures, settled=not warnings)
+    if index != task.index:
+        write_index(writer.state, index)
+    told = (*task.tree.problems, *warnings, *gathered.remarks)
+    return Built(number, changed, told, tuple(gathered.unquiet), plan.damage)
+
+
+def _plan(task: Task, writer: Writer) -> _Plan:
+    inputs = read_inputs(task.tree.root)
+    previous, damage = _previous(writer.store)
+    rules = published(inputs.manifest, task.tree)
+    # Of a release that is lost, others may know what it promised.
+    others = writer.store.left_behind() if previous else writer.store.whole(reversed(writer.store.numbers()))
+    promised = promises(inputs.lock, previous, *others, forgotten=read_forgotten(writer.state))
+    plan = _Plan(inputs, previous, rules, promised, (*inputs.warnings, *missing(inputs, task.tree)), damage)
+    unrecorded = [path for path in plan.immutable(rules) if path not in inputs.lock.immutable]
+    if task.locked and unrecorded:
+        return replace(plan, warnings=(*plan.warnings, lock_incomplete(unrecorded)))
+    return plan
+
+
+def _previous(store: Store) -> tuple[Catalog | None, tuple[Problem, ...]]:
+    """Return the current release, and what is wrong with it; where the pointer is lost, the newest that is whole."""
+    try:
+        if store.current():
+            return store.read(), ()
+        damage: tuple[Problem, ...] = ()
+    except ConfigurationError as error:
+        damage = tuple(replace(problem, warning=True, hint="this build makes it good") for problem in error.problems)
+    if store.pointed():
+        return None, damage
+    return next(store.whole(reversed(store.numbers())), None), damage
+
+
+def _gather(task: Task, writer: Writer, plan: _Plan) -> GatheredFiles:
+    promised = plan.promised
+    gathered = take_known(plan.rules, task.tree, task.index, plan.previous, writer.proved)
+    rest = [path for path in plan.rules if path not in gathered.contents]
+    if task.seen:
+        gathered.unquiet = [path for path in rest if path in task.seen.unquiet]
+        rest = [path for path in rest if path not in task.seen.unquiet]
+    # What was promised comes first, so that a broken promise is found before anything new is stored.
+    for paths in ([path for path in rest if path in promised], [path for path in rest if path not in promised]):
+        gathered.join(gather(paths, task.tree, writer, promised, task.progress, only_quiet=task.seen is not None))
+        _leave(task, writer, plan, gathered)
+        _insist(task, plan, [*gathered.problems, *broken(promised, gathered.contents)])
+    return gathered
+
+
+def _encode(task: Task, writer: Writer, gathered: GatheredFiles) -> Results:
+    results = Results.load(writer.state)
+    contents = gathered.contents
+    sizes = {content.sha256: content.size for path, content in contents.items() if is_text(path, content.form)}
+    jobs = list(results.jobs(sizes, writer.proved))
+    if not jobs:
+        return results
+    task.progress.start("encoding", len(jobs), sum(size for _, size, _ in jobs))
+    try:
+        for done in encode_all(writer.state, jobs):
+            results.add(done)
+            task.progress.advance(len(done), sum(sizes[bytes.fromhex(name)] for name, _, _ in done))
+    except BaseException:
+        # An interrupted build shall not have worked for nothing.
+        with suppress(StoreError):
+            results.save(writer.state)
+        raise
+    finally:
+        task.progress.finish()
+    results.save(writer.state)
+    return results
+
+
+def _confirm(task: Task, writer: Writer, plan: _Plan, gathered: GatheredFiles) -> None:
+    """Look once more at what is about to be promised for ever: it shall not be half of a file."""
+    new = {path: gathered.contents[path] for path in plan.unpromised(gathered.contents)}
+    if new:
+        gathered.unquiet += confirm(new, task.tree, writer, rested=task.seen is not None and task.seen.rested)
+        _leave(task, writer, plan, gathered)
+        _insist(task, plan, gathered.problems)
+
+
+def _leave(task: Task, writer: Writer, plan: _Plan, gathered: GatheredFiles) -> None:
+    """Leave what is being written as it was, but never so that a build makes a promise of it."""
+    told = {problem.where for problem in gathered.problems}
+    for path in gathered.unquiet:
+        problem = unstable(path)
+        if problem.where not in told:
+            asset = plan.previous.assets.get(path) if plan.previous else None
+            released = asset if asset and asset.identity.sha256.hex() in writer.proved else None
+            may_wait = task.seen is not None and not (released and plan.unpromised([path]))
+            gathered.problems.append(replace(problem, warning=may_wait))
+            gathered.leave(path, released)
+
+
+def _insist(task: Task, plan: _Plan, problems: Iterable[Problem]) -> None:
+    """Stop the build if there is more to tell than warnings."""
+    found = [*task.tree.problems, *plan.warnings, *problems]
+    if task.locked:
+        found = [replace(problem, warning=False) for problem in found]
+    if not all(problem.warning for problem in found):
+        raise ConfigurationError(found)
+
+
+def _catalog(
+    plan: _Plan, gathered: GatheredFiles, results: Results, recorded: Recorded, packages: dict[str, Entries]
+) -> Catalog:
+    """Put the catalog together under the number of the last release: they are equal when nothing changed."""
+    dates = {path: recorded.modified(path) for path in plan.immutable(gathered.contents)}
+    assets = {}
+    for path, rule in plan.rules.items():
+        if content := gathered.contents.get(path):
+            assets[path] = _asset(path, rule, content, results, dates.get(path))
+    manifest = plan.inputs.manifest
+    number = plan.previous.number if plan.previous else 0
+    return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets, packages)
+
+
+def _asset(path: str, rule: int, content: FileContent, results: Results, modified: int | None) -> Asset:
+    own = Representation(coding_by_nature(path, content.form) or "identity", content.size, content.sha256)
+    coded = results.representations(content.sha256) if is_text(path, content.form) else ()
+    declared = content.looks is not None and content.looks.declared
+    return Asset(rule, content.sha384, content.sha512, (own, *coded), modified, content.form, declared)
+
+
+def _publish(task: Task, writer: Writer, plan: _Plan, catalog: Catalog) -> tuple[int, bool]:
+    """Make the catalog the current release, and return its number and whether it is new."""
+    pointed, index = writer.store.pointed(), task.index
+    if catalog == plan.previous:
+        if pointed != catalog.number:
+            writer.point_to(catalog.number)
+        return catalog.number, False
+    if plan.damage and index and index.number == pointed:
+        again = encode(msgspec.structs.replace(catalog, number=pointed))
+        if crc32(again) == index.catalog:
+            writer.publish(pointed, again)
+            return pointed, False
+    number = writer.next_number()
+    writer.publish(number, encode(msgspec.structs.replace(catalog, number=number)))
+    if any(problem.reference == "release-corrupt" for problem in plan.damage):
+        writer.remove_damaged(pointed)
+    return number, True
