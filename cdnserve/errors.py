@@ -1,12 +1,13 @@
-"""Problems: what a person wrote wrong, or what the machine refused, in words that help.
+"""Problems: what a person wrote wrong, or what the machine refused, and how a run collects all of them.
 
-Never about one request: what a client sends is answered with a status, not with a problem.
+What a client sends is answered with a status, not with a problem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Problem:
 
     `where` is `FILE:LINE`, a path or a package; `value` is the offending text as it was written.
     A `hint` is one line, and maybe lines to paste behind it.
-    A `warning` is told but does not fail a command (`check` and `build --locked` make it an error).
+    A `warning` is reported but does not fail a command (`check` and `build --locked` make it an error).
     """
 
     reference: str
@@ -42,8 +43,33 @@ class Problem:
 
 
 class ConfigurationError(Exception):
-    """Carries every problem that was found in one run."""
+    """Carries every problem that was found in one run, at least one of them no warning."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Problems(list[Problem]):
+    """Collects the problems of several steps, so that a person sees all of them at once.
+
+    >>> problems = Problems()
+    >>> for name in ("a.toml", "b.toml"):
+    ...     with problems.caught():
+    ...         raise ConfigurationError([Problem("manifest-missing", "there is no manifest here", name)])
+    >>> [problem.where for problem in problems]
+    ['a.toml', 'b.toml']
+    """
+
+    @contextmanager
+    def caught(self, where: str = "") -> Iterator[None]:
+        """Catch the ConfigurationError of the block and keep its problems, which all get the place `where` if given."""
+        try:
+            yield
+        except ConfigurationError as error:
+            self += (replace(problem, where=where) if where else problem for problem in error.problems)
+
+    def raise_errors(self) -> None:
+        """Raise ConfigurationError with all problems, each once, unless there are only warnings."""
+        if any(not problem.warning for problem in self):
+            raise ConfigurationError(dict.fromkeys(self))

@@ -20,7 +20,7 @@ from cdnserve.audit.findings import LEVELS, Audited, Finding, Level
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.context import build_release, library_settings, open_release
 from cdnserve.cli.terminal import Piece, printable_lines, write, write_json
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.rules.urls import public_url
 
@@ -105,15 +105,13 @@ def _place(origin: Origin, path: str) -> Place:
 
 def _audit_all(pages: Iterable[PageFile | Problem], ours: Ours, *, fetch: bool) -> tuple[list[Audited], list[Problem]]:
     audited: list[Audited] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for page in pages:
         if isinstance(page, Problem):
             problems.append(page)
             continue
-        try:
+        with problems.caught(page.name):
             audited.append(_audit(page, ours, fetch=fetch))
-        except ConfigurationError as error:
-            problems += (replace(problem, where=page.name) for problem in error.problems)
     return audited, problems
 
 

@@ -14,7 +14,7 @@ import click
 from cdnserve.cli.command import Command, algorithm_option, root_option, state_option
 from cdnserve.cli.context import build_release, library_settings, open_release
 from cdnserve.cli.terminal import write
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.modules.scripts import main_files
 from cdnserve.origin.lookup import Origin
 from cdnserve.rules.urls import given_url
@@ -68,7 +68,7 @@ def command(  # one for each option
 def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -> list[Target]:
     """Resolve all targets, or raise the problems of all."""
     found: list[Target] = []
-    problems: dict[Problem, None] = {}
+    problems = Problems()
     for target in targets:
         is_url = target.lower().startswith(("http://", "https://"))
         try:
@@ -77,9 +77,8 @@ def _resolve(targets: Sequence[str], root: Path, hosted: Callable[[], Hosted]) -
         except ConfigurationError as error:
             unknown = any(problem.reference == "target-unknown" for problem in error.problems)
             alias = _alias_problem(target, hosted()) if unknown else None
-            problems |= dict.fromkeys([alias] if alias else error.problems)
-    if problems:
-        raise ConfigurationError(problems)
+            problems += [alias] if alias else error.problems
+    problems.raise_errors()
     return found
 
 

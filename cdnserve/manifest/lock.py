@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.files import replace_file
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.model import is_unlisted
@@ -182,8 +182,8 @@ _SECTIONS = ("libraries", "immutable")
 def diagnose(data: bytes, name: str) -> Lock:
     """Read a lock slowly; raise ConfigurationError with every problem, each with its line."""
     document = _TouchedDocument(name, _text(data, name))
-    if problems := list(document.conflicts()):
-        raise ConfigurationError(problems)
+    problems = Problems(document.conflicts())
+    problems.raise_errors()
     value = document.parse()
     top = document.members(value, "", problems)
     problems += document.schema_problems(top) if isinstance(value, tuple) else ()
@@ -191,8 +191,7 @@ def diagnose(data: bytes, name: str) -> Lock:
         libraries=document.entries("libraries", top, LockedLibrary, is_pin, problems),
         immutable=document.entries("immutable", top, LockedFile, lambda path: not is_unlisted(path), problems),
     )
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     return lock
 
 

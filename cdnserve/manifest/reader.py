@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.fields import Fields, read_fields, read_value, suggestion
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
@@ -363,18 +363,20 @@ def manifest_warnings(text: str, name: str = MANIFEST) -> tuple[Problem, ...]:
 
 def inspect_text(text: str, name: str = MANIFEST) -> Reading:
     """Parse and check the text of a manifest, and give its warnings too."""
-    problems = list(_character_problems(text, name))
-    try:
+    problems = Problems(_character_problems(text, name))
+    with problems.caught():
         top = parse(text.removeprefix(_BYTE_ORDER_MARK), name)
-    except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.problems]) from None
-    manifest = _read_top(top, problems)
-    if all(problem.warning for problem in problems):
-        problems += _doubts(top, manifest.rules)
-    problems.sort(key=lambda problem: int(problem.where.rpartition(":")[2]))
-    if not all(problem.warning for problem in problems):
-        raise ConfigurationError(problems)
+        manifest = _read_top(top, problems)
+        if all(problem.warning for problem in problems):
+            problems += _doubts(top, manifest.rules)
+    problems.sort(key=_line)
+    problems.raise_errors()
     return Reading(manifest, tuple(problems))
+
+
+def _line(problem: Problem) -> int:
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdecimal() else 0
 
 
 def _read_top(top: TomlNode, problems: list[Problem]) -> Manifest:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 
 _DEEPEST = 8
 
@@ -175,9 +175,8 @@ def parse_configuration(data: bytes, name: str = "cors.json") -> tuple[StoreRule
         entries = list(_from_xml(parse_xml(data)) if is_xml else _from_json(data))
     except (XmlError, ValueError, RecursionError) as error:
         raise _foreign(name, str(error)) from None
-    problems = [problem for number, entry in enumerate(entries, 1) for problem in _problems(name, number, entry)]
-    if problems:
-        raise ConfigurationError(problems)
+    problems = (problem for number, entry in enumerate(entries, 1) for problem in _problems(name, number, entry))
+    Problems(problems).raise_errors()
     return tuple(_rule(number, entry) for number, entry in enumerate(entries, 1))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.display import counted
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.files import replace_file
 from cdnserve.npm.spec import FOLDER
 
@@ -90,7 +90,7 @@ def read_own_pages(targets: Iterable[Path], root: Path) -> tuple[OwnPage, ...]:
     """Read HTML files, and all below folders but for libraries; raise ConfigurationError for what can't be read."""
     found: dict[str, Path] = {}
     pages: list[OwnPage] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for target in targets:
         below = pages_below(target, root) if target.is_dir() else [target]
         problems += [] if below else [no_page(target)]
@@ -103,8 +103,7 @@ def read_own_pages(targets: Iterable[Path], root: Path) -> tuple[OwnPage, ...]:
             problems.append(data)
         else:
             pages.append(OwnPage(path, data))
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     return tuple(pages)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from cdnserve.cdns.registry import cdn_of
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problems
 from cdnserve.manifest.model import Manifest
 from cdnserve.markup.decode import CARRIED, decode
 from cdnserve.markup.files import OwnPage, is_template
@@ -130,32 +130,23 @@ def make_plan(files: Sequence[OwnPage], around: Surroundings) -> Plan:
     moved = [one for page in found for one in page.values() if isinstance(one, CounterpartFiles)]
     libraries = dict.fromkeys(library for one in moved for library in one.libraries)
     loaded = (file for one in moved for first in one.counterparts for file in (first, *first.modules))
-    if problems := unpublished((file.path for file in loaded if file.digests), around.manifest):
-        raise ConfigurationError(problems)
+    Problems(unpublished((file.path for file in loaded if file.digests), around.manifest)).raise_errors()
     pages = (_page_plan(one, decided, around.site_url) for one, decided in zip(scanned, found, strict=True))
     return Plan(tuple(pages), tuple(libraries))
 
 
 def _scan_all(files: Iterable[OwnPage], own: frozenset[str]) -> list[Scanned]:
     scanned: list[Scanned] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for file in files:
-        try:
+        with problems.caught(str(file.path)):
             text, codec = decode(file.data)
             # What is there for browsers without scripts points to the same CDNs.
             page = scan(text, scripting=False, template=is_template(file.path))
-        except ConfigurationError as error:
-            problems += (_at(problem, file.path) for problem in error.problems)
-        else:
             imported = frozenset(specifier for _, specifier in inline_imports(page))
             scanned.append(Scanned(file, page, codec, find_references(page, own), names_of(page), imported))
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     return scanned
-
-
-def _at(problem: Problem, path: Path) -> Problem:
-    return replace(problem, where=str(path))
 
 
 def _page_plan(scanned: Scanned, found: Mapping[Reference, CounterpartFiles | Left], site_url: str) -> PagePlan:

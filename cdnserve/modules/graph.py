@@ -9,7 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.modules.hosted import Edge, Graph, HostedPackage, HostedPackages, ModuleRequest, Modules, package_of
 from cdnserve.modules.resolve import ResolvedModule, Resolver, common_js, not_hosted, with_one_command
 
@@ -27,8 +27,7 @@ def module_graph(wanted: Sequence[ModuleRequest], shelf: HostedPackages) -> Grap
         walk.enter(one, package)
     walk.run()
     problems += walk.problems
-    if any(not problem.warning for problem in problems):
-        raise ConfigurationError(with_one_command(dict.fromkeys(problems)))
+    Problems(with_one_command(dict.fromkeys(problems))).raise_errors()
     return Graph(
         edges=tuple(dict.fromkeys(walk.edges)),
         modules=tuple(sorted(walk.seen)),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.model import Library, Manifest, Revision
 from cdnserve.manifest.requirements import hosted, is_requirement, resolve
@@ -69,31 +69,24 @@ def add(
 
 
 def _check_globs(globs: Iterable[str]) -> None:
-    if problems := [replace(problem, value=glob) for glob in globs for problem in glob_problems(glob)]:
-        raise ConfigurationError(problems)
+    Problems(replace(problem, value=glob) for glob in globs for problem in glob_problems(glob)).raise_errors()
 
 
 def _check_terms(wishes: Iterable[PackageSpec], terms: AddOptions, scene: Project) -> None:
     entries = (scene.entries.get(name) for name in dict.fromkeys(wish.name for wish in wishes) if terms.files)
-    problems = [_other_files(entry) for entry in entries if entry and set(entry.files) != set(terms.files)]
-    if problems:
-        raise ConfigurationError(problems)
+    Problems(_other_files(entry) for entry in entries if entry and set(entry.files) != set(terms.files)).raise_errors()
 
 
 def _choices(wishes: Iterable[PackageSpec], packages: Iterable[Packument], terms: AddOptions) -> list[_Choice]:
     known = {package.name: package for package in packages}
     choices: list[_Choice] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for wish in wishes:
-        try:
+        with problems.caught():
             spec = checked_spec(wish.name, choose(wish.wanted, known[wish.name]))
-        except ConfigurationError as error:
-            problems += error.problems
-            continue
-        is_literal = terms.exact or is_requirement(wish.wanted)
-        choices.append(_Choice(wish, spec, _requirement(wish, spec.version, exact=terms.exact), is_literal))
-    if problems:
-        raise ConfigurationError(problems)
+            is_literal = terms.exact or is_requirement(wish.wanted)
+            choices.append(_Choice(wish, spec, _requirement(wish, spec.version, exact=terms.exact), is_literal))
+    problems.raise_errors()
     return choices
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdnserve.display import counted, shown
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, parse_lock, read_lock, render_lock
 from cdnserve.manifest.model import RuleMatcher
@@ -138,7 +138,7 @@ def judge(root: Path, unpacked: UnpackedBundle, *, replace: bool) -> BundleCompa
     """Decide about every file; raise ConfigurationError with everything that speaks against it."""
     incoming = _incoming_lock(unpacked)
     present = read_lock(root / LOCK)
-    problems = [*_strangers(unpacked, incoming), *_conflicts(incoming, present)]
+    problems = Problems([*_strangers(unpacked, incoming), *_conflicts(incoming, present)])
     for promised in (promises(incoming), promises(present)):
         problems += broken(promised, unpacked.contents)
     joined = Lock(
@@ -150,8 +150,7 @@ def judge(root: Path, unpacked: UnpackedBundle, *, replace: bool) -> BundleCompa
     different = tuple(sorted(path for path, state in found.items() if state is False))
     if not replace:
         problems += [_different(path) for path in different]
-    if problems:
-        raise ConfigurationError(dict.fromkeys(problems))
+    problems.raise_errors()
     return BundleComparison(
         new=tuple(sorted(path for path, state in found.items() if state is None)),
         replaced=different,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar, cast
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.npm import signatures
 from cdnserve.npm.cache import Begun, TarballCache, cache_folder
@@ -345,9 +345,7 @@ def _all_at_once(work: Callable[[Item], Result], items: Sequence[Item], workshop
             threads.shutdown(cancel_futures=True)
             raise
     errors = [future.exception() for future in futures]
-    problems = dict.fromkeys(p for error in errors if isinstance(error, ConfigurationError) for p in error.problems)
-    if problems:
-        raise ConfigurationError(problems)
+    Problems(p for error in errors if isinstance(error, ConfigurationError) for p in error.problems).raise_errors()
     return [future.result() for future in futures]
 
 

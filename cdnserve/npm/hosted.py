@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.manifest.model import Library, Manifest
@@ -96,16 +96,10 @@ class Project:
 
 def read_scene(root: Path) -> Project:
     """Read manifest and lock; raise ConfigurationError with the problems of both."""
-    problems: list[Problem] = []
-    manifest = lock = None
-    try:
+    problems = Problems()
+    with problems.caught():
         manifest = read_manifest(root / MANIFEST)
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
+    with problems.caught():
         lock = read_lock(root / LOCK)
-    except ConfigurationError as error:
-        problems += error.problems
-    if manifest is None or lock is None:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     return Project(manifest, lock)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.display import shown
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Library
@@ -49,8 +49,7 @@ class Outlook:
 def named(scene: Project, names: Sequence[str]) -> tuple[Library, ...]:
     """Return the manifest's libraries of these names, without any all; raise ConfigurationError for unknown ones."""
     entries = scene.entries
-    if problems := [_unknown(name, entries) for name in dict.fromkeys(names) if name not in entries]:
-        raise ConfigurationError(problems)
+    Problems(_unknown(name, entries) for name in names if name not in entries).raise_errors()
     return tuple(entries[name] for name in dict.fromkeys(names or entries))
 
 
@@ -62,15 +61,11 @@ def look_out(
         return []
     packages = find([library.name for library in libraries], settings, progress)
     outlooks: list[Outlook] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for library, package in zip(libraries, packages, strict=True):
-        versions = hosted(lock, library.name)
-        try:
-            outlooks += _outlooks(library, versions, package)
-        except ConfigurationError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigurationError(problems)
+        with problems.caught():
+            outlooks += _outlooks(library, hosted(lock, library.name), package)
+    problems.raise_errors()
     return outlooks
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Library, Revision
@@ -37,7 +37,7 @@ def _decide(wishes: Iterable[PackageSpec], scene: Project) -> Decision:
     entries, lock = scene.entries, scene.lock
     gone: dict[PinnedPackage, None] = {}
     dropped: dict[str, set[str]] = {}
-    problems: list[Problem] = []
+    problems = Problems()
     for wish in wishes:
         versions, entry = hosted(lock, wish.name), entries.get(wish.name)
         meant = [version for version in versions if _is_meant(wish, version)]
@@ -46,8 +46,7 @@ def _decide(wishes: Iterable[PackageSpec], scene: Project) -> Decision:
             problems.append(_not_hosted(wish, versions, entries))
         gone |= dict.fromkeys(checked_spec(wish.name, version) for version in meant)
         dropped.setdefault(wish.name, set()).update(literal)
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     revisions = (_revision(entries[name], gone, also, lock) for name, also in dropped.items() if name in entries)
     return Decision(removed=tuple(gone), revisions=tuple(revisions))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cdnserve.display import shown
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.requirements import is_requirement
 from cdnserve.rules.semver import is_exact_version, is_package_name
 
@@ -70,14 +70,11 @@ def parse_wish(text: str) -> PackageSpec:
 def parse_wishes(texts: Iterable[str]) -> tuple[PackageSpec, ...]:
     """Read several, each once; raise every problem at once."""
     wishes: dict[PackageSpec, None] = {}
-    problems: list[Problem] = []
+    problems = Problems()
     for text in texts:
-        try:
+        with problems.caught():
             wishes[parse_wish(text)] = None
-        except ConfigurationError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     return tuple(wishes)
 
 

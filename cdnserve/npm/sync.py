@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from cdnserve.display import shown
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.requirements import hosted, hosted_names, unresolved
@@ -153,9 +153,7 @@ def sync(root: Path, settings: NpmSettings, progress: DownloadProgress | None = 
         _tidy(root)
         scene = read_scene(root)
         examined = tuple(examine(root, scene, settings))
-        problems = [*_not_locked(scene), *_damage(examined)]
-        if problems:
-            raise ConfigurationError(problems)
+        Problems([*_not_locked(scene), *_damage(examined)]).raise_errors()
         folders, files = tuple(surplus_folders(root, scene.lock)), tuple(_surplus_files(examined))
         surplus = (*folders, *files)
         restored = _mend(root, examined, settings, progress or Silent(), surplus if prune else ())

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from posixpath import basename
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, changing
 from cdnserve.manifest.lock import Lock, read_lock, write_lock
 from cdnserve.release.blobs import StoreError, write_state_file
@@ -33,8 +33,7 @@ def find_promised(root: Path, state: Path, wanted: Sequence[str]) -> tuple[str, 
     store = Store(Path(places.state))
     promised = promises(read_lock(Path(places.root, LOCK)), *store.whole(store.numbers())).keys()
     found = {one: {one} & promised or set(_matching(one, promised)) for one in wanted}
-    if unknown := [one for one, paths in found.items() if not paths]:
-        raise ConfigurationError(_unknown(one, promised, places.root) for one in unknown)
+    Problems(_unknown(one, promised, places.root) for one, paths in found.items() if not paths).raise_errors()
     return tuple(sorted(set().union(*found.values())))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST, Governing, read_governing
 from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.manifest.model import Manifest, Rule, RuleMatcher, is_unlisted
@@ -35,18 +35,12 @@ def read_inputs(root: str) -> Inputs:
     """Read manifest and lock of a root; raise ConfigurationError with the problems of both."""
     # Taken first: a change that comes between is then seen by the next build.
     governing = read_governing(root)
-    problems: list[Problem] = []
-    reading = lock = None
-    try:
+    problems = Problems()
+    with problems.caught():
         reading = inspect_manifest(Path(root, MANIFEST))
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
+    with problems.caught():
         lock = read_lock(Path(root, LOCK))
-    except ConfigurationError as error:
-        problems += error.problems
-    if not reading or not lock:
-        raise ConfigurationError(problems)
+    problems.raise_errors()
     warnings = (*reading.warnings, *unlocked_libraries(reading.manifest, lock))
     return Inputs(reading.manifest, lock, governing, warnings)
 

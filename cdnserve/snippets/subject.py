@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.model import Rule
 from cdnserve.markup.tag import Kind, kind_of
 from cdnserve.modules.scripts import bare_imports, node_names
@@ -70,9 +70,7 @@ def read_algorithms(names: Iterable[str]) -> tuple[str, ...]:
     ('sha256', 'sha512')
     """
     asked = {name: name.strip().lower().replace("-", "") for name in names}
-    unknown = [name for name, algorithm in asked.items() if algorithm not in ALGORITHMS]
-    if unknown:
-        raise ConfigurationError(_unknown(name) for name in unknown)
+    Problems(_unknown(name) for name, algorithm in asked.items() if algorithm not in ALGORITHMS).raise_errors()
     return tuple(algorithm for algorithm in ALGORITHMS if algorithm in asked.values()) or (DEFAULT_ALGORITHM,)
 
 
