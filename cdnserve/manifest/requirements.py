@@ -1,19 +1,13 @@
-"""Requirements: the exact versions and npm ranges of `[libraries]`, and which hosted version each stands for.
-
-Never asks a registry: only versions that are told count.
-"""
+"""Requirements: the exact versions and npm ranges of `[libraries]`, and which locked version each stands for."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
-from cdnserve.rules.semver import is_exact_version
-
-if TYPE_CHECKING:
-    from cdnserve.manifest.lock import Lock
-    from cdnserve.manifest.model import Library, Manifest
+from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.model import Library, Manifest
+from cdnserve.rules.semver import ascending, best, is_exact_version, is_range
 
 REQUIREMENT = r"[ <>=~^v|]*[0-9xX*][ 0-9A-Za-z.*+<>=~^|-]*"
 """What every requirement looks like, for editors; it lets some texts through that are none."""
@@ -26,14 +20,8 @@ def is_requirement(text: str) -> bool:
     >>> [is_requirement(text) for text in ("3.7.1", "^3.6", "1 || 2", "latest", "", " ")]
     [True, True, True, False, False, False]
     """
-    if is_exact_version(text):
-        return True
     # npm takes an empty text for any version; here it is rather something that was forgotten.
-    if not _VERSION_LIKE.fullmatch(text):
-        return False
-    from cdnserve.rules.semver import is_range  # noqa: PLC0415 - npm's ranges take long to load, and are rare
-
-    return is_range(text)
+    return is_exact_version(text) or (_VERSION_LIKE.fullmatch(text) is not None and is_range(text))
 
 
 def resolve(requirement: str, versions: Collection[str]) -> str | None:
@@ -44,23 +32,7 @@ def resolve(requirement: str, versions: Collection[str]) -> str | None:
     """
     if is_exact_version(requirement):
         return requirement if requirement in versions else None
-    from cdnserve.rules.semver import best  # noqa: PLC0415 - npm's ranges take long to load, and are rare
-
     return best(requirement, versions)
-
-
-def ascending(versions: Iterable[str]) -> list[str]:
-    """Sort exact versions by precedence.
-
-    >>> ascending(["10.0.0", "9.0.0"])
-    ['9.0.0', '10.0.0']
-    """
-    several = list(versions)
-    if len(several) < 2:
-        return several
-    from cdnserve.rules.semver import ascending  # noqa: PLC0415 - npm's ranges take long to load, and are rare
-
-    return ascending(several)
 
 
 def hosted(lock: Lock, name: str) -> list[str]:

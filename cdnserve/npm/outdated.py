@@ -15,12 +15,12 @@ from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Library
-from cdnserve.manifest.requirements import ascending, hosted, resolve
+from cdnserve.manifest.requirements import hosted, resolve
 from cdnserve.npm.fetch import find
 from cdnserve.npm.hosted import Project, read_scene
 from cdnserve.npm.package import Packument, choose
 from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
-from cdnserve.rules.semver import is_exact_version
+from cdnserve.rules.semver import ascending, is_exact_version
 
 # A bare number, or numbers with x in place of the last ones: they stay as many parts as they are.
 _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?((?:\.[xX*])*)")

@@ -15,13 +15,12 @@ import msgspec
 from cdnserve.client import OversizeError, UndecodableError, decoded
 from cdnserve.display import counted, shown
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.requirements import ascending
 from cdnserve.npm.download import Buffer, Download, RegistryClient
 from cdnserve.npm.registry import HttpUrl, Registry
 from cdnserve.npm.settings import DownloadProgress, Silent
 from cdnserve.npm.spec import PinnedPackage, checked_spec
 from cdnserve.rules.integrity import parse_metadata, strongest
-from cdnserve.rules.semver import is_exact_version
+from cdnserve.rules.semver import ascending, best, is_exact_version, is_range
 
 
 def fetch_document(wanted: Download, client: RegistryClient) -> tuple[int, bytes]:
@@ -253,8 +252,6 @@ def choose(requirement: str, package: Packument) -> str:
     satisfies and isn't deprecated; else the highest that isn't deprecated, one without a prerelease before one with;
     else the highest of the deprecated ones, of which `deprecation` warns.
     """
-    from cdnserve.rules.semver import is_range  # noqa: PLC0415 - npm's ranges take long to load
-
     if is_exact_version(requirement):
         found = requirement if requirement in package.versions else None
     elif requirement and not is_range(requirement):
@@ -283,16 +280,12 @@ def _latest(requirement: str, package: Packument) -> str | None:
         return None
     if not requirement:
         return latest
-    from cdnserve.rules.semver import best  # noqa: PLC0415
-
     # npm: `*` lets even a prerelease in, where `latest` names it.
     satisfies = requirement.strip() == "*" or best(requirement, [latest]) == latest
     return latest if satisfies and not package.deprecated(latest) else None
 
 
 def _highest(requirement: str, package: Packument) -> str | None:
-    from cdnserve.rules.semver import best  # noqa: PLC0415
-
     sound = [version for version in package.versions if not package.deprecated(version)]
     releases = [version for version in sound if "-" not in version]
     return best(requirement, releases) or best(requirement, sound) or best(requirement, package.versions)

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgspec
 
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.release.blobs import StoreError, sync_blobs
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
 from cdnserve.release.encode import Results, encode_all
@@ -198,8 +198,7 @@ def _insist(task: Task, plan: _Plan, problems: Iterable[Problem]) -> None:
     found = [*task.tree.problems, *plan.warnings, *problems]
     if task.locked:
         found = [replace(problem, warning=False) for problem in found]
-    if not all(problem.warning for problem in found):
-        raise ConfigurationError(found)
+    Problems(found).raise_errors()
 
 
 def _catalog(

@@ -1,6 +1,6 @@
-"""Versions: precedence (Semantic Versioning 2.0.0 §11) and npm's ranges over them.
+"""Package names, versions (Semantic Versioning 2.0.0), their precedence (§11), and npm's ranges over them.
 
-Never takes a text that npm would refuse for a range, and never one that is long: a request may hold it.
+A request may hold a range, so what is read of it is bounded: in characters, and in comparators.
 """
 
 from __future__ import annotations
@@ -8,15 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+# Capitals are allowed, for some old packages have them; a scope never had any.
+NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*")
+_LONGEST_NAME = 214
+_RESERVED = frozenset({"node_modules", "favicon.ico"})
+
+_INTEGER = r"(?:0|[1-9][0-9]{0,15})"
+_IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_PRERELEASE = rf"(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?"
+# Without build metadata, for npm drops it.
+VERSION = re.compile(rf"{_INTEGER}(?:\.{_INTEGER}){{2}}{_PRERELEASE}")
+_LONGEST_VERSION = 256
+
 LONGEST_RANGE = 128
-# A request may hold the range, and each comparator is looked at for each version.
+# Each comparator is compared with each version.
 _MOST_WORDS = 12
 
 # npm's range grammar; a comparator has one operator, and `=` and `v` may stand before a bare version.
 _NUMBER = r"(?:0|[1-9][0-9]{0,15}|[xX*])"
-_IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_TAIL = rf"(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?(?:\+[0-9A-Za-z.-]+)?"
-_PARTIAL = rf"v?{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}{_TAIL})?)?"
+_PARTIAL = rf"v?{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}{_PRERELEASE}(?:\+[0-9A-Za-z.-]+)?)?)?"
 # An operator brings its blanks along: two runs of blanks side by side would be matched in every split of them.
 _COMPARATOR = rf"(?:(?:>=|<=|~>|[><=~^]) *)?{_PARTIAL}"
 _COMPARATORS = rf" *(?:{_COMPARATOR}(?: +{_COMPARATOR})* *)?"
@@ -24,72 +34,6 @@ _HYPHEN = rf" *{_PARTIAL} +- +{_PARTIAL} *"
 _SET = re.compile(rf"{_HYPHEN}|{_COMPARATORS}", re.ASCII)
 # What every version without a prerelease satisfies; beside it, an alternative adds nothing.
 _ANY = re.compile(r" *(?:(?:>=|~>|<=|[=~^]) *)?(?:(?:v|v?[xX*](?:\.[xX*])*) *)?|>= *0(?:\.0)*", re.ASCII)
-
-
-def is_range(text: str) -> bool:
-    """Return whether npm would take a text for a range of versions; an exact version is one, a tag is none.
-
-    >>> [is_range(text) for text in ("^3.6", "3", ">=1.2 <2 || 3.x", "", "latest", "1 || beta")]
-    [True, True, True, True, False, False]
-    """
-    if len(text) > LONGEST_RANGE or len(text.replace("||", " | ").split()) > _MOST_WORDS:
-        return False
-    return all(_SET.fullmatch(one) for one in text.split("||"))
-
-
-def best(text: str, versions: Iterable[str]) -> str | None:
-    """Return the highest of the exact versions that satisfies a range, `None` where none does or it is no range.
-
-    As with npm, a prerelease satisfies only a range that names a prerelease of the same three numbers.
-
-    >>> best("^3.6", ["3.5.1", "3.7.1", "4.0.0", "3.8.0-rc.1"])
-    '3.7.1'
-    """
-    if not is_range(text):
-        return None
-    wanted = "*" if any(_ANY.fullmatch(one) for one in text.split("||")) else text
-    import nodesemver  # noqa: PLC0415 - npm's ranges take long to load, and are rare
-
-    found: str | None = nodesemver.max_satisfying(list(versions), wanted, loose=False)
-    return found
-
-
-def newest(versions: Iterable[str]) -> str | None:
-    """Return the highest exact version; a prerelease only where there is nothing else.
-
-    >>> newest(["3.9.0", "3.10.0", "4.0.0-beta.1"]), newest(["4.0.0-beta.1", "4.0.0-alpha"]), newest([])
-    ('3.10.0', '4.0.0-beta.1', None)
-    """
-    every = ascending(versions)
-    return next((one for one in reversed(every) if "-" not in one), every[-1] if every else None)
-
-
-def ascending(versions: Iterable[str]) -> list[str]:
-    """Sort exact versions by precedence.
-
-    >>> ascending(["10.0.0", "2.0.0", "2.0.0-rc.1"])
-    ['2.0.0-rc.1', '2.0.0', '10.0.0']
-    """
-    return sorted(versions, key=_precedence)
-
-
-def _precedence(version: str) -> tuple[tuple[int, ...], bool, list[tuple[bool, int, str]]]:
-    # §11.3: a prerelease comes before its release. §11.4: numbers by value and before words, words by ASCII.
-    numbers, _, prerelease = version.partition("-")
-    parts = [(False, int(one), "") if one.isdecimal() else (True, 0, one) for one in prerelease.split(".") if one]
-    return tuple(int(one) for one in numbers.split(".")), not prerelease, parts
-
-
-# Capitals are allowed, for some old packages have them; a scope never had any.
-NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*")
-_LONGEST_NAME = 214
-_RESERVED = frozenset({"node_modules", "favicon.ico"})
-
-# Semantic Versioning 2.0.0; build metadata is no part of it, for npm drops it.
-_EXACT_NUMBER = r"(?:0|[1-9][0-9]{0,15})"
-_PRERELEASE = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-VERSION = re.compile(rf"{_EXACT_NUMBER}(?:\.{_EXACT_NUMBER}){{2}}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?")
-_LONGEST_VERSION = 256
 
 
 def is_package_name(name: str) -> bool:
@@ -119,3 +63,57 @@ def is_pin(text: str) -> bool:
     """
     name, _, version = text.rpartition("@")
     return is_package_name(name) and is_exact_version(version)
+
+
+def is_range(text: str) -> bool:
+    """Return whether npm would take a text for a range of versions; an exact version is one, a tag is none.
+
+    >>> [is_range(text) for text in ("^3.6", "3", ">=1.2 <2 || 3.x", "", "latest", "1 || beta")]
+    [True, True, True, True, False, False]
+    """
+    if len(text) > LONGEST_RANGE or len(text.replace("||", " | ").split()) > _MOST_WORDS:
+        return False
+    return all(_SET.fullmatch(one) for one in text.split("||"))
+
+
+def best(text: str, versions: Iterable[str]) -> str | None:
+    """Return the highest of the exact versions that satisfies a range, `None` where none does or it is no range.
+
+    As with npm, a prerelease satisfies only a range that names a prerelease of the same three numbers.
+
+    >>> best("^3.6", ["3.5.1", "3.7.1", "4.0.0", "3.8.0-rc.1"])
+    '3.7.1'
+    """
+    if not is_range(text):
+        return None
+    import nodesemver  # noqa: PLC0415 - it takes longer to load than a manifest, and most need no range
+
+    wanted = "*" if any(_ANY.fullmatch(one) for one in text.split("||")) else text
+    found: str | None = nodesemver.max_satisfying(list(versions), wanted, loose=False)
+    return found
+
+
+def newest(versions: Iterable[str]) -> str | None:
+    """Return the highest exact version; a prerelease only where there is nothing else.
+
+    >>> newest(["3.9.0", "3.10.0", "4.0.0-beta.1"]), newest(["4.0.0-beta.1", "4.0.0-alpha"]), newest([])
+    ('3.10.0', '4.0.0-beta.1', None)
+    """
+    every = ascending(versions)
+    return next((one for one in reversed(every) if "-" not in one), every[-1] if every else None)
+
+
+def ascending(versions: Iterable[str]) -> list[str]:
+    """Sort exact versions by precedence.
+
+    >>> ascending(["10.0.0", "2.0.0", "2.0.0-rc.1"])
+    ['2.0.0-rc.1', '2.0.0', '10.0.0']
+    """
+    return sorted(versions, key=_precedence)
+
+
+def _precedence(version: str) -> tuple[tuple[int, ...], bool, list[tuple[bool, int, str]]]:
+    # §11.3: a prerelease comes before its release. §11.4: numbers by value and before words, words by ASCII.
+    numbers, _, prerelease = version.partition("-")
+    parts = [(False, int(one), "") if one.isdecimal() else (True, 0, one) for one in prerelease.split(".") if one]
+    return tuple(int(one) for one in numbers.split(".")), not prerelease, parts
