@@ -1,6 +1,6 @@
-"""The access log: one line for each response, in the combined form of web servers or as JSON.
+"""The access log, one line for each response, combined or as JSON; and the events of the log on stderr.
 
-Never writes a raw control character, and never tears a line: pieces are whole lines.
+A control character is always escaped, and pieces are whole lines, so that those of several workers don't mix.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The portable edge: carries a Reply over ASGI 3, under any ASGI server.
-
-Never decides anything about a response: `origin.respond` does.
-"""
+"""The ASGI edge: carries what `origin.respond` decides over ASGI 3, under any ASGI server."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.contents import mend_damage, scrub
-from cdnserve.server.endpoints import Own
+from cdnserve.server.endpoints import Endpoints
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import Meter, outcome
 from cdnserve.server.settings import ServerSettings, read_settings
@@ -44,20 +41,20 @@ def create_app(
     open_live: Callable[[ServerSettings], Live],
     *watchers: Watcher,
     log: AccessLog | None = None,
-    own: Own | None = None,
+    endpoints: Endpoints | None = None,
 ) -> Starlette:
     """Make the application: as it starts it asks for its settings and its release, then it serves.
 
-    While it does, it follows the store's current release, and runs the other watchers. `own` answers below `/-/`.
+    While it does, it follows the store's current release, and runs the other watchers. `endpoints` answer below `/-/`.
     """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         chosen = settings()
         app.state.live = live = await asyncio.to_thread(open_live, chosen)
-        app.state.own = ours = own or _alone()
+        app.state.endpoints = ours = endpoints or _alone()
         ours.take_up(live)
-        builds = ours.house.count_build
+        builds = ours.supervisor.count_build
         mender = partial(mend_damage, live.contents, chosen)
         async with _running(
             partial(follow, live), mender, *(partial(_watch, watcher, chosen, builds) for watcher in watchers)
@@ -70,10 +67,10 @@ def create_app(
     return app
 
 
-def _alone() -> Own:
-    own = Own()
-    own.house.move_in()
-    return own
+def _alone() -> Endpoints:
+    endpoints = Endpoints()
+    endpoints.supervisor.register()
+    return endpoints
 
 
 async def _watch(watcher: Watcher, settings: ServerSettings, on_build: OnBuild, stop: asyncio.Event) -> None:
@@ -93,14 +90,14 @@ async def _running(*watchers: Callable[[asyncio.Event], Coroutine[None, None, No
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request from the release that is current as it arrives."""
-    began, own = perf_counter(), scope["app"].state.own
+    began, endpoints = perf_counter(), scope["app"].state.endpoints
     request = read_request(scope)
-    with suppress(Gone):
-        if reply := await own.public(request):
+    with suppress(ClientDisconnected):
+        if reply := await endpoints.public(request):
             await send_reply(send, reply)
         else:
             await _serve_public(scope, send, request)
-            own.meter.asgi.add(perf_counter() - began)
+            endpoints.meter.asgi.add(perf_counter() - began)
 
 
 async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
@@ -133,10 +130,10 @@ def read_request(scope: Scope) -> Request:
     return Request(scope["method"], raw_path, tuple(scope["headers"]), scope["http_version"])
 
 
-class Gone(ConnectionError):
-    """What the lanes raise to the application when the client has left.
+class ClientDisconnected(ConnectionError):
+    """What a connection raises to the application when the client has left.
 
-    `unsent` says how many octets of content, of all that was handed over, had not been taken from us by then.
+    `unsent` counts the octets of content that were handed over and that the client had not taken by then.
     """
 
     def __init__(self, unsent: int) -> None:
@@ -157,7 +154,7 @@ class _Sending:
         octets = len(message.get("body", b""))
         try:
             await self.send(message)
-        except Gone as gone:
+        except ClientDisconnected as gone:
             self.octets = max(0, self.octets + octets - gone.unsent)
             raise
         self.octets += octets
@@ -166,7 +163,7 @@ class _Sending:
 
 def _count(scope: Scope, request: Request, reply: Reply, origin: Origin) -> None:
     octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
-    meter: Meter = scope["app"].state.own.meter
+    meter: Meter = scope["app"].state.endpoints.meter
     meter.add(meter.tally("asgi", outcome(request, reply, origin), octets))
 
 
@@ -183,7 +180,7 @@ def _log(scope: Scope, request: Request, reply: Reply, sending: _Sending) -> Non
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Send a reply whose content is at hand."""
-    with suppress(Gone):
+    with suppress(ClientDisconnected):
         await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 

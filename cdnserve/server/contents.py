@@ -1,7 +1,4 @@
-"""Stored content on its way out: proved by its sha256 before the first octet is sent, and looked after meanwhile.
-
-Never believes a file that has changed since it was proved, and never sends one that is wrong.
-"""
+"""Stored content: proved by its sha256 before the first octet is sent, scrubbed meanwhile, made again if damaged."""
 
 from __future__ import annotations
 

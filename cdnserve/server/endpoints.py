@@ -1,7 +1,4 @@
-"""The server's own paths, below `/-/`: health, readiness and metrics, the same over both lanes.
-
-Never a file of a release, never in the access log, and never with CORS headers.
-"""
+"""The server's own paths, below `/-/`: health, readiness and metrics, without CORS headers and in no access log."""
 
 from __future__ import annotations
 
@@ -20,44 +17,21 @@ from cdnserve.server.metrics_text import Exposition
 
 _METHODS = ("GET", "HEAD")
 _ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
-
-
-def refused(request: Request) -> Reply | None:
-    """Refuse a request that none of the server's own paths answers."""
-    if not is_valid_host(request.values(b"host"), request.http_version):
-        return text_reply(Line(400, NO_STORE, "Host must stand exactly once and be well-formed."))
-    if request.method not in _METHODS:
-        return text_reply(Line(405, NO_STORE, f"The methods here are {' and '.join(_METHODS)}."), (_ALLOW,))
-    return None
-
-
-def alive() -> Reply:
-    """Say that the process answers."""
-    return text_reply(Line(200, NO_STORE, "ok"))
-
-
-def ready(release: int | None, *, draining: bool) -> Reply:
-    """Return whether requests are welcome: not while the server drains, nor without a release."""
-    if draining:
-        return text_reply(Line(503, NO_STORE, "The server is ending."))
-    if release is None:
-        return text_reply(Line(503, NO_STORE, "There is no release."))
-    return text_reply(Line(200, NO_STORE, f"release {release}"))
-
-
 HEALTH, READY, METRICS = b"/-/health", b"/-/ready", b"/-/metrics"
 
 
-class Own:
+class Endpoints:
     """What one process answers below `/-/`; `live` is set once there is a release."""
 
-    def __init__(self, board: SharedMetrics | None = None, worker: int = 1, *, metrics_are_public: bool = True) -> None:
-        board = board or SharedMetrics()
-        self.house = SupervisorMetrics(board)
-        self.meter = Meter(board.block(worker))
+    def __init__(
+        self, shared: SharedMetrics | None = None, number: int = 1, *, metrics_are_public: bool = True
+    ) -> None:
+        shared = shared or SharedMetrics()
+        self.supervisor = SupervisorMetrics(shared)
+        self.meter = Meter(shared.block(number))
         self.live: Live | None = None
         self.draining = False
-        self._exposition = Exposition(board)
+        self._exposition = Exposition(shared)
         self._one_at_a_time = asyncio.Lock()
         self._public = {HEALTH, READY, METRICS} if metrics_are_public else {HEALTH, READY}
 
@@ -77,15 +51,15 @@ class Own:
         return text_reply(Line(404, NO_STORE, "Here are /-/health, /-/ready and /-/metrics."))
 
     async def _reply(self, request: Request) -> Reply:
-        reply = refused(request) or await self._answer(request)
+        reply = _refusal(request) or await self._answer(request)
         return replace(reply, body=b"") if request.method == "HEAD" else reply
 
     async def _answer(self, request: Request) -> Reply:
         if request.raw_path == HEALTH:
-            return alive()
+            return text_reply(Line(200, NO_STORE, "ok"))
         if request.raw_path == READY:
             release = self.live.origin.catalog.number if self.live else None
-            return ready(release, draining=self.draining or self.house.draining)
+            return _readiness(release, draining=self.draining or self.supervisor.draining)
         return await self._metrics(request.value(b"accept") or "")
 
     async def _metrics(self, accept: str) -> Reply:
@@ -96,3 +70,20 @@ class Own:
         length, kind = (b"content-length", b"%d" % len(content)), (b"content-type", media_type.encode("ascii"))
         headers = (length, kind, NO_SNIFF, (b"cache-control", NO_STORE.encode("ascii")), (b"vary", b"Accept"))
         return Reply(200, headers, content)
+
+
+def _refusal(request: Request) -> Reply | None:
+    if not is_valid_host(request.values(b"host"), request.http_version):
+        return text_reply(Line(400, NO_STORE, "Host must stand exactly once and be well-formed."))
+    if request.method not in _METHODS:
+        return text_reply(Line(405, NO_STORE, f"The methods here are {' and '.join(_METHODS)}."), (_ALLOW,))
+    return None
+
+
+def _readiness(release: int | None, *, draining: bool) -> Reply:
+    """Return whether requests are welcome: not while the server drains, nor without a release."""
+    if draining:
+        return text_reply(Line(503, NO_STORE, "The server is ending."))
+    if release is None:
+        return text_reply(Line(503, NO_STORE, "There is no release."))
+    return text_reply(Line(200, NO_STORE, f"release {release}"))

@@ -1,7 +1,4 @@
-"""Handshakes (RFC 8446 §2): a connection until its keys are agreed on; then a lane has it.
-
-Never reads a request, and holds no connection for longer than the head of a request may take.
-"""
+"""TLS handshakes (RFC 8446 §2): what a connection is until its keys are agreed on."""
 
 from __future__ import annotations
 
@@ -14,9 +11,9 @@ from typing import Any, TypeVar, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from cdnserve.server.settings import Connection
+from cdnserve.server.connection import Connection
 from cdnserve.server.tls import CertificateFiles
-from cdnserve.server.worker import Lane
+from cdnserve.server.worker import Worker
 
 # The clock of `Handshake.expire` is stricter.
 _NEVER_SECONDS = 86_400.0
@@ -26,9 +23,9 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class TlsContext:
-    """What all handshakes of a worker share; `protocols` are the lanes by what was negotiated (RFC 7301)."""
+    """What all handshakes of a worker share; `protocols` make connections, by what was negotiated (RFC 7301)."""
 
-    lane: Lane
+    worker: Worker
     certificate: CertificateFiles
     protocols: Mapping[str, Callable[..., asyncio.Protocol]]
 
@@ -40,39 +37,39 @@ class Handshake(asyncio.Protocol):
 
     def __init__(
         self,
-        door: TlsContext,
+        tls: TlsContext,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._door = door
+        self._tls = tls
         self._arguments = (config, server_state, app_state, _loop)
         self._connections = cast(set[Connection], server_state.connections)
         self._loop = _loop or asyncio.get_running_loop()
-        self._began = door.lane.tick
+        self._began = tls.worker.tick
         self._early = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections: a refusal could only be read after a handshake."""
         self.transport = transport
         self._connections.add(self)
-        limits = self._door.lane.limits
+        limits = self._tls.worker.limits
         if len(self._connections) > limits.connections:
             self._give_up()
-            self._door.lane.meter.refuse()
+            self._tls.worker.meter.refuse()
             transport.abort()
             return
         started = self._loop.start_tls(
             transport,
             self,
-            self._door.certificate.context,
+            self._tls.certificate.context,
             server_side=True,
             ssl_handshake_timeout=_NEVER_SECONDS,
             # Runs while the last octets of a connection that is closed are still on their way.
             ssl_shutdown_timeout=limits.stall_seconds,
         )
-        # Now, not in a turn of its own: until then what the client sends would be read as if there was no TLS.
+        # Now, not in a later turn: until then what the client sends would be read as if there were no TLS.
         self._task = self._loop.create_task(self._hand_over(_begun(started)))
 
     async def _hand_over(self, started: Coroutine[Any, Any, asyncio.Transport | None]) -> None:
@@ -84,7 +81,7 @@ class Handshake(asyncio.Protocol):
             self._give_up()
             return
         self._connections.discard(self)
-        protocol = self._door.protocols[_negotiated(transport)](*self._arguments)
+        protocol = self._tls.protocols[_negotiated(transport)](*self._arguments)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         if self._early and not transport.is_closing():
@@ -92,7 +89,7 @@ class Handshake(asyncio.Protocol):
 
     def _give_up(self) -> None:
         self._connections.discard(self)
-        self._door.lane.meter.accept()
+        self._tls.worker.meter.accept()
 
     def data_received(self, data: bytes) -> None:
         """Keep what came in one segment with the end of the handshake."""
@@ -104,7 +101,7 @@ class Handshake(asyncio.Protocol):
 
     def expire(self, tick: int) -> None:
         """End the connection if the handshake takes too long."""
-        if tick - self._began >= self._door.lane.limits.head_seconds:
+        if tick - self._began >= self._tls.worker.limits.head_seconds:
             self.transport.abort()
 
 

@@ -1,7 +1,4 @@
-"""uvicorn's httptools protocol with the limits that it lacks: the way to the ASGI application.
-
-Never answers a request itself, but where none can be read or a limit is crossed.
-"""
+"""HTTP/1.1 to the ASGI application: uvicorn's httptools protocol with the limits that it lacks."""
 
 from __future__ import annotations
 
@@ -17,8 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from cdnserve.origin.text_replies import Line
-from cdnserve.server.asgi import Gone
-from cdnserve.server.settings import LINGER_SECONDS, MOST_FIELDS, Linger
+from cdnserve.server.asgi import ClientDisconnected
+from cdnserve.server.connection import LINGER_SECONDS, Linger
+from cdnserve.server.settings import MOST_FIELDS
 from cdnserve.server.wire import (
     HEAD_TOO_LARGE,
     HEAD_TOO_SLOW,
@@ -31,7 +29,7 @@ from cdnserve.server.wire import (
     refusal,
     target_path,
 )
-from cdnserve.server.worker import Lane, address_of_peer
+from cdnserve.server.worker import Worker, address_of_peer
 
 # llhttp keeps part of a field until it has all of it: in pieces, what it keeps can be measured.
 _PIECE = 16 * 1024
@@ -45,12 +43,12 @@ class _Refused(Exception):
     """What llhttp takes, and we don't."""
 
 
-class AsgiLane(HttpToolsProtocol):
+class AsgiConnection(HttpToolsProtocol):
     """One connection whose requests are answered by the ASGI application, one at a time."""
 
     def __init__(
         self,
-        lane: Lane,
+        worker: Worker,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -58,21 +56,21 @@ class AsgiLane(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.parser = new_parser(self)
-        self._lane = lane
+        self._worker = worker
         self._waiting = b""  # behind a request that has no answer yet; llhttp has not seen it
         self._line = b""  # the request line, as far as it has come
         self._method = b""  # one that llhttp doesn't know
         self._is_odd = False  # such a method is still on its way
-        self._reason: Line | None = None  # why we refuse what llhttp took
+        self._reason: Line | None = None  # of a refusal of what llhttp took
         self._in_content = False
-        self._content_left = 0  # where its length was told
+        self._content_left = 0  # where its length is known
         self._head_size = 0
         self._head_began: int | None = None
-        self._untold = 0  # octets since llhttp told anything of them: they lie on the heap
-        self._idle_since = self._seen = lane.tick
+        self._unreported = 0  # octets since llhttp last called: they lie on the heap
+        self._idle_since = self._seen = worker.tick
         self._unsent = 0
         # From this tick on, if nothing is under way.
-        self._leaves = lane.tick + 2 if lane.closing else None
+        self._closes = worker.tick + 2 if worker.closing else None
         self._is_deaf = False  # nothing that still comes is asked of us
         self._has_ended = False  # nothing more comes
         self._linger: Linger | None = None
@@ -80,9 +78,9 @@ class AsgiLane(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, unless there are too many."""
         self.take_over(transport)
-        self._lane.meter.accept()
-        if len(self.connections) > self._lane.limits.connections:
-            self._lane.meter.refuse()
+        self._worker.meter.accept()
+        if len(self.connections) > self._worker.limits.connections:
+            self._worker.meter.refuse()
             self._refuse(TOO_MANY)
 
     def take_over(self, transport: asyncio.Transport) -> None:
@@ -130,8 +128,8 @@ class AsgiLane(HttpToolsProtocol):
         return data.find(b"\n", at, at + _PIECE) + 1 or at + _PIECE
 
     def _feed(self, piece: bytes) -> int:
-        """Feed llhttp; tell how much it took."""
-        self._untold += len(piece)
+        """Feed llhttp; return how much it took."""
+        self._unreported += len(piece)
         in_request_line = not self._line.endswith(b"\n")
         if in_request_line:
             # RFC 9112 §2.2: empty lines before a request line are ignored.
@@ -149,7 +147,7 @@ class AsgiLane(HttpToolsProtocol):
             return int(upgrade.args[0])
         except httptools.HttpParserError:
             self._fail(in_request_line=in_request_line)
-        if self._untold > self._lane.limits.head and not self._is_deaf:
+        if self._unreported > self._worker.limits.head and not self._is_deaf:
             self._refuse(HEAD_TOO_LARGE)
         return len(piece)
 
@@ -169,7 +167,7 @@ class AsgiLane(HttpToolsProtocol):
             self._refuse(MALFORMED)
 
     def _read_method(self) -> None:
-        """Let llhttp read a request line with a method that it knows instead, for our own word on this one."""
+        """Let llhttp read a request line with a method that it knows instead, as the application refuses this one."""
         method, space, rest = self._line.partition(b" ")
         self._is_odd = not space
         if not _METHOD.fullmatch(method):
@@ -182,7 +180,7 @@ class AsgiLane(HttpToolsProtocol):
                 self._fail(in_request_line=True)
 
     def _refuse(self, line: Line) -> None:
-        self._end(refusal(line, self._lane.openings.date))
+        self._end(refusal(line, self._worker.openings.date))
 
     def _end(self, response: bytes = b"") -> None:
         """Send a last response; or let the one under way be the last."""
@@ -191,30 +189,30 @@ class AsgiLane(HttpToolsProtocol):
             self.cycle.keep_alive = False
             return
         if response:
-            self._lane.count_refusal("asgi", self.client[0] if self.client else "", response)
+            self._worker.count_refusal("asgi", self.client[0] if self.client else "", response)
             self.transport.write(response)
-        self._part()
+        self._begin_linger()
 
-    def _part(self) -> None:
+    def _begin_linger(self) -> None:
         if self._has_ended:
             self._close()
             return
-        self._seen = self._lane.tick
+        self._seen = self._worker.tick
         self.flow.resume_reading()
         self._linger = Linger(self.transport)
 
     def _close(self) -> None:
-        self._seen = self._lane.tick
+        self._seen = self._worker.tick
         self.transport.close()
 
-    # What llhttp tells
+    # Called by llhttp
 
     def on_message_begin(self) -> None:
         """Begin to measure a head."""
         super().on_message_begin()
-        self._head_size = self._untold = 0
+        self._head_size = self._unreported = 0
         if self._head_began is None:
-            self._head_began = self._lane.tick
+            self._head_began = self._worker.tick
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request target."""
@@ -224,14 +222,14 @@ class AsgiLane(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field of a head; a trailer field (RFC 9110 §6.5.1) is none, and has no say."""
-        self._untold = 0
+        self._unreported = 0
         if self._head_began is not None:
             super().on_header(name, value)
             self._head_size += len(name) + len(value) + 3
             self._measure()
 
     def _measure(self) -> None:
-        if self._head_size > self._lane.limits.head or len(self.headers) > MOST_FIELDS:
+        if self._head_size > self._worker.limits.head or len(self.headers) > MOST_FIELDS:
             self._because(HEAD_TOO_LARGE)
 
     def _because(self, reason: Line) -> NoReturn:
@@ -249,13 +247,13 @@ class AsgiLane(HttpToolsProtocol):
         method = self._method or self.parser.get_method()
         if method == b"CONNECT" or httptools.parse_url(self.url).path is None:
             self.url = target_path(method, self.url)
-        self.scope["client"] = self._lane.client(self.client, self.headers)
+        self.scope["client"] = self._worker.client(self.client, self.headers)
         super().on_headers_complete()
-        self._head_began, self._untold, self._in_content = None, 0, True
+        self._head_began, self._unreported, self._in_content = None, 0, True
         self._content_left = int(dict(self.headers).get(b"content-length", 0))
         # Its task has not begun yet.
         self.scope["method"] = method.decode("ascii")
-        self.cycle.keep_alive = not self._lane.closing and self._persists(version)
+        self.cycle.keep_alive = not self._worker.closing and self._persists(version)
         self.cycle.send = partial(self._send, self.cycle)  # type: ignore[method-assign]
 
     def _persists(self, version: str) -> bool:
@@ -265,7 +263,7 @@ class AsgiLane(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Let content pass."""
-        self._untold = 0
+        self._unreported = 0
         self._content_left = max(0, self._content_left - len(body))
         super().on_body(body)
 
@@ -275,10 +273,10 @@ class AsgiLane(HttpToolsProtocol):
         self._line = self._method = b""
         self._in_content, self._content_left = False, 0
 
-    # What the application tells
+    # Called by the application
 
     async def _send(self, cycle: RequestResponseCycle, message: ASGISendEvent) -> None:
-        """Send, and tell the application when the client has left."""
+        """Send; raise ClientDisconnected once the client has left."""
         send = partial(RequestResponseCycle.send, cycle)
         if message["type"] == "http.response.start":
             if cycle.keep_alive and cycle.scope["http_version"] == "1.0":
@@ -301,15 +299,15 @@ class AsgiLane(HttpToolsProtocol):
         await self._has_room(cycle)
 
     async def _has_room(self, cycle: RequestResponseCycle, octets: int = 0) -> None:
-        """Wait until the client takes more; raises Gone where it has left, with so much not even written."""
+        """Wait until the client takes more; raise ClientDisconnected where it has left, `octets` not even written."""
         await self.flow.drain()
         if cycle.disconnected:
-            raise Gone(self._unsent + octets)
+            raise ClientDisconnected(self._unsent + octets)
 
     def _look_at_unsent(self) -> int:
         left = self.transport.get_write_buffer_size()
         if left != self._unsent:
-            self._unsent, self._seen = left, self._lane.tick
+            self._unsent, self._seen = left, self._worker.tick
         return left
 
     def on_response_complete(self) -> None:
@@ -319,19 +317,19 @@ class AsgiLane(HttpToolsProtocol):
             return
         # The clock of `expire` is the one that counts.
         self._unset_keepalive_if_required()
-        self._idle_since = self._lane.tick
-        if self._leaves is not None:
-            self._leaves = self._lane.tick + 2
+        self._idle_since = self._worker.tick
+        if self._closes is not None:
+            self._closes = self._worker.tick + 2
         if self._is_deaf:
-            self._part()
+            self._begin_linger()
         elif self._waiting or self._has_ended:
             self.data_received(b"")
 
-    # What the server tells
+    # Called by the server
 
     def shutdown(self) -> None:
         """Close soon after what is under way has been sent (uvicorn calls this as it drains)."""
-        self._leaves = self._lane.tick + 1
+        self._closes = self._worker.tick + 1
 
     @property
     def is_active(self) -> bool:
@@ -340,7 +338,7 @@ class AsgiLane(HttpToolsProtocol):
 
     def expire(self, tick: int) -> None:
         """End the connection if it is over a limit."""
-        limits = self._lane.limits
+        limits = self._worker.limits
         if self._look_at_unsent():
             if tick - self._seen >= limits.stall_seconds:
                 self.transport.abort()
@@ -349,7 +347,7 @@ class AsgiLane(HttpToolsProtocol):
                 self.transport.abort()
         elif self.is_active:
             return
-        elif self._leaves is not None and tick >= self._leaves:
+        elif self._closes is not None and tick >= self._closes:
             self._close()
         elif self._head_began is not None:
             if tick - self._head_began >= limits.head_seconds:

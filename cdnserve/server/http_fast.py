@@ -1,7 +1,4 @@
-"""The fast lane: a uvicorn protocol that writes prepared answers, one dictionary look-up after llhttp.
-
-Never parses: llhttp accepts every head before it is answered. Never decides: `origin.respond` did.
-"""
+"""The fast lane: HTTP/1.1 from prepared responses, one look-up after llhttp has accepted a head."""
 
 from __future__ import annotations
 
@@ -20,22 +17,326 @@ from uvicorn.server import ServerState
 
 from cdnserve.origin.message import Stored
 from cdnserve.origin.text_replies import Line
-from cdnserve.server.http_asgi import AsgiLane
+from cdnserve.server.connection import LINGER_SECONDS, Linger
+from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.live import too_short
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import PreparedResponse
-from cdnserve.server.settings import LINGER_SECONDS, Linger
 from cdnserve.server.wire import HEAD_TOO_SLOW, TOO_MANY, Acceptance, new_parser, refusal
-from cdnserve.server.worker import Lane, Peer
+from cdnserve.server.worker import Peer, Worker
 
+_END = b"\r\n\r\n"
+_REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 # What one turn of the event loop may send, so that others get theirs.
 _TURN = 4 * 1024 * 1024
-IsProved = Callable[[bytes, os.stat_result], bool]
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
+
+IsProved = Callable[[bytes, os.stat_result], bool]
+
+
+class FastConnection(asyncio.Protocol):
+    """One connection; from its first request with content or to the application on, the ASGI edge has it."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._worker = worker
+        self._meter = worker.meter
+        self._state = server_state
+        self._make_asgi = partial(AsgiConnection, worker, config, server_state, app_state, _loop)
+        self._left: AsgiConnection | None = None  # the connection to the ASGI edge
+        self._acceptance = Acceptance()
+        self._feed = new_parser(self._acceptance).feed_data
+        self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
+        self._waiting = b""  # not even given to llhttp, for a response is under way
+        self._busy = False
+        self._peer: Peer | None = None  # where there is an access log
+        # From this tick on, if nothing is under way.
+        self._closes = worker.tick + 2 if worker.closing else None
+        self._linger: Linger | None = None
+        self._has_failed = False  # what llhttp said of octets behind a response that is under way
+        self._sending: Sending | None = None
+        # The response under way, for the log, and how much of it was left to send as it began.
+        self._unlogged: tuple[bytes, PreparedResponse, int] | None = None
+        self._began = self._seen = worker.tick  # of the pending head; of the last sign of life
+        self._asked = 0.0  # when the head was whole whose response is under way
+        self._progress = 0
+
+    # Called by the transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection, unless there are too many."""
+        self.transport = transport
+        self._write = transport.write
+        self._state.connections.add(self)  # type: ignore[arg-type]
+        self._meter.accept()
+        if log := self._worker.log:
+            self._peer = self._worker.peer(transport, log)
+        if len(self._state.connections) > self._worker.limits.connections:
+            self._meter.refuse()
+            self._refuse(TOO_MANY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give everything back that the connection held."""
+        self._state.connections.discard(self)
+        self._log_cut()
+        if self._sending:
+            self._sending.close()
+            self._sending = None
+
+    def data_received(self, data: bytes) -> None:
+        """Answer at once one whole head whose parts were seen before; everything else takes the longer way."""
+        if self._busy or self._pending:
+            self._receive_more(data)
+            return
+        self._acceptance.complete = 0
+        try:
+            self._feed(data)
+        except _REFUSED as error:
+            self._fail(data, error)
+            return
+        worker = self._worker
+        line, _, block = data.partition(b"\r\n")
+        responses = worker.responses
+        try:
+            response = responses.lines[line][responses.blocks[block]]
+        except KeyError:
+            self._began = worker.tick
+            self._take_heads(data)
+            return
+        self._seen = worker.tick
+        # A known block ends the head, and one with content is never remembered: so this is all there is.
+        if response.plain and worker.log is None and response.hits & UNTIMED:
+            self._write(response.opening.octets + response.tail)
+            response.hits += 1
+        else:
+            self._asked = perf_counter()
+            self._send_response(response, data)
+
+    def pause_writing(self) -> None:
+        """Read no further requests while the client does not take the responses."""
+        self._hold()
+
+    def resume_writing(self) -> None:
+        """Go on with what waited."""
+        self._log_whole()
+        if not self._linger:
+            self._release()
+
+    # Called by the server
+
+    def shutdown(self) -> None:
+        """Close soon after what is under way has been sent (uvicorn calls this as it drains)."""
+        # Not at once: a request may be on its way. Its response then tells the client that it is the last.
+        self._closes = self._worker.tick + 1
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether a request is under way."""
+        return (self._busy or bool(self._pending)) and not self._linger
+
+    def expire(self, tick: int) -> None:
+        """End the connection if it is over a limit."""
+        limits = self._worker.limits
+        if (self._busy and not self._linger) or self.transport.get_write_buffer_size():
+            self._expire_stalled(tick, limits.stall_seconds)
+        elif self._linger or self.transport.is_closing():
+            if tick - self._seen >= LINGER_SECONDS:
+                self.transport.abort()
+        elif self._closes is not None and tick >= self._closes:
+            self._close()
+        elif self._pending:
+            if tick - self._began >= limits.head_seconds:
+                self._refuse(HEAD_TOO_SLOW)
+        # Octets that ask for nothing win no time.
+        elif tick - self._seen >= limits.idle_seconds:
+            self._close()
+
+    def _close(self) -> None:
+        self._seen = self._worker.tick
+        self.transport.close()
+
+    def _expire_stalled(self, tick: int, seconds: int) -> None:
+        progress = self._sending.sent if self._sending else self.transport.get_write_buffer_size()
+        if progress != self._progress:
+            self._progress, self._seen = progress, tick
+        elif tick - self._seen >= seconds:
+            self.transport.abort()
+
+    # The longer way
+
+    def _receive_more(self, data: bytes) -> None:
+        if self._linger:
+            self._linger.drop(data)
+        elif self._busy:
+            self._waiting += data
+        else:
+            self._accept(data)
+
+    def _accept(self, data: bytes) -> None:
+        try:
+            self._feed(data)
+        except _REFUSED as error:
+            self._fail(data, error)
+        else:
+            self._take_heads(data)
+
+    def _take_heads(self, data: bytes) -> None:
+        """Answer each whole head, in order; `data` has been fed to llhttp."""
+        # RFC 9112 §2.2: empty lines before a request line are ignored, as llhttp did.
+        buffer = (self._pending + data).lstrip(b"\r\n")
+        self._pending = b""
+        while (end := buffer.find(_END) + len(_END)) >= len(_END) and not self._busy:
+            head = buffer[:end]
+            self._asked = perf_counter()
+            is_ours = end <= self._worker.limits.head and self._acceptance.take()
+            response = self._worker.responses.find(head) if is_ours else None
+            if response is None:
+                self._delegate(buffer)
+                return
+            buffer = buffer[end:].lstrip(b"\r\n")
+            self._began = self._seen = self._worker.tick
+            self._send_response(response, head)
+            if self._left:
+                self._left.data_received(buffer)
+            if self._left or self._linger:
+                return
+        # A head too large, or a request that llhttp sees where we see none (HTTP/0.9), is the ASGI edge's to refuse.
+        if not self._busy and (self._acceptance.complete or len(buffer) > self._worker.limits.head):
+            self._delegate(buffer)
+        else:
+            self._pending = buffer
+
+    def _send_response(self, response: PreparedResponse, head: bytes) -> None:
+        self._unlogged = (head, response, 0)
+        if response.stored is not None:
+            self._send_large(response, response.stored, head)
+            if not self._left:  # what was left to the ASGI edge is counted there
+                self._meter.add(response.tally)
+            return
+        self._write(response.opening.octets + response.tail)
+        self._meter.count(response, perf_counter() - self._asked)
+        if self._busy:  # the client has not taken all of it yet
+            self._unlogged = (head, response, self.transport.get_write_buffer_size())
+        else:
+            self._log_whole()
+        if response.close:
+            self._begin_linger()
+
+    def _log_whole(self) -> None:
+        self._log(None)
+
+    def _log_cut(self) -> None:
+        if self._unlogged:
+            _, response, left = self._unlogged
+            sent = self._sending.sent if self._sending else response.octets - (self._progress or left)
+            self._log(max(0, sent))
+
+    def _log(self, sent: int | None) -> None:
+        if self._unlogged and self._peer and (log := self._worker.log):
+            head, response, _ = self._unlogged
+            self._worker.note(self._peer, head, response, log, sent)
+        self._unlogged = None
+
+    def _send_large(self, response: PreparedResponse, stored: Stored, head: bytes) -> None:
+        transport = self.transport
+        # What the transport still holds goes first, and TLS must see every octet: the ASGI edge does both.
+        if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
+            self._delegate(head)
+            return
+        descriptor = transport.get_extra_info("socket").fileno()
+        try:
+            sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=response.close))
+            self._sending = sending
+            live = self._worker.live
+            opened, blob = response.opening.octets + response.tail, live.store.blob(stored.sha256)
+            sending.begin(opened, blob, stored, live.contents.is_proved)
+        except OSError:
+            self._sending = None
+            self._delegate(head)
+        else:
+            if self._sending is sending:  # still
+                self._hold()
+
+    def _sent(self, complete: bool, *, close: bool) -> None:
+        if not complete:
+            self._log_cut()
+            self._sending = None
+            self.transport.abort()
+            return
+        self._sending = None
+        self._log_whole()
+        self._meter.fast.add(perf_counter() - self._asked)
+        if close:
+            self._begin_linger()
+        elif self._busy:
+            self._release()
+
+    def _hold(self) -> None:
+        self._busy = True
+        self._progress = 0
+        self._seen = self._worker.tick
+        self.transport.pause_reading()
+
+    def _release(self) -> None:
+        if self._closes is not None:
+            self._closes = self._worker.tick + 2  # a whole second at least: the current one is partly over
+        self._busy = False
+        self._began = self._seen = self._worker.tick
+        self.transport.resume_reading()
+        if self._pending:
+            self._take_heads(b"")
+        if self._has_failed and not self._busy and not self._left:
+            self._delegate(self._pending)
+        if self._waiting and not self._busy and not self.transport.is_closing():
+            data, self._waiting = self._waiting, b""
+            (self._left.data_received if self._left else self._accept)(data)
+
+    def _delegate(self, octets: bytes) -> None:
+        """Leave the connection to the ASGI edge, with the octets that have no response yet: it logs that, too."""
+        self._unlogged = None
+        self._pending = b""
+        self._state.connections.discard(self)
+        self._left = self._make_asgi()
+        self._left.take_over(self.transport)
+        self.transport.set_protocol(self._left)
+        self._left.data_received(octets)
+
+    def _fail(self, data: bytes, error: Exception) -> None:
+        """Answer what llhttp had accepted before it refused the rest, which is for the ASGI edge to judge."""
+        if self._acceptance.complete and not isinstance(error, httptools.HttpParserUpgrade):
+            self._take_heads(data)
+            data = b""  # what is left of it is pending
+        if self._left or self._linger:
+            return
+        if self._busy:
+            self._has_failed = True  # what was accepted before is answered first
+        else:
+            self._delegate(self._pending + data)
+
+    def _refuse(self, line: Line) -> None:
+        response = refusal(line, self._worker.openings.date)
+        self._worker.count_refusal("fast", self._peer.host if self._peer else "", response)
+        self._write(response)
+        self._begin_linger()
+
+    def _begin_linger(self) -> None:
+        """Close when the client has taken the last response; what still comes is dropped."""
+        if self._busy:
+            self.transport.resume_reading()
+        self._busy = True
+        self._pending = self._waiting = b""
+        self._seen = self._worker.tick
+        self._linger = Linger(self.transport)
 
 
 class Sending:
-    """One response on its way; `on_end` is told whether all of it was sent.
+    """One response on its way from a file; `on_end` learns whether all of it was sent.
 
     The transport owns its descriptor and refuses a second watcher of it: so a duplicate is written to.
     """
@@ -58,7 +359,7 @@ class Sending:
             if status.st_size < self._end:
                 raise too_short()
             if not is_proved(stored.sha256, status):
-                raise _unproved()
+                raise OSError("the blob has to be read before it is sent")
         except OSError:
             self.close()
             raise
@@ -110,312 +411,3 @@ class Sending:
             os.close(self._file)
             self._file = -1
         self._socket.close()
-
-
-def _unproved() -> OSError:
-    return OSError("the blob has to be read before it is sent")
-
-
-_END = b"\r\n\r\n"
-_REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
-
-
-class FastLane(asyncio.Protocol):
-    """One connection; from its first request with content or to the application on, the ASGI edge has it."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        self._lane = lane
-        self._meter = lane.meter
-        self._state = server_state
-        self._make_asgi = partial(AsgiLane, lane, config, server_state, app_state, _loop)
-        self._left: AsgiLane | None = None  # the connection to the ASGI edge
-        self._acceptance = Acceptance()
-        self._feed = new_parser(self._acceptance).feed_data
-        self._pending = b""  # accepted, but not answered yet: part of a head, or heads that wait
-        self._waiting = b""  # not even given to llhttp, for a response is under way
-        self._busy = False
-        self._peer: Peer | None = None  # where there is an access log
-        # From this tick on, if nothing is under way.
-        self._leaves = lane.tick + 2 if lane.closing else None
-        self._linger: Linger | None = None
-        self._has_failed = False  # what llhttp said of octets behind a response that is under way
-        self._sending: Sending | None = None
-        # The response under way, for the log, and how much of it was left to send as it began.
-        self._unlogged: tuple[bytes, PreparedResponse, int] | None = None
-        self._began = self._seen = lane.tick  # of the pending head; of the last sign of life
-        self._asked = 0.0  # when the head was whole whose answer is under way
-        self._progress = 0
-
-    # What the transport tells
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin a connection, unless there are too many."""
-        self.transport = transport
-        self._write = transport.write
-        self._state.connections.add(self)  # type: ignore[arg-type]
-        self._meter.accept()
-        if log := self._lane.log:
-            self._peer = self._lane.peer(transport, log)
-        if len(self._state.connections) > self._lane.limits.connections:
-            self._meter.refuse()
-            self._refuse(TOO_MANY)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Give everything back that the connection held."""
-        self._state.connections.discard(self)
-        self._log_cut()
-        if self._sending:
-            self._sending.close()
-            self._sending = None
-
-    def data_received(self, data: bytes) -> None:
-        """Answer at once one whole head whose parts were seen before; everything else takes the longer way."""
-        if self._busy or self._pending:
-            self._receive_more(data)
-            return
-        self._acceptance.complete = 0
-        try:
-            self._feed(data)
-        except _REFUSED as error:
-            self._fail(data, error)
-            return
-        lane = self._lane
-        line, _, block = data.partition(b"\r\n")
-        answers = lane.answers
-        try:
-            answer = answers.lines[line][answers.blocks[block]]
-        except KeyError:
-            self._began = lane.tick
-            self._take_heads(data)
-            return
-        self._seen = lane.tick
-        # A known block ends the head, and one with content is never remembered: so this is all there is.
-        if answer.plain and lane.log is None and answer.hits & UNTIMED:
-            self._write(answer.opening.octets + answer.tail)
-            answer.hits += 1
-        else:
-            self._asked = perf_counter()
-            self._give(answer, data)
-
-    def pause_writing(self) -> None:
-        """Read no further requests while the client does not take the answers."""
-        self._hold()
-
-    def resume_writing(self) -> None:
-        """Go on with what waited."""
-        self._log_whole()
-        if not self._linger:
-            self._release()
-
-    # What the server tells
-
-    def shutdown(self) -> None:
-        """Close soon after what is under way has been sent (uvicorn calls this as it drains)."""
-        # Not at once: a request may be on its way. Its answer then tells the client that it is the last.
-        self._leaves = self._lane.tick + 1
-
-    @property
-    def is_active(self) -> bool:
-        """Return whether a request is under way."""
-        return (self._busy or bool(self._pending)) and not self._linger
-
-    def expire(self, tick: int) -> None:
-        """End the connection if it is over a limit."""
-        limits = self._lane.limits
-        if (self._busy and not self._linger) or self.transport.get_write_buffer_size():
-            self._expire_stalled(tick, limits.stall_seconds)
-        elif self._linger or self.transport.is_closing():
-            if tick - self._seen >= LINGER_SECONDS:
-                self.transport.abort()
-        elif self._leaves is not None and tick >= self._leaves:
-            self._close()
-        elif self._pending:
-            if tick - self._began >= limits.head_seconds:
-                self._refuse(HEAD_TOO_SLOW)
-        # Octets that ask for nothing win no time.
-        elif tick - self._seen >= limits.idle_seconds:
-            self._close()
-
-    def _close(self) -> None:
-        self._seen = self._lane.tick
-        self.transport.close()
-
-    def _expire_stalled(self, tick: int, seconds: int) -> None:
-        progress = self._sending.sent if self._sending else self.transport.get_write_buffer_size()
-        if progress != self._progress:
-            self._progress, self._seen = progress, tick
-        elif tick - self._seen >= seconds:
-            self.transport.abort()
-
-    # The longer way
-
-    def _receive_more(self, data: bytes) -> None:
-        if self._linger:
-            self._linger.drop(data)
-        elif self._busy:
-            self._waiting += data
-        else:
-            self._accept(data)
-
-    def _accept(self, data: bytes) -> None:
-        try:
-            self._feed(data)
-        except _REFUSED as error:
-            self._fail(data, error)
-        else:
-            self._take_heads(data)
-
-    def _take_heads(self, data: bytes) -> None:
-        """Answer each whole head, in order; `data` has been fed to llhttp."""
-        # RFC 9112 §2.2: empty lines before a request line are ignored, as llhttp did.
-        buffer = (self._pending + data).lstrip(b"\r\n")
-        self._pending = b""
-        while (end := buffer.find(_END) + len(_END)) >= len(_END) and not self._busy:
-            head = buffer[:end]
-            self._asked = perf_counter()
-            is_ours = end <= self._lane.limits.head and self._acceptance.take()
-            answer = self._lane.answers.find(head) if is_ours else None
-            if answer is None:
-                self._delegate(buffer)
-                return
-            buffer = buffer[end:].lstrip(b"\r\n")
-            self._began = self._seen = self._lane.tick
-            self._give(answer, head)
-            if self._left:
-                self._left.data_received(buffer)
-            if self._left or self._linger:
-                return
-        # A head too large, or a request that llhttp sees where we see none (HTTP/0.9), is the ASGI edge's to refuse.
-        if not self._busy and (self._acceptance.complete or len(buffer) > self._lane.limits.head):
-            self._delegate(buffer)
-        else:
-            self._pending = buffer
-
-    def _give(self, answer: PreparedResponse, head: bytes) -> None:
-        self._unlogged = (head, answer, 0)
-        if answer.stored is not None:
-            self._send_large(answer, answer.stored, head)
-            if not self._left:  # what was left to the ASGI edge is counted there
-                self._meter.add(answer.tally)
-            return
-        self._write(answer.opening.octets + answer.tail)
-        self._meter.count(answer, perf_counter() - self._asked)
-        if self._busy:  # the client has not taken all of it yet
-            self._unlogged = (head, answer, self.transport.get_write_buffer_size())
-        else:
-            self._log_whole()
-        if answer.close:
-            self._part()
-
-    def _log_whole(self) -> None:
-        self._log(None)
-
-    def _log_cut(self) -> None:
-        if self._unlogged:
-            _, answer, left = self._unlogged
-            sent = self._sending.sent if self._sending else answer.octets - (self._progress or left)
-            self._log(max(0, sent))
-
-    def _log(self, sent: int | None) -> None:
-        if self._unlogged and self._peer and (log := self._lane.log):
-            head, answer, _ = self._unlogged
-            self._lane.note(self._peer, head, answer, log, sent)
-        self._unlogged = None
-
-    def _send_large(self, answer: PreparedResponse, stored: Stored, head: bytes) -> None:
-        transport = self.transport
-        # What the transport still holds goes first, and TLS must see every octet: the ASGI edge does both.
-        if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
-            self._delegate(head)
-            return
-        descriptor = transport.get_extra_info("socket").fileno()
-        try:
-            sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=answer.close))
-            self._sending = sending
-            live = self._lane.live
-            opened, blob = answer.opening.octets + answer.tail, live.store.blob(stored.sha256)
-            sending.begin(opened, blob, stored, live.contents.is_proved)
-        except OSError:
-            self._sending = None
-            self._delegate(head)
-        else:
-            if self._sending is sending:  # still
-                self._hold()
-
-    def _sent(self, complete: bool, *, close: bool) -> None:
-        if not complete:
-            self._log_cut()
-            self._sending = None
-            self.transport.abort()
-            return
-        self._sending = None
-        self._log_whole()
-        self._meter.fast.add(perf_counter() - self._asked)
-        if close:
-            self._part()
-        elif self._busy:
-            self._release()
-
-    def _hold(self) -> None:
-        self._busy = True
-        self._progress = 0
-        self._seen = self._lane.tick
-        self.transport.pause_reading()
-
-    def _release(self) -> None:
-        if self._leaves is not None:
-            self._leaves = self._lane.tick + 2  # a whole second at least, for the next one began somewhen
-        self._busy = False
-        self._began = self._seen = self._lane.tick
-        self.transport.resume_reading()
-        if self._pending:
-            self._take_heads(b"")
-        if self._has_failed and not self._busy and not self._left:
-            self._delegate(self._pending)
-        if self._waiting and not self._busy and not self.transport.is_closing():
-            data, self._waiting = self._waiting, b""
-            (self._left.data_received if self._left else self._accept)(data)
-
-    def _delegate(self, octets: bytes) -> None:
-        """Leave the connection to the ASGI edge, with the octets that have no answer yet: it logs that, too."""
-        self._unlogged = None
-        self._pending = b""
-        self._state.connections.discard(self)
-        self._left = self._make_asgi()
-        self._left.take_over(self.transport)
-        self.transport.set_protocol(self._left)
-        self._left.data_received(octets)
-
-    def _fail(self, data: bytes, error: Exception) -> None:
-        """Answer what llhttp had accepted before it refused the rest, which is for the ASGI edge to judge."""
-        if self._acceptance.complete and not isinstance(error, httptools.HttpParserUpgrade):
-            self._take_heads(data)
-            data = b""  # what is left of it is pending
-        if self._left or self._linger:
-            return
-        if self._busy:
-            self._has_failed = True  # what was accepted before is answered first
-        else:
-            self._delegate(self._pending + data)
-
-    def _refuse(self, line: Line) -> None:
-        response = refusal(line, self._lane.openings.date)
-        self._lane.count_refusal("fast", self._peer.host if self._peer else "", response)
-        self._write(response)
-        self._part()
-
-    def _part(self) -> None:
-        """Close when the client has taken the last response; what still comes is dropped."""
-        if self._busy:
-            self.transport.resume_reading()
-        self._busy = True
-        self._pending = self._waiting = b""
-        self._seen = self._lane.tick
-        self._linger = Linger(self.transport)

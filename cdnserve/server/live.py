@@ -1,6 +1,6 @@
-"""What is served now: one release's origin, replaced as a whole.
+"""The release that is served now: one origin, replaced as a whole.
 
-Never mixes two releases: a request takes `origin` once and keeps it to its end.
+A request takes `origin` once and keeps it to its end, so no response mixes two releases.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from cdnserve.origin.message import Reply, Request, Stored
 from cdnserve.origin.respond import failure, respond
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.store import Store, Uses
+from cdnserve.server.connection import DescriptorShortage, is_out_of_descriptors
 from cdnserve.server.contents import Contents
-from cdnserve.server.settings import Shortage, is_out_of_descriptors
 
 logger = logging.getLogger("cdnserve")
 
@@ -31,7 +31,7 @@ class Live:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.shortage = Shortage()
+        self.shortage = DescriptorShortage()
         self._uses = Uses()
         self._swapping = threading.Lock()
         self.contents = Contents(store)
@@ -75,7 +75,7 @@ class Live:
     def lost(self, request: Request, origin: Origin, stored: Stored, error: OSError) -> Reply:
         """Reply for content that the release names and that is damaged or gone, or for which descriptors lack."""
         if is_out_of_descriptors(error):
-            self.shortage.tell()
+            self.shortage.log()
             return failure(request, origin, 503, "The server has too many open files.")
         self.contents.report(stored)
         return failure(request, origin, 503, "The content is damaged, and is being made again.")

@@ -1,6 +1,6 @@
-"""The meter: a worker's own numbers, written into its block of the board.
+"""What a worker counts, written into its block of the shared metrics once a second.
 
-Never makes the fast lane do more than add one to a number of its own: the board gets the sums once a second.
+Between two seconds, the fast lane does no more for a response than to add one to a number of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CountedResponse:
 
 
 def outcome(request: Request, reply: Reply, origin: Origin) -> CountedResponse:
-    """Return what is counted of a reply, whichever lane gives it."""
+    """Return what is counted of a reply, whichever lane sends it."""
     rule = origin.locate(request.raw_path).rule
     policy = rule.policy.name if rule else NONE
     if request.method == "OPTIONS" and request.value(b"access-control-request-method") is not None:
@@ -149,7 +149,7 @@ class Meter:
         live.on_swap(note)
 
     def settle(self) -> None:
-        """Write to the board what was counted elsewhere since the last time."""
+        """Write into the block what was counted elsewhere since the last time."""
         touched, self._touched = self._touched, []
         for answer in touched:
             self.add(answer.tally, answer.hits)

@@ -1,6 +1,6 @@
-"""The board: memory that all processes of a server share, where each writes its own numbers and any reads all.
+"""Shared metrics: memory where each process of a server writes numbers of its own, and any reads all.
 
-Never lets two processes write one block: so nothing is locked, and a worker that takes a dead one's place counts on.
+One process alone writes a block: so nothing is locked, and a worker that takes a dead one's place counts on.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Block:
         return self.cell(*shared) if is_full and shared != key else self._add(key)
 
     def read(self) -> Iterator[tuple[Key, float]]:
-        """Return all rows as they are now."""
+        """Yield all rows as they are now."""
         return ((key, self.values[at]) for at, key in self._keys())
 
     def _add(self, key: Key) -> int:
@@ -75,7 +75,7 @@ def _value_of(row: int) -> int:
 
 
 class SharedMetrics:
-    """A block for the process that holds the house together, and one for each worker, counted from 1."""
+    """A block for the supervisor, and one for each worker, counted from 1."""
 
     def __init__(self, workers: int = 1, memory: Any = None) -> None:  # noqa: ANN401 # ctypes has no type for arrays
         self.workers = workers
@@ -83,19 +83,19 @@ class SharedMetrics:
 
     @classmethod
     def shared(cls, workers: int) -> SharedMetrics:
-        """Make a board that processes can be given as they are spawned."""
+        """Make what processes can be given as they are spawned."""
         return cls(workers, multiprocessing.get_context("spawn").RawArray("B", (workers + 1) * _ROWS * _ROW))
 
     def __reduce__(self) -> tuple[type[SharedMetrics], tuple[int, Any]]:
         return SharedMetrics, (self.workers, self._memory)
 
-    def block(self, worker: int) -> Block:
-        """Open a worker's block, or with 0 the house's; what is in it stays."""
+    def block(self, number: int) -> Block:
+        """Open a worker's block, or with 0 the supervisor's; what is in it stays."""
         size = _ROWS * _ROW
-        return Block(memoryview(self._memory).cast("B")[worker * size : (worker + 1) * size])
+        return Block(memoryview(self._memory).cast("B")[number * size : (number + 1) * size])
 
     def read(self) -> list[dict[Key, float]]:
-        """Return what every block says, the house's first."""
+        """Return the rows of every block, the supervisor's first."""
         return [dict(self.block(at).read()) for at in range(self.workers + 1)]
 
 
@@ -103,18 +103,18 @@ _OUTCOMES: tuple[Outcome, ...] = ("made", "unchanged", "refused", "failed")
 
 
 class SupervisorMetrics:
-    """The first block of a board; every process may read it, one writes it."""
+    """The numbers of the supervisor, or of the one process; every process may read them, one writes them."""
 
-    def __init__(self, board: SharedMetrics) -> None:
-        self._board = board
-        block = board.block(0)
+    def __init__(self, shared: SharedMetrics) -> None:
+        self._shared = shared
+        block = shared.block(0)
         self._values = block.values
         self._builds = {outcome: block.cell("builds", outcome) for outcome in _OUTCOMES}
         self._failing, self._restarts = block.cell("build_failing"), block.cell("restarts")
         self._draining, self._pid = block.cell("draining"), block.cell("pid")
 
-    def move_in(self) -> None:
-        """Say that this is the process whose numbers these are."""
+    def register(self) -> None:
+        """Note that this is the process that writes them."""
         self._values[self._pid] = os.getpid()
 
     def count_build(self, outcome: Outcome) -> None:
@@ -122,10 +122,10 @@ class SupervisorMetrics:
         self._values[self._builds[outcome]] += 1
         self._values[self._failing] = outcome in ("refused", "failed")
 
-    def count_restart(self, worker: int) -> None:
+    def count_restart(self, number: int) -> None:
         """Count a worker that ended and is replaced; it has no connections any more."""
         self._values[self._restarts] += 1
-        block = self._board.block(worker)
+        block = self._shared.block(number)
         for key in (("pid",), ("connections", "active"), ("connections", "idle")):
             block.values[block.cell(*key)] = 0
 

@@ -1,7 +1,4 @@
-"""The exposition of all metrics: Prometheus' text format, or OpenMetrics where it is asked for.
-
-Never makes it more than once a second, however often it is asked for.
-"""
+"""The text of all metrics: Prometheus' format, or OpenMetrics where it is asked for; made once a second at most."""
 
 from __future__ import annotations
 
@@ -31,8 +28,8 @@ _FORMATS = 8
 class Exposition:
     """The text of all metrics in each format, kept for as long as it is fresh."""
 
-    def __init__(self, board: SharedMetrics) -> None:
-        self._board = board
+    def __init__(self, shared: SharedMetrics) -> None:
+        self._shared = shared
         self._kept: dict[str, tuple[float, bytes]] = {}
 
     def text(self, accept: str, catalog: Catalog | None) -> tuple[str, bytes]:
@@ -43,7 +40,7 @@ class Exposition:
         encode, media_type = choose_encoder(acceptable(accept))
         made, content = self._kept.get(media_type, (0.0, b""))
         if not content or monotonic() - made >= _FRESH_SECONDS:
-            content = encode(_Collector(self._board, catalog))
+            content = encode(_Collector(self._shared, catalog))
             if len(self._kept) >= _FORMATS:
                 self._kept.clear()
             self._kept[media_type] = (monotonic(), content)
@@ -51,7 +48,7 @@ class Exposition:
 
 
 def acceptable(accept: str) -> str:
-    """Leave of an Accept field what names a format.
+    """Return what names a format in an Accept field.
 
     >>> acceptable("application/openmetrics-text; version=1.0.0; q=0.8, text/*, text/plain;version=x")
     'application/openmetrics-text; version=1.0.0; q=0.8'
@@ -60,13 +57,12 @@ def acceptable(accept: str) -> str:
 
 
 class _Collector:
-    def __init__(self, board: SharedMetrics, catalog: Catalog | None) -> None:
-        self._board = board
+    def __init__(self, shared: SharedMetrics, catalog: Catalog | None) -> None:
+        self._shared = shared
         self._catalog = catalog
 
     def collect(self) -> Iterator[Metric]:
-
-        return families(self._board.read(), self._catalog)
+        return families(self._shared.read(), self._catalog)
 
 
 LABEL = "process"
@@ -89,7 +85,7 @@ Rows = Mapping[Key, float]
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """A counter that is a row of the board for each set of labels."""
+    """A counter that has a row for each set of labels."""
 
     row: str
     name: str
@@ -110,7 +106,7 @@ _BY_WORKERS = (
     _Counted("accepted", "cdnserve_connections_accepted", "Connections accepted."),
     _Counted("refused", "cdnserve_connections_refused", "Connections refused because there were too many."),
 )
-_BY_HOUSE = (
+_BY_SUPERVISOR = (
     _Counted("builds", "cdnserve_builds", "Builds since the server started.", ("outcome",)),
     _Counted("restarts", "cdnserve_worker_restarts", "Workers that ended and were replaced."),
 )
@@ -118,7 +114,7 @@ _BY_HOUSE = (
 
 def families(blocks: list[dict[Key, float]], catalog: Catalog | None) -> Iterator[Metric]:
     """Yield all families; `blocks` begin with the supervisor's, and `catalog` is what the asked worker serves."""
-    house, workers = blocks[0], blocks[1:]
+    supervisor, workers = blocks[0], blocks[1:]
     together = Counter[Key]()
     for worker in workers:
         together.update(worker)
@@ -126,14 +122,14 @@ def families(blocks: list[dict[Key, float]], catalog: Catalog | None) -> Iterato
     yield from _counters(_BY_WORKERS, together)
     yield _durations(together)
     yield _connections(together)
-    yield from _counters(_BY_HOUSE, house)
-    yield _gauge("cdnserve_build_failing", "1 if the last build failed.", house.get(("build_failing",), 0))
-    yield _gauge("cdnserve_draining", "1 if the server is ending.", house.get(("draining",), 0))
+    yield from _counters(_BY_SUPERVISOR, supervisor)
+    yield _gauge("cdnserve_build_failing", "1 if the last build failed.", supervisor.get(("build_failing",), 0))
+    yield _gauge("cdnserve_draining", "1 if the server is ending.", supervisor.get(("draining",), 0))
     yield _gauge("cdnserve_workers", "Workers that run.", sum(bool(worker.get(("pid",))) for worker in workers))
     yield from _release(workers)
     if catalog:
         yield from _catalog(catalog)
-    yield from process_families(_processes(house, workers))
+    yield from process_families(_processes(supervisor, workers))
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -171,7 +167,7 @@ def _connections(rows: Rows) -> Metric:
 
 
 def _release(workers: list[dict[Key, float]]) -> Iterator[Metric]:
-    """Tell of the release that was taken up last, the same whichever worker is asked."""
+    """Yield the families of the release that was taken up last, the same whichever worker is asked."""
     running = [worker for worker in workers if worker.get(("loaded",))]
     newest: Rows = max(running, key=lambda worker: worker[("loaded",)], default={})
     number, loaded = newest.get(("release",), 0), newest.get(("loaded",), 0)
@@ -194,8 +190,8 @@ def _catalog(catalog: Catalog) -> Iterator[Metric]:
     yield family
 
 
-def _processes(house: Rows, workers: list[dict[Key, float]]) -> Iterator[tuple[str, int]]:
-    parent = int(house.get(("pid",), 0))
+def _processes(supervisor: Rows, workers: list[dict[Key, float]]) -> Iterator[tuple[str, int]]:
+    parent = int(supervisor.get(("pid",), 0))
     found = [(f"worker-{at}", int(rows.get(("pid",), 0))) for at, rows in enumerate(workers, 1)]
     if parent and parent not in dict(found).values():
         yield "parent", parent

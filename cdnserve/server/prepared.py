@@ -1,7 +1,4 @@
-"""Answers: what request heads that were seen before lead to, as octets ready to write.
-
-Never answers for a head that llhttp has not accepted, and never outgrows its budget of memory.
-"""
+"""Prepared responses: what request heads that were seen before lead to, as octets ready to write."""
 
 from __future__ import annotations
 
@@ -32,13 +29,13 @@ from cdnserve.server.wire import (
 
 _OURS = b"/-/"
 _NEWEST = b"GET / HTTP/1.1\r\n"
-# All that `respond` looks at. Whatever else two requests differ in, they get the same answer.
+# All that `respond` looks at. Whatever else two requests differ in, they get the same response.
 _RELEVANT = frozenset(
     {b"host", b"origin", b"accept-encoding", b"range", b"if-range", b"if-match", b"if-none-match"}
     | {b"if-modified-since", b"if-unmodified-since", b"access-control-request-method"}
     | {b"access-control-request-headers", b"access-control-request-private-network"}
 )
-# What the objects around an answer or a part of a head weigh, and those around each of its fields, rounded up.
+# What the objects around a response or a part of a head weigh, and those around each of its fields, rounded up.
 _OVERHEAD, _FIELD_OVERHEAD = 768, 192
 # A longer line or header block is answered, but not remembered: nobody sends two that are alike.
 _LONGEST_REMEMBERED = 8 * 1024
@@ -79,7 +76,7 @@ class RequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What the log says of a head and its answer, but for client and time; and what the head says of the client."""
+    """What the log says of a head and its response, but for client and time; and what the head says of the client."""
 
     line: bytes
     forwarded: tuple[bytes, ...]
@@ -90,13 +87,13 @@ class _Generation:
     blocks: dict[bytes, RequestFacts] = field(default_factory=dict)
     lines: dict[bytes, dict[RequestFacts, PreparedResponse]] = field(default_factory=dict)
     facts: dict[object, RequestFacts] = field(default_factory=dict)
-    answers: dict[object, PreparedResponse] = field(default_factory=dict)
+    responses: dict[object, PreparedResponse] = field(default_factory=dict)
     entries: dict[bytes, LogEntry] = field(default_factory=dict)
     size: int = 0
 
 
-class Answers:
-    """The answers of one release, in two generations: what isn't asked for while one fills is let go."""
+class PreparedResponses:
+    """The responses of one release, in two generations: what isn't asked for while one fills is let go."""
 
     def __init__(self, live: Live, openings: Openings, budget: int, meter: Meter, *, closing: bool = False) -> None:
         self._live = live
@@ -116,21 +113,21 @@ class Answers:
 
     @property
     def size(self) -> int:
-        """Return how many octets of memory the answers, and what is remembered of heads, take at most."""
+        """Return how many octets of memory the responses, and what is remembered of heads, take at most."""
         return self._old.size + self._young.size
 
     def find(self, head: bytes) -> PreparedResponse | None:
-        """Return the answer to an accepted head, `None` where the ASGI application must give it."""
+        """Return the response to an accepted head, `None` where the ASGI application must give it."""
         line, _, block = head.partition(b"\r\n")
         facts = self.blocks.get(block)
         known = self.lines.get(line, {}).get(facts) if facts else None
         return known or self._interpret(line, block)
 
-    def entry(self, head: bytes, answer: PreparedResponse, log: AccessLog) -> LogEntry:
-        """Return the entry in the log for a head and its answer."""
+    def entry(self, head: bytes, response: PreparedResponse, log: AccessLog) -> LogEntry:
+        """Return the entry in the log for a head and its response."""
         known = self._young.entries.get(head)
         if known is None:
-            known = _entry(head, log, answer.opening.status, answer.octets)
+            known = _entry(head, log, response.opening.status, response.octets)
             if len(head) <= _LONGEST_REMEMBERED:
                 self._make_room()
                 self._young.entries[head] = known
@@ -138,9 +135,9 @@ class Answers:
                 self._young.size += len(head) + len(known.line) + forwarded + _OVERHEAD
         return known
 
-    def cut_entry(self, head: bytes, answer: PreparedResponse, log: AccessLog, sent: int) -> LogEntry:
-        """Return the entry in the log for a head whose answer was broken off."""
-        return _entry(head, log, answer.opening.status, sent, cut=True)
+    def cut_entry(self, head: bytes, response: PreparedResponse, log: AccessLog, sent: int) -> LogEntry:
+        """Return the entry in the log for a head whose response was broken off."""
+        return _entry(head, log, response.opening.status, sent, cut=True)
 
     def _make_room(self) -> None:
         if self._young.size > self._budget:
@@ -159,11 +156,13 @@ class Answers:
         if facts is None or not is_spoken(asked.version) or path.startswith(_OURS):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
-        answer = self._answer(request, self._live.reply(request, self._origin), self._connection(asked.version, facts))
+        response = self._respond(
+            request, self._live.reply(request, self._origin), self._connection(asked.version, facts)
+        )
         # A failure of ours may be mended by the next request.
-        if answer.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._remember(line, block, facts, answer)
-        return answer
+        if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._remember(line, block, facts, response)
+        return response
 
     def _connection(self, version: str, facts: RequestFacts) -> bytes:
         persists = facts.persists_in_1_0 if version == "1.0" else facts.persists
@@ -182,30 +181,30 @@ class Answers:
         facts = RequestFacts(fields, said.keep_alive, asks)
         return self._young.facts.get(facts.key, facts)
 
-    def _answer(self, request: Request, reply: Reply, connection: bytes) -> PreparedResponse:
-        """Make the answer, or take it up where the same reply was made before."""
+    def _respond(self, request: Request, reply: Reply, connection: bytes) -> PreparedResponse:
+        """Make the response, or take it up where the same reply was made before."""
         octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
         tally = self._meter.tally("fast", outcome(request, reply, self._origin), octets)
         # Replies that are alike may be counted apart: as those of two policies, or to an origin that is refused.
         key = (reply, connection, tally)
-        known = self._young.answers.get(key) or self._old.answers.get(key)
+        known = self._young.responses.get(key) or self._old.responses.get(key)
         if known is None:
             content = stored = reply.body
             if isinstance(stored, Stored) and stored.length <= LARGEST_IN_MEMORY:
                 try:
                     content = self._live.contents.read(stored)
                 except OSError as error:
-                    return self._answer(request, self._live.lost(request, self._origin, stored, error), connection)
+                    return self._respond(request, self._live.lost(request, self._origin, stored, error), connection)
             opening, head = self._openings[reply.status], head_after_date(reply, connection)
             known = PreparedResponse(opening, head, content, close=connection == CLOSE, tally=tally)
-        if key not in self._young.answers:
-            self._young.answers[key] = known
+        if key not in self._young.responses:
+            self._young.responses[key] = known
             # The key holds the reply: its fields, and its content where that is no file's.
             held = 0 if isinstance(reply.body, Stored) else octets
             self._young.size += len(known.tail) + held + _weight(reply.headers) + 2 * _OVERHEAD
         return known
 
-    def _remember(self, line: bytes, block: bytes, facts: RequestFacts, answer: PreparedResponse) -> None:
+    def _remember(self, line: bytes, block: bytes, facts: RequestFacts, response: PreparedResponse) -> None:
         if max(len(line), len(block)) > _LONGEST_REMEMBERED:
             return
         young = self._young
@@ -215,7 +214,7 @@ class Answers:
         if facts.key not in young.facts:
             young.facts[facts.key] = facts
             young.size += _weight(facts.fields) + _OVERHEAD
-        young.lines.setdefault(line, {})[facts] = answer
+        young.lines.setdefault(line, {})[facts] = response
         young.size += len(line) + _OVERHEAD
 
 

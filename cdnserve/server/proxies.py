@@ -1,7 +1,4 @@
-"""Proxies in front: whose word on the client counts, as `X-Forwarded-For` has it.
-
-Never believes anybody who is not listed, and never gives anything but an address.
-"""
+"""Proxies in front: whose word on the client's address counts, as `X-Forwarded-For` has it."""
 
 from __future__ import annotations
 

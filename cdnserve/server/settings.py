@@ -1,38 +1,23 @@
-"""Settings of a running server: an option, else `CDNSERVE_*` of the environment, else the default.
-
-Never reads `os.environ` itself: the environment is passed in.
-"""
+"""Settings of a running server: an option, else `CDNSERVE_*` of the environment, else the default."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import logging
-import os
-import resource
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
-from typing import Protocol
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.store import state_folder
-from cdnserve.server.access_log import DESCRIPTORS, AccessFormat, event
+from cdnserve.server.access_log import AccessFormat
 from cdnserve.server.proxies import Proxies
 from cdnserve.server.sockets import Unix
 from cdnserve.server.tls import Pair
 
-logger = logging.getLogger("cdnserve")
-
 # More fields than this in a request's head, be they ever so short, are 431 on every edge.
 MOST_FIELDS = 100
-# How long, and how much, a client may still send to a connection whose last response is on its way.
-LINGER_SECONDS = 2
-_LINGER_OCTETS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,117 +32,36 @@ class ServerLimits:
     memory: int = 256 * 1024 * 1024
 
 
-class Expiring(Protocol):
-    """A connection that knows when it has been held up for too long."""
-
-    def expire(self, tick: int) -> None:
-        """End the connection if it is over a limit; `tick` counts seconds."""
-
-
-class Connection(Expiring, Protocol):
-    """A connection of any kind: one whose keys are not agreed on yet, or a lane's."""
-
-    transport: asyncio.Transport
-
-    @property
-    def is_active(self) -> bool:
-        """Return whether a request is under way."""
-
-
-class Shortage:
-    """Tells that the process has no descriptor left, once a minute at most."""
-
-    _PAUSE_SECONDS = 60
-
-    def __init__(self) -> None:
-        self._told_at = -float(self._PAUSE_SECONDS)
-
-    def look(self) -> None:
-        """Look whether there is one left, for nobody hears of a connection that could not be accepted."""
-        try:
-            os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            if is_out_of_descriptors(error):
-                self.tell()
-
-    def tell(self) -> None:
-        """Tell it, unless it was told a moment ago."""
-        if monotonic() - self._told_at < self._PAUSE_SECONDS:
-            return
-        self._told_at = monotonic()
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        logger.error(
-            "too many open files, the limit is %d: clients get 503 or no answer; raise it (LimitNOFILE=, ulimit -n)",
-            limit,
-            extra=event(DESCRIPTORS, limit=limit),
-        )
-
-
-def is_out_of_descriptors(error: BaseException | None) -> bool:
-    """Return whether an error says that the process, or the system, has no descriptor left."""
-    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
-
-
-class Linger:
-    """A connection whose last response was written: what still comes is read and dropped, within bounds.
-
-    Closing at once, with octets that were not read, could cost the client that response (RFC 9112 §9.6).
-    """
-
-    __slots__ = ("_left", "_transport")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._left = _LINGER_OCTETS
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            # TLS ends both ways at once; its own end, too, reads and drops what comes.
-            transport.close()
-
-    def drop(self, data: bytes) -> None:
-        """Drop what came."""
-        self._left -= len(data)
-        if self._left < 0:
-            self._transport.abort()
-
-
-def sweep(connections: Iterable[Expiring], tick: int) -> None:
-    """Let each connection look at the clock."""
-    for connection in tuple(connections):
-        connection.expire(tick)
-
-
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Where notices go; without an address, nowhere."""
+    """The service manager (sd_notify(3)): where it is told how the server is; without an address it isn't."""
 
     address: str = ""
     watched: bool = False
 
     def ready(self) -> None:
-        """Say that connections are taken."""
-        self._say("READY=1")
+        """Send that connections are taken."""
+        self._send("READY=1")
 
     def stopping(self) -> None:
-        """Say that the end has begun."""
-        self._say("STOPPING=1")
+        """Send that the end has begun."""
+        self._send("STOPPING=1")
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """Say that something is read anew, and when that is done."""
-        self._say(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """Send that something is read anew, and when that is done."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             yield
         finally:
             self.ready()
 
     def alive(self) -> None:
-        """Say that the process is not stuck, if somebody watches; once a second is often enough."""
+        """Send that the process is not stuck, if somebody watches; once a second is often enough."""
         if self.watched:
-            self._say("WATCHDOG=1")
+            self._send("WATCHDOG=1")
 
-    def _say(self, state: str) -> None:
+    def _send(self, state: str) -> None:
         if not self.address:
             return
         # A name that begins with @ is one of the abstract namespace.
@@ -165,11 +69,6 @@ class Notices:
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
             sender.sendto(state.encode("ascii"), place)
-
-
-def read_notices(environment: Mapping[str, str]) -> Notices:
-    """Take what the service manager says of where it listens."""
-    return Notices(environment.get("NOTIFY_SOCKET", ""), "WATCHDOG_USEC" in environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +110,8 @@ def read_settings(environment: Mapping[str, str]) -> ServerSettings:
         raise ConfigurationError([Problem("port-invalid", "no port", "CDNSERVE_PORT", port, hint)])
     state = state_folder(root, environment.get("CDNSERVE_STATE"))
     return ServerSettings(root, state, environment.get("CDNSERVE_HOST") or "127.0.0.1", int(port))
+
+
+def read_notices(environment: Mapping[str, str]) -> Notices:
+    """Read where the service manager listens, and whether it watches."""
+    return Notices(environment.get("NOTIFY_SOCKET", ""), "WATCHDOG_USEC" in environment)

@@ -1,7 +1,4 @@
-"""Listening sockets: an address and port, a Unix socket, or one that somebody else has opened.
-
-Never takes a Unix socket from a server that still listens on it, and leaves none behind.
-"""
+"""Listening sockets: an address and port, a Unix socket, or one that somebody else has opened."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Workers: processes that share one listening socket, and the parent that keeps them running.
-
-Never serves in the parent: it builds releases, and each worker takes them up from the store.
-"""
+"""The supervisor: it builds releases, and keeps the workers running, which share one listening socket."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from queue import SimpleQueue
 from cdnserve.server.access_log import WORKER_REPLACED, event
 from cdnserve.server.contents import scrub
 from cdnserve.server.metrics_shared import SharedMetrics, SupervisorMetrics
-from cdnserve.server.process import tell_delay, tell_drain, tell_drained
+from cdnserve.server.process import log_delay, log_drain, log_drained
 from cdnserve.server.settings import ServerSettings
 from cdnserve.server.watch import Terminal, look_again, rebuild
 
@@ -37,36 +34,36 @@ _SHORT_LIFE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker is given: sockets to listen on, the board, and its place there."""
+    """What a worker is given: sockets to listen on, the numbers it shares with others, and its own number."""
 
     listener: socket.socket
     admin: socket.socket | None
-    board: SharedMetrics
-    worker: int = 1
+    shared: SharedMetrics
+    number: int = 1
 
 
 Work = Callable[[ServerSettings, WorkerContext, Callable[[], None]], None]
 
 
-class Workers:
+class Supervisor:
     """As many worker processes as the settings say; one that dies is replaced, the others don't notice."""
 
-    def __init__(self, work: Work, settings: ServerSettings, post: WorkerContext) -> None:
-        self._context = multiprocessing.get_context("spawn")
+    def __init__(self, work: Work, settings: ServerSettings, context: WorkerContext) -> None:
+        self._spawn = multiprocessing.get_context("spawn")
         self._work = work
         self._settings = settings
-        self._post = post
-        self._house = SupervisorMetrics(post.board)
-        self._ready = self._context.Semaphore(0)
+        self._context = context
+        self._metrics = SupervisorMetrics(context.shared)
+        self._ready = self._spawn.Semaphore(0)
         self._processes: list[SpawnProcess] = []
         self._stopping = threading.Event()
         self._hurries = False
         self._terminal = Terminal()
-        # What the builder shall do besides watching: build now, or end. A handler of signals may put into it any time.
+        # What the builder does besides watching: build now (True), or end. A signal handler may put into it any time.
         self._calls = SimpleQueue[bool]()
 
     def run(self, on_started: Callable[[], None]) -> bool:
-        """Run until SIGTERM or SIGINT, then let all workers drain; tell whether they started."""
+        """Run until SIGTERM or SIGINT, then let all workers drain; return whether they started."""
         with _handling(self._take_signal), self._building():
             self._processes = [self._start(at) for at in range(1, self._settings.workers + 1)]
             started = self._await_ready()
@@ -75,11 +72,11 @@ class Workers:
                 self._keep_running()
                 self._delay()
                 self._settings.notices.stopping()
-                tell_drain(self._settings.drain_seconds)
+                log_drain(self._settings.drain_seconds)
             began = time.monotonic()
             self._stop()
             if started:
-                tell_drained(time.monotonic() - began)
+                log_drained(time.monotonic() - began)
         return started
 
     def _take_signal(self, number: int, _: object) -> None:
@@ -91,18 +88,18 @@ class Workers:
         self._calls.put(False)
 
     def _delay(self) -> None:
-        """Let the workers serve on while others see that they shall not be asked any more."""
-        self._house.draining = True
+        """Let the workers serve on while load balancers see that /-/ready fails."""
+        self._metrics.draining = True
         if not self._settings.shutdown_delay or self._hurries:
             return
-        tell_delay(self._settings.shutdown_delay)
+        log_delay(self._settings.shutdown_delay)
         ends = time.monotonic() + self._settings.shutdown_delay
         while time.monotonic() < ends and not self._hurries:
             time.sleep(_PAUSE_SECONDS)
 
-    def _start(self, worker: int) -> SpawnProcess:
-        arguments = (self._work, self._settings, replace(self._post, worker=worker), self._ready)
-        process = self._context.Process(target=_in_worker, args=arguments, daemon=True)
+    def _start(self, number: int) -> SpawnProcess:
+        arguments = (self._work, self._settings, replace(self._context, number=number), self._ready)
+        process = self._spawn.Process(target=_in_worker, args=arguments, daemon=True)
         process.start()
         return process
 
@@ -116,28 +113,28 @@ class Workers:
         return ready == len(self._processes)
 
     def _keep_running(self) -> None:
-        begun = told = time.monotonic()
+        begun = notified = time.monotonic()
         while not self._stopping.is_set():
             wait([process.sentinel for process in self._processes], timeout=0.2)
-            if time.monotonic() >= told + 1:
-                told = time.monotonic()
+            if time.monotonic() >= notified + 1:
+                notified = time.monotonic()
                 self._settings.notices.alive()
-            for worker, process in enumerate(self._processes, 1):
+            for number, process in enumerate(self._processes, 1):
                 if process.exitcode is not None and not self._stopping.is_set():
-                    self._tell_replaced(worker, process)
+                    self._log_replaced(number, process)
                     if time.monotonic() - begun < _SHORT_LIFE_SECONDS:
                         self._stopping.wait(_SHORT_LIFE_SECONDS)
                     begun = time.monotonic()
-                    self._processes[worker - 1] = self._start(worker)
+                    self._processes[number - 1] = self._start(number)
 
-    def _tell_replaced(self, worker: int, process: SpawnProcess) -> None:
-        self._house.count_restart(worker)
-        facts = event(WORKER_REPLACED, worker=worker, pid=process.pid, status=process.exitcode)
+    def _log_replaced(self, number: int, process: SpawnProcess) -> None:
+        self._metrics.count_restart(number)
+        facts = event(WORKER_REPLACED, worker=number, pid=process.pid, status=process.exitcode)
         logger.error("worker %s ended with %s and is replaced", process.pid, process.exitcode, extra=facts)
 
     def _stop(self) -> None:
-        # Else who comes while the workers drain would wait in the backlog, for nobody.
-        self._post.listener.close()
+        # Else whoever connects while the workers drain would wait in the backlog for nobody.
+        self._context.listener.close()
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -145,7 +142,7 @@ class Workers:
 
     @contextmanager
     def _building(self) -> Iterator[None]:
-        builder = threading.Thread(target=self._build, daemon=True)
+        builder = threading.Thread(target=lambda: asyncio.run(self._rebuild()), daemon=True)
         builder.start()
         try:
             yield
@@ -154,11 +151,8 @@ class Workers:
             self._calls.put(False)
             builder.join()
 
-    def _build(self) -> None:
-        asyncio.run(self._rebuild())
-
     def _next_call(self) -> bool:
-        """Wait for what the builder shall do next; whatever was asked for while it built is asked for once."""
+        """Wait for what the builder does next; whatever was asked for while it built is asked for once."""
         builds = self._calls.get()
         while not self._calls.empty():
             builds = self._calls.get() and builds
@@ -166,20 +160,20 @@ class Workers:
 
     async def _rebuild(self) -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(rebuild(self._settings, stop, self._house.count_build))
+        task = asyncio.create_task(rebuild(self._settings, stop, self._metrics.count_build))
         # Here, so that one process does it for all.
         scrubbing = asyncio.create_task(scrub(self._settings, stop))
         while await asyncio.to_thread(self._next_call) and not self._stopping.is_set():
             with self._settings.notices.reloading():
-                await look_again(self._settings, self._house.count_build)
+                await look_again(self._settings, self._metrics.count_build)
         stop.set()
         await task
         await scrubbing
 
 
-def _in_worker(work: Work, settings: ServerSettings, post: WorkerContext, ready: threading.Semaphore) -> None:
+def _in_worker(work: Work, settings: ServerSettings, context: WorkerContext, ready: threading.Semaphore) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(settings, post, ready.release)
+    work(settings, context, ready.release)
 
 
 def _end_with_parent() -> None:

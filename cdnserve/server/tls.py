@@ -1,6 +1,6 @@
-"""TLS (RFC 8446, RFC 9325): the context of handshakes, and its renewal while the server runs.
+"""TLS (RFC 8446, RFC 9325): a certificate with its key, and its renewal while the server runs.
 
-Never lets go of a pair that works for one that doesn't, and never touches connections that were made before.
+A pair that works stays in use until there is another that works.
 """
 
 from __future__ import annotations
@@ -150,32 +150,32 @@ class CertificateFiles:
         return True
 
 
-async def keep_renewing(certificate: CertificateFiles, stop: asyncio.Event, *, tells: bool) -> None:
-    """Look once a second whether the pair was renewed, until told to stop; one of all workers tells."""
+async def keep_renewing(certificate: CertificateFiles, stop: asyncio.Event, *, logs: bool) -> None:
+    """Look once a second whether the pair was renewed, until told to stop; one of all workers logs."""
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
         try:
-            if await asyncio.to_thread(certificate.renew) and tells:
-                _tell_renewed(certificate)
+            if await asyncio.to_thread(certificate.renew) and logs:
+                _log_renewed(certificate)
         except ConfigurationError as error:
-            if tells:
-                _tell_refused(error.problems)
+            if logs:
+                _log_refused(error.problems)
 
 
-def tell_warnings(certificate: CertificateFiles) -> None:
+def log_warnings(certificate: CertificateFiles) -> None:
     """Tell what is odd about the certificate in use."""
     for warning in certificate.warnings:
         logger.warning("%s", warning)
 
 
-def _tell_renewed(certificate: CertificateFiles) -> None:
-    tell_warnings(certificate)
+def _log_renewed(certificate: CertificateFiles) -> None:
+    log_warnings(certificate)
     facts = event(CERTIFICATE, expires=certificate.expires.isoformat())
     logger.info("the new certificate is in use; it expires on %s", certificate.expires.date(), extra=facts)
 
 
-def _tell_refused(problems: Sequence[Problem]) -> None:
+def _log_refused(problems: Sequence[Problem]) -> None:
     for problem in problems:
         logger.error("%s", problem)
     facts = event(CERTIFICATE_REFUSED, ids=[problem.reference for problem in problems])

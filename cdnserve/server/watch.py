@@ -1,7 +1,6 @@
-"""Watching: files → new release → served, while requests go on.
+"""Watching: files that change become a new release, and a new release is served, while requests go on.
 
-Never takes the served release down: a build that fails is reported, and the last good one stays. Never takes a
-file that is being written: the root has to rest first.
+A build that fails is logged, and the last good release stays; a root that is being written has to rest first.
 """
 
 from __future__ import annotations
@@ -101,14 +100,14 @@ class _Builder:
             built = await asyncio.to_thread(build, self._settings.root, self._settings.state, seen=seen)
         except ConfigurationError as error:
             if again or error.problems != self._told:
-                _tell(error)
+                _log_refusal(error)
             self._told, self._waits_for = error.problems, ()
             return "refused"
         except Exception:  # whatever it is, the next change gets its turn
             logger.exception(_SERVED_ON)
             self._told, self._waits_for = (), ()
             return "failed"
-        self._tell_built(built)
+        self._log_built(built)
         self._seen = seen
         return "made" if built.changed else "unchanged"
 
@@ -125,7 +124,7 @@ class _Builder:
             if not seen.unquiet or self._stop.is_set():
                 break
             if turn == 1:
-                _tell_waiting("waiting until nothing is written here any more", seen.unquiet)
+                _log_waiting("waiting until nothing is written here any more", seen.unquiet)
         return seen
 
     def _is_as_left(self, seen: Look) -> bool:
@@ -134,7 +133,7 @@ class _Builder:
             return False
         return still_written(seen.tree.root, map(seen.tree.real, paths))
 
-    def _tell_built(self, built: Built) -> None:
+    def _log_built(self, built: Built) -> None:
         if self._told:
             logger.info("the build works again", extra=event(RECOVERED))
         if built.changed:
@@ -145,11 +144,11 @@ class _Builder:
         for problem in built.damage:
             logger.warning("%s", problem)
         if set(built.unquiet) - set(self._waits_for):
-            _tell_waiting("left as in the release before until nothing writes them any more", built.unquiet)
+            _log_waiting("left as in the release before until nothing writes them any more", built.unquiet)
         self._told, self._waits_for = (), built.unquiet
 
 
-def _tell_waiting(message: str, paths: Collection[str]) -> None:
+def _log_waiting(message: str, paths: Collection[str]) -> None:
     first = min(paths)
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     logger.info("%s: %s%s", message, shown(first), more, extra=event(WAITING, path=first, files=len(paths)))
@@ -180,19 +179,19 @@ async def take_up(live: Live) -> None:
     before = live.origin.catalog.number
     try:
         if await asyncio.to_thread(live.reload):
-            _tell_swap(before, live.origin.catalog)
+            _log_swap(before, live.origin.catalog)
     except ConfigurationError as error:
-        _tell(error)
+        _log_refusal(error)
     except Exception:
         logger.exception(_SERVED_ON)
 
 
-def _tell_swap(before: int, now: Catalog) -> None:
+def _log_swap(before: int, now: Catalog) -> None:
     facts = event(SWAP, before=before, now=now.number, files=len(now.assets))
     logger.info("release %d is served: %d files are public", now.number, len(now.assets), extra=facts)
 
 
-def _tell(error: ConfigurationError) -> None:
+def _log_refusal(error: ConfigurationError) -> None:
     for problem in error.problems:
         logger.error("%s", problem)
     logger.error(_SERVED_ON, extra=refusal(error.problems))

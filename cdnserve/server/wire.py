@@ -1,7 +1,4 @@
-"""The wire (RFC 9112): a reply as octets, and a request target as a path.
-
-Never decides a status but where no request could be read at all.
-"""
+"""HTTP/1.1 on the wire (RFC 9112): a reply as octets, a request target as a path, and how llhttp is asked."""
 
 from __future__ import annotations
 
@@ -56,7 +53,7 @@ class Openings(dict[int, Opening]):
             opening.renew(date)
 
 
-# What either lane says to a connection that it then closes.
+# Last responses of either lane to a connection that it then closes.
 TOO_MANY = Line(503, NO_STORE, "There are too many connections.")
 HEAD_TOO_LARGE = Line(431, NO_STORE, "The request's head is too large.")
 HEAD_TOO_SLOW = Line(408, NO_STORE, "The request took too long.")

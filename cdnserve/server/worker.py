@@ -1,7 +1,4 @@
-"""The lane: what the connections of one worker share.
-
-Never outlives the worker, and never mixes releases: its answers are those of one.
-"""
+"""A worker: what its connections share."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from email.utils import formatdate
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import CountedResponse, LaneName, Meter
-from cdnserve.server.prepared import Answers, PreparedResponse
+from cdnserve.server.prepared import PreparedResponse, PreparedResponses
 from cdnserve.server.proxies import FORWARDED, Proxies
 from cdnserve.server.settings import ServerLimits
 from cdnserve.server.wire import Openings
@@ -53,7 +50,7 @@ def address_of_peer(transport: BaseTransport) -> Address | None:
     return socket.inet_ntop(connection.family, found[place]), int.from_bytes(found[2:4], "big")
 
 
-class Lane:
+class Worker:
     """What the connections of one worker share."""
 
     def __init__(
@@ -73,18 +70,20 @@ class Lane:
         self.tick = 0
         self.closing = False
         self.beat()
-        self.renew_answers()
-        live.on_swap(self.renew_answers)
+        self.renew_responses()
+        live.on_swap(self.renew_responses)
 
-    def renew_answers(self) -> None:
+    def renew_responses(self) -> None:
         """Begin anew with the release that is live."""
-        self.answers = Answers(self.live, self.openings, self.limits.memory, self.meter, closing=self.closing)
+        self.responses = PreparedResponses(
+            self.live, self.openings, self.limits.memory, self.meter, closing=self.closing
+        )
 
     def close(self) -> None:
         """Tell each connection with its next response that it was the last one (RFC 9112 §9.6)."""
         if not self.closing:
             self.closing = True
-            self.renew_answers()
+            self.renew_responses()
 
     def beat(self) -> None:
         """Begin a new second: connections see the time pass, responses get its Date (RFC 9110 §6.6.1)."""
@@ -108,16 +107,18 @@ class Lane:
         host = address[0] if address else ""
         return Peer(host, log.client(host), self.proxies.trusts(host))
 
-    def note(self, peer: Peer, head: bytes, answer: PreparedResponse, log: AccessLog, sent: int | None = None) -> None:
-        """Log an answer of the fast lane; `sent` is how much of its content went, where it was broken off."""
-        answers, name = self.answers, peer.name
-        entry = answers.entry(head, answer, log) if sent is None else answers.cut_entry(head, answer, log, sent)
+    def note(
+        self, peer: Peer, head: bytes, response: PreparedResponse, log: AccessLog, sent: int | None = None
+    ) -> None:
+        """Log a response of the fast lane; `sent` is how much of its content went, where it was broken off."""
+        responses, name = self.responses, peer.name
+        entry = responses.entry(head, response, log) if sent is None else responses.cut_entry(head, response, log, sent)
         if peer.speaks_for_others and entry.forwarded:
             name = log.client(self.proxies.client(peer.host, entry.forwarded))
         log.note(name, entry.line)
 
     def count_refusal(self, lane: LaneName, client: str, response: bytes) -> None:
-        """Count, and log, what a lane says of its own to a connection that it then closes."""
+        """Count, and log, a lane's own last response to a connection that it then closes."""
         status, octets = int(response[9:12]), len(response.partition(b"\r\n\r\n")[2])
         self.meter.add(self.meter.tally(lane, CountedResponse(status), octets))
         if self.log:

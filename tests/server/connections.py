@@ -15,11 +15,12 @@ from uvicorn.server import ServerState
 
 from cdnserve.release.store import Store
 from cdnserve.server.asgi import create_app
-from cdnserve.server.http_asgi import AsgiLane
-from cdnserve.server.http_fast import FastLane
+from cdnserve.server.connection import Expiring
+from cdnserve.server.http_asgi import AsgiConnection
+from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.live import Live
-from cdnserve.server.settings import Expiring, ServerLimits
-from cdnserve.server.worker import Lane
+from cdnserve.server.settings import ServerLimits
+from cdnserve.server.worker import Worker
 from tests.server.conftest import Built
 from tests.server.serving import PATIENCE, settings
 
@@ -71,32 +72,32 @@ class Room:
     """A worker without a loop: its lane, and the connections that are made in it."""
 
     def __init__(self, place: Built, limits: ServerLimits | None = None) -> None:
-        self.lane = Lane(Live(Store(place.state)), limits or ServerLimits())
+        self.worker = Worker(Live(Store(place.state)), limits or ServerLimits())
         self.state = ServerState()
-        self._app = create_app(lambda: settings(place.root, place.state), lambda _: self.lane.live)
+        self._app = create_app(lambda: settings(place.root, place.state), lambda _: self.worker.live)
         self.config = Config(cast(Any, self._app), log_config=None, access_log=False, server_header=False)
 
     def serving(self) -> AbstractAsyncContextManager[Any]:
         """Run the application while a block does."""
         return self._app.router.lifespan_context(self._app)
 
-    def fast(self, **extra: object) -> tuple[FastLane, Tape]:
+    def fast(self, **extra: object) -> tuple[FastConnection, Tape]:
         """Make a connection of the fast lane."""
-        protocol, tape = FastLane(self.lane, self.config, self.state, {}), Tape(**extra)
+        protocol, tape = FastConnection(self.worker, self.config, self.state, {}), Tape(**extra)
         protocol.connection_made(tape)
         return protocol, tape
 
-    def asgi(self) -> tuple[AsgiLane, Tape]:
+    def asgi(self) -> tuple[AsgiConnection, Tape]:
         """Make a connection of the ASGI edge, in a running loop."""
-        protocol, tape = AsgiLane(self.lane, self.config, self.state, {}, asyncio.get_running_loop()), Tape()
+        protocol, tape = AsgiConnection(self.worker, self.config, self.state, {}, asyncio.get_running_loop()), Tape()
         protocol.connection_made(tape)
         return protocol, tape
 
     def pass_time(self, protocol: Expiring, seconds: int) -> None:
         """Let seconds go by, with a look at the clock in each."""
         for _ in range(seconds):
-            self.lane.beat()
-            protocol.expire(self.lane.tick)
+            self.worker.beat()
+            protocol.expire(self.worker.tick)
 
 
 async def until(is_so: Callable[[], bool]) -> bool:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cdnserve.server.http2 import H2Lane
-from cdnserve.server.http_asgi import AsgiLane
-from cdnserve.server.http_fast import FastLane
+from cdnserve.server.http2 import Http2Connection
+from cdnserve.server.http_asgi import AsgiConnection
+from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.settings import ServerLimits
 from tests.contract.wire import message
 from tests.server import tree
@@ -69,7 +69,7 @@ def cut(stream: bytes, seed: int) -> list[bytes]:
     return [stream[start:end] for start, end in itertools.pairwise([0, *places, len(stream)])]
 
 
-async def play(room: Room, protocol: FastLane | AsgiLane, tape: Tape, pieces: list[bytes]) -> bytes:
+async def play(room: Room, protocol: FastConnection | AsgiConnection, tape: Tape, pieces: list[bytes]) -> bytes:
     """Send pieces, wait until there is nothing to wait for; give what was said, and make sure that time ends it."""
 
     def current() -> Any:
@@ -115,7 +115,7 @@ def test_both_lanes_say_the_same_and_end(room: Room, stream: bytes, seed: int) -
 def test_no_octets_leave_http_2_with_an_exception(room: Room, stream: bytes, seed: int, is_preceded: bool) -> None:
     async def story() -> None:
         async with room.serving():
-            protocol = H2Lane(room.lane, room.config, room.state, {}, asyncio.get_running_loop())
+            protocol = Http2Connection(room.worker, room.config, room.state, {}, asyncio.get_running_loop())
             tape = Tape()
             protocol.connection_made(cast(asyncio.Transport, tape))
             for piece in cut(_PREFACE * is_preceded + stream, seed):

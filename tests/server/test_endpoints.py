@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.origin.message import Request
-from cdnserve.server.endpoints import Own
+from cdnserve.server.endpoints import Endpoints
 from tests.contract.wire import Connection, message
 from tests.server import tree
 from tests.server.conftest import Built
@@ -59,7 +59,7 @@ def test_a_connection_serves_files_as_well(served: Served) -> None:
 
 def test_without_a_release_nothing_is_ready() -> None:
     async def both() -> list[int]:
-        own = Own()
+        own = Endpoints()
         asked = [Request("GET", path, ((b"host", b"a"),)) for path in (b"/-/health", b"/-/ready")]
         return [reply.status for request in asked if (reply := await own.public(request))]
 

@@ -234,7 +234,7 @@ def test_in_a_drain_a_request_that_was_on_its_way_is_the_last(built: Built) -> N
         other, idle = room.asgi()
         protocol.data_received(GET)
         assert await until(lambda: b"connection: close" not in tape.written and tape.written.endswith(tree.TINY))
-        room.lane.close()
+        room.worker.close()
         protocol.shutdown()
         other.shutdown()
         protocol.data_received(GET)

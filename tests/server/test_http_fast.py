@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdnserve.origin.message import Stored
-from cdnserve.server.http_asgi import AsgiLane
+from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.http_fast import Sending
 from cdnserve.server.settings import ServerLimits
 from tests.contract.wire import message
@@ -114,7 +114,7 @@ def test_what_is_wrong_behind_answers_under_way_is_said_after_them(room: Room) -
                 tape.on_write = lambda: None
             protocol.resume_writing()
         assert [200, 404, 400] == [response.status for response in responses(tape.written)]
-        assert isinstance(tape.protocol, AsgiLane)
+        assert isinstance(tape.protocol, AsgiConnection)
         assert ["pause", "resume", "pause", "resume", "write_eof"] == tape.deeds
 
     asyncio.run(send())
@@ -243,7 +243,7 @@ class TestEnd:
         protocol, tape = room.fast()
         protocol.data_received(GET)
         assert b"connection: close" not in tape.written
-        room.lane.close()
+        room.worker.close()
         protocol.shutdown()
         protocol.data_received(GET * 2)
         assert tape.written.endswith(b"connection: close\r\n\r\n" + tree.TINY)
@@ -270,7 +270,7 @@ class TestEnd:
 
     def test_a_connection_that_came_too_late_to_be_told(self, built: Built) -> None:
         room = Room(built, LIMITS)
-        room.lane.close()
+        room.worker.close()
         protocol, tape = room.fast()
         room.pass_time(protocol, 2)
         assert ["close"] == tape.deeds
@@ -290,7 +290,7 @@ class TestEnd:
 def test_a_head_that_is_too_large_behind_a_good_one(room: Room) -> None:
     async def send() -> None:
         protocol, tape = room.fast()
-        protocol.data_received(GET + message("GET", "/", [("X", "x" * room.lane.limits.head)]))
+        protocol.data_received(GET + message("GET", "/", [("X", "x" * room.worker.limits.head)]))
         assert [200, 431] == [response.status for response in responses(tape.written)]
 
     asyncio.run(send())
@@ -311,7 +311,7 @@ def test_large_content_that_may_not_go_past_the_transport(room: Room, unsent: in
     async def send() -> None:
         async with room.serving():
             protocol.data_received(message("GET", "/any/large.woff2") + GET)
-            assert isinstance(tape.protocol, AsgiLane)
+            assert isinstance(tape.protocol, AsgiConnection)
             assert await until(lambda: tape.written.endswith(tree.TINY))
 
     asyncio.run(send())

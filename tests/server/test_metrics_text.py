@@ -55,9 +55,9 @@ def test_only_known_formats_are_looked_at(accept: str, expected: str) -> None:
 def test_it_is_made_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(module, "monotonic", lambda: now[0])
-    board = SharedMetrics()
-    block = board.block(1)
-    made = Exposition(board)
+    shared = SharedMetrics()
+    block = shared.block(1)
+    made = Exposition(shared)
     before = made.text("", None)
     block.values[block.cell("accepted")] += 1
     assert before == made.text("", None)

@@ -1,4 +1,4 @@
-"""Answers: what is remembered of heads, how much of it, and for how long."""
+"""PreparedResponses: what is remembered of heads, how much of it, and for how long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cdnserve.server.access_log import AccessLog
 from cdnserve.server.contents import LARGEST_IN_MEMORY
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import Meter
-from cdnserve.server.prepared import Answers, PreparedResponse
+from cdnserve.server.prepared import PreparedResponse, PreparedResponses
 from cdnserve.server.settings import MOST_FIELDS
 from cdnserve.server.wire import Openings
 from tests.contract.wire import message
@@ -24,13 +24,13 @@ from tests.server.conftest import Built
 _BUDGET = 1 << 20
 
 
-def make(place: Built, budget: int = _BUDGET) -> Answers:
+def make(place: Built, budget: int = _BUDGET) -> PreparedResponses:
     """Make the answers of a release, with a budget in octets."""
-    return Answers(Live(Store(place.state)), Openings(), budget, Meter())
+    return PreparedResponses(Live(Store(place.state)), Openings(), budget, Meter())
 
 
 def find(
-    answers: Answers, target: str, *fields: tuple[str, str], method: str = "GET", version: str = "HTTP/1.1"
+    answers: PreparedResponses, target: str, *fields: tuple[str, str], method: str = "GET", version: str = "HTTP/1.1"
 ) -> PreparedResponse:
     """Find the answer to a head, which must have one."""
     answer = answers.find(message(method, target, fields, version=version))
@@ -38,7 +38,7 @@ def find(
     return answer
 
 
-def ask(answers: Answers, head: bytes, log: AccessLog | None) -> None:
+def ask(answers: PreparedResponses, head: bytes, log: AccessLog | None) -> None:
     """Have a head answered, and the answer logged."""
     answer = answers.find(head)
     assert answer is not None
@@ -296,10 +296,12 @@ def test_a_lost_blob_is_503_with_cors(few: Built) -> None:
 def test_an_answer_belongs_to_one_release(few: Built) -> None:
     """A swap begins new answers: the lane does it; those that were made stay what they are."""
     live = Live(Store(few.state))
-    answers = Answers(live, Openings(), _BUDGET, Meter())
+    answers = PreparedResponses(live, Openings(), _BUDGET, Meter())
     before = find(answers, "/any/tiny.txt")
     (few.root / "any/tiny.txt").write_bytes(b"other\n")
     build(few.root, few.state)
     assert live.reload()
     assert before is find(answers, "/any/tiny.txt")
-    assert find(Answers(live, Openings(), _BUDGET, Meter()), "/any/tiny.txt").tail.endswith(b"\r\n\r\nother\n")
+    assert find(PreparedResponses(live, Openings(), _BUDGET, Meter()), "/any/tiny.txt").tail.endswith(
+        b"\r\n\r\nother\n"
+    )

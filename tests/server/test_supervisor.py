@@ -1,4 +1,4 @@
-"""Workers: several processes answer on one port, and one that dies is replaced."""
+"""Supervisor: several processes answer on one port, and one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from cdnserve.server.metrics_shared import SharedMetrics
 from cdnserve.server.settings import ServerSettings
-from cdnserve.server.supervisor import WorkerContext, Workers
+from cdnserve.server.supervisor import Supervisor, WorkerContext
 from tests.contract.wire import Connection, message
 from tests.server import tree
 from tests.server.conftest import Built
@@ -148,7 +148,7 @@ def test_workers_that_can_t_start_are_no_start(few: Built) -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         post = WorkerContext(listener, None, SharedMetrics.shared(2))
-        assert not Workers(_die, wanted, post).run(lambda: told.append("started"))
+        assert not Supervisor(_die, wanted, post).run(lambda: told.append("started"))
     assert [] == told
 
 
@@ -162,7 +162,7 @@ def test_the_release_that_is_gone_is_no_start(few: Built, tmp_path: Path) -> Non
 def test_many_hangups_while_it_builds_are_one_more_build(few: Built) -> None:
     """And the end, whenever it was asked for, is the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        workers = Workers(
+        workers = Supervisor(
             lambda *_: None, settings(few.root, few.state), WorkerContext(listener, None, SharedMetrics(2))
         )
         for _ in range(5):

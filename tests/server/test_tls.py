@@ -288,7 +288,7 @@ def test_a_renewed_certificate_that_has_expired_is_told(tmp_path: Path, caplog: 
 
     async def look() -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(keep_renewing(certificate, stop, tells=True))
+        task = asyncio.create_task(keep_renewing(certificate, stop, logs=True))
         assert await until(lambda: bool(certificate.warnings))
         stop.set()
         await task

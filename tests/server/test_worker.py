@@ -1,4 +1,4 @@
-"""The lane: one clock, one Date and one release for all connections of a worker."""
+"""The worker: one clock, one Date and one release for all connections of a worker."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from cdnserve.server import worker as module
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.live import Live
 from cdnserve.server.settings import ServerLimits
-from cdnserve.server.worker import Lane
+from cdnserve.server.worker import Worker
 from tests.contract.wire import message
 from tests.server.conftest import Built
 
 HEAD = message("GET", "/any/tiny.txt")
 
 
-def make(place: Built, log: AccessLog | None = None) -> Lane:
-    """Make the lane of a release."""
-    return Lane(Live(Store(place.state)), ServerLimits(memory=1 << 20), log)
+def make(place: Built, log: AccessLog | None = None) -> Worker:
+    """Make the worker of a release."""
+    return Worker(Live(Store(place.state)), ServerLimits(memory=1 << 20), log)
 
 
 def test_a_second_brings_a_new_date(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
-    lane = make(built)
-    answer = lane.answers.find(HEAD)
+    worker = make(built)
+    answer = worker.responses.find(HEAD)
     assert answer is not None
-    now = email.utils.parsedate_to_datetime(lane.openings.date.decode().partition(": ")[2].strip())
+    now = email.utils.parsedate_to_datetime(worker.openings.date.decode().partition(": ")[2].strip())
     assert now.tzinfo is not None
     monkeypatch.setattr(module, "formatdate", lambda usegmt: "Thu, 29 Feb 2024 12:34:56 GMT")
-    tick = lane.tick
-    lane.beat()
-    assert tick + 1 == lane.tick
+    tick = worker.tick
+    worker.beat()
+    assert tick + 1 == worker.tick
     assert answer.opening.octets == b"HTTP/1.1 200 OK\r\ndate: Thu, 29 Feb 2024 12:34:56 GMT\r\n"
 
 
 def test_a_second_writes_what_waits_for_the_log(built: Built) -> None:
     written: list[bytes] = []
-    lane = make(built, AccessLog("json", written.append))
-    assert lane.log is not None
-    lane.log.record(LoggedExchange("::1", "GET / HTTP/1.1", 200, 6))
+    worker = make(built, AccessLog("json", written.append))
+    assert worker.log is not None
+    worker.log.record(LoggedExchange("::1", "GET / HTTP/1.1", 200, 6))
     assert [] == written
-    lane.beat()
+    worker.beat()
     assert len(written) == 1
 
 
 def test_a_swap_lets_go_of_every_answer(few: Built) -> None:
-    lane = make(few)
-    before = lane.answers
+    worker = make(few)
+    before = worker.responses
     (old,) = [before.find(HEAD)]
     (few.root / "any/tiny.txt").write_bytes(b"other\n")
     build(few.root, few.state)
-    assert lane.live.reload()
-    assert before is not lane.answers
-    assert ({}, {}) == (lane.answers.lines, lane.answers.blocks)
-    new = lane.answers.find(HEAD)
+    assert worker.live.reload()
+    assert before is not worker.responses
+    assert ({}, {}) == (worker.responses.lines, worker.responses.blocks)
+    new = worker.responses.find(HEAD)
     assert old is not None
     assert new is not None
     assert old.tail.endswith(b"\r\n\r\nHello\n")
