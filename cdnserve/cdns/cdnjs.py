@@ -1,6 +1,6 @@
-"""cdnjs: its names of libraries, and where its files lie in npm packages.
+"""cdnjs and its mirrors: their addresses, their names of libraries, and where npm packages have their files.
 
-Never takes a name for npm's because both are spelled alike: anybody may own that name there.
+A name is not npm's because both are spelled alike: anybody may own that name there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from importlib.resources import files
 from types import MappingProxyType
 
 import msgspec
+
+from cdnserve.cdns.mapped import CDNJS, POLYFILLS, Mapped, PackageFile, Unmapped, is_plain
 
 Names = Mapping[str, Sequence[str]]
 """cdnjs's name → the npm package, then the folders of it that cdnjs copies (cdnjs's own descriptions)."""
@@ -123,6 +125,9 @@ _EARLIER: Mapping[str, tuple[tuple[int, int], str]] = MappingProxyType({
 # Folders of earlier versions, where they are none of the usual ones.
 _EARLIER_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({"js-cookie": ("src",), "rxjs": ("bundles",)})
 
+# Mirrors of cdnjs have Bootstrap under its own name too.
+_MIRRORED = MappingProxyType({"bootstrap": "twitter-bootstrap"})
+
 # DataTables is one library at cdnjs, and a package for each manner of styling at npm.
 _DATATABLES = "datatables"
 _STYLED = re.compile(r"(?:js|css)/dataTables\.(bootstrap[45]?|foundation|jqueryui|semanticui)\.")
@@ -146,14 +151,38 @@ _REVISED = ("three.js",)
 class NpmFile:
     """Where npm has a file of cdnjs: `files` are places to look, the likeliest first.
 
-    Where it `is_vouched` for, cdnjs's own description or the table above says that the package is the library. If not,
-    it only has the same name.
+    Where it `is_vouched` for, cdnjs's own description or a table of this module says that the package is the library.
+    If not, it only has the same name.
     """
 
     package: str
     version: str
     files: tuple[str, ...]
     is_vouched: bool
+
+
+def cdnjs(path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of cdnjs; the names in the answer are cdnjs' own."""
+    if path.startswith("polyfill/"):
+        return Unmapped(CDNJS, POLYFILLS)
+    parts = path.split("/", 4)
+    if parts[:2] != ["ajax", "libs"] or len(parts) < 5 or not all(parts) or not is_plain(parts[4].removesuffix("/")):
+        return Unmapped(CDNJS, "it names no file of a library")
+    return Mapped(CDNJS, (PackageFile(parts[2], parts[3], (parts[4],)),))
+
+
+def cdnjs_mirror(prefix: str, path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of a mirror of cdnjs; `prefix` is what stands before the library's name.
+
+    >>> cdnjs_mirror("", "bootstrap/3.3.7/css/bootstrap.min.css").files[0].name
+    'twitter-bootstrap'
+    """
+    found = cdnjs(f"ajax/libs/{path.removeprefix(prefix)}") if path.startswith(prefix) else cdnjs("")
+    if isinstance(found, Unmapped):
+        return found
+    (file,) = found.files
+    name = _MIRRORED.get(file.name, file.name)
+    return Mapped(CDNJS, (PackageFile(name, file.requirement, file.files),), found.remark)
 
 
 def npm_file(name: str, version: str, file: str, names: Names) -> NpmFile:

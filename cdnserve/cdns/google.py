@@ -1,7 +1,4 @@
-"""Google Fonts: what a stylesheet's address asks for (CSS API, versions 1 and 2), as files of Fontsource's packages.
-
-Never maps an axis that those files lack, and never a family under another name.
-"""
+"""Google's CDNs: fonts (CSS API, versions 1 and 2) as files of Fontsource's packages, hosted libraries, Firebase."""
 
 from __future__ import annotations
 
@@ -12,9 +9,12 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from cdnserve.cdns.mapped import Mapped, PackageFile, Unmapped, is_plain
-from cdnserve.cdns.other import jquery_ui
+from cdnserve.cdns.products import angular_file, jquery_ui
 
 GOOGLE_FONTS = "Google Fonts"
+BUNNY = "Bunny Fonts"
+GOOGLE = "Google Hosted Libraries"
+STATIC = "Google's static host"
 
 _FAMILY = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
 # The names that version 1 has for weights, and for the slope behind them.
@@ -37,8 +37,32 @@ _OPTICAL = "the files have one optical size, where Google's have the axis opsz"
 _DISPLAY = "the files say font-display: swap, not {}"
 _EFFECT = "the effect {} is lost: its class is in Google's stylesheet alone"
 
+# name → npm package, folders to look in
+_LIBRARIES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "bootstrap": ("bootstrap", ("dist/",)),
+        "bootstrap-table": ("bootstrap-table", ("",)),
+        "cesiumjs": ("cesium", ("",)),
+        "d3js": ("d3", ("dist/", "build/", "")),
+        "hammerjs": ("hammerjs", ("",)),
+        "indefinite-observable": ("indefinite-observable", ("dist/",)),
+        "jquery": ("jquery", ("dist/", "")),
+        "model-viewer": ("@google/model-viewer", ("dist/",)),
+        "shaka-player": ("shaka-player", ("dist/",)),
+        "spf": ("spf", ("dist/",)),
+        "threejs": ("three", ("build/",)),
+        "webfont": ("webfontloader", ("",)),
+    }
+)
+_RENAMED = MappingProxyType({"webfont.js": "webfontloader.js"})
+_REVISION = re.compile(r"r([0-9]{1,6})")
+_FIREBASE = re.compile(r"firebasejs/(?P<version>(?P<major>[0-9]{1,3})\.[0-9.]+)/(?P<file>firebase[a-z-]*\.js)")
+_BY_MODULES = 9
+
 Face = tuple[int, bool]
 """Weight, and whether it is italic."""
+_Found = tuple[str, tuple[Face, ...], str]
+"""A family, its faces, and a remark on them."""
 
 
 class _UnmappableError(ValueError):
@@ -69,13 +93,21 @@ def google_fonts(path: str, query: str = "") -> Mapped | Unmapped:
     return Mapped(GOOGLE_FONTS, tuple(files), "; ".join([*remarks, *changed]))
 
 
+def bunny(path: str, query: str = "") -> Mapped | Unmapped:
+    """Read an address of Bunny Fonts, which are Google's but for the spelling of their names.
+
+    >>> bunny("css", "family=open-sans:400,700i").files[0].name
+    '@fontsource/open-sans'
+    """
+    found = google_fonts(path, query.replace("-", "+"))
+    if isinstance(found, Unmapped):
+        return Unmapped(BUNNY, found.reason)
+    return Mapped(BUNNY, found.files, found.remark)
+
+
 def gstatic(_path: str, _query: str = "") -> Mapped | Unmapped:
     """Read the address of a font file, whose name says nothing."""
     return Unmapped(GOOGLE_FONTS, "the address of a font file does not say which font it is")
-
-
-_Found = tuple[str, tuple[Face, ...], str]
-"""A family, its faces, and a remark on them."""
 
 
 def _families(value: str) -> Iterator[_Found]:
@@ -145,30 +177,6 @@ def _files(family: str, faces: tuple[Face, ...]) -> Iterator[PackageFile]:
         yield PackageFile(package, "", (f"{weight}{'-italic' * italic}.css",), family=family)
 
 
-GOOGLE = "Google Hosted Libraries"
-
-# name → npm package, folders to look in
-_LIBRARIES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "bootstrap": ("bootstrap", ("dist/",)),
-        "bootstrap-table": ("bootstrap-table", ("",)),
-        "cesiumjs": ("cesium", ("",)),
-        "d3js": ("d3", ("dist/", "build/", "")),
-        "hammerjs": ("hammerjs", ("",)),
-        "indefinite-observable": ("indefinite-observable", ("dist/",)),
-        "jquery": ("jquery", ("dist/", "")),
-        "model-viewer": ("@google/model-viewer", ("dist/",)),
-        "shaka-player": ("shaka-player", ("dist/",)),
-        "spf": ("spf", ("dist/",)),
-        "threejs": ("three", ("build/",)),
-        "webfont": ("webfontloader", ("",)),
-    }
-)
-_RENAMED = MappingProxyType({"webfont.js": "webfontloader.js"})
-_REVISION = re.compile(r"r([0-9]{1,6})")
-_ANGULAR = re.compile(r"(angular(?:-[a-z-]+?)?)(?:\.min)?\.(?:js|css)")
-
-
 def google(path: str, _query: str = "") -> Mapped | Unmapped:
     """Read an address of Google Hosted Libraries.
 
@@ -195,9 +203,12 @@ def _file(name: str, version: str, file: str) -> PackageFile | None:
     return PackageFile(package, _REVISION.sub(r"0.\1.0", version), tuple(folder + file for folder in folders))
 
 
-def angular_file(version: str, file: str) -> PackageFile | None:
-    """Return the place of a file of AngularJS, each part of which is a package."""
-    if file.startswith("i18n/"):
-        return PackageFile("angular-i18n", version, (file.removeprefix("i18n/"),))
-    part = _ANGULAR.fullmatch(file)
-    return PackageFile(part[1], version, (file,)) if part else None
+def static_google(path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of www.gstatic.com, which has Firebase beside other things."""
+    found = _FIREBASE.fullmatch(path)
+    if not found:
+        return Unmapped(STATIC, "it belongs to a service of Google's, which can't be hosted elsewhere")
+    version, major, file = found.group("version", "major", "file")
+    if int(major) >= _BY_MODULES and not file.endswith("-compat.js"):
+        return Unmapped(STATIC, "Firebase's modules import each other from this host; build them into your own")
+    return Mapped(STATIC, (PackageFile("firebase", version, (file,)),))

@@ -1,6 +1,6 @@
-"""jsDelivr and unpkg: mirrors of npm whose paths are NAME@VERSION/FILE (facts of their documentation).
+"""CDNs that mirror npm, with paths as NAME@VERSION/FILE: jsDelivr, unpkg, esm.sh, jspm and Skypack.
 
-Never maps what they make themselves out of several files.
+The facts are those of their documentation. What they make out of several files stands for no file of npm's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from cdnserve.cdns.mapped import Mapped, PackageFile, Unmapped, split_spec, unmi
 
 JSDELIVR = "jsDelivr"
 UNPKG = "unpkg"
+ESM_SH = "esm.sh"
+JSPM = "jspm"
+SKYPACK = "Skypack"
+_NO_PACKAGE = "it names no npm package"
 
 _ESM = "+esm"
 _OTHERS = {
@@ -22,6 +26,13 @@ _OTHERS = {
     "combine": "it is several files in one; give each a tag of its own",
     "g": "it is several files in one; give each a tag of its own",
 }
+# `v135/` and `stable/` pin esm.sh's own build; `*` leaves dependencies to the page's import map.
+_PREFIX = re.compile(r"(?:v[0-9]{1,6}/|stable/)?\*?")
+# These change how a module is packed, not what it does.
+_HARMLESS = frozenset({"bundle", "bundle-deps", "external", "min", "no-bundle", "no-dts", "standalone", "target"})
+_ELSEWHERE = ("gh/", "github.com/", "jsr/", "@jsr/", "pr/", "pkg.pr.new/", "http:/", "https:/")
+_BUILD = re.compile(r"(?:.*/)?(?:es20[0-9]{2}|esnext|node|denonext|deno)/[^/]*\.m?js")
+_SCRIPT = re.compile(r"(?:.*/)?[^/.]*(?:\.[^/]*\.[mc]?js|\.[mc]?js)?")
 
 
 def jsdelivr(path: str, _query: str = "") -> Mapped | Unmapped:
@@ -45,10 +56,7 @@ def jsdelivr(path: str, _query: str = "") -> Mapped | Unmapped:
 
 def esm_run(path: str, _query: str = "") -> Mapped | Unmapped:
     """Read an address of esm.run, which leads to jsDelivr's modules."""
-    spec = split_spec(path)
-    if not spec or not spec[0]:
-        return Unmapped(JSDELIVR, "it names no npm package")
-    return _module(JSDELIVR, *spec)
+    return _module_at(JSDELIVR, path)
 
 
 def unpkg(path: str, query: str = "") -> Mapped | Unmapped:
@@ -65,25 +73,6 @@ def unpkg(path: str, query: str = "") -> Mapped | Unmapped:
     return Mapped(UNPKG, (PackageFile(name, requirement, (file,) if file else (), "unpkg"),))
 
 
-def _module(cdn: str, name: str, requirement: str, file: str) -> Mapped | Unmapped:
-    if file.endswith("/"):
-        return Unmapped(cdn, "it is a folder of modules that the CDN makes")
-    return Mapped(cdn, (PackageFile(name, requirement, (file,) if file else (), is_built=True),))
-
-
-ESM_SH = "esm.sh"
-JSPM = "jspm"
-SKYPACK = "Skypack"
-
-# `v135/` and `stable/` pin esm.sh's own build; `*` leaves dependencies to the page's import map.
-_PREFIX = re.compile(r"(?:v[0-9]{1,6}/|stable/)?\*?")
-# These change how a module is packed, not what it does.
-_HARMLESS = frozenset({"bundle", "bundle-deps", "external", "min", "no-bundle", "no-dts", "standalone", "target"})
-_ELSEWHERE = ("gh/", "github.com/", "jsr/", "@jsr/", "pr/", "pkg.pr.new/", "http:/", "https:/")
-_BUILD = re.compile(r"(?:.*/)?(?:es20[0-9]{2}|esnext|node|denonext|deno)/[^/]*\.m?js")
-_SCRIPT = re.compile(r"(?:.*/)?[^/.]*(?:\.[^/]*\.[mc]?js|\.[mc]?js)?")
-
-
 def esm_sh(path: str, query: str = "") -> Mapped | Unmapped:
     """Read an address of esm.sh."""
     path = _PREFIX.sub("", path, count=1)
@@ -93,15 +82,11 @@ def esm_sh(path: str, query: str = "") -> Mapped | Unmapped:
     if changes:
         return Unmapped(ESM_SH, f"its option {changes[0]} changes what it serves")
     spec = split_spec(path)
-    if not spec or not spec[0] or "&" in path:
-        return Unmapped(ESM_SH, "it names no npm package")
-    name, requirement, file = spec
-    if _BUILD.fullmatch(file):
+    if not spec or "&" in path:
+        return Unmapped(ESM_SH, _NO_PACKAGE)
+    if _BUILD.fullmatch(spec[2]):
         return Unmapped(ESM_SH, "it is an inner file of a build that esm.sh made")
-    if file.endswith("/"):
-        return Unmapped(ESM_SH, "it is a folder of modules that the CDN makes")
-    files = (file,) if file else ()
-    return Mapped(ESM_SH, (PackageFile(name, requirement, files, is_built=_SCRIPT.fullmatch(file) is not None),))
+    return _module(ESM_SH, *spec, is_built=_SCRIPT.fullmatch(spec[2]) is not None)
 
 
 def jspm(path: str, _query: str = "") -> Mapped | Unmapped:
@@ -112,24 +97,25 @@ def jspm(path: str, _query: str = "") -> Mapped | Unmapped:
     """
     if ":" in path and not path.startswith("npm:"):
         return Unmapped(JSPM, "it is not from npm")
-    return _built(JSPM, path.removeprefix("npm:"))
+    return _module_at(JSPM, path.removeprefix("npm:"))
 
 
 def skypack(path: str, _query: str = "") -> Mapped | Unmapped:
     """Read an address of Skypack."""
     if path.startswith(("-/", "pin/", "new/", "error/")):
         return Unmapped(SKYPACK, "it is an inner file of a build that Skypack made")
-    return _built(SKYPACK, path)
+    return _module_at(SKYPACK, path)
 
 
-def _built(cdn: str, path: str) -> Mapped | Unmapped:
+def _module_at(cdn: str, path: str) -> Mapped | Unmapped:
     spec = split_spec(path)
-    if not spec or not spec[0]:
-        return Unmapped(cdn, "it names no npm package")
-    name, requirement, file = spec
+    return _module(cdn, *spec) if spec else Unmapped(cdn, _NO_PACKAGE)
+
+
+def _module(cdn: str, name: str, requirement: str, file: str, *, is_built: bool = True) -> Mapped | Unmapped:
     if file.endswith("/"):
         return Unmapped(cdn, "it is a folder of modules that the CDN makes")
-    return Mapped(cdn, (PackageFile(name, requirement, (file,) if file else (), is_built=True),))
+    return Mapped(cdn, (PackageFile(name, requirement, (file,) if file else (), is_built=is_built),))
 
 
 Mirror = Literal["jsdelivr", "unpkg"]
@@ -152,7 +138,7 @@ def default_files(
     for_style: bool = False,
     accepts: Callable[[str], bool] = bool,
 ) -> Iterator[str]:
-    """Return the files that an address without a file may mean, the likeliest first.
+    """Yield the files that an address without a file may mean, the likeliest first.
 
     `named` has paths by field; `for_style` says that a stylesheet is asked for. What the fields for tools name, which
     may be Sass or JSON, must be what `accepts` takes. jsDelivr answers with what is minified, whatever names it.

@@ -1,7 +1,4 @@
-"""CDNs of one product each, and mirrors of other CDNs: which file of an npm package a path stands for.
-
-Never maps a path without a version where the host and npm may mean different ones.
-"""
+"""CDNs of one product each: which file of an npm package a path stands for (facts of their documentation)."""
 
 from __future__ import annotations
 
@@ -9,15 +6,14 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from cdnserve.cdns.google import angular_file, google_fonts
-from cdnserve.cdns.mapped import CDNJS, Mapped, PackageFile, Unmapped, is_plain
-from cdnserve.cdns.other import cdnjs, jquery_ui, whole
+from cdnserve.cdns.mapped import Mapped, PackageFile, Unmapped, is_plain
 
-BUNNY = "Bunny Fonts"
+JQUERY = "jQuery's CDN"
+BOOTSTRAP_CDN = "BootstrapCDN"
+FONT_AWESOME = "Font Awesome's CDN"
 DATATABLES = "DataTables' CDN"
 MICROSOFT = "Microsoft's CDN"
 ANGULAR = "AngularJS' CDN"
-STATIC = "Google's static host"
 
 _SEVERAL = "it is several files in one, or one that npm does not have; give each a tag of its own"
 _NO_FILE = "it names no version, or a file that npm does not have"
@@ -123,12 +119,22 @@ _LOOKS = MappingProxyType({
     "dataTables": "-dt", "bootstrap": "-bs", "bootstrap4": "-bs4", "bootstrap5": "-bs5", "bulma": "-bm",
     "foundation": "-zf", "jqueryui": "-jqui", "semanticui": "-se",
 })  # fmt: skip
-# Mirrors of cdnjs have Bootstrap under its own name too.
-_MIRRORED = MappingProxyType({"bootstrap": "twitter-bootstrap"})
+# Not greedy: what follows a prerelease begins with a dot, too.
+_NUMBER = r"[0-9]+\.[0-9]+(?:\.[0-9]+)?(?:-[0-9A-Za-z.]+?)?"
+_ENDING = r"(?:\.slim)?(?P<module>\.module)?(?:\.min)?\.js"
+_CORE = re.compile(rf"(?P<name>jquery|jquery-migrate)-(?P<version>{_NUMBER})(?P<ending>{_ENDING})")
+_UI = re.compile(rf"ui/(?P<version>{_NUMBER})/(?P<file>.+)")
+_ICONS = re.compile(rf"releases/v(?P<version>{_NUMBER})/(?P<file>(?:css|js)/[a-z0-9-]+)\.(?P<ending>css|js)")
+_QUNIT = re.compile(rf"qunit/qunit-(?P<version>{_NUMBER})(?P<ending>\.js|\.css)")
+_BASE_THEME = "themes/base/"
+_PLACES = {
+    "bootstrap": ("bootstrap", "dist/"),
+    "font-awesome": ("font-awesome", ""),
+    "bootswatch": ("bootswatch", "dist/"),
+}
+_ANGULAR = re.compile(r"(angular(?:-[a-z-]+?)?)(?:\.min)?\.(?:js|css)")
 _VERSION = re.compile(_V)
 _MICROSOFT_UI = re.compile(rf"ajax/jquery\.ui/{_V}/{_FILE}")
-_FIREBASE = re.compile(r"firebasejs/(?P<version>(?P<major>[0-9]{1,3})\.[0-9.]+)/(?P<file>firebase[a-z-]*\.js)")
-_BY_MODULES = 9
 
 
 def product(host: str, path: str, _query: str = "") -> Mapped | Unmapped:
@@ -142,7 +148,7 @@ def product(host: str, path: str, _query: str = "") -> Mapped | Unmapped:
         if is_plain(path) and (found := re.fullmatch(form, path)):
             groups = found.groupdict("")
             places = tuple(file.format_map(groups) for file in files)
-            return Mapped(cdn, (PackageFile(package.format_map(groups), whole(groups["version"]), places),))
+            return Mapped(cdn, (PackageFile(package.format_map(groups), _whole(groups["version"]), places),))
     return Unmapped(cdn, _NO_FILE)
 
 
@@ -165,40 +171,12 @@ def datatables(path: str, _query: str = "") -> Mapped | Unmapped:
     """
     found = _DATATABLES.fullmatch(path)
     if not found:
-        return Unmapped(
-            DATATABLES, "it is several files in one, or one that npm does not have; give each a tag of its own"
-        )
+        return Unmapped(DATATABLES, _SEVERAL)
     part, kind, name = found.group("part", "kind", "name")
     is_core = not part and kind == "js" and name in ("jquery.dataTables", "dataTables")
     look = "" if is_core else _LOOKS.get(name.rpartition(".")[2], "")
     package = f"datatables.net{f'-{part}' if part else ''}{look}"
     return Mapped(DATATABLES, (PackageFile(package, found["version"], (found["file"],)),))
-
-
-def cdnjs_mirror(prefix: str, path: str, _query: str = "") -> Mapped | Unmapped:
-    """Read an address of a mirror of cdnjs; `prefix` is what stands before the library's name.
-
-    >>> cdnjs_mirror("", "bootstrap/3.3.7/css/bootstrap.min.css").files[0].name
-    'twitter-bootstrap'
-    """
-    found = cdnjs(f"ajax/libs/{path.removeprefix(prefix)}") if path.startswith(prefix) else cdnjs("")
-    if isinstance(found, Unmapped):
-        return found
-    (file,) = found.files
-    name = _MIRRORED.get(file.name, file.name)
-    return Mapped(CDNJS, (PackageFile(name, file.requirement, file.files),), found.remark)
-
-
-def bunny(path: str, query: str = "") -> Mapped | Unmapped:
-    """Read an address of Bunny Fonts, which are Google's but for the spelling of their names.
-
-    >>> bunny("css", "family=open-sans:400,700i").files[0].name
-    '@fontsource/open-sans'
-    """
-    found = google_fonts(path, query.replace("-", "+"))
-    if isinstance(found, Unmapped):
-        return Unmapped(BUNNY, found.reason)
-    return Mapped(BUNNY, found.files, found.remark)
 
 
 def angular(path: str, _query: str = "") -> Mapped | Unmapped:
@@ -208,12 +186,71 @@ def angular(path: str, _query: str = "") -> Mapped | Unmapped:
     return Mapped(ANGULAR, (found,)) if found else Unmapped(ANGULAR, _NO_FILE)
 
 
-def static_google(path: str, _query: str = "") -> Mapped | Unmapped:
-    """Read an address of www.gstatic.com, which has Firebase beside other things."""
-    found = _FIREBASE.fullmatch(path)
+def jquery(path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of code.jquery.com.
+
+    >>> jquery("jquery-3.7.1.slim.min.js").files[0].files, jquery("ui/1.13.2/jquery-ui.min.js").files[0].name
+    (('dist/jquery.slim.min.js',), 'jquery-ui')
+    """
+    if found := _CORE.fullmatch(path):
+        name, version, ending = found.group("name", "version", "ending")
+        folder = "dist-module" if found["module"] else "dist"
+        return _one(JQUERY, name, _whole(version), f"{folder}/{name}{ending}")
+    if (found := _UI.fullmatch(path)) and is_plain(found["file"]):
+        return Mapped(JQUERY, (jquery_ui(found["version"], found["file"]),))
+    if found := _QUNIT.fullmatch(path):
+        return _one(JQUERY, "qunit", _whole(found["version"]), f"qunit/qunit{found['ending']}")
+    return Unmapped(JQUERY, _NO_FILE)
+
+
+def bootstrap_cdn(path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of BootstrapCDN."""
+    name, version, *rest = [*path.split("/", 2), "", ""]
+    if name not in _PLACES or not is_plain(rest[0]):
+        return Unmapped(BOOTSTRAP_CDN, "it names no file that npm has")
+    package, folder = _PLACES[name]
+    return _one(BOOTSTRAP_CDN, package, _whole(version), folder + rest[0])
+
+
+def font_awesome(path: str, _query: str = "") -> Mapped | Unmapped:
+    """Read an address of use.fontawesome.com, whose files are npm's minified ones.
+
+    >>> font_awesome("releases/v5.8.1/css/all.css").files[0].files
+    ('css/all.min.css', 'css/all.css')
+    """
+    found = _ICONS.fullmatch(path)
     if not found:
-        return Unmapped(STATIC, "it belongs to a service of Google's, which can't be hosted elsewhere")
-    version, major, file = found.group("version", "major", "file")
-    if int(major) >= _BY_MODULES and not file.endswith("-compat.js"):
-        return Unmapped(STATIC, "Firebase's modules import each other from this host; build them into your own")
-    return Mapped(STATIC, (PackageFile("firebase", version, (file,)),))
+        return Unmapped(FONT_AWESOME, "it is a kit, or a file that npm does not have")
+    files = (f"{found['file']}.min.{found['ending']}", f"{found['file']}.{found['ending']}")
+    return Mapped(FONT_AWESOME, (PackageFile("@fortawesome/fontawesome-free", found["version"], files),))
+
+
+def angular_file(version: str, file: str) -> PackageFile | None:
+    """Return the place of a file of AngularJS, each part of which is a package."""
+    if file.startswith("i18n/"):
+        return PackageFile("angular-i18n", version, (file.removeprefix("i18n/"),))
+    part = _ANGULAR.fullmatch(file)
+    return PackageFile(part[1], version, (file,)) if part else None
+
+
+def jquery_ui(version: str, file: str) -> PackageFile:
+    """Return the place of a file of jQuery UI, whose package has its builds since 1.13.
+
+    Before, they are in a package of their own, with the base theme beside them.
+    """
+    numbers = [int(part) for part in re.findall(r"[0-9]{1,6}", version)[:2]]
+    package = "jquery-ui" if numbers >= [1, 13] else "jquery-ui-dist"
+    return PackageFile(package, version, tuple(dict.fromkeys((f"dist/{file}", file, file.removeprefix(_BASE_THEME)))))
+
+
+def _whole(version: str) -> str:
+    """Write a version that has two numbers as npm does.
+
+    >>> _whole("1.12"), _whole("3.7.1")
+    ('1.12.0', '3.7.1')
+    """
+    return f"{version}.0" if re.fullmatch(r"[0-9]+\.[0-9]+", version) else version
+
+
+def _one(cdn: str, name: str, version: str, file: str) -> Mapped:
+    return Mapped(cdn, (PackageFile(name, version, (file,)),))

@@ -1,7 +1,4 @@
-"""The hosts of public CDNs, and the addresses that they have in common with the URL Standard.
-
-Never reads more of an address than its CDN does.
-"""
+"""The hosts of public CDNs, and what an address on one of them stands for."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cdnserve.cdns import google, npm_mirrors, other, products
-from cdnserve.cdns.mapped import ANY_TIME, BY_BROWSER, CDNJS, SERVICE, SERVICES, UNMOVABLE, Mapped, Unmapped
+from cdnserve.cdns import cdnjs, google, npm_mirrors, products
+from cdnserve.cdns.mapped import CDNJS, POLYFILLS, Mapped, Unmapped
 from cdnserve.cdns.products import PRODUCTS
 
 Reader = Callable[[str, str], Mapped | Unmapped]
@@ -25,6 +22,72 @@ _AROUND = "".join(map(chr, range(0x21)))
 _DROPPED = str.maketrans("", "", "\t\n\r")
 # In JSON and in scripts, slashes may be escaped.
 _IN_TEXT = re.compile(r"(?:https?:)?(?:\\?/){2}[A-Za-z0-9](?:[^\s\"'`<>()\\]|\\/){1,4096}")
+
+BY_BROWSER = "each browser gets other bytes"
+ANY_TIME = "it changes at any time, at the same address"
+
+_GONE = "the host is gone; browsers of today need none of its files, so take it out"
+_REPOSITORY = "it is a file of a repository, not of an npm package"
+_ADOBE = "Adobe's fonts are licensed for its own hosts"
+_LICENSED = "its fonts are licensed, and not on npm"
+_ON_REQUEST = "it is made on request: take the package's own build"
+_HIJACKED = "this host sent malware in 2024: take it out, browsers of today need none of it"
+_KIT = "a kit is made for one account: npm has the free icons as @fortawesome/fontawesome-free"
+_TAILWIND = (
+    "it makes styles while the page runs, for development only: build the stylesheet with Tailwind, and host that"
+)
+_SERVICE = "it is part of a service, which works from its own host only"
+
+# host → its name, why it is left, and why no integrity metadata is right for it (`""` where some is).
+UNMOVABLE: Mapping[str, tuple[str, str, str]] = MappingProxyType({
+    "api.fontshare.com": ("Fontshare", _LICENSED, ""),
+    "bundle.run": ("bundle.run", _ON_REQUEST, ANY_TIME),
+    "cdn.ampproject.org": ("AMP's CDN", "AMP pages must load it from there", ANY_TIME),
+    "cdn.fontshare.com": ("Fontshare", _LICENSED, ""),
+    "cdn.mathjax.org": ("MathJax' former CDN", "the host is retired: npm has it as mathjax", ""),
+    "cdn.polyfill.io": ("polyfill.io", _HIJACKED, BY_BROWSER),
+    "cdn.rawgit.com": ("RawGit", _REPOSITORY, ""),
+    "cdn.statically.io": ("Statically", _REPOSITORY, ""),
+    "cdn.tailwindcss.com": ("Tailwind's CDN", _TAILWIND, ANY_TIME),
+    "cdn.tiny.cloud": ("TinyMCE's cloud", "it wants an account's key: npm has the editor as tinymce", ANY_TIME),
+    "cloud.typography.com": ("Typography.com", _LICENSED, ANY_TIME),
+    "fast.fonts.net": ("Fonts.com", _LICENSED, ANY_TIME),
+    "fonts.cdnfonts.com": ("CDN Fonts", "npm does not have its stylesheets; look for the family in @fontsource", ""),
+    "ga.system.jspm.io": ("jspm", "it is made for SystemJS; ga.jspm.io has the same as ES modules", ""),
+    "html5shim.googlecode.com": ("Google Code", _GONE, ""),
+    "html5shiv.googlecode.com": ("Google Code", _GONE, ""),
+    "ie7-js.googlecode.com": ("Google Code", _GONE, ""),
+    "kit-free.fontawesome.com": ("Font Awesome's kits", _KIT, ANY_TIME),
+    "kit.fontawesome.com": ("Font Awesome's kits", _KIT, ANY_TIME),
+    "p.typekit.net": ("Adobe Fonts", _ADOBE, ANY_TIME),
+    "polyfill-fastly.io": ("Fastly's polyfills", POLYFILLS, BY_BROWSER),
+    "polyfill-fastly.net": ("Fastly's polyfills", POLYFILLS, BY_BROWSER),
+    "polyfill.alicdn.com": ("Alibaba's polyfills", POLYFILLS, BY_BROWSER),
+    "polyfill.io": ("polyfill.io", _HIJACKED, BY_BROWSER),
+    "pro.fontawesome.com": ("Font Awesome Pro", "it is licensed: host the files that you have bought", ""),
+    "raw.githack.com": ("raw.githack.com", _REPOSITORY, ANY_TIME),
+    "raw.githubusercontent.com": ("GitHub", _REPOSITORY, ""),
+    "rawcdn.githack.com": ("raw.githack.com", _REPOSITORY, ""),
+    "rawgit.com": ("RawGit", _REPOSITORY, ""),
+    "releases.jquery.com": ("jQuery's releases", "npm has no builds of what is not released", ANY_TIME),
+    "rsms.me": ("rsms.me", "npm has Inter in @fontsource/inter, by other stylesheets", ANY_TIME),
+    "use.edgefonts.net": ("Adobe Edge", _GONE, ""),
+    "use.typekit.net": ("Adobe Fonts", _ADOBE, ANY_TIME),
+    "wzrd.in": ("wzrd.in", _ON_REQUEST, ANY_TIME),
+})  # fmt: skip
+
+# Parts of services. Nobody takes these for files of packages, but nobody can host them either.
+SERVICES = frozenset({
+    *("accounts.google.com", "apis.google.com", "maps.google.com", "maps.googleapis.com", "www.google.com"),
+    *("pagead2.googlesyndication.com", "securepubads.g.doubleclick.net", "ssl.google-analytics.com"),
+    *("www.google-analytics.com", "www.googletagmanager.com", "www.youtube.com", "cdn.cookielaw.org"),
+    *("ajax.cloudflare.com", "challenges.cloudflare.com", "static.cloudflareinsights.com", "consent.cookiebot.com"),
+    *("connect.facebook.net", "platform.linkedin.com", "platform.twitter.com", "snap.licdn.com", "stats.wp.com"),
+    *("assets.pinterest.com", "embed.tawk.to", "hcaptcha.com", "js.hcaptcha.com", "hm.baidu.com", "mc.yandex.ru"),
+    *("checkout.stripe.com", "js.stripe.com", "js.braintreegateway.com", "www.paypal.com", "www.paypalobjects.com"),
+    *("cdn.segment.com", "js.hs-scripts.com", "js.intercomcdn.com", "script.hotjar.com", "static.hotjar.com"),
+    *("widget.intercom.io", "s7.addthis.com"),
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +121,17 @@ _HOSTS: Mapping[str, _Host] = MappingProxyType(
             _Host(npm_mirrors.UNPKG, npm_mirrors.unpkg),
             *("unpkg.com", "www.unpkg.com", "npm.elemecdn.com", "unpkg.zhimg.com"),
         ),
-        "cdnjs.cloudflare.com": _Host(CDNJS, other.cdnjs),
+        "cdnjs.cloudflare.com": _Host(CDNJS, cdnjs.cdnjs),
         **_hosts(
-            _Host("BootCDN", partial(products.cdnjs_mirror, "ajax/libs/")),
+            _Host("BootCDN", partial(cdnjs.cdnjs_mirror, "ajax/libs/")),
             *("cdn.bootcdn.net", "cdnjs.loli.net"),
         ),
         **_hosts(
-            _Host("BootCDN", partial(products.cdnjs_mirror, "")),
+            _Host("BootCDN", partial(cdnjs.cdnjs_mirror, "")),
             *("cdn.bootcss.com", "cdn.staticfile.org", "cdn.staticfile.net", "lib.baomitu.com", "libs.baidu.com"),
         ),
         **_hosts(
-            _Host("BootCDN", partial(products.cdnjs_mirror, "cdn/expire-1-M/")),
+            _Host("BootCDN", partial(cdnjs.cdnjs_mirror, "cdn/expire-1-M/")),
             *(f"lf{number}-cdn-tos.bytecdntp.com" for number in (3, 6, 9, 26)),
         ),
         **_hosts(_Host(npm_mirrors.ESM_SH, npm_mirrors.esm_sh, BY_BROWSER), "esm.sh", "cdn.esm.sh"),
@@ -80,18 +143,18 @@ _HOSTS: Mapping[str, _Host] = MappingProxyType(
             *("fonts.googleapis.com", "fonts.googleapis.cn", "fonts.loli.net"),
         ),
         **_hosts(_Host(google.GOOGLE_FONTS, google.gstatic), "fonts.gstatic.com", "fonts.gstatic.cn"),
-        "fonts.bunny.net": _Host(products.BUNNY, products.bunny),
-        "code.jquery.com": _Host(other.JQUERY, other.jquery),
+        "fonts.bunny.net": _Host(google.BUNNY, google.bunny),
+        "code.jquery.com": _Host(products.JQUERY, products.jquery),
         **_hosts(
-            _Host(other.BOOTSTRAP_CDN, other.bootstrap_cdn),
+            _Host(products.BOOTSTRAP_CDN, products.bootstrap_cdn),
             *("maxcdn.bootstrapcdn.com", "stackpath.bootstrapcdn.com", "netdna.bootstrapcdn.com"),
         ),
-        "use.fontawesome.com": _Host(other.FONT_AWESOME, other.font_awesome),
+        "use.fontawesome.com": _Host(products.FONT_AWESOME, products.font_awesome),
         "ajax.aspnetcdn.com": _Host(products.MICROSOFT, products.microsoft),
         "ajax.microsoft.com": _Host(products.MICROSOFT, products.microsoft),
         "cdn.datatables.net": _Host(products.DATATABLES, products.datatables),
         "code.angularjs.org": _Host(products.ANGULAR, products.angular),
-        "www.gstatic.com": _Host(products.STATIC, products.static_google),
+        "www.gstatic.com": _Host(google.STATIC, google.static_google),
     }
 )
 
@@ -115,7 +178,7 @@ def read_address(url: str) -> Mapped | Unmapped | None:
     """
     parts = _split(url)
     if parts and parts[0] in SERVICES:
-        return Unmapped(parts[0], SERVICE)
+        return Unmapped(parts[0], _SERVICE)
     if not parts or parts[0] not in _HOSTS:
         return None
     name, path, query = parts

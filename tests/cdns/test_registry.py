@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.cdns.mapped import ANY_TIME, BY_BROWSER, SERVICES, UNMOVABLE, Mapped, PackageFile, Unmapped
+from cdnserve.cdns.mapped import Mapped, PackageFile, Unmapped
 from cdnserve.cdns.products import PRODUCTS
-from cdnserve.cdns.registry import cdn_of, find_addresses, read_address, varies
+from cdnserve.cdns.registry import (
+    ANY_TIME,
+    BY_BROWSER,
+    SERVICES,
+    UNMOVABLE,
+    cdn_of,
+    find_addresses,
+    read_address,
+    varies,
+)
 
 
 def one(url: str) -> PackageFile:
