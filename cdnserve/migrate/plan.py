@@ -23,9 +23,8 @@ from cdnserve.markup.urls import authority, resolve
 from cdnserve.migrate.counterpart import CounterpartFiles, Left, Scanned, find, lacking, packages
 from cdnserve.migrate.packages import earlier_version, opened, unpublished
 from cdnserve.migrate.references import Reference, find_references, names_of
-from cdnserve.migrate.rewrite import Decided, rewrite
+from cdnserve.migrate.rewrite import Decided, new_url, rewrite
 from cdnserve.npm.settings import DownloadProgress, NpmSettings
-from cdnserve.rules.urls import public_url
 
 Fate = Literal["moved", "left", "unneeded", "needed", "unknown"]
 """What becomes of a reference; hints are `unneeded` or still `needed`, and only a template knows the `unknown`."""
@@ -161,7 +160,7 @@ def _page_plan(scanned: Scanned, found: Mapping[Reference, CounterpartFiles | Le
 
 def _outcome(reference: Reference, found: CounterpartFiles | Left, left: set[str], site_url: str) -> ReferenceOutcome:
     if isinstance(found, CounterpartFiles):
-        urls = tuple(public_url(counterpart.path, site_url) for counterpart in found.counterparts)
+        urls = tuple(new_url(reference, counterpart, site_url) for counterpart in found.counterparts)
         return ReferenceOutcome(reference, "moved", urls, found.remark)
     if reference.role != "hint":
         fate: Fate = "unknown" if reference.role == "unknown" else "left"

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import urlsplit
 
 from cdnserve.markup.json_positions import JsonPositions, Members, places
 from cdnserve.markup.loads import base_of
@@ -130,10 +131,18 @@ def _attribute_edits(tag: Tag, reference: Reference, counterpart: Counterpart, s
     quote = address.quote or '"'
     # What is added stands behind the address, in its quotes; the values need no escapes.
     added = "".join(f" {name}={quote}{value}{quote}" for name, value in wanted.items() if name not in present)
-    yield (*reference.span, _value(public_url(counterpart.path, site_url), address.quote) + added)
+    yield (*reference.span, _value(new_url(reference, counterpart, site_url), address.quote) + added)
     for name, attribute in present.items():
         if not _is_right(attribute):
             yield _replaced(attribute, wanted[name])
+
+
+def new_url(reference: Reference, counterpart: Counterpart, site_url: str) -> str:
+    """Return the address that a tag gets; a classic script keeps its query, which it may read itself."""
+    url = public_url(counterpart.path, site_url)
+    query = urlsplit(reference.url).query
+    is_classic = reference.tag is not None and reference.tag.name == "script" and not reference.tag.is_module
+    return f"{url}?{query}" if query and is_classic else url
 
 
 def _is_right(attribute: Attribute) -> bool:

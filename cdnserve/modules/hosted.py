@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cdnserve.errors import Problem
+from cdnserve.modules.free_names import free_node_names
 from cdnserve.modules.imports import Imports, read_imports
 from cdnserve.modules.package_json import Description
 from cdnserve.rules.media_types import essence
@@ -152,8 +153,11 @@ class Modules:
             return True
         if path.endswith(".cjs"):
             return False
+        if self.imports(path).is_module:
+            return True
         package = package_of(path)
-        return self.imports(path).is_module or (package is not None and self.described(package).get("type") == "module")
+        is_said = package is not None and self.described(package).get("type") == "module"
+        return is_said and not free_node_names(self.shelf.source(path))
 
     def exports_nothing(self, path: str) -> bool:
         """Return whether a public file is JavaScript without any import or export, as CommonJS is."""

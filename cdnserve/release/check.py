@@ -61,7 +61,7 @@ def examine(root: Path, state: Path, names: BlobNames | None = None, progress: B
     """
     places = find_places(root, state)
     store, progress = Store(Path(places.state)), progress or Silence()
-    if not store.numbers():
+    if not store.numbers() and not store.pointed():
         return Mended()
     try:
         with Writer(places.state, progress) as writer:

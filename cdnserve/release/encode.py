@@ -10,7 +10,7 @@ import sys
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -91,7 +91,7 @@ _FAILURES = (MemoryError, brotli.error, zlib.error, zstandard.ZstdError)
 _BATCH = 512 << 10
 
 
-def encode_all(state: str, jobs: Iterable[Job]) -> Iterator[list[Result]]:
+def encode_all(state: str, jobs: Iterable[Job]) -> Generator[list[Result], None, None]:
     """Encode blobs side by side, and yield the results of each batch once they are stored.
 
     Raises ConfigurationError where there is not enough memory. Whoever stops listening stops the work.

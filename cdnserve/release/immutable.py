@@ -129,12 +129,11 @@ def _lock_left_alone(path: Path) -> Problem:
 
 
 def _changed(path: str, promised: bytes, got: bytes) -> Problem:
-    # Aligned below "    value: ", so that the one differing character is seen.
     return Problem(
         "immutable-changed",
         "an immutable file has changed since it was released",
         where=path,
-        value=f"expected {hash_expression('sha384', promised)}\n           got      {hash_expression('sha384', got)}",
+        value=f"expected {hash_expression('sha384', promised)}, got {hash_expression('sha384', got)}",
         hint="restore the file and publish the new bytes under a new path; caches keep the old ones for a year. "
         f"If the old ones were a mistake: cdnserve forget {path}",
     )

@@ -92,6 +92,30 @@ def test_a_tag_gets_address_integrity_and_crossorigin(before: str, after: str) -
     assert f"<p>\r\n{after}\r\n é" == rewritten(f"<p>\r\n{before}\r\n é")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            f'<script src="{OLD}?config=a&amp;b=%20"></script>',
+            f'<script src="{NEW}?config=a&amp;b=%20" integrity="{hashed()}" crossorigin="anonymous"></script>',
+            id="of a classic script",
+        ),
+        pytest.param(
+            f'<script type=module src="{OLD}?module"></script>',
+            f'<script type=module src="{NEW}" integrity="{hashed()}" crossorigin="anonymous"></script>',
+            id="of a module",
+        ),
+        pytest.param(
+            f'<link rel=stylesheet href="{OLD}?v=1">',
+            f'<link rel=stylesheet href="{NEW}" integrity="{hashed()}" crossorigin="anonymous">',
+            id="of a stylesheet",
+        ),
+    ],
+)
+def test_the_query_stays_where_a_script_may_read_it(before: str, after: str) -> None:
+    assert after == rewritten(before)
+
+
 def test_an_address_that_needs_quotes_gets_them() -> None:
     after = rewritten(f"<script src={OLD}></script>", counterpart("npm/a@1.0.0/b=c.js"))
     assert after.startswith(f'<script src="{SITE}/npm/a@1.0.0/b=c.js" integrity=')

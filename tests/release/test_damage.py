@@ -362,3 +362,15 @@ def test_what_can_not_be_read_is_made_again(owned: Path, name: str) -> None:
         check=False,
     )
     assert ("", f"{len(FILES)} False\n") == (done.stderr, done.stdout)
+
+
+def test_the_only_catalog_is_gone(place: Path) -> None:
+    """The deep check makes the release again, and says so."""
+    root, state = place / "root", place / "state"
+    store = Store(state)
+    number = store.pointed()
+    store.catalog(number).unlink()
+    mended = examine(root, state)
+    assert mended.again
+    assert store.pointed() in store.numbers()
+    assert store.load().assets
