@@ -27,6 +27,10 @@ def segment(glob: str) -> re.Pattern[str]:
 
 # What is made while the program runs, with examples.
 EXAMPLES: dict[Made, list[re.Pattern[Any]]] = {
+    Made(
+        "cdnserve.files:remove_drafts",
+        "f\"\\\\.(?:{'|'.join(map(re.escape, names))})\\\\.[0-9a-f]{{16}}\\\\.new\"",
+    ): [re.compile(r"\.(?:current|manifest\.lock)\.[0-9a-f]{16}\.new")],
     Made("cdnserve.rules.globs:_segment", "_expression(part)"): [
         segment(glob) for glob in ("*a*a*a*b", "*[ab]*[!b-]*c", "a*?*?*?*b", "*a*")
     ],
