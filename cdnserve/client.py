@@ -1,23 +1,18 @@
-"""The one HTTP client (RFC 9110, 9112): one deadline for a whole exchange, content decoded in bounded memory.
-
-Follows no redirect, keeps no cookie and sends no credentials by itself.
-"""
+"""The one HTTP client (RFC 9110, 9112): one deadline for a whole exchange, and no redirect followed by itself."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import ssl
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
-import brotli
-import zstandard
 from urllib3 import (
     BaseHTTPResponse,
     HTTPConnectionPool,
@@ -32,14 +27,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout, parse_url
 from urllib3.util.connection import create_connection
 
+from cdnserve.decode import PIECE, decoded
 from cdnserve.errors import ConfigurationError, Problem
 
-PIECE = 2**16
 TOO_LATE = "it takes too long"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# RFC 9659 §3: no decoder needs to take a larger window.
-_LARGEST_WINDOW = 8 << 20
-_ZSTD_PIECE = 64
 
 
 class NoAnswerError(Exception):
@@ -48,14 +40,6 @@ class NoAnswerError(Exception):
     def __init__(self, why: str, *, is_distrust: bool = False) -> None:
         super().__init__(why)
         self.is_distrust = is_distrust
-
-
-class UndecodableError(Exception):
-    """The octets are not in this content coding, or nobody here knows the coding."""
-
-
-class OversizeError(Exception):
-    """There is more content than the limit allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,22 +277,6 @@ class Response:
         return decoded(self.pieces(), self.coding, limit)
 
 
-def decoded(pieces: Iterable[bytes], coding: str, limit: int) -> bytes:
-    """Take a content coding off; raise UndecodableError, or OversizeError for what is, or becomes, too large."""
-    decode = decoder(coding)
-    whole = bytearray()
-    came = 0
-    for piece in pieces:
-        came += len(piece)
-        for plain in decode(piece):
-            whole += plain
-            if max(came, len(whole)) > limit:
-                raise OversizeError
-    if came and not decode.is_whole:
-        raise UndecodableError("it ends too early")
-    return bytes(whole)
-
-
 def no_answer(error: Exception) -> NoAnswerError:
     """Say in words why a request failed."""
     cause = error.args[0] if error.args else None
@@ -328,9 +296,21 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """The response behind all interim ones; Python itself leaves out none but 100 (Continue)."""
+
+    def begin(self) -> None:
+        super().begin()
+        # RFC 9110 §15.2: a client must take any number of them, and may ignore what it doesn't know.
+        while 100 <= self.status < 200 and self.status != http.client.SWITCHING_PROTOCOLS:
+            self.headers = None  # type: ignore[assignment] # as if nothing had come yet
+            super().begin()
+
+
 class _Guarded(HTTPConnection):
     """A connection that the exchange which uses it may cut from another thread."""
 
+    response_class = _FinalResponse
     find: Callable[[], Exchange]
     _guard: socket.socket | None = None
 
@@ -397,100 +377,3 @@ def _proxy(text: str) -> tuple[str, dict[str, str]]:
         raise ConfigurationError([Problem("proxy-address", "the proxy's address is wrong", hint=hint)])
     fields = make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else {}
     return parts._replace(auth=None).url, dict(fields)
-
-
-class Decoder(Protocol):
-    """Takes a content coding off; its pieces are small, however far the content expands."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Return whether the content may end here."""
-
-    def __call__(self, octets: bytes) -> Iterator[bytes]:
-        """Yield what these octets are without the coding; raise UndecodableError."""
-
-
-def decoder(coding: str) -> Decoder:
-    """Make what takes a coding (RFC 9110 §8.4.1) off; raise UndecodableError for one that nobody here knows."""
-    makers: dict[str, Callable[[], Decoder]] = {
-        "identity": _Identity,
-        "gzip": lambda: _Zlib(16 + zlib.MAX_WBITS),
-        "x-gzip": lambda: _Zlib(16 + zlib.MAX_WBITS),
-        "deflate": _Zlib,
-        "br": _Brotli,
-        "zstd": _Zstd,
-    }
-    if coding not in makers:
-        raise UndecodableError(f"nobody here knows {coding}")
-    return makers[coding]()
-
-
-class _Identity:
-    is_whole = True
-
-    def __call__(self, octets: bytes) -> Iterator[bytes]:
-        yield octets
-
-
-class _Zlib:
-    """gzip, or what servers call deflate: RFC 1950, or RFC 1951 alone."""
-
-    def __init__(self, window: int = 0) -> None:
-        self._stream = zlib.decompressobj(window) if window else None
-
-    @property
-    def is_whole(self) -> bool:
-        return self._stream is not None and self._stream.eof
-
-    def __call__(self, octets: bytes) -> Iterator[bytes]:
-        if self._stream is None:
-            # RFC 1950 §2.2: in its first octet the method stands in the low half, which is 8.
-            self._stream = zlib.decompressobj(zlib.MAX_WBITS if octets[:1] and octets[0] & 15 == 8 else -zlib.MAX_WBITS)
-        stream = self._stream
-        try:
-            full = True
-            while (full or octets) and not stream.eof:
-                piece = stream.decompress(octets, PIECE)
-                yield piece
-                octets, full = stream.unconsumed_tail, len(piece) == PIECE
-        except zlib.error as error:
-            raise UndecodableError(str(error)) from error
-
-
-class _Brotli:
-    def __init__(self) -> None:
-        self._stream = brotli.Decompressor()
-
-    @property
-    def is_whole(self) -> bool:
-        return bool(self._stream.is_finished())
-
-    def __call__(self, octets: bytes) -> Iterator[bytes]:
-        stream = self._stream
-        try:
-            piece = stream.process(octets, output_buffer_limit=PIECE)
-            yield piece
-            while not stream.is_finished() and (piece or not stream.can_accept_more_data()):
-                piece = stream.process(b"", output_buffer_limit=PIECE)
-                yield piece
-        except brotli.error as error:
-            raise UndecodableError(str(error)) from error
-
-
-class _Zstd:
-    def __init__(self) -> None:
-        self._stream = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW).decompressobj()
-
-    @property
-    def is_whole(self) -> bool:
-        return self._stream.eof
-
-    def __call__(self, octets: bytes) -> Iterator[bytes]:
-        # One small piece at a time: what comes out at once is bounded by what goes in.
-        try:
-            for at in range(0, len(octets), _ZSTD_PIECE):
-                if self._stream.eof:
-                    return
-                yield self._stream.decompress(octets[at : at + _ZSTD_PIECE])
-        except zstandard.ZstdError as error:
-            raise UndecodableError(str(error)) from error

@@ -14,7 +14,7 @@ LAYERS = (
     ("version",),
     ("errors",),
     ("display",),
-    ("files",),
+    ("files", "decode"),
     ("client",),
     ("rules",),
     ("cdns",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import socket
 import ssl
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.client import TOO_LATE, Exchange, HttpClient, NoAnswerError, OversizeError, Patience, Request, decoded
+from cdnserve.client import TOO_LATE, Exchange, HttpClient, NoAnswerError, Patience, Request
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm.download import Buffer, Download
 from cdnserve.npm.download import RegistryClient as Downloads
@@ -299,13 +298,90 @@ def test_a_name_with_many_dead_addresses_has_no_more_time(monkeypatch: pytest.Mo
     assert [("192.0.2.0", 10.0), ("192.0.2.1", 10.0), ("192.0.2.2", 5.0)] == tried
 
 
-def test_content_is_limited_with_its_coding_on_and_off() -> None:
-    assert b"x" * 999 == decoded([gzip.compress(b"x" * 999)], "gzip", 999)
-    for content, coding in ((b"x" * 1000, "identity"), (gzip.compress(b"x" * 1000), "gzip")):
-        with pytest.raises(OversizeError):
-            decoded([content], coding, 999)
+INTERIM = {
+    "102 (Processing)": b"HTTP/1.1 102 Processing\r\n\r\n",
+    "103 (Early Hints)": b"HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\nContent-Length: 9\r\n\r\n",
+    "one that nobody knows": b'HTTP/1.1 199 Whatever\r\nTransfer-Encoding: chunked\r\nETag: "interim"\r\n\r\n',
+    "several": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+}
 
 
-def test_no_content_has_no_coding() -> None:
-    """As in an answer to HEAD."""
-    assert b"" == decoded([], "gzip", 10)
+def _interim(interim: bytes) -> Speak:
+    def speak(connection: socket.socket, _: threading.Event) -> None:
+        while head_of(connection):
+            connection.sendall(interim + OK + b"Content-Type: text/css\r\nContent-Length: 5\r\n\r\nfinal")
+
+    return speak
+
+
+@pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
+def test_an_interim_response_is_not_the_answer(interim: bytes) -> None:
+    """RFC 9110 §15.2: any number of them may come before the final one; the connection goes on."""
+    with serving(_interim(interim)) as url, client_of(replace(SHORT, exchange=20.0)) as client:
+        for _ in range(2):
+            with client.exchange() as exchange, exchange.ask(Request(url, {})) as response:
+                assert (200, None, b"final") == (response.status, response.headers.get("ETag"), response.content(9))
+
+
+def _ask_registry(url: str, folder: Path) -> bytes:
+    settings = settings_for(folder)
+    client, sink = http_client(settings, {}), Buffer()
+    try:
+        Downloads(client, settings).fetch(
+            Download("the file", parse_address(url), Registry(parse_address(url).join("/"), {}), 10**6), sink
+        )
+    finally:
+        client.close()
+    return sink.data
+
+
+def _ask_remote(url: str, folder: Path) -> bytes:
+    return fetch(url, settings_for(folder)).content
+
+
+def _ask_edge(url: str, _: Path) -> bytes:
+    client = Asking(parse_target(url.removesuffix("/x")), ClientOptions(), replace(SHORT, exchange=20.0))
+    try:
+        answer = client.ask(Question("whole", "GET", "x"), 10**6)
+    finally:
+        client.close()
+    assert not isinstance(answer, NoAnswer)
+    return answer.content.plain
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(_ask_registry, id="the registry"),
+        pytest.param(_ask_remote, id="sri URL and audit --fetch"),
+        pytest.param(_ask_edge, id="verify"),
+    ],
+)
+def test_early_hints_are_passed_over_by_everyone_who_asks(tmp_path: Path, ask: Callable[[str, Path], bytes]) -> None:
+    with serving(_interim(INTERIM["103 (Early Hints)"])) as url:
+        assert b"final" == ask(url, tmp_path)
+
+
+def test_early_hints_for_ever_end_with_the_exchange() -> None:
+    with (
+        serving(dripping(b"", INTERIM["103 (Early Hints)"])) as url,
+        client_of() as client,
+        pytest.raises(NoAnswerError, match=TOO_LATE),
+    ):
+        whole(client, Request(url, {}))
+
+
+def test_a_protocol_that_nobody_asked_for_is_an_answer() -> None:
+    """RFC 9110 §15.2.2: 101 (Switching Protocols) is no interim one: no response follows it."""
+
+    def speak(connection: socket.socket, _: threading.Event) -> None:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
+
+    with (
+        serving(speak) as url,
+        client_of(replace(SHORT, exchange=20.0)) as client,
+        client.exchange() as exchange,
+        exchange.ask(Request(url, {})) as response,
+    ):
+        assert 101 == response.status

@@ -9,11 +9,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from urllib.parse import unquote, urlsplit
 
 from cdnserve.cdns.mapped import CDNJS, Mapped
 from cdnserve.cdns.registry import read_address, varies
+from cdnserve.display import alike
 from cdnserve.manifest.model import Rule
 from cdnserve.markup.loads import Load, Loads
 from cdnserve.markup.urls import authority, origin, resolve
@@ -85,7 +85,7 @@ class Ours:
             return ""
         at = bisect_left(self.paths, path)
         near = [one for one in self.paths[max(0, at - _MOST // 2) : at + _MOST // 2] if len(one) <= _LONGEST]
-        return next(iter(get_close_matches(path, near, n=1, cutoff=0.8)), "")
+        return next(iter(alike(path, near, cutoff=0.8)), "")
 
     def _site(self) -> tuple[str, ...]:
         return (authority(self.site_url),) if self.site_url else ()

@@ -19,7 +19,8 @@ from click.core import ParameterSource
 from cdnserve.audit.findings import LEVELS, Audited, Finding, Level
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.context import build_release, library_settings, open_release
-from cdnserve.cli.terminal import Piece, printable_lines, write, write_json
+from cdnserve.cli.terminal import Piece, write, write_json
+from cdnserve.display import plural, printable_lines
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.rules.urls import public_url
@@ -165,10 +166,10 @@ def summary(audited: Sequence[Audited]) -> str:
     'nothing found in 1 page'
     """
     counts = Counter(finding.level for one in audited for finding in one.findings)
-    words = ", ".join(f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in LEVELS if counts[level])
+    words = ", ".join(plural(counts[level], level) for level in LEVELS if counts[level])
     rules = Counter(finding.rule for one in audited for finding in one.findings).most_common()
     by_rule = ": " * bool(rules) + ", ".join(f"{number} {rule}" for rule, number in rules)
-    return f"{words or 'nothing found'} in {len(audited)} page{'s' * (len(audited) != 1)}{by_rule}"
+    return f"{words or 'nothing found'} in {plural(len(audited), 'page')}{by_rule}"
 
 
 def as_object(audited: Sequence[Audited], problems: Sequence[Problem]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from cdnserve.cli.command import Command, as_objects, json_option, report, root_
 from cdnserve.cli.context import open_release
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
+from cdnserve.display import plural
 from cdnserve.release.build import build
 from cdnserve.release.store import state_folder
 
@@ -36,6 +37,6 @@ def command(root: Path, state: str | None, locked: bool, as_json: bool) -> None:
     report(built.told)
     if built.changed:
         files = len(open_release(root, state, built)[1].assets)
-        click.echo(f"release {built.number}: {files:,} public file{'s' * (files != 1)}")
+        click.echo(f"release {built.number}: {plural(files, 'public file')}")
     else:
         click.echo(f"release {built.number}: nothing has changed")

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import click
 
-from cdnserve.cli.terminal import Piece, printable, printable_lines, write_json
+from cdnserve.cli.terminal import Piece, write_json
+from cdnserve.display import plural, printable, printable_lines
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 
@@ -55,7 +56,7 @@ def count(problems: Sequence[Problem]) -> str:
     """
     warnings = sum(problem.warning for problem in problems)
     numbers = ((len(problems) - warnings, "problem"), (warnings, "warning"))
-    return ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in numbers if number)
+    return ", ".join(plural(number, word) for number, word in numbers if number)
 
 
 def _rows(problem: Problem) -> Iterator[tuple[Piece, ...]]:

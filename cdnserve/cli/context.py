@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write
-from cdnserve.display import counted
+from cdnserve.display import plural, readable_size
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.release.build import build, look
 from cdnserve.release.store import Store, find_places, state_folder
@@ -71,4 +71,4 @@ def _size(one: Placed) -> str:
     '1 file, 7 octets, here already'
     """
     back = f", {one.restored:,} restored" if one.restored else ", here already"
-    return f"{one.files:,} file{'s' * (one.files != 1)}, {counted(one.size)}{'' if one.is_new else back}"
+    return f"{plural(one.files, 'file')}, {readable_size(one.size)}{'' if one.is_new else back}"

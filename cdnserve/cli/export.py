@@ -13,6 +13,7 @@ import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.terminal import write, write_json
+from cdnserve.display import plural
 from cdnserve.release.store import state_folder
 
 
@@ -43,6 +44,6 @@ def command(file: str, root: Path, state: str | None, as_json: bool) -> None:
         write_json({"file": file, **summary, "problems": as_objects(exported.warnings)})
         return
     report(exported.warnings)
-    files = f"{exported.files:,} file{'s' * (exported.files != 1)}"
+    files = plural(exported.files, "file")
     summary_line = f"{files}, {exported.content:,} octets, in {exported.size:,}"
     write([[(f"{file}  ", "bold"), (summary_line, "")], [(exported.integrity, "")]], to_stderr=is_stream)

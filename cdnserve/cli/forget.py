@@ -13,7 +13,8 @@ import click
 
 from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import build_progress
-from cdnserve.cli.terminal import printable, write_json
+from cdnserve.cli.terminal import write_json
+from cdnserve.display import printable
 from cdnserve.release.forget import find_promised, forget
 from cdnserve.release.store import state_folder
 

@@ -13,6 +13,7 @@ from cdnserve.cli.command import Command, as_objects, json_option, report, root_
 from cdnserve.cli.context import releases_folder
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
+from cdnserve.display import plural
 from cdnserve.release.gc import Collected, GcOptions, collect
 
 _NEWEST = 5
@@ -59,8 +60,8 @@ def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, 
 def _lines(done: Collected, wish: GcOptions) -> list[str]:
     verb, freed = ("would be removed", "would be freed") if wish.dry_run else ("removed", "freed")
     which = f": {', '.join(map(str, done.releases))}" if done.releases else ""
-    lines = [f"{len(done.releases):,} release{'s' * (len(done.releases) != 1)} {verb}{which}"]
-    lines.append(f"{done.blobs:,} stored file{'s' * (done.blobs != 1)} {verb}, {done.octets:,} octets {freed}")
+    lines = [f"{plural(len(done.releases), 'release')} {verb}{which}"]
+    lines.append(f"{plural(done.blobs, 'stored file')} {verb}, {done.octets:,} octets {freed}")
     return lines + [f"release {number} stays: {reason}" for number, reason in done.kept.items()]
 
 

@@ -14,6 +14,7 @@ import click
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
 from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.terminal import Column, write, write_json, write_table
+from cdnserve.display import plural
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules.integrity import hash_expression
 from cdnserve.rules.media_types import essence
@@ -51,7 +52,7 @@ def command(root: Path, state: str | None, as_json: bool) -> None:
     if sys.stdout.isatty():
         write_table(_COLUMNS, _rows(catalog, "{:,}"))
         files = len(catalog.assets)
-        write([[(f"{files:,} public file{'s' * (files != 1)} in release {catalog.number}", "bold")]])
+        write([[(f"{plural(files, 'public file')} in release {catalog.number}", "bold")]])
     elif catalog.assets:
         click.echo("\n".join("\t".join(row) for row in _rows(catalog, "{}")))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from cdnserve.cli.terminal import printable
+from cdnserve.display import printable
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {

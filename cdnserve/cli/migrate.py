@@ -16,6 +16,7 @@ from cdnserve.cli.command import Command, as_objects, json_option, registry_opti
 from cdnserve.cli.context import library_settings, write_libraries
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import Piece, write, write_json
+from cdnserve.display import plural
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.model import Manifest, Site
@@ -123,7 +124,7 @@ def _summary(plan: Plan, *, dry_run: bool) -> list[str]:
     moved = sum(outcome.fate == "moved" for page in plan.pages for outcome in page.outcomes)
     changed = sum(page.is_changed for page in plan.pages)
     would = "would be " * dry_run
-    pages = f"{changed} of {len(plan.pages)} page{'s' * (len(plan.pages) != 1)}"
+    pages = f"{changed:,} of {plural(len(plan.pages), 'page')}"
     known = f", {plan.unknown} that only a template knows" if plan.unknown else ""
     whole = f"{moved} address{'es' * (moved != 1)} {would}moved in {pages}, {plan.left} left{known}"
     return [whole, *(f"{number:6} {kind}" for kind, number in plan.reasons.most_common())]

@@ -16,8 +16,8 @@ import click
 from cdnserve.cli.command import Command, json_option, registry_option, root_option
 from cdnserve.cli.context import library_settings
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.terminal import Column, printable, write_json, write_table
-from cdnserve.display import counted
+from cdnserve.cli.terminal import Column, write_json, write_table
+from cdnserve.display import printable, readable_size
 
 if TYPE_CHECKING:
     from cdnserve.npm.outdated import OutdatedLibrary
@@ -85,4 +85,4 @@ def _human(octets: int | None) -> str:
     """
     if not octets:
         return "" if octets is None else "0"
-    return ("+" if octets > 0 else "-") + counted(abs(octets))
+    return ("+" if octets > 0 else "-") + readable_size(abs(octets))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cdnserve.cli.terminal import printable
+from cdnserve.display import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from cdnserve.cli.terminal import Column, Piece, printable
+from cdnserve.cli.terminal import Column, Piece
+from cdnserve.display import printable
 
 _INDENT = 8
 _GAP = 2  # the space behind a column and the one before the next

@@ -21,6 +21,7 @@ from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.logs import LogFormat, logging_to_stderr, tell_no_start, tell_problems
 from cdnserve.cli.serve_options import limit_options, listening_options, operation_options
 from cdnserve.cli.terminal import Piece, write
+from cdnserve.display import plural
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.model import Site
 from cdnserve.release.catalog import Catalog
@@ -51,7 +52,7 @@ class Welcome:
     def lines(self, url: str) -> Iterator[tuple[Piece, ...]]:
         """Yield the lines; the first one is for scripts too."""
         yield ("listening on ", ""), (url, "bold cyan")
-        files = f"{self.files:,} public file{'s' * (self.files != 1)}"
+        files = plural(self.files, "public file")
         yield ((f"release {self.example.number}: {files}, watching {self.root} for changes", ""),)
         if tag := self._tag(url):
             yield ("to try: ", ""), (tag, "green")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import click
 
+from cdnserve.display import printable
+
 Piece = tuple[str, str]
 """Text and its style; `""` for none."""
 
@@ -23,27 +25,6 @@ class Column:
     heading: str
     is_number: bool = False
     style: str = ""
-
-
-def printable(text: str, *, keep_tabs: bool = False) -> str:
-    r"""Return text on one line, with escapes for what can't be printed.
-
-    >>> printable("a\x1b[31m\u202e.js")
-    'a\\x1b[31m\\u202e.js'
-    """
-    if text.isprintable():
-        return text
-    kept = "\t" * keep_tabs
-    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def printable_lines(text: str) -> list[str]:
-    r"""Return text that is meant to be pasted, line by line, each with escapes for what can't be printed.
-
-    >>> printable_lines("<script\r\n\tsrc='a\x1b.js'>")
-    ['<script', "\tsrc='a\\x1b.js'>"]
-    """
-    return [printable(line.removesuffix("\r"), keep_tabs=True) for line in text.split("\n")]
 
 
 def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False, keep_tabs: bool = False) -> None:

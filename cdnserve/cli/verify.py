@@ -14,6 +14,7 @@ import click
 from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import verify_progress
 from cdnserve.cli.terminal import Piece, write, write_json
+from cdnserve.display import plural
 from cdnserve.release.store import Store, state_folder
 from cdnserve.verify.client import ClientOptions, parse_target
 from cdnserve.verify.findings import Group
@@ -104,19 +105,15 @@ def command(
 def _lines(report: Report) -> Iterator[list[Piece]]:
     for group in report.groups:
         yield [(group.says, "bold red"), (f" [{group.reference}]", "dim")]
-        yield [(f"    {_count(group.answers, 'answer')} for {_count(group.paths, 'path')}, such as", "")]
+        yield [(f"    {plural(group.answers, 'answer')} for {plural(group.paths, 'path')}, such as", "")]
         for finding in group.examples:
             yield [(f"    /{finding.path}", "bold"), (f"  {finding.asked}", "dim")]
             yield [(f"        {finding.detail}", "magenta")]
-    asked = f"{_count(report.paths, 'path')} of release {report.release}, {_count(report.requests, 'request')}"
+    asked = f"{plural(report.paths, 'path')} of release {report.release}, {plural(report.requests, 'request')}"
     if report.groups:
-        yield [(f"{_count(len(report.groups), 'finding')} in {asked}", "bold red")]
+        yield [(f"{plural(len(report.groups), 'finding')} in {asked}", "bold red")]
     else:
         yield [(f"no findings in {asked}", "bold green")]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _as_object(url: str, report: Report) -> dict[str, object]:

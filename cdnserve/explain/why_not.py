@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher, get_close_matches
+from difflib import SequenceMatcher
 from itertools import takewhile
 from pathlib import Path
 
+from cdnserve.display import alike
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.model import Rule, is_unlisted
 from cdnserve.manifest.origins import serialize_origin
@@ -133,8 +134,8 @@ def near_misses(origin: str, policy: Policy) -> tuple[str, ...]:
         if (differences := tuple(_differences(_split(origin), _split(listed))))
     ]
     if not found:
-        alike = get_close_matches(origin, policy.allow_origins, n=1, cutoff=_ALIKE_ORIGINS)
-        found = [f"the list has {listed}, which is spelled almost alike" for listed in alike]
+        near = alike(origin, policy.allow_origins, cutoff=_ALIKE_ORIGINS)
+        found = [f"the list has {listed}, which is spelled almost alike" for listed in near]
     return tuple(found)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from cdnserve.display import did_you_mean, quoted
 from cdnserve.errors import Problem
 from cdnserve.manifest.keys import Keys, KeySpec, Kind
-from cdnserve.manifest.toml import TomlNode, printable
+from cdnserve.manifest.toml import TomlNode
 
 _TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.STRING: (str,),
@@ -118,22 +119,19 @@ def read_value(node: TomlNode, key: KeySpec, problems: list[Problem]) -> bool:
     return found is None
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def known_words(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest known word, or all of them.
 
-    >>> suggestion("allow_origin", ["allow-origins", "max-age"])
-    'did you mean allow-origins?'
+    >>> known_words("allow_origin", ["allow-origins", "max-age"]), known_words("x", ["any", "none"])
+    ('did you mean allow-origins?', 'known are any, none')
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
     words = tuple(known)
-    near = get_close_matches(word.lower(), words, n=1, cutoff=0.7)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(words)}"
+    return did_you_mean(word.lower(), words, f"known are {', '.join(words)}", cutoff=0.7)
 
 
 def _unknown(name: str, node: TomlNode, known: dict[str, KeySpec]) -> Problem:
     message = f"no key has the name {node.label}"
-    return Problem("key-unknown", message, node.where, printable(name), suggestion(name, known))
+    return Problem("key-unknown", message, node.where, quoted(name), known_words(name, known))
 
 
 def _missing(key: KeySpec, table: TomlNode) -> Problem:
@@ -146,7 +144,7 @@ def _value_problem(node: TomlNode, key: KeySpec) -> Problem | None:
     value = node.value
     if key.choices and value not in key.choices:
         message = f"{node.label} is one of {', '.join(key.choices)}"
-        return node.mark(Problem("value-unknown", message, hint=suggestion(str(value), key.choices)))
+        return node.mark(Problem("value-unknown", message, hint=known_words(str(value), key.choices)))
     if key.most is not None and isinstance(value, int) and not 0 <= value <= key.most:
         message = f"{node.label} is a number of seconds from 0 to {key.most}"
         return node.mark(Problem("age-invalid", message, hint="leave the key out for its default"))

@@ -15,11 +15,12 @@ from typing import TypeVar
 
 import msgspec
 
+from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.files import replace_file
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.model import is_unlisted
-from cdnserve.manifest.toml import newlines_of, printable
+from cdnserve.manifest.toml import newlines_of
 from cdnserve.rules.semver import is_pin
 
 SCHEMA = 1
@@ -237,7 +238,7 @@ class _TouchedDocument:
     def members(self, value: object, key: str, problems: list[Problem]) -> dict[str, object]:
         """Return the members of an object, and tell which of them stand twice."""
         if not isinstance(value, tuple):
-            subject = printable(key) if key else "a lock"
+            subject = quoted(key) if key else "a lock"
             message = f"{subject} must be a JSON object"
             problems.append(Problem("lock-entry-invalid", message, self.where(key), hint=_RESTORE))
             return {}
@@ -248,7 +249,7 @@ class _TouchedDocument:
                 where = self.where(name if key in ("", *_SECTIONS) else key, last=True)
                 hint = "keep one of them; cdnserve check tells what is left to do"
                 problems.append(
-                    Problem("lock-duplicate", "this stands twice, as after a merge", where, printable(name), hint)
+                    Problem("lock-duplicate", "this stands twice, as after a merge", where, quoted(name), hint)
                 )
             members[name] = member
         return members
@@ -257,7 +258,7 @@ class _TouchedDocument:
         for name in top:
             if name not in ("schema", *_SECTIONS):
                 message = "a lock has only schema, libraries and immutable"
-                yield Problem("lock-entry-invalid", message, self.where(name), printable(name), _RESTORE)
+                yield Problem("lock-entry-invalid", message, self.where(name), quoted(name), _RESTORE)
         schema = top.get("schema")
         if isinstance(schema, bool) or schema != SCHEMA:
             message = f"this version of cdnserve reads only schema {SCHEMA}"
@@ -272,7 +273,7 @@ class _TouchedDocument:
         for key, value in self.members(top.get(section, ()), section, problems).items():
             if not accepts(key):
                 message = f"no entry of {section} has this name"
-                problems.append(Problem("lock-name-invalid", message, self.where(key), printable(key), _RESTORE))
+                problems.append(Problem("lock-name-invalid", message, self.where(key), quoted(key), _RESTORE))
             members = self.members(value, key, problems)
             entry = self.entry(key, members, kind) if isinstance(value, tuple) else None
             if isinstance(entry, Problem):
@@ -285,9 +286,9 @@ class _TouchedDocument:
         try:
             entry = msgspec.convert(members, type=kind)
         except msgspec.ValidationError as error:
-            return Problem("lock-entry-invalid", f"not an entry: {error}", self.where(key), printable(key), _RESTORE)
+            return Problem("lock-entry-invalid", f"not an entry: {error}", self.where(key), quoted(key), _RESTORE)
         if fault := entry.fault():
-            return Problem("lock-integrity-invalid", fault, self.where(key), printable(entry.integrity), _RESTORE)
+            return Problem("lock-integrity-invalid", fault, self.where(key), quoted(entry.integrity), _RESTORE)
         return entry
 
     def where(self, key: str, *, last: bool = False) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
+from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.manifest.fields import Fields, read_fields, read_value, suggestion
+from cdnserve.manifest.fields import Fields, known_words, read_fields, read_value
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
 from cdnserve.manifest.model import Digest, Documents, Library, Manifest, Rule, Site, TagField, is_unlisted
@@ -26,7 +27,7 @@ from cdnserve.manifest.origins import (
     serialize_origin,
 )
 from cdnserve.manifest.requirements import is_requirement
-from cdnserve.manifest.toml import TomlNode, parse, printable
+from cdnserve.manifest.toml import TomlNode, parse
 from cdnserve.rules.caching import IMMUTABLE, REVALIDATE, Cache
 from cdnserve.rules.cors import ANY, NONE, Policy
 from cdnserve.rules.globs import LONGEST, glob_problems
@@ -181,7 +182,7 @@ def _unknown_policies(fields: Fields, policies: Policies) -> Iterator[Problem]:
         node = fields.nodes.get(name)
         if node and node.value not in words:
             message = f"no [{name}.*] table has this name"
-            yield node.mark(Problem("name-unknown", message, hint=suggestion(str(node.value), words)))
+            yield node.mark(Problem("name-unknown", message, hint=known_words(str(node.value), words)))
 
 
 CORS_POLICIES = {policy.name: policy for policy in (ANY, NONE)}
@@ -299,7 +300,7 @@ def read_libraries(table: TomlNode, problems: list[Problem]) -> tuple[Library, .
 def _read_library(name: str, node: TomlNode, problems: list[Problem]) -> Library | None:
     if not is_package_name(name):
         hint = "write it as npm does: jquery, or in quotes @scope/name"
-        problem = Problem("library-name-invalid", "npm has no package of this name", value=printable(name), hint=hint)
+        problem = Problem("library-name-invalid", "npm has no package of this name", value=quoted(name), hint=hint)
         problems.append(node.mark(problem))
     if not read_value(node, _ENTRY, problems):
         return None

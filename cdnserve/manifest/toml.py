@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem
 
 Path = tuple[str | int, ...]
@@ -207,7 +208,7 @@ class TomlNode:
     @property
     def label(self) -> str:
         """The path in the manifest's own notation: `publish.cache`, `cors.partners`."""
-        return ".".join(printable(part) for part in self.path if isinstance(part, str))
+        return ".".join(quoted(part) for part in self.path if isinstance(part, str))
 
     def items(self) -> Iterator[tuple[str, TomlNode]]:
         """Yield the keys of a table, each with its node; nothing where the value is no table."""
@@ -224,15 +225,6 @@ class TomlNode:
     def mark(self, problem: Problem) -> Problem:
         """Return a problem the place of this node, and its text unless it quotes another."""
         return replace(problem, where=self.where, value=problem.value or self.written)
-
-
-def printable(key: str) -> str:
-    """Return a key as it can safely be shown: in quotes if it is empty or holds what a terminal would obey.
-
-    >>> printable("max-age"), printable("")
-    ('max-age', "''")
-    """
-    return key if key and key.isprintable() else repr(key)
 
 
 def parse(text: str, name: str) -> TomlNode:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.display import counted
+from cdnserve.display import readable_size
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.files import replace_file
 from cdnserve.npm.spec import FOLDER
@@ -69,7 +69,7 @@ def read_page_file(path: Path) -> bytes | Problem:
 
 def too_large(name: str) -> Problem:
     """Say that a page is too large."""
-    return Problem("page-too-large", f"the page is larger than {counted(LARGEST)}", name)
+    return Problem("page-too-large", f"the page is larger than {readable_size(LARGEST)}", name)
 
 
 def _is_own(parent: str, name: str, libraries: str) -> bool:

@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from cdnserve.display import shown
+from cdnserve.decode import PIECE, OversizeError
+from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import replacing
 from cdnserve.manifest.files import LOCK, MANIFEST
@@ -32,7 +33,7 @@ from cdnserve.npm.bundle_format import (
     encode_index,
 )
 from cdnserve.npm.spec import FOLDER
-from cdnserve.npm.tar import BLOCK, PIECE, ForbiddenError, Member, OversizeError
+from cdnserve.npm.tar import BLOCK, ForbiddenError, Member
 from cdnserve.npm.unpack import Names, inner_path
 from cdnserve.release.immutable import broken, promises
 from cdnserve.release.read import FileContent, Sources, read
@@ -110,7 +111,7 @@ def _names(files: dict[str, str]) -> Iterator[Problem]:
             names.add(inner_path(member.name), member)
         except (ForbiddenError, OversizeError) as error:
             message = f"this can't be unpacked everywhere: {error}"
-            yield Problem("export-name", message, shown(path), hint="rename it, or leave it out of every rule")
+            yield Problem("export-name", message, excerpt(path), hint="rename it, or leave it out of every rule")
 
 
 def _absent(library: str) -> Problem:

@@ -15,7 +15,7 @@ import msgspec
 import zstandard
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.npm.tar import ArchiveReader, CorruptError, Gunzip, OversizeError
+from cdnserve.npm.tar import DecodedReader
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM, hash_expression
 
 SCHEMA = 1
@@ -92,12 +92,8 @@ ENDINGS: Mapping[str, Coding] = MappingProxyType(
 )
 """The endings of an archive's name, and what they ask for."""
 _GZIP = 16 + zlib.MAX_WBITS
-_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-# Also a frame that says nothing of its size must not make us hold more than this.
-_LARGEST_WINDOW = 2**27
-# A block of 128 KiB may take no more than four octets, so this is what a piece unpacks to at worst: 32 MiB.
-_ZSTD_PIECE = 2**10
-_LARGEST = 2**50  # the index says what is allowed
+# How a gzip member and a zstd frame begin (RFC 1952 §2.3.1, RFC 8878 §3.1.1).
+_MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
 class _Compressor(Protocol):
@@ -156,63 +152,9 @@ def _compressor(coding: Coding) -> _Compressor:
     return _Plain()
 
 
-def decoded(source: BinaryIO, limit: int) -> Decoded:
-    """Undo the coding of a seekable archive, which its first octets tell."""
+def decoded(source: BinaryIO, limit: int) -> DecodedReader:
+    """Return what reads a seekable archive without its coding, which its first octets name."""
     magic = source.read(4)
     source.seek(0)
-    if magic.startswith(_GZIP_MAGIC):
-        return Decoded(Gunzip(source, _LARGEST), limit)
-    return Decoded(_Unzstd(source) if magic == _ZSTD_MAGIC else source, limit)
-
-
-class _Unzstd:
-    """Reads the decoded octets of a zstd file, all of its frames one after the other."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
-        self._frame = self._decompressor.decompressobj()
-        self._ready = b""
-        self._input = b""
-
-    def read(self, size: int) -> bytes:
-        """Return at most so many octets, none only at the end."""
-        while not self._ready:
-            self._input = self._input or self._source.read(_ZSTD_PIECE)
-            if not self._input:
-                if not self._frame.eof:
-                    raise CorruptError("the zstd data ends too early")
-                return b""
-            self._expand()
-        piece, self._ready = self._ready[:size], self._ready[size:]
-        return piece
-
-    def _expand(self) -> None:
-        if self._frame.eof:
-            self._frame = self._decompressor.decompressobj()
-        try:
-            self._ready = self._frame.decompress(self._input)
-        except zstandard.ZstdError as error:
-            raise CorruptError(f"it is no sound zstd data: {error}") from None
-        self._input = self._frame.unused_data if self._frame.eof else b""
-
-
-class Decoded:
-    """Reads an archive without its coding, as far as `limit` octets, which may be raised on the way."""
-
-    def __init__(self, source: ArchiveReader | BinaryIO, limit: int) -> None:
-        self._source = source
-        self._given = 0
-        self.limit = limit
-
-    def read(self, size: int) -> bytes:
-        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
-        pieces: list[bytes] = []
-        missing = size
-        while missing and (piece := self._source.read(missing)):
-            pieces.append(piece)
-            missing -= len(piece)
-        self._given += size - missing
-        if self._given > self.limit:
-            raise OversizeError("it unpacks to more than its index says")
-        return b"".join(pieces)
+    coding = next((coding for opening, coding in _MAGIC if magic.startswith(opening)), "identity")
+    return DecodedReader(source, coding, limit, "its index says")

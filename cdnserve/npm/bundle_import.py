@@ -15,7 +15,8 @@ from hashlib import sha256, sha384, sha512
 from pathlib import Path
 from typing import BinaryIO
 
-from cdnserve.display import counted, shown
+from cdnserve.decode import OversizeError
+from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, parse_lock, read_lock, render_lock
@@ -33,7 +34,7 @@ from cdnserve.npm.bundle_format import (
     not_exported,
 )
 from cdnserve.npm.spec import FOLDER
-from cdnserve.npm.tar import BLOCK, Archive, CorruptError, ForbiddenError, Member, OversizeError
+from cdnserve.npm.tar import BLOCK, Archive, CorruptError, ForbiddenError, Member
 from cdnserve.npm.transaction import Changes, incoming_folder, reported
 from cdnserve.npm.unpack import Names, inner_path
 from cdnserve.release.immutable import broken, promises
@@ -65,7 +66,7 @@ def unpack(source: BinaryIO, folder: Path) -> UnpackedBundle:
     except ForbiddenError as error:
         message = f"the archive holds {error}"
         hint = "cdnserve export writes no such thing: find out where the archive comes from"
-        raise ConfigurationError([Problem("archive-member", message, "", shown(error.value), hint)]) from None
+        raise ConfigurationError([Problem("archive-member", message, "", excerpt(error.value), hint)]) from None
 
 
 def _unpack(source: BinaryIO, folder: Path) -> UnpackedBundle:
@@ -84,7 +85,7 @@ def _unpack(source: BinaryIO, folder: Path) -> UnpackedBundle:
         unpacked.places[path] = place
     missing = index.files.keys() - unpacked.places.keys()
     if missing:
-        raise CorruptError(f"{len(missing)} of the files in its index are missing, {shown(min(missing))} for one")
+        raise CorruptError(f"{len(missing)} of the files in its index are missing, {excerpt(min(missing))} for one")
     return unpacked
 
 
@@ -96,7 +97,7 @@ def _read_index(first: Member | None, archive: Archive, folder: Path) -> BundleI
     index = decode_index(b"".join(archive.content()))
     free = shutil.disk_usage(folder).free
     if index.size > free:
-        value = f"{counted(index.size)} are needed, {counted(free)} are free"
+        value = f"{readable_size(index.size)} are needed, {readable_size(free)} are free"
         raise ConfigurationError([Problem("archive-too-large", "there is no room for the files", str(folder), value)])
     return index
 
@@ -120,7 +121,7 @@ def _write(place: Path, pieces: Iterator[bytes], path: str, entry: BundleEntry) 
             for algorithm in hashes:
                 algorithm.update(piece)
     if hashes[0].hexdigest() != entry.sha256:
-        raise CorruptError(f"{shown(path)} is not what its index says")
+        raise CorruptError(f"{excerpt(path)} is not what its index says")
     return FileContent(hashes[0].digest(), hashes[1].digest(), hashes[2].digest(), (entry.size, 0, 0, 0))
 
 
@@ -179,7 +180,7 @@ def _strangers(unpacked: UnpackedBundle, lock: Lock) -> Iterator[Problem]:
         if path not in (MANIFEST, LOCK) and not is_kept and find(path) is None:
             message = "the archive holds a file that its manifest doesn't publish"
             hint = "cdnserve export writes no such thing: find out where the archive comes from"
-            yield Problem("archive-member", message, "", shown(path), hint)
+            yield Problem("archive-member", message, "", excerpt(path), hint)
 
 
 def _conflicts(incoming: Lock, present: Lock) -> Iterator[Problem]:
@@ -203,7 +204,7 @@ def _compare(root: Path, path: str, content: FileContent) -> bool | Problem | No
         return None
     if isinstance(found, Problem):
         message = "what lies here is no regular file, or can't be read"
-        return Problem("import-place", message, shown(path), found.value, "move it away")
+        return Problem("import-place", message, excerpt(path), found.value, "move it away")
     return found.sha256 == content.sha256 if found else None
 
 
@@ -212,7 +213,7 @@ def _different(path: str) -> Problem:
         message = "the manifest here differs from the archive's"
         return Problem("import-differs", message, path, hint="to have the archive's: cdnserve import --replace")
     message = "the file here differs from the archive's"
-    return Problem("import-differs", message, shown(path), hint="to have the archive's: cdnserve import --replace")
+    return Problem("import-differs", message, excerpt(path), hint="to have the archive's: cdnserve import --replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdnserve.npm.settings import DownloadLimits
-from cdnserve.npm.tar import Archive, Gunzip
+from cdnserve.npm.tar import Archive, DecodedReader
 from cdnserve.npm.unpack import holds, inner_path
 
 
@@ -45,7 +45,7 @@ def compare_tarball(
 ) -> Comparison:
     """Compare a library's folder with a tarball that has been verified and unpacked before."""
     tarball.seek(0)
-    archive = Archive(Gunzip(tarball, limits.unpacked), limits.members)
+    archive = Archive(DecodedReader(tarball, "gzip", limits.unpacked), limits.members)
     here = set(files(present))
     wanted, same = set[str](), set[str]()
     for member in archive:

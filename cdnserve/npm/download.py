@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import BinaryIO, Protocol
 
 from cdnserve.client import REDIRECTS, TOO_LATE, Exchange, HttpClient, NoAnswerError, Request, Response
-from cdnserve.display import counted, shown
+from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.registry import HttpUrl, Registry
 from cdnserve.npm.settings import DownloadLimits, DownloadProgress, NpmSettings, Silent
@@ -346,7 +346,7 @@ def _target(response: Response, wanted: Download, address: HttpUrl) -> HttpUrl:
             raise ValueError("it leads from https to http")
     except ValueError as error:
         message = f"{wanted.what}: a redirect can't be followed: {error}"
-        raise ConfigurationError([Problem("registry-redirect", message, address.shown, shown(location))]) from None
+        raise ConfigurationError([Problem("registry-redirect", message, address.shown, excerpt(location))]) from None
     return target
 
 
@@ -370,7 +370,7 @@ def _asked_pause(value: str, now: float) -> float | None:
 
 
 def _too_large(wanted: Download) -> ConfigurationError:
-    message = f"{wanted.what} is larger than {counted(wanted.limit)}"
+    message = f"{wanted.what} is larger than {readable_size(wanted.limit)}"
     return ConfigurationError([Problem("registry-too-large", message, wanted.address.shown)])
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.display import shown
+from cdnserve.display import did_you_mean, excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.lock import Lock
@@ -113,11 +113,8 @@ def rewritten(requirement: str, version: str) -> str:
 
 
 def _unknown(text: str, names: Iterable[str]) -> Problem:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
-    near = get_close_matches(text, list(names), n=1)
-    hint = f"did you mean {near[0]}?" if near else "cdnserve add adds a library, or another version of one"
-    return Problem("library-unknown", "the manifest has no library of this name", MANIFEST, shown(text), hint)
+    hint = did_you_mean(text, names, "cdnserve add adds a library, or another version of one")
+    return Problem("library-unknown", "the manifest has no library of this name", MANIFEST, excerpt(text), hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +174,7 @@ def _behind(outlook: Outlook) -> OutdatedLibrary:
 
 def _deprecated(outlook: Outlook) -> str:
     package, current = outlook.package, outlook.current
-    return shown(package.deprecated(current)) if current in package.versions else ""
+    return excerpt(package.deprecated(current)) if current in package.versions else ""
 
 
 def _size(package: Packument, version: str) -> int | None:

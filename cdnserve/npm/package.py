@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cdnserve.client import OversizeError, UndecodableError, decoded
-from cdnserve.display import counted, shown
+from cdnserve.decode import OversizeError, UndecodableError, decoded
+from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.download import Buffer, Download, RegistryClient
 from cdnserve.npm.registry import HttpUrl, Registry
@@ -39,7 +39,7 @@ def _decoded(data: bytes, coding: str, wanted: Download) -> bytes:
     except UndecodableError as error:
         raise nonsense(wanted.what, wanted.registry, f"its content coding can't be taken off: {error}") from None
     except OversizeError:
-        message = f"{wanted.what}: it unpacks to more than {counted(wanted.limit)}"
+        message = f"{wanted.what}: it unpacks to more than {readable_size(wanted.limit)}"
         raise ConfigurationError([Problem("registry-too-large", message, wanted.registry.address.shown)]) from None
 
 
@@ -65,7 +65,7 @@ def nonsense(what: str, registry: Registry, why: str) -> ConfigurationError:
     """Say that the registry's answer can't be used; `why` may hold what it said."""
     message = f"{what}: the registry's answer can't be used"
     hint = "check that the address is an npm registry's"
-    return ConfigurationError([Problem("registry-answer", message, registry.address.shown, shown(why), hint)])
+    return ConfigurationError([Problem("registry-answer", message, registry.address.shown, excerpt(why), hint)])
 
 
 # The abbreviated document has all that an installation needs; registries that don't know it send the whole one.
@@ -231,9 +231,9 @@ def version_not_found(package: Packument, wanted: str) -> ConfigurationError:
     releases = [version for version in there if "-" not in version]
     near = ", ".join(ascending(there if "-" in wanted else releases or there)[-_SUGGESTED:])
     tags = ", ".join(sorted(package.tags)[:_SUGGESTED])
-    facts = [f"it has {shown(near)}"] if near else []
-    facts += [f"its tags are {shown(tags)}"] if tags and not major else []
-    message = f"the registry has no {package.name}@{shown(wanted)}"
+    facts = [f"it has {excerpt(near)}"] if near else []
+    facts += [f"its tags are {excerpt(tags)}"] if tags and not major else []
+    message = f"the registry has no {package.name}@{excerpt(wanted)}"
     problem = Problem("version-not-found", message, package.registry.address.shown, hint="; ".join(facts))
     return ConfigurationError([problem])
 
@@ -271,7 +271,7 @@ def deprecation(version: str, package: Packument) -> Problem | None:
         return None
     hint = f"choose another version of {package.name}, or another library"
     message = f"{package.name}@{version} is deprecated"
-    return Problem("version-deprecated", message, package.registry.address.shown, shown(why), hint, warning=True)
+    return Problem("version-deprecated", message, package.registry.address.shown, excerpt(why), hint, warning=True)
 
 
 def _latest(requirement: str, package: Packument) -> str | None:

@@ -5,9 +5,10 @@ Never forgets what was published: the lock goes on recording the bytes of immuta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from cdnserve.display import did_you_mean
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.lock import Lock
@@ -68,17 +69,7 @@ def _revision(entry: Library, gone: Iterable[PinnedPackage], also: set[str], loc
 
 
 def _not_hosted(wish: PackageSpec, versions: Sequence[str], entries: Iterable[str]) -> Problem:
-    hint = "; ".join(_hints(wish, versions, entries))
+    otherwise = "cdnserve sync tells which folders the lock does not have"
+    here = f"here are {wish.name}@{', '.join(versions)}" if versions else ""
+    hint = here or did_you_mean(wish.name, entries, otherwise)
     return Problem("library-not-hosted", f"there is no {wish} here", LOCK, hint=hint)
-
-
-def _hints(wish: PackageSpec, versions: Sequence[str], entries: Iterable[str]) -> Iterator[str]:
-    if versions:
-        yield f"here are {wish.name}@{', '.join(versions)}"
-        return
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
-    if near := get_close_matches(wish.name, list(entries), n=1):
-        yield f"did you mean {near[0]}?"
-        return
-    yield "cdnserve sync tells which folders the lock does not have"

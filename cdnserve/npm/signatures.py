@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cdnserve.display import shown
+from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.download import Download, RegistryClient
 from cdnserve.npm.package import Packument, Published, Signature, fetch_document, nonsense, refused
@@ -164,4 +164,4 @@ def _wrong(published: Published, why: str, signature: Signature) -> Configuratio
     message = f"{published.spec}: the registry's signature is not right: {why}; nothing was fetched"
     hint = "somebody may have changed what the registry says: tell its owner"
     where = published.registry.address.shown
-    return ConfigurationError([Problem("signature-wrong", message, where, shown(signature.keyid), hint)])
+    return ConfigurationError([Problem("signature-wrong", message, where, excerpt(signature.keyid), hint)])

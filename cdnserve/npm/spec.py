@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cdnserve.display import shown
+from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.requirements import is_requirement
 from cdnserve.rules.semver import is_exact_version, is_package_name
@@ -88,7 +88,7 @@ def checked_spec(name: str, version: str) -> PinnedPackage:
     problem = _name_problem(name) or _version_problem(name, version)
     if not problem and len(spec.folder.rpartition("/")[2]) > LONGEST_FOLDER:
         message = f"{name}: name and version together are too long for a folder's name"
-        problem = Problem("version-too-long", message, "", shown(version))
+        problem = Problem("version-too-long", message, "", excerpt(version))
     if problem:
         raise ConfigurationError([problem])
     return spec
@@ -101,7 +101,7 @@ def _name_problem(name: str) -> Problem | None:
     message = "npm has no package of this name"
     if ":" in name or name.startswith((".", "/", "~/")) or re.fullmatch(r"[^@/]+/.*", name, re.DOTALL):
         message = "an address or a path is no package of a registry"
-    return Problem("package-name", message, "", shown(name), hint)
+    return Problem("package-name", message, "", excerpt(name), hint)
 
 
 def _wanted_problem(name: str, wanted: str) -> Problem | None:
@@ -109,11 +109,11 @@ def _wanted_problem(name: str, wanted: str) -> Problem | None:
         return None
     message = f"{name}: this is neither a version nor a range nor a tag"
     hint = f"for example {name}@1.2.3, '{name}@^1.2' or {name}@latest"
-    return Problem("version-malformed", message, "", shown(wanted), hint)
+    return Problem("version-malformed", message, "", excerpt(wanted), hint)
 
 
 def _version_problem(name: str, version: str) -> Problem | None:
     if is_exact_version(version):
         return None
     hint = "say one such as 1.2.3"
-    return Problem("version-not-exact", f"{name}: the version is not exact", "", shown(version), hint)
+    return Problem("version-not-exact", f"{name}: the version is not exact", "", excerpt(version), hint)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from cdnserve.display import shown
+from cdnserve.display import excerpt
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.lock import Lock
@@ -234,10 +234,10 @@ def _surplus(folders: Iterable[str], files: Iterable[str]) -> Iterator[Problem]:
     hint = "once nothing depends on it, run cdnserve sync --prune"
     for path in folders:
         message = "the lock has no such library; it is public if a rule says so"
-        yield Problem("library-surplus", message, shown(path), hint=hint, warning=True)
+        yield Problem("library-surplus", message, excerpt(path), hint=hint, warning=True)
     for path in files:
         message = "the library has no such file, or the manifest does not keep it; it is public if a rule says so"
-        yield Problem("library-surplus", message, shown(path), hint=hint, warning=True)
+        yield Problem("library-surplus", message, excerpt(path), hint=hint, warning=True)
 
 
 def _absent(one: Examined) -> Problem:
@@ -248,7 +248,7 @@ def _missing(examined: Iterable[Examined]) -> Iterator[Problem]:
     for one in examined:
         if one.difference.absent:
             message = "files of the library are missing"
-            value = shown(first_difference(replace(one.difference, changed=(), extra=())))
+            value = excerpt(first_difference(replace(one.difference, changed=(), extra=())))
             yield Problem("library-incomplete", message, one.order.spec.folder, value, "run cdnserve sync")
 
 

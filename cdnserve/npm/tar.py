@@ -6,73 +6,14 @@ Never holds more than one header in memory.
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn, Protocol
+from typing import BinaryIO, NoReturn
 
-from cdnserve.display import counted
-
-_PIECE = 2**16
-_GZIP = 16 + zlib.MAX_WBITS
-
-
-class CorruptError(Exception):
-    """Says that the data is damaged or ends too early."""
-
-
-class OversizeError(Exception):
-    """Says that the data is larger than allowed."""
-
-
-class Gunzip:
-    """Reads the decoded octets of a gzip file, all of its members one after the other."""
-
-    def __init__(self, source: BinaryIO, limit: int) -> None:
-        self._source = source
-        self._limit = limit
-        self._given = 0
-        self._input = b""
-        self._ready = bytearray()
-        self._member = zlib.decompressobj(_GZIP)
-
-    def read(self, size: int) -> bytes:
-        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
-        while len(self._ready) < size and self._fill():
-            pass
-        piece = bytes(self._ready[:size])
-        del self._ready[:size]
-        return piece
-
-    def _fill(self) -> bool:
-        self._input = self._input or self._source.read(_PIECE)
-        if self._member.eof:
-            # Zero octets may pad a gzip file; after them, and only there, another member may begin.
-            while not (rest := self._input.lstrip(b"\0")):
-                if not (more := self._source.read(_PIECE)):
-                    return False
-                self._input = more
-            self._input = rest
-            self._member = zlib.decompressobj(_GZIP)
-        elif not self._input:
-            raise CorruptError("the gzip data ends too early")
-        self._expand()
-        return True
-
-    def _expand(self) -> None:
-        try:
-            piece = self._member.decompress(self._input, _PIECE)
-        except zlib.error as error:
-            raise CorruptError(f"it is no sound gzip data: {error}") from None
-        self._input = self._member.unconsumed_tail or self._member.unused_data
-        self._given += len(piece)
-        if self._given > self._limit:
-            raise OversizeError(f"it unpacks to more than {counted(self._limit)}")
-        self._ready += piece
-
+from cdnserve.decode import PIECE, OversizeError, UndecodableError, decoder
+from cdnserve.display import readable_size
 
 BLOCK = 512
-PIECE = 2**16
 LARGEST_HEADER = 2**18
 LATEST = 4_102_444_800  # the year 2100: no release is younger, and every file system can write it down
 
@@ -85,13 +26,12 @@ _KINDS = {
     tarfile.FIFOTYPE: "a FIFO",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
+# A frame of zstd that says nothing of its size must not make us hold more than this.
+_LARGEST_WINDOW = 2**27
 
 
-class ArchiveReader(Protocol):
-    """Gives the archive's octets, whatever coding they came in."""
-
-    def read(self, size: int) -> bytes:
-        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
+class CorruptError(Exception):
+    """Says that the data is damaged or ends too early."""
 
 
 class ForbiddenError(Exception):
@@ -123,7 +63,7 @@ class Archive:
     reading of a single header block is used.
     """
 
-    def __init__(self, source: ArchiveReader, most_members: int) -> None:
+    def __init__(self, source: DecodedReader, most_members: int) -> None:
         self._source = source
         self._left = 0
         self._padding = 0
@@ -265,3 +205,50 @@ def _seconds(modified: float | str) -> int:
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
+
+
+class DecodedReader:
+    """Reads an archive without its content coding: all gzip members or zstd frames, one after the other.
+
+    The `limit` of octets may be raised on the way; `most` names it in messages.
+    """
+
+    def __init__(self, source: BinaryIO, coding: str, limit: int, most: str = "") -> None:
+        self._source = source
+        self._coding = coding
+        self._ready = bytearray()
+        self._pieces = self._decoded()
+        self._given = 0
+        self._most = most or readable_size(limit)
+        self.limit = limit
+
+    def read(self, size: int) -> bytes:
+        """Return so many octets, fewer only at the end; raise `CorruptError` or `OversizeError`."""
+        try:
+            while len(self._ready) < size and (piece := next(self._pieces, None)) is not None:
+                self._ready += piece
+                self._given += len(piece)
+                if self._given > self.limit:
+                    raise OversizeError(f"it unpacks to more than {self._most}")
+        except UndecodableError as error:
+            raise CorruptError(f"it is no sound {self._coding} data: {error}") from None
+        piece = bytes(self._ready[:size])
+        del self._ready[:size]
+        return piece
+
+    def _decoded(self) -> Iterator[bytes]:
+        octets = self._source.read(PIECE)
+        while True:
+            decode = decoder(self._coding, _LARGEST_WINDOW)
+            yield from decode(octets)
+            while not decode.is_whole:
+                if not (octets := self._source.read(PIECE)):
+                    raise CorruptError(f"the {self._coding} data ends too early")
+                yield from decode(octets)
+            octets = decode.rest or self._source.read(PIECE)
+            if self._coding == "gzip":
+                # Zero octets may pad a gzip file; after them, and only there, another member may begin.
+                while octets and not (octets := octets.lstrip(b"\0")):
+                    octets = self._source.read(PIECE)
+            if not octets:
+                return

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cdnserve.display import shown
+from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import lock, replace_file, sync_folder
 from cdnserve.manifest.files import LOCK, MANIFEST, changing
@@ -394,7 +394,7 @@ def reported(root: Path) -> Iterator[None]:
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(root)
         message = f"the libraries can't be changed: {error.strerror or error}"
         hint = "nothing was changed; make room, or let the user that runs cdnserve write there"
-        problem = Problem("library-not-written", message, shown(where), hint=hint)
+        problem = Problem("library-not-written", message, excerpt(where), hint=hint)
         raise ConfigurationError([problem]) from None
 
 
@@ -431,5 +431,5 @@ def changed(spec: PinnedPackage, difference: Comparison) -> ConfigurationError:
     """Say that a library's folder holds something else than the package does."""
     message = "the library here is not what the package holds, and what was published must not change"
     hint = f"if nothing depends on it, delete {spec.folder}/ and run the command again"
-    value = shown(first_difference(difference))
+    value = excerpt(first_difference(difference))
     return ConfigurationError([Problem("library-changed", message, spec.folder, value, hint)])

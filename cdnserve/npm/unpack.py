@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cdnserve.display import shown
+from cdnserve.decode import OversizeError
+from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.settings import DownloadLimits
 from cdnserve.npm.spec import PinnedPackage
-from cdnserve.npm.tar import Archive, CorruptError, ForbiddenError, Gunzip, Member, OversizeError
+from cdnserve.npm.tar import Archive, CorruptError, DecodedReader, ForbiddenError, Member
 from cdnserve.release.scan import name_fault
 from cdnserve.rules.globs import matches
 from cdnserve.rules.integrity import parse_metadata, strongest
@@ -148,7 +149,7 @@ def unpack(
 ) -> UnpackedTarball:
     """Write the files that are kept into a folder that is new and empty; raise ConfigurationError at the first flaw."""
     tarball.seek(0)
-    archive = Archive(Gunzip(tarball, limits.unpacked), limits.members)
+    archive = Archive(DecodedReader(tarball, "gzip", limits.unpacked), limits.members)
     try:
         files, size = _write(_kept(archive, keep, limits), archive, folder)
     except CorruptError as error:
@@ -158,7 +159,7 @@ def unpack(
     except ForbiddenError as error:
         message = f"{spec}: the tarball holds {error}"
         hint = "nothing was unpacked; tell whoever publishes the package, or choose what you need with --files"
-        raise _refused(Problem("tarball-member", message, "", shown(error.value), hint)) from None
+        raise _refused(Problem("tarball-member", message, "", excerpt(error.value), hint)) from None
     return UnpackedTarball(tuple(sorted(files)), size)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from difflib import get_close_matches
 
+from cdnserve.display import alike
 from cdnserve.rules.semver import ascending, is_exact_version
 
 _NEIGHBOURS = 8  # on each side of where the path would stand
@@ -45,7 +45,7 @@ def _nearest(folder: str, name: str, paths: Sequence[str]) -> str | None:
     at = bisect_left(paths, folder + name, low, high)
     around = paths[max(low, at - _NEIGHBOURS) : min(high, at + _NEIGHBOURS)]
     names = [rest for path in around if len(rest := path.removeprefix(folder)) <= _LONGEST_NAME]
-    return next((folder + match for match in get_close_matches(name, names, n=1)), None)
+    return next((folder + match for match in alike(name, names)), None)
 
 
 def _hosted_versions(path: str, paths: Sequence[str]) -> tuple[str, list[str]]:

@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from posixpath import basename
 
+from cdnserve.display import printable
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, changing
 from cdnserve.manifest.lock import Lock, read_lock, write_lock
 from cdnserve.release.blobs import StoreError, write_state_file
 from cdnserve.release.immutable import immutable, promises
-from cdnserve.release.scan import shown
 from cdnserve.release.store import BuildPaths, Store, find_places, store_problem
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 from cdnserve.rules.globs import compile_glob, glob_problems
@@ -87,4 +87,4 @@ def _unknown(wanted: str, paths: Collection[str], root: str) -> Problem:
         hint = f"for all that is in the folder, write '{folder}/**'"
     elif inner in paths or any(_matching(inner, paths)):
         hint = f"paths are relative to the root: write {inner}"
-    return Problem("promise-unknown", "nothing was promised of this path", LOCK, shown(wanted), hint)
+    return Problem("promise-unknown", "nothing was promised of this path", LOCK, printable(wanted), hint)

@@ -9,11 +9,12 @@ import time
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.read import SETTLING_SECONDS, FileContent, Sources, read, unstable
-from cdnserve.release.scan import Signature, Tree, shown
+from cdnserve.release.scan import Signature, Tree
 from cdnserve.release.state_files import FileIndex
 from cdnserve.release.writer import BuildProgress, Writer
 from cdnserve.rules.charsets import Looks
@@ -146,7 +147,7 @@ def _not_utf8(path: str, looks: Looks) -> Problem:
     return Problem(
         "text-not-utf-8",
         "the text is not UTF-8, so it is sent without a charset",
-        where=f"{shown(path)}:{looks.line}",
+        where=f"{printable(path)}:{looks.line}",
         value=f"octet {looks.flaw}",
         hint="save it as UTF-8; else a browser takes the encoding of the page for it, or guesses",
         warning=True,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename
 
+from cdnserve.display import printable
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST, Governing, read_governing
 from cdnserve.manifest.lock import Lock, read_lock
@@ -17,7 +18,7 @@ from cdnserve.manifest.model import Manifest, Rule, RuleMatcher, is_unlisted
 from cdnserve.manifest.reader import inspect_manifest
 from cdnserve.release.immutable import unlocked_libraries
 from cdnserve.release.package_entries import HOME, package_folder
-from cdnserve.release.scan import Tree, shown
+from cdnserve.release.scan import Tree
 from cdnserve.rules.globs import compile_glob, is_literal, matches
 
 
@@ -118,4 +119,4 @@ def _files_absent(paths: list[str]) -> Problem:
 
 
 def _first(paths: list[str]) -> str:
-    return shown(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
+    return printable(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")

@@ -11,12 +11,13 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from cdnserve.display import printable
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import read_governing
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.catalog import Asset
 from cdnserve.release.read import FileContent, Sources, read
-from cdnserve.release.scan import Tree, shown
+from cdnserve.release.scan import Tree
 from cdnserve.release.state_files import FileIndex
 from cdnserve.release.store import Store, is_denied, store_problem
 from cdnserve.release.writer import Built
@@ -88,6 +89,6 @@ def _outdated(failure: StoreError, state: str, difference: str) -> Problem:
         "state-unwritable",
         "the state folder can't be written, and the release in it is of other files",
         where=state,
-        value=f"{failure.error.strerror}; first difference: {shown(difference)}",
+        value=f"{failure.error.strerror}; first difference: {printable(difference)}",
         hint=ELSEWHERE,
     )

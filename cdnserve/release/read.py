@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from hashlib import sha256, sha384, sha512
 from types import TracebackType
 
+from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs, Draft
-from cdnserve.release.scan import Signature, shown, signature
+from cdnserve.release.scan import Signature, signature
 from cdnserve.rules.charsets import Form, Look, Looks, look
 
 # Files up to this size are held in memory for a moment, larger ones pass through it piece by piece.
@@ -260,7 +261,7 @@ def _unreadable(path: str, error: OSError) -> Problem:
     return Problem(
         "file-unreadable",
         "left out: the file can't be read" if error.errno in _DENIED else "reading the file failed",
-        where=shown(path),
+        where=printable(path),
         value=error.strerror or "",
         hint="let the user that builds read it" if error.errno in _DENIED else "look after the disk, then build again",
         warning=error.errno in _DENIED,
@@ -272,6 +273,6 @@ def unstable(path: str) -> Problem:
     return Problem(
         "file-unstable",
         "the file is being written: it changed while it was read, or somebody has it open for writing",
-        where=shown(path),
+        where=printable(path),
         hint="build again once nothing writes there",
     )

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
+from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs, blob_path, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.encode import Job, encode_all
 from cdnserve.release.read import Sources, read
-from cdnserve.release.scan import Tree, shown
+from cdnserve.release.scan import Tree
 from cdnserve.release.state_files import Proof
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Writer
@@ -80,7 +81,7 @@ def _named(catalog: Catalog, lost: BlobNames) -> dict[str, _Makings]:
             name = item.sha256.hex()
             if name not in lost:
                 continue
-            makings = found.setdefault(name, _Makings(held=f"{shown(path)} ({item.coding})"))
+            makings = found.setdefault(name, _Makings(held=f"{printable(path)} ({item.coding})"))
             if item is asset.identity or item.coding == "identity":
                 makings.paths[path] = asset.sha384
             else:

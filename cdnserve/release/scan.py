@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.manifest.files import LOCK, MANIFEST, Governing
 
@@ -122,15 +123,6 @@ def scan(root: str, without: str = "") -> Tree:
             del walk.names[at], walk.facts[4 * at : 4 * at + 4]
     problems = tuple(sorted(walk.problems, key=lambda problem: problem.where))
     return Tree(root, walk.names, walk.facts, walk.targets, walk.folders, problems)
-
-
-def shown(path: str) -> str:
-    r"""Write a path so that no terminal obeys it.
-
-    >>> print(shown("a\x1b[31m.js"))
-    a\x1b[31m.js
-    """
-    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
 
 
 class _Walk:
@@ -250,7 +242,7 @@ def _name_refused(path: str, fault: str) -> Problem:
     return Problem(
         "name-refused",
         f"left out: the name {fault}",
-        where=shown(path),
+        where=printable(path),
         hint="rename it: no URL names such a file in the same way everywhere",
         warning=True,
     )
@@ -260,7 +252,7 @@ def _special(path: str) -> Problem:
     return Problem(
         "file-special",
         "left out: neither a file nor a folder",
-        where=shown(path),
+        where=printable(path),
         hint="move sockets, FIFOs and devices out of the root",
         warning=True,
     )
@@ -270,7 +262,7 @@ def _folder_unreadable(prefix: str, error: OSError) -> Problem:
     return Problem(
         "folder-unreadable",
         "left out with all that is in it: the folder can't be listed",
-        where=shown(prefix) or ".",
+        where=printable(prefix) or ".",
         value=error.strerror or "",
         hint="let the user that builds read and enter it",
         # A root that can't be listed must not become a release of nothing.
@@ -284,7 +276,7 @@ def _broken_link(path: str, error: OSError) -> Problem:
     return Problem(
         "link-dangles",
         "left out: the symbolic link leads to nothing that can be reached",
-        where=shown(path),
+        where=printable(path),
         value=error.strerror or "",
         hint="remove the link, or put a file where it leads",
         warning=True,
@@ -295,7 +287,7 @@ def _leaving(path: str) -> Problem:
     return Problem(
         "link-leaves-root",
         "left out: the symbolic link leads out of the root, or to a file that is never public",
-        where=shown(path),
+        where=printable(path),
         hint="copy the file to where it shall be public",
         warning=True,
     )
@@ -305,7 +297,7 @@ def _looping(path: str) -> Problem:
     return Problem(
         "link-loops",
         "left out: symbolic links lead in a circle, or lie too deep inside each other",
-        where=shown(path),
+        where=printable(path),
         hint=f"remove the link; at most {_NESTED_LINKS} links to folders may lie inside each other",
         warning=True,
     )

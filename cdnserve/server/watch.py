@@ -16,11 +16,12 @@ from typing import Literal
 
 from watchfiles import Change, awatch
 
+from cdnserve.display import printable
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.build import build, look
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.read import SETTLING_SECONDS, still_written
-from cdnserve.release.scan import Look, shown
+from cdnserve.release.scan import Look
 from cdnserve.release.writer import Built
 from cdnserve.server.access_log import BUILD, RECOVERED, SWAP, WAITING, event, refusal
 from cdnserve.server.live import Live
@@ -151,7 +152,7 @@ class _Builder:
 def _log_waiting(message: str, paths: Collection[str]) -> None:
     first = min(paths)
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    logger.info("%s: %s%s", message, shown(first), more, extra=event(WAITING, path=first, files=len(paths)))
+    logger.info("%s: %s%s", message, printable(first), more, extra=event(WAITING, path=first, files=len(paths)))
 
 
 async def follow(live: Live, stop: asyncio.Event) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cdnserve.client import REDIRECTS, Exchange, NoAnswerError, OversizeError, Request, Response, UndecodableError
-from cdnserve.display import counted, shown
+from cdnserve.client import REDIRECTS, Exchange, NoAnswerError, Request, Response
+from cdnserve.decode import OversizeError, UndecodableError
+from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.npmrc import read_configuration
 from cdnserve.npm.registry import HttpUrl, parse_address
@@ -77,9 +78,9 @@ def _content(response: Response, address: HttpUrl, limit: int) -> bytes:
         return response.content(limit)
     except UndecodableError as error:
         message = "its content coding can't be taken off, so what browsers hash is not known"
-        raise ConfigurationError([Problem("target-coding", message, address.shown, shown(error))]) from None
+        raise ConfigurationError([Problem("target-coding", message, address.shown, excerpt(error))]) from None
     except OversizeError:
-        message = f"it is larger than {counted(limit)}"
+        message = f"it is larger than {readable_size(limit)}"
         raise ConfigurationError([Problem("target-too-large", message, address.shown)]) from None
 
 

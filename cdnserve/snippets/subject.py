@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cdnserve.display import printable
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.model import Rule
 from cdnserve.markup.tag import Kind, kind_of
@@ -48,7 +49,7 @@ class Subject:
         >>> Subject("a\nb.js", "./b.js", "text/javascript", "script", 0, ()).label
         'a\\nb.js'
         """
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in self.name)
+        return printable(self.name)
 
     @property
     def essence(self) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cdnserve.cdns.npm_mirrors import FIELDS
+from cdnserve.display import alike, did_you_mean
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.npm.settings import NpmSettings
@@ -179,7 +179,7 @@ def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:
 
 def _no_such_file(text: str, folder: str, public: dict[str, Asset]) -> tuple[str, ...]:
     asked = text.removeprefix("/")
-    near = get_close_matches(f"{FOLDER}/{asked}", tuple(_below(folder, public)), n=_MOST_LISTED)
+    near = alike(f"{FOLDER}/{asked}", _below(folder, public), _MOST_LISTED)
     hint = f"say one of {_listed(iter(near) if near else _below(folder, public))}"
     raise ConfigurationError([Problem("target-unknown", f"{folder} has no such public file", text, hint=hint)])
 
@@ -191,8 +191,7 @@ def _versions(name: str, public: dict[str, Asset]) -> str:
 
 
 def _alike(path: str, public: dict[str, Asset]) -> str:
-    near = get_close_matches(path, tuple(public), n=1)
-    return f"did you mean {near[0]}?" if near else "see what is public: cdnserve list"
+    return did_you_mean(path, public, "see what is public: cdnserve list")
 
 
 def _listed(paths: Iterator[str]) -> str:

@@ -15,7 +15,8 @@ from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import SKIP_HEADER
 
-from cdnserve.client import Decoder, HttpClient, NoAnswerError, Patience, Request, UndecodableError, decoder
+from cdnserve.client import HttpClient, NoAnswerError, Patience, Request
+from cdnserve.decode import Decoder, UndecodableError, decoder
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.verify.question import Question
 

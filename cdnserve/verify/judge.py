@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import urljoin
 
+from cdnserve.display import excerpt
 from cdnserve.origin.lookup import Origin
 from cdnserve.origin.message import Reply, Request, Stored
 from cdnserve.origin.respond import respond
@@ -30,7 +31,6 @@ _PLAIN: Mapping[str, str] = MappingProxyType(
         "content-security-policy": "protection-dropped",
     }
 )
-_LONGEST = 200
 _ALLOW_ORIGIN = "access-control-allow-origin"
 ACCESS = "access-control-"
 # Besides Access-Control-*; what an edge may add unless the reply has it.
@@ -64,12 +64,7 @@ def told(name: str, expected: str | None, got: str | None) -> str:
     >>> told("etag", '"a"', None)
     'etag: expected "a", got none'
     """
-    return f"{name}: expected {expected or 'none'}, got {shown(got or 'none')}"
-
-
-def shown(value: str) -> str:
-    """Cut what somebody else wrote."""
-    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    return f"{name}: expected {expected or 'none'}, got {excerpt(got or 'none')}"
 
 
 def cookie_differences(answer: EdgeResponse) -> Iterator[Difference]:
@@ -209,7 +204,7 @@ def _status(exchange: Exchange, reply: Reply) -> Difference:
     question, answer = exchange.question, exchange.answer
     detail = f"expected status {reply.status}, got {answer.status}"
     if answer.status in _REDIRECTS:
-        return "redirected", f"{detail} to {shown(answer.value('location') or 'nowhere')}"
+        return "redirected", f"{detail} to {excerpt(answer.value('location') or 'nowhere')}"
     if question.kind == "range" and answer.status == 416 and exchange.knowledge.coding_unasked:
         return "coding-unasked", f"{detail}: the range is one of another coding"
     if question.kind == "range" and answer.status == 200:
@@ -224,7 +219,7 @@ def _plain(exchange: Exchange, reply: Reply) -> Iterator[Difference]:
     """Judge answers without stored content: HEAD, 304, redirects, and lines of text."""
     question, answer, knowledge = exchange.question, exchange.answer, exchange.knowledge
     if question.kind == "absent" and answer.content.plain != reply.body:
-        yield "error-page", f"expected a line of text, got {shown(answer.value('content-type') or 'something else')}"
+        yield "error-page", f"expected a line of text, got {excerpt(answer.value('content-type') or 'something else')}"
         return
     if reply.status == 304:
         lacking = missing(reply, answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.fields import read_fields, suggestion
+from cdnserve.manifest.fields import known_words, read_fields
 from cdnserve.manifest.keys import CORS, PUBLISH, SITE
 from cdnserve.manifest.toml import parse
 from tests.manifest.told import problems_of
@@ -151,5 +151,5 @@ def test_what_was_refused_is_not_missing_too() -> None:
         ("", "known are any, none"),
     ],
 )
-def test_suggestion(word: str, expected: str) -> None:
-    assert expected == suggestion(word, ["any", "none"])
+def test_known_words(word: str, expected: str) -> None:
+    assert expected == known_words(word, ["any", "none"])

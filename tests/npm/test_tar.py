@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.npm.tar import LARGEST_HEADER, Archive, CorruptError, ForbiddenError, Gunzip, Member, OversizeError
+from cdnserve.decode import OversizeError
+from cdnserve.npm.tar import LARGEST_HEADER, Archive, CorruptError, DecodedReader, ForbiddenError, Member
 from tests.npm.registry import archive, member
 
 LONG = "package/" + "/".join("d" * 90 for _ in range(5)) + "/file.js"
@@ -21,7 +22,7 @@ FAILURES = (CorruptError, OversizeError, ForbiddenError)
 
 
 def _open(data: bytes, *, most: int = 100, limit: int = 2**24) -> Archive:
-    return Archive(Gunzip(io.BytesIO(gzip.compress(data, 1)), limit), most)
+    return Archive(DecodedReader(io.BytesIO(gzip.compress(data, 1)), "gzip", limit), most)
 
 
 def _read(data: bytes, *, most: int = 100) -> list[tuple[Member, bytes]]:
@@ -265,7 +266,7 @@ WHOLE = gzip.compress(CONTENT)
 
 
 def _all(data: bytes, limit: int = 2**20) -> bytes:
-    return Gunzip(io.BytesIO(data), limit).read(limit + 1)
+    return DecodedReader(io.BytesIO(data), "gzip", limit).read(limit + 1)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +313,7 @@ def test_a_bomb_is_not_unpacked_into_memory() -> None:
     bomb = gzip.compress(bytes(2**20)) * 1024
     tracemalloc.start()
     try:
-        reader = Gunzip(io.BytesIO(bomb), 64 * 2**20)
+        reader = DecodedReader(io.BytesIO(bomb), "gzip", 64 * 2**20)
         with pytest.raises(OversizeError):
             deque(iter(lambda: reader.read(2**16), b""), maxlen=0)
         assert tracemalloc.get_traced_memory()[1] < 2**20
@@ -322,7 +323,7 @@ def test_a_bomb_is_not_unpacked_into_memory() -> None:
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 100), min_size=1))
 def test_pieces_of_any_size_make_the_whole(content: bytes, sizes: list[int]) -> None:
-    reader = Gunzip(io.BytesIO(gzip.compress(content)), 1000)
+    reader = DecodedReader(io.BytesIO(gzip.compress(content)), "gzip", 1000)
     pieces = [reader.read(size) for size in sizes]
     assert content == b"".join(pieces) + reader.read(1000)
     assert b"" == reader.read(1)

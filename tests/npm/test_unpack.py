@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdnserve.decode import OversizeError
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm.download import Measured
 from cdnserve.npm.settings import DownloadLimits
 from cdnserve.npm.spec import PinnedPackage
-from cdnserve.npm.tar import ForbiddenError, Member, OversizeError
+from cdnserve.npm.tar import ForbiddenError, Member
 from cdnserve.npm.unpack import Names, UnpackedTarball, inner_path, is_always_kept, satisfies, unpack
 from cdnserve.rules.integrity import hash_expression
 from tests.npm.registry import member, packed, sha512, tarball

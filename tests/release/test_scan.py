@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.release.scan import pack, scan, shown, unpack
+from cdnserve.display import printable
+from cdnserve.release.scan import pack, scan, unpack
 
 INTEGERS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1)
@@ -334,4 +335,4 @@ def test_numbers_beyond_63_bits_are_packed_alike_every_time() -> None:
 
 
 def test_a_shown_path_is_harmless_to_a_terminal() -> None:
-    assert "a\\x1b[31m\\udcff" == shown("a\x1b[31m\udcff")
+    assert "a\\x1b[31m\\udcff" == printable("a\x1b[31m\udcff")
