@@ -1,13 +1,10 @@
-"""Reading: `manifest.toml` as a frozen `Manifest`, or every problem in it at once.
-
-Never touches the disk but to read that one file, and never accepts a manifest in part.
-"""
+"""Reads `manifest.toml` into a frozen `Manifest`, or reports every problem in it at once; never takes one in part."""
 
 from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast, get_args
@@ -33,79 +30,212 @@ from cdnserve.rules.cors import ANY, NONE, Policy
 from cdnserve.rules.globs import LONGEST, glob_problems
 from cdnserve.rules.semver import is_package_name
 
-_OUTLINE = re.compile(r"([^:/?#]+://[^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
-# RFC 3986 §3.3: each segment of one or more pchar.
-_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*/?")
-_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
+CORS_POLICIES = {policy.name: policy for policy in (ANY, NONE)}
+"""The CORS policies that every manifest has."""
+CACHE_POLICIES = {cache.name: cache for cache in (IMMUTABLE, REVALIDATE)}
+"""The cache policies that every manifest has."""
+POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+_LARGEST = 2**20
+_FIRST_MANIFEST = 'write one: schema = 1, then [[publish]] with path = "**" and cors = "any"'
+_BYTE_ORDER_MARK = "\ufeff"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_LITERAL = re.compile(r"[^*?\[]*")
+_ABSOLUTE_URL = re.compile(r"([^:/?#]+://[^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
+# RFC 3986 §3.3: each segment of one or more pchar.
+_URL_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*/?")
+_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
+_LIBRARY = KeySpec(
+    "libraries",
+    Kind.LIBRARY,
+    "One package.",
+    hint='write "^1.2.3", ["^1.2.3", "0.9.0"], or { version = "^1.2.3", files = ["*.js"] }',
+)
+
+Value = TypeVar("Value")
 
 
-def read_site(table: TomlNode, problems: list[Problem]) -> Site:
-    """Read the `[site]` table."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A valid manifest together with what is doubtful in it."""
+
+    manifest: Manifest
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest file; raise ConfigurationError with every problem."""
+    return inspect_manifest(path).manifest
+
+
+def inspect_manifest(path: Path) -> Reading:
+    """Read and check a manifest file, and return its warnings too."""
+    return inspect_text(_read_text(path), path.name)
+
+
+def parse_manifest(text: str, name: str = MANIFEST) -> Manifest:
+    r"""Parse and check the text of a manifest; raise ConfigurationError with every problem.
+
+    >>> manifest = parse_manifest('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"')
+    >>> [(rule.paths, rule.cors.name, rule.cache.name, rule.line) for rule in manifest.rules]
+    [(('npm/**',), 'any', 'revalidate', 2)]
+    """
+    return inspect_text(text, name).manifest
+
+
+def inspect_text(text: str, name: str = MANIFEST) -> Reading:
+    """Parse and check the text of a manifest, and return its warnings too."""
+    problems = Problems(_character_problems(text, name))
+    with problems.caught():
+        top = parse(text.removeprefix(_BYTE_ORDER_MARK), name)
+        manifest = _read_top(top, problems)
+        if all(problem.warning for problem in problems):
+            problems += _doubts(top, manifest.rules)
+    problems.sort(key=_line)
+    problems.raise_errors()
+    return Reading(manifest, tuple(problems))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        # A FIFO would keep us waiting for ever.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            problem = Problem("manifest-unreadable", "not a regular file", str(path), hint=_FIRST_MANIFEST)
+            raise ConfigurationError([problem])
+        if status.st_size > _LARGEST:
+            hint = "write globs instead of lists of files"
+            problem = Problem("manifest-unreadable", "larger than 1 MiB", str(path), f"{status.st_size} octets", hint)
+            raise ConfigurationError([problem])
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        problem = Problem("manifest-missing", "there is no manifest here", str(path), hint=_FIRST_MANIFEST)
+        raise ConfigurationError([problem]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "make the file readable for the user that runs cdnserve"
+        raise ConfigurationError([Problem("manifest-unreadable", reason, str(path), hint=hint)]) from None
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        octet = f"octet 0x{octets[error.start]:02X} at position {error.start}"
+        raise ConfigurationError([_not_utf8(path.name, line, octet)]) from None
+
+
+def _character_problems(text: str, name: str) -> Iterator[Problem]:
+    if text.startswith(_BYTE_ORDER_MARK):
+        message = "the file begins with a byte order mark, which TOML does not have"
+        yield Problem("manifest-byte-order-mark", message, f"{name}:1", "U+FEFF", "save the file as UTF-8 without it")
+    if found := _SURROGATE.search(text):
+        yield _not_utf8(name, text.count("\n", 0, found.start()) + 1, f"U+{ord(found[0]):04X}")
+
+
+def _not_utf8(name: str, line: int, value: str) -> Problem:
+    return Problem("manifest-not-utf-8", "the file is not UTF-8", f"{name}:{line}", value, "save the file as UTF-8")
+
+
+def _read_top(top: TomlNode, problems: list[Problem]) -> Manifest:
+    fields = read_fields(top, TOP, problems)
+    problems += _schema_problems(fields)
+    policies = _Policies(
+        cors=_named(fields, "cors", _read_cors, problems) | CORS_POLICIES,
+        cache=_named(fields, "cache", _read_cache, problems) | CACHE_POLICIES,
+    )
+    site, libraries = fields.nodes.get("site"), fields.nodes.get("libraries")
+    return Manifest(
+        site=_read_site(site, problems) if site else Site(),
+        rules=_read_rules(fields.tables("publish"), policies, problems),
+        libraries=_read_libraries(libraries, problems) if libraries else (),
+    )
+
+
+def _schema_problems(fields: Fields) -> Iterator[Problem]:
+    node = fields.nodes.get("schema")
+    if node and node.value != SCHEMA:
+        message = f"this version of cdnserve reads only schema {SCHEMA}"
+        yield node.mark(Problem("schema-unsupported", message, hint=f"write schema = {SCHEMA}, or update cdnserve"))
+
+
+def _named(
+    fields: Fields, name: str, read: Callable[[TomlNode, list[Problem]], Value], problems: list[Problem]
+) -> dict[str, Value]:
+    """Read each table in a table of named ones."""
+    key = next(key for key in TOP if key.name == name)  # a policy is a table too
+    children = fields.nodes[name].items() if name in fields.nodes else ()
+    return {child: read(node, problems) for child, node in children if read_value(node, key, problems)}
+
+
+def _doubts(top: TomlNode, rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    used = {"cors": {rule.cors.name for rule in rules}, "cache": {rule.cache.name for rule in rules}}
+    for kind, tables in top.items():
+        for name, node in tables.items() if kind in used else ():
+            if name not in used[kind]:
+                hint = f'name it in a rule: {kind} = "{name}"'
+                yield node.mark(Problem("policy-unused", "no rule names this policy", hint=hint, warning=True))
+    if not rules:
+        hint = 'add a rule: [[publish]] with path = "**"'
+        yield top.mark(Problem("nothing-public", "no rule publishes anything", hint=hint, warning=True))
+
+
+def _read_site(table: TomlNode, problems: list[Problem]) -> Site:
     fields = read_fields(table, SITE, problems)
-    for node in fields.listed("name"):
-        if _CONTROLS.search(str(node.value)):
-            message = "a site's name is one line without control characters"
-            problems.append(node.mark(Problem("site-name-invalid", message)))
-    for node in fields.listed("url"):
-        problems += (node.mark(problem) for problem in _url_problems(str(node.value)))
+    problems += _each(fields.listed("name"), _site_name_problems)
+    problems += _each(fields.listed("url"), _url_problems)
+    tags = fields.strings("cache-tags")
     return Site(
         name=fields.string("name"),
         url=fields.string("url").removesuffix("/"),
         unpkg_addresses=fields.flag("unpkg-addresses"),
         cdnjs_addresses=fields.flag("cdnjs-addresses"),
-        cache_tags=_tag_fields(fields.strings("cache-tags")),
+        # What is no choice is a problem already.
+        cache_tags=tuple(name for name in get_args(TagField) if name in tags),
     )
 
 
-def _tag_fields(written: tuple[str, ...]) -> tuple[TagField, ...]:
-    # What is no choice is a problem already.
-    return tuple(name for name in get_args(TagField) if name in written)
+def _site_name_problems(name: str) -> Iterator[Problem]:
+    if _CONTROLS.search(name):
+        yield Problem("site-name-invalid", "a site's name is one line without control characters")
 
 
 def _url_problems(url: str) -> Iterator[Problem]:
     example = "write an absolute URL: https://cdn.example.com"
-    outline = _OUTLINE.fullmatch(url)
-    if not outline:
+    parts = _ABSOLUTE_URL.fullmatch(url)
+    if not parts:
         yield Problem("site-url-invalid", "the URL has no scheme and host", hint=example)
         return
-    origin, path, rest = outline.groups()
+    origin, path, rest = parts.groups()
     try:
         serialized = serialize_origin(origin)
     except ValueError as error:
         yield Problem("site-url-invalid", f"the URL is not absolute http or https: {error}", hint=example)
         return
+    hint = f"write {serialized}{path}"
     if origin != serialized:
-        yield Problem(
-            "site-url-invalid", "the URL is not in the form that browsers use", hint=f"write {serialized}{path}"
-        )
+        yield Problem("site-url-invalid", "the URL is not in the form that browsers use", hint=hint)
     if rest:
-        yield Problem("site-url-invalid", "a base URL has no query and no fragment", hint=f"write {serialized}{path}")
-    if not _PATH.fullmatch(path) or _DOT_SEGMENT.search(path):
-        yield Problem(
-            "site-url-invalid", "the path of the URL is not normal", hint="each segment in ASCII, none empty, . or .."
-        )
-
-
-_LITERAL = re.compile(r"[^*?\[]*")
+        yield Problem("site-url-invalid", "a base URL has no query and no fragment", hint=hint)
+    if not _URL_PATH.fullmatch(path) or _DOT_SEGMENT.search(path):
+        hint = "each segment in ASCII, none empty, . or .."
+        yield Problem("site-url-invalid", "the path of the URL is not normal", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
-class Policies:
+class _Policies:
     """The policies that a rule may name."""
 
     cors: Mapping[str, Policy]
     cache: Mapping[str, Cache]
 
 
-def read_rules(tables: Iterator[TomlNode], policies: Policies, problems: list[Problem]) -> tuple[Rule, ...]:
-    """Read every `[[publish]]` table."""
+def _read_rules(tables: Iterable[TomlNode], policies: _Policies, problems: list[Problem]) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     decided: dict[str, int] = {}  # by glob: the line of the first rule that decides for all of it
     for table in tables:
         fields = read_fields(table, PUBLISH, problems)
-        problems += _glob_problems(fields)
-        problems += _hidden(fields, decided)
+        problems += _rule_glob_problems(fields)
+        problems += _unreachable(fields, decided)
         problems += _unknown_policies(fields, policies)
         rules.append(_rule(fields, policies))
         # A rule with exceptions leaves some paths over, so that a later rule can have them.
@@ -114,24 +244,7 @@ def read_rules(tables: Iterator[TomlNode], policies: Policies, problems: list[Pr
     return tuple(rules)
 
 
-def covers(wide: str, narrow: str) -> bool:
-    """Return whether every path that one glob matches is also matched by another, where that is plain to see.
-
-    >>> covers("npm/**", "npm/*/dist/**"), covers("npm/**", "npm"), covers("*.js", "a.js")
-    (True, False, False)
-    """
-    return wide in _covering(narrow)
-
-
-def _covering(narrow: str) -> Iterator[str]:
-    """Yield the globs that cover one: itself, all, and the literal folders that it begins with."""
-    yield from (narrow, "**")
-    literal = _LITERAL.match(narrow) if len(narrow) <= LONGEST else None
-    for end in (at for at, sign in enumerate(literal[0] if literal else "") if sign == "/"):
-        yield f"{narrow[:end]}/**"
-
-
-def _rule(fields: Fields, policies: Policies) -> Rule:
+def _rule(fields: Fields, policies: _Policies) -> Rule:
     return Rule(
         paths=fields.strings("path"),
         excepts=fields.strings("except"),
@@ -143,28 +256,24 @@ def _rule(fields: Fields, policies: Policies) -> Rule:
     )
 
 
-def _glob_problems(fields: Fields) -> Iterator[Problem]:
-    for node in (*fields.listed("path"), *fields.listed("except")):
-        yield from (node.mark(problem) for problem in glob_problems(str(node.value)))
-    for node in fields.listed("path"):
-        glob = str(node.value)
-        if glob.startswith("-/"):
-            message = "prohibited: paths under -/ are the server's own"
-            yield node.mark(Problem("glob-reserved", message, hint="keep these files in another folder"))
-        elif _never_public(glob):
-            message = "nothing that this matches is ever public"
-            hint = "dot-files, manifest.toml and manifest.lock stay unlisted whatever a rule says"
-            yield node.mark(Problem("glob-never-public", message, hint=hint, warning=True))
+def _rule_glob_problems(fields: Fields) -> Iterator[Problem]:
+    yield from _each((*fields.listed("path"), *fields.listed("except")), glob_problems)
+    yield from _each(fields.listed("path"), _unlisted_problems)
 
 
-def _never_public(glob: str) -> bool:
-    return is_unlisted(glob) and not any(glob_problems(glob))
+def _unlisted_problems(glob: str) -> Iterator[Problem]:
+    if glob.startswith("-/"):
+        message = "prohibited: paths under -/ are the server's own"
+        yield Problem("glob-reserved", message, hint="keep these files in another folder")
+    elif is_unlisted(glob) and not any(glob_problems(glob)):
+        hint = "dot-files, manifest.toml and manifest.lock stay unlisted whatever a rule says"
+        yield Problem("glob-never-public", "nothing that this matches is ever public", hint=hint, warning=True)
 
 
-def _hidden(fields: Fields, decided: Mapping[str, int]) -> Iterator[Problem]:
+def _unreachable(fields: Fields, decided: Mapping[str, int]) -> Iterator[Problem]:
     excepts = frozenset(fields.strings("except"))
     for node in fields.listed("path"):
-        covering = tuple(_covering(str(node.value)))
+        covering = tuple(covering_globs(str(node.value)))
         line = min((decided[wide] for wide in covering if wide in decided), default=None)
         if line is not None:
             message = f"the rule on line {line} decides for every path that this matches"
@@ -176,7 +285,19 @@ def _hidden(fields: Fields, decided: Mapping[str, int]) -> Iterator[Problem]:
             yield node.mark(Problem("rule-unreachable", message, hint=hint, warning=True))
 
 
-def _unknown_policies(fields: Fields, policies: Policies) -> Iterator[Problem]:
+def covering_globs(narrow: str) -> Iterator[str]:
+    """Yield globs that match every path that one matches: itself, all, and the literal folders that it begins with.
+
+    >>> list(covering_globs("npm/jquery@3/*.js"))
+    ['npm/jquery@3/*.js', '**', 'npm/**', 'npm/jquery@3/**']
+    """
+    yield from (narrow, "**")
+    literal = _LITERAL.match(narrow) if len(narrow) <= LONGEST else None
+    for end in (at for at, sign in enumerate(literal[0] if literal else "") if sign == "/"):
+        yield f"{narrow[:end]}/**"
+
+
+def _unknown_policies(fields: Fields, policies: _Policies) -> Iterator[Problem]:
     known = {"cors": tuple(policies.cors), "cache": tuple(policies.cache)}
     for name, words in known.items():
         node = fields.nodes.get(name)
@@ -185,17 +306,7 @@ def _unknown_policies(fields: Fields, policies: Policies) -> Iterator[Problem]:
             yield node.mark(Problem("name-unknown", message, hint=known_words(str(node.value), words)))
 
 
-CORS_POLICIES = {policy.name: policy for policy in (ANY, NONE)}
-"""The policies that every manifest has."""
-CACHE_POLICIES = {cache.name: cache for cache in (IMMUTABLE, REVALIDATE)}
-"""The cache policies that every manifest has."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-"""The grammar of a policy's name."""
-
-
-def read_cors(node: TomlNode, problems: list[Problem]) -> Policy:
-    """Read one `[cors.NAME]` table."""
+def _read_cors(node: TomlNode, problems: list[Problem]) -> Policy:
     name = str(node.path[-1])
     problems += _name_problems(node, name, tuple(CORS_POLICIES))
     fields = read_fields(node, CORS, problems)
@@ -217,8 +328,7 @@ def read_cors(node: TomlNode, problems: list[Problem]) -> Policy:
     )
 
 
-def read_cache(node: TomlNode, problems: list[Problem]) -> Cache:
-    """Read one `[cache.NAME]` table."""
+def _read_cache(node: TomlNode, problems: list[Problem]) -> Cache:
     name = str(node.path[-1])
     problems += _name_problems(node, name, tuple(CACHE_POLICIES))
     fields = read_fields(node, CACHE, problems)
@@ -236,14 +346,9 @@ def _name_problems(node: TomlNode, name: str, reserved: tuple[str, ...]) -> Iter
     if name in reserved:
         message = f"{name} is a policy that every manifest has"
         yield node.mark(Problem("name-reserved", message, hint="give this policy another name"))
-    elif not NAME.fullmatch(name):
+    elif not POLICY_NAME.fullmatch(name):
         message = "a policy's name has 1 to 64 letters, digits, hyphens, underscores and dots"
         yield node.mark(Problem("name-invalid", message, hint="begin it with a letter or digit"))
-
-
-def _each(nodes: tuple[TomlNode, ...], check: Callable[[str], Iterator[Problem]]) -> Iterator[Problem]:
-    for node in nodes:
-        yield from (node.mark(problem) for problem in check(str(node.value)))
 
 
 def _origin_problems(fields: Fields) -> Iterator[Problem]:
@@ -283,18 +388,9 @@ def _beside_wildcard(nodes: tuple[TomlNode, ...], fellows: set[str]) -> Iterator
         yield from (node for node in nodes if str(node.value).lower() not in fellows)
 
 
-_ENTRY = KeySpec(
-    "libraries",
-    Kind.LIBRARY,
-    "One package.",
-    hint='write "^1.2.3", ["^1.2.3", "0.9.0"], or { version = "^1.2.3", files = ["*.js"] }',
-)
-
-
-def read_libraries(table: TomlNode, problems: list[Problem]) -> tuple[Library, ...]:
-    """Read the `[libraries]` table."""
-    entries = (_read_library(name, node, problems) for name, node in table.items())
-    return tuple(library for library in entries if library)
+def _read_libraries(table: TomlNode, problems: list[Problem]) -> tuple[Library, ...]:
+    libraries = (_read_library(name, node, problems) for name, node in table.items())
+    return tuple(library for library in libraries if library)
 
 
 def _read_library(name: str, node: TomlNode, problems: list[Problem]) -> Library | None:
@@ -302,161 +398,30 @@ def _read_library(name: str, node: TomlNode, problems: list[Problem]) -> Library
         hint = "write it as npm does: jquery, or in quotes @scope/name"
         problem = Problem("library-name-invalid", "npm has no package of this name", value=quoted(name), hint=hint)
         problems.append(node.mark(problem))
-    if not read_value(node, _ENTRY, problems):
+    if not read_value(node, _LIBRARY, problems):
         return None
     # A bare value is the short form of a table that has nothing but versions.
     is_short = not isinstance(node.value, dict)
     fields = Fields(node, {"version": node}, {}) if is_short else read_fields(node, LIBRARY, problems)
-    versions = fields.listed("version")
-    problems += [problem for version in versions for problem in _version_problems(version)]
-    globs = fields.listed("files")
-    problems += [glob.mark(problem) for glob in globs for problem in glob_problems(str(glob.value))]
+    versions, globs = fields.listed("version"), fields.listed("files")
+    problems += _each(versions, _version_problems)
+    problems += _each(globs, glob_problems)
     return Library(name, tuple(str(version.value) for version in versions), tuple(str(glob.value) for glob in globs))
 
 
-def _version_problems(node: TomlNode) -> Iterator[Problem]:
-    if not is_requirement(str(node.value)):
+def _version_problems(version: str) -> Iterator[Problem]:
+    if not is_requirement(version):
         message = "a version is exact or an npm range, never a tag"
         hint = 'write "1.2.3", "^1.2" or "1.x"; cdnserve add NAME@TAG finds out what a tag stands for'
-        yield node.mark(Problem("library-version-invalid", message, hint=hint))
+        yield Problem("library-version-invalid", message, hint=hint)
 
 
-Read = TypeVar("Read")
-
-_FIRST_MANIFEST = 'write one: schema = 1, then [[publish]] with path = "**" and cors = "any"'
-_LARGEST = 2**20
-_BYTE_ORDER_MARK = "\ufeff"
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A valid manifest together with what is doubtful in it."""
-
-    manifest: Manifest
-    warnings: tuple[Problem, ...] = ()
-
-
-def read_manifest(path: Path) -> Manifest:
-    """Read and check a manifest file; raise ConfigurationError with every problem."""
-    return inspect_manifest(path).manifest
-
-
-def inspect_manifest(path: Path) -> Reading:
-    """Read and check a manifest file, and give its warnings too."""
-    return inspect_text(_read_text(path), path.name)
-
-
-def parse_manifest(text: str, name: str = MANIFEST) -> Manifest:
-    r"""Parse and check the text of a manifest; raise ConfigurationError with every problem.
-
-    >>> manifest = parse_manifest('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"')
-    >>> [(rule.paths, rule.cors.name, rule.cache.name, rule.line) for rule in manifest.rules]
-    [(('npm/**',), 'any', 'revalidate', 2)]
-    """
-    return inspect_text(text, name).manifest
-
-
-def manifest_warnings(text: str, name: str = MANIFEST) -> tuple[Problem, ...]:
-    """Return what is doubtful in a valid manifest: it works, but hardly as its author meant."""
-    return inspect_text(text, name).warnings
-
-
-def inspect_text(text: str, name: str = MANIFEST) -> Reading:
-    """Parse and check the text of a manifest, and give its warnings too."""
-    problems = Problems(_character_problems(text, name))
-    with problems.caught():
-        top = parse(text.removeprefix(_BYTE_ORDER_MARK), name)
-        manifest = _read_top(top, problems)
-        if all(problem.warning for problem in problems):
-            problems += _doubts(top, manifest.rules)
-    problems.sort(key=_line)
-    problems.raise_errors()
-    return Reading(manifest, tuple(problems))
+def _each(nodes: Iterable[TomlNode], check: Callable[[str], Iterator[Problem]]) -> Iterator[Problem]:
+    """Yield what a check of each string finds, with the place of the string."""
+    for node in nodes:
+        yield from (node.mark(problem) for problem in check(str(node.value)))
 
 
 def _line(problem: Problem) -> int:
     line = problem.where.rpartition(":")[2]
     return int(line) if line.isdecimal() else 0
-
-
-def _read_top(top: TomlNode, problems: list[Problem]) -> Manifest:
-    fields = read_fields(top, TOP, problems)
-    problems += _schema_problems(fields)
-    policies = Policies(
-        cors=_named(fields, "cors", read_cors, problems) | CORS_POLICIES,
-        cache=_named(fields, "cache", read_cache, problems) | CACHE_POLICIES,
-    )
-    site, libraries = fields.nodes.get("site"), fields.nodes.get("libraries")
-    return Manifest(
-        site=read_site(site, problems) if site else Site(),
-        rules=read_rules(fields.tables("publish"), policies, problems),
-        libraries=read_libraries(libraries, problems) if libraries else (),
-    )
-
-
-def _schema_problems(fields: Fields) -> Iterator[Problem]:
-    node = fields.nodes.get("schema")
-    if node and node.value != SCHEMA:
-        message = f"this version of cdnserve reads only schema {SCHEMA}"
-        yield node.mark(Problem("schema-unsupported", message, hint=f"write schema = {SCHEMA}, or update cdnserve"))
-
-
-def _named(
-    fields: Fields, name: str, read: Callable[[TomlNode, list[Problem]], Read], problems: list[Problem]
-) -> dict[str, Read]:
-    """Read each table in a table of named ones."""
-    key = next(key for key in TOP if key.name == name)  # a policy is a table too
-    children = fields.nodes[name].items() if name in fields.nodes else ()
-    return {child: read(node, problems) for child, node in children if read_value(node, key, problems)}
-
-
-def _doubts(top: TomlNode, rules: tuple[Rule, ...]) -> Iterator[Problem]:
-    used = {"cors": {rule.cors.name for rule in rules}, "cache": {rule.cache.name for rule in rules}}
-    for kind, tables in top.items():
-        for name, node in tables.items() if kind in used else ():
-            if name not in used[kind]:
-                hint = f'name it in a rule: {kind} = "{name}"'
-                yield node.mark(Problem("policy-unused", "no rule names this policy", hint=hint, warning=True))
-    if not rules:
-        hint = 'add a rule: [[publish]] with path = "**"'
-        yield top.mark(Problem("nothing-public", "no rule publishes anything", hint=hint, warning=True))
-
-
-def _character_problems(text: str, name: str) -> Iterator[Problem]:
-    if text.startswith(_BYTE_ORDER_MARK):
-        message = "the file begins with a byte order mark, which TOML does not have"
-        yield Problem("manifest-byte-order-mark", message, f"{name}:1", "U+FEFF", "save the file as UTF-8 without it")
-    if found := _SURROGATE.search(text):
-        yield _not_utf8(name, text.count("\n", 0, found.start()) + 1, f"U+{ord(found[0]):04X}")
-
-
-def _not_utf8(name: str, line: int, value: str) -> Problem:
-    return Problem("manifest-not-utf-8", "the file is not UTF-8", f"{name}:{line}", value, "save the file as UTF-8")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        # A FIFO would keep us waiting for ever.
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            problem = Problem("manifest-unreadable", "not a regular file", str(path), hint=_FIRST_MANIFEST)
-            raise ConfigurationError([problem])
-        if status.st_size > _LARGEST:
-            hint = "write globs instead of lists of files"
-            problem = Problem("manifest-unreadable", "larger than 1 MiB", str(path), f"{status.st_size} octets", hint)
-            raise ConfigurationError([problem])
-        octets = path.read_bytes()
-    except FileNotFoundError:
-        problem = Problem("manifest-missing", "there is no manifest here", str(path), hint=_FIRST_MANIFEST)
-        raise ConfigurationError([problem]) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        hint = "make the file readable for the user that runs cdnserve"
-        raise ConfigurationError([Problem("manifest-unreadable", reason, str(path), hint=hint)]) from None
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        octet = f"octet 0x{octets[error.start]:02X} at position {error.start}"
-        raise ConfigurationError([_not_utf8(path.name, line, octet)]) from None

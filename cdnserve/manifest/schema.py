@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, Keys, KeySpec, Kind
-from cdnserve.manifest.reader import NAME as POLICY_NAME
+from cdnserve.manifest.reader import POLICY_NAME
 from cdnserve.manifest.requirements import REQUIREMENT
 from cdnserve.rules.semver import NAME as PACKAGE_NAME
 

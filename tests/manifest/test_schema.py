@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SITE, TOP, Keys
 from cdnserve.manifest.schema import manifest_schema
-from tests.manifest.test_reader_reading import WHOLE
+from tests.manifest.test_reader import WHOLE
 from tests.manifest.told import problems_of
 
 SCHEMA = manifest_schema()
