@@ -46,10 +46,10 @@ IMPURE = {
 }
 
 FILE_ROOMS = {"files", "manifest", "release", "npm", "server"}
-# Single modules that may, too: pages that are read, packages that lie ready, and a table of the package itself.
-FILE_MODULES = {"cdns.cdnjs", "markup.files", "migrate.packages", "snippets.targets"}
+# Single modules that may, too: a table of the package itself, pages, and files that people name.
+FILE_MODULES = {"cdns.cdnjs", "markup.files", "snippets.targets"}
 # The modules of pure rooms that read what the others are given.
-READERS = {"markup.files", "snippets.fetch", "snippets.targets"}
+READERS = {"markup.files", "snippets.fetch"}
 OPENERS = {
     *("open", "open_binary", "open_file", "open_text", "fdopen"),
     *("read_bytes", "read_text", "write_bytes", "write_text"),

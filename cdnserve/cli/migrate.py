@@ -1,7 +1,4 @@
-"""`cdnserve migrate`: pages that load from public CDNs load the same files from here, with integrity.
-
-Never changes a page before every library that it needs is verified and in its place.
-"""
+"""`cdnserve migrate`: pages that load from public CDNs load the same files from here, with integrity."""
 
 from __future__ import annotations
 
@@ -17,13 +14,8 @@ from cdnserve.cli.context import library_settings, write_libraries
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural
-from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import MANIFEST
-from cdnserve.manifest.model import Manifest, Site
-from cdnserve.manifest.reader import parse_manifest, read_manifest
-from cdnserve.markup.files import read_own_pages, write_own_pages
-from cdnserve.migrate.plan import PagePlan, Plan, ReferenceOutcome, Surroundings, make_plan
-from cdnserve.npm.add import add
+from cdnserve.migrate.plan import PagePlan, Plan, ReferenceOutcome
+from cdnserve.migrate.run import MigrateOptions, migrate
 from cdnserve.npm.apply import Added
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -54,39 +46,16 @@ def command(  # one for each option
     else in the page is touched. The libraries are added from npm. Whatever else comes from another host is listed with
     the reason and left, and the exit status is 1.
     """
-    manifest = read_manifest(root / MANIFEST)
-    settings, site_url = library_settings(registry), _site_url(url, manifest)
-    pages = read_own_pages(targets, root)
+    options = MigrateOptions(url, hosts, dry_run)
     with download_progress() as progress:
-        plan = make_plan(pages, Surroundings(root, manifest, site_url, settings, progress, hosts))
-        added = Added((), ())
-        if plan.libraries and not dry_run:
-            added = add(root, plan.libraries, settings, progress)
-    if not dry_run:
-        write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
+        migration = migrate(targets, root, options, library_settings(registry), progress)
+    plan, added = migration.plan, migration.added
     if as_json:
         write_json(_as_object(plan, added))
     else:
         _show(plan, added, root, dry_run=dry_run)
     if plan.left:
         raise click.exceptions.Exit(1)
-
-
-def _site_url(url: str, manifest: Manifest) -> str:
-    if url:
-        return _checked(url).url
-    if manifest.site.url:
-        return manifest.site.url
-    message = "pages of other origins need a whole URL, and the manifest has none"
-    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
-    raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])
-
-
-def _checked(url: str) -> Site:
-    """Check a base URL as the manifest's is."""
-    import json
-
-    return parse_manifest(f"schema = 1\n[site]\nurl = {json.dumps(url)}\n", "--url").site
 
 
 def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:

@@ -81,6 +81,11 @@ def authority(url: str) -> str:
         return ""
 
 
+def is_web_url(text: str) -> bool:
+    """Return whether a person names something by its http or https URL."""
+    return text.lower().startswith(("http://", "https://"))
+
+
 def is_loopback(url: str) -> bool:
     """Return whether a URL leads to this machine, where http is as good as https."""
     return _LOOPBACK.fullmatch(authority(url)) is not None

@@ -1,7 +1,4 @@
-"""Migrating: the npm packages that pages ask public CDNs for, opened where nobody sees them to be looked into.
-
-Never makes anything public: `add` does, once it is known what pages will load.
-"""
+"""npm packages that pages ask public CDNs for, unpacked in a temporary folder to be looked into."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import contextlib
 import tempfile
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cdnserve.cdns.cdnjs import cdnjs_names, npm_file
@@ -28,89 +25,113 @@ from cdnserve.npm.transaction import reported
 from cdnserve.rules.semver import ascending, best, is_exact_version, is_package_name, is_range
 
 _ABSENT = frozenset({"library-not-found", "version-not-found", "version-too-long"})
-
 _MOST_MAJORS = 12
 
-Asked = tuple[str, str]
+PackageRequest = tuple[str, str]
 """A package's name and a requirement: an exact version, a range, a tag, or `""`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """An unpacked package where nobody sees it; paths are relative to its folder."""
+class RegistryAccess:
+    """What the registry is asked with, and the root whose manifest and lock decide what is taken of a package."""
 
-    spec: PinnedPackage
-    folder: Path
+    root: Path
+    settings: NpmSettings
+    progress: DownloadProgress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackedPackage:
+    """An unpacked package in a temporary folder; paths are relative to it."""
+
+    staged: StagedLibrary
     files: frozenset[str]
+
+    @property
+    def spec(self) -> PinnedPackage:
+        """Its name and exact version."""
+        return self.staged.order.spec
 
     def source(self, path: str) -> bytes:
         """Return the content of one of the files."""
-        return (self.folder / path).read_bytes()
-
-
-def as_npm(asked: PackageFile, cdn: str) -> PackageFile:
-    """Return what a CDN's address asks for in npm's names."""
-    if cdn != CDNJS:
-        return asked
-    found = npm_file(asked.name, asked.requirement, asked.files[0], cdnjs_names())
-    # cdnjs minifies files itself where the package has none that are.
-    files, is_vouched = unminified(found.files), found.is_vouched
-    return replace(asked, name=found.package, requirement=found.version, files=files, is_vouched=is_vouched)
-
-
-def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:
-    """Return which of these paths pages of other origins could not load."""
-    matcher = RuleMatcher(manifest.rules)
-    problems: list[Problem] = []
-    for path in dict.fromkeys(paths):
-        index = matcher.find(path)
-        if index is None:
-            message = "no rule publishes this file, so pages that point to it would break"
-            problems.append(Problem("migration-unlisted", message, path, hint=RULE))
-        elif manifest.rules[index].cors.name == "none":
-            message = 'its rule has cors = "none", so pages of other origins could not load it'
-            where = f"{MANIFEST}:{manifest.rules[index].line}"
-            problems.append(Problem("migration-without-cors", message, where, path, hint='say cors = "any"'))
-    return tuple(problems)
+        return self.staged.source(path)
 
 
 @contextlib.contextmanager
-def opened(
-    asked: Collection[Asked], root: Path, settings: NpmSettings, progress: DownloadProgress | None = None
-) -> Iterator[Mapping[Asked, Opened | str]]:
-    """Open the packages that are wished for, each at its exact version, or say why npm has none.
+def unpack(
+    requests: Collection[PackageRequest], access: RegistryAccess
+) -> Iterator[Mapping[PackageRequest, UnpackedPackage | str]]:
+    """Unpack packages until the block ends, each at its exact version; where npm has none, yield why.
 
-    They are gone when the block ends. Raise ConfigurationError where the registry can't be asked or lies.
+    Raise ConfigurationError where the registry can't be asked or lies.
     """
-    listener = progress or Silent()
-    packages, absent = _packages(sorted({name for name, _ in asked}), settings, listener)
-    chosen = {one: _chosen(one, packages) if one[0] in packages else absent[one[0]] for one in asked}
+    packages, absent = _find_packages(sorted({name for name, _ in requests}), access)
+    chosen = {one: _choose(one, packages) if one[0] in packages else absent[one[0]] for one in requests}
     specs = list(dict.fromkeys(spec for spec in chosen.values() if isinstance(spec, PinnedPackage)))
-    with tempfile.TemporaryDirectory(prefix="cdnserve-") as name, reported(root):
-        gathered = gather(_orders(specs, root), Path(name), settings, listener, packages.values())
-        ready = {one.order.spec: _opened(one) for one in gathered}
+    with tempfile.TemporaryDirectory(prefix="cdnserve-") as name, reported(access.root):
+        orders = _orders(specs, access.root)
+        staged = gather(orders, Path(name), access.settings, access.progress, packages.values())
+        ready = {one.order.spec: UnpackedPackage(one, frozenset(one.unpacked.files)) for one in staged}
         yield {one: ready[spec] if isinstance(spec, PinnedPackage) else spec for one, spec in chosen.items()}
 
 
-def earlier_version(
-    asked: PackageFile, newest: Opened, root: Path, settings: NpmSettings, progress: DownloadProgress | None = None
-) -> str:
+def _find_packages(names: Sequence[str], access: RegistryAccess) -> tuple[dict[str, Packument], dict[str, str]]:
+    """Return the packages that the registry has, and why it does not have the others."""
+    absent = {name: "npm can't have a package of this name" for name in names if not is_package_name(name)}
+    names = [name for name in names if name not in absent]
+    try:
+        return {package.name: package for package in find(names, access.settings, access.progress)}, absent
+    except ConfigurationError as error:
+        _absence(error)
+    packages = {}
+    for name in names:
+        try:
+            (packages[name],) = find([name], access.settings, access.progress)
+        except ConfigurationError as error:
+            absent[name] = _absence(error)
+    return packages, absent
+
+
+def _choose(request: PackageRequest, packages: Mapping[str, Packument]) -> PinnedPackage | str:
+    name, requirement = request
+    try:
+        return checked_spec(name, choose(requirement, packages[name]))
+    except ConfigurationError as error:
+        return _absence(error)
+
+
+def _absence(error: ConfigurationError) -> str:
+    """Return why npm lacks packages or versions; raise an error about anything else again."""
+    if not all(problem.reference in _ABSENT for problem in error.problems):
+        raise error
+    return "; ".join(problem.message for problem in error.problems)
+
+
+def _orders(specs: Iterable[PinnedPackage], root: Path) -> tuple[Order, ...]:
+    """Order what `add` would: with the manifest's globs, and as the lock demands."""
+    manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
+    files = {library.name: library.files for library in manifest.libraries}
+    locked = {key: entry.integrity for key, entry in lock.libraries.items()}
+    return tuple(Order(spec, files.get(spec.name, ()), locked.get(str(spec), "")) for spec in specs)
+
+
+def earlier_version(file: PackageFile, newest: UnpackedPackage, access: RegistryAccess) -> str:
     """Return the newest version of a range, older than one that lacks a file, that has it; `""` for none.
 
     jsDelivr answers with that. Of each major version the last is looked into, then the ones between: a file that is
     gone from one release is taken to stay away until the next major version.
     """
-    requirement = asked.requirement or "*"
+    requirement = file.requirement or "*"
     if is_exact_version(requirement) or not (requirement == LATEST or is_range(requirement)):
         return ""
-    (package,) = find([asked.name], settings, progress or Silent())
+    (package,) = find([file.name], access.settings, access.progress)
     versions = [one for one in ascending(package.versions) if _is_in(one, requirement)]
     older = versions[: versions.index(newest.spec.version)] if newest.spec.version in versions else []
 
     def has(version: str) -> bool:
-        with opened({(asked.name, version)}, root, settings, progress) as shelf:
-            package = shelf[asked.name, version]
-            return isinstance(package, Opened) and not package.files.isdisjoint(asked.files)
+        with unpack({(file.name, version)}, access) as packages:
+            found = packages[file.name, version]
+            return isinstance(found, UnpackedPackage) and not found.files.isdisjoint(file.files)
 
     return _last_that(has, older)
 
@@ -138,48 +159,27 @@ def _major(version: str) -> str:
     return version.partition(".")[0]
 
 
-def _opened(gathered: StagedLibrary) -> Opened:
-    return Opened(gathered.order.spec, gathered.placement.folder, frozenset(gathered.unpacked.files))
+def as_npm(file: PackageFile, cdn: str) -> PackageFile:
+    """Return what a CDN's address asks for in npm's names."""
+    if cdn != CDNJS:
+        return file
+    found = npm_file(file.name, file.requirement, file.files[0], cdnjs_names())
+    # cdnjs minifies files itself where the package has none that are.
+    files, is_vouched = unminified(found.files), found.is_vouched
+    return replace(file, name=found.package, requirement=found.version, files=files, is_vouched=is_vouched)
 
 
-def _orders(specs: Iterable[PinnedPackage], root: Path) -> tuple[Order, ...]:
-    """Order what `add` would: with the manifest's globs, and as the lock demands."""
-    manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
-    files = {library.name: library.files for library in manifest.libraries}
-    locked = {key: entry.integrity for key, entry in lock.libraries.items()}
-    return tuple(Order(s, files.get(s.name, ()), locked.get(str(s), "")) for s in specs)
-
-
-def _packages(
-    names: Sequence[str], settings: NpmSettings, progress: DownloadProgress
-) -> tuple[dict[str, Packument], dict[str, str]]:
-    """Ask the registry for packages; give those that it has, and why it has not the others."""
-    absent = {name: "npm can't have a package of this name" for name in names if not is_package_name(name)}
-    names = [name for name in names if name not in absent]
-    try:
-        return {package.name: package for package in find(names, settings, progress)}, absent
-    except ConfigurationError as error:
-        if not all(problem.reference in _ABSENT for problem in error.problems):
-            raise
-    packages = {}
-    for name in names:
-        try:
-            (packages[name],) = find([name], settings, progress)
-        except ConfigurationError as error:
-            absent[name] = _said(error)
-    return packages, absent
-
-
-def _chosen(one: Asked, packages: Mapping[str, Packument]) -> PinnedPackage | str:
-    name, requirement = one
-    try:
-        return checked_spec(name, choose(requirement, packages[name]))
-    except ConfigurationError as error:
-        return _said(error)
-
-
-def _said(error: ConfigurationError) -> str:
-    """Return the reason of problems that are about one package; raise all others again."""
-    if not all(problem.reference in _ABSENT for problem in error.problems):
-        raise error
-    return "; ".join(problem.message for problem in error.problems)
+def unpublished(paths: Iterable[str], manifest: Manifest) -> tuple[Problem, ...]:
+    """Return which of these paths pages of other origins could not load."""
+    matcher = RuleMatcher(manifest.rules)
+    problems: list[Problem] = []
+    for path in dict.fromkeys(paths):
+        index = matcher.find(path)
+        if index is None:
+            message = "no rule publishes this file, so pages that point to it would break"
+            problems.append(Problem("migration-unlisted", message, path, hint=RULE))
+        elif manifest.rules[index].cors.name == "none":
+            message = 'its rule has cors = "none", so pages of other origins could not load it'
+            where = f"{MANIFEST}:{manifest.rules[index].line}"
+            problems.append(Problem("migration-without-cors", message, where, path, hint='say cors = "any"'))
+    return tuple(problems)

@@ -1,7 +1,4 @@
-"""A migration: what becomes of every address on a public CDN in a set of pages, decided before anything is written.
-
-Never changes anything: whoever asked for the plan carries it out.
-"""
+"""The plan of a migration: what becomes of every address on another host in a set of pages, before anything changes."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from cdnserve.cdns.registry import cdn_of
@@ -20,11 +16,10 @@ from cdnserve.markup.files import OwnPage, is_template
 from cdnserve.markup.loads import inline_imports
 from cdnserve.markup.parser import scan
 from cdnserve.markup.urls import authority, resolve
-from cdnserve.migrate.counterpart import CounterpartFiles, Left, Scanned, find, lacking, packages
-from cdnserve.migrate.packages import earlier_version, opened, unpublished
+from cdnserve.migrate.counterpart import Left, Moved, ScannedPage, find_counterparts, lacking, requested
+from cdnserve.migrate.packages import RegistryAccess, earlier_version, unpack, unpublished
 from cdnserve.migrate.references import Reference, find_references, names_of
-from cdnserve.migrate.rewrite import Decided, new_url, rewrite
-from cdnserve.npm.settings import DownloadProgress, NpmSettings
+from cdnserve.migrate.rewrite import Replacement, new_url, rewrite
 
 Fate = Literal["moved", "left", "unneeded", "needed", "unknown"]
 """What becomes of a reference; hints are `unneeded` or still `needed`, and only a template knows the `unknown`."""
@@ -91,51 +86,29 @@ class Plan:
         return Counter(one.kind for page in self.pages for one in page.outcomes if one.fate == fate)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every page of a migration shares."""
+def make_plan(
+    files: Sequence[OwnPage], manifest: Manifest, site_url: str, hosts: Sequence[str], access: RegistryAccess
+) -> Plan:
+    """Decide what becomes of every reference to another host than those of the site URL and `hosts`.
 
-    root: Path
-    manifest: Manifest
-    site_url: str
-    settings: NpmSettings
-    progress: DownloadProgress | None
-    hosts: tuple[str, ...] = ()
-
-    @property
-    def where(self) -> tuple[Path, NpmSettings, DownloadProgress | None]:
-        """What the registry is asked with."""
-        return self.root, self.settings, self.progress
-
-    @property
-    def own(self) -> frozenset[str]:
-        """The hosts that are no strangers: that of the base URL and `hosts`, with a scheme or without."""
-        named = (host if "//" in host else f"//{host}" for host in self.hosts)
-        return frozenset(authority(resolve("", url)) for url in (self.site_url, *named))
-
-
-def make_plan(files: Sequence[OwnPage], around: Surroundings) -> Plan:
-    """Decide what becomes of every reference; raise ConfigurationError for what makes a migration impossible."""
-    scanned = _scan_all(files, around.own)
-    wanted = {asked for one in scanned for reference in one.references for asked in packages(reference)}
-    with ExitStack() as stack:
-        shelf = dict(stack.enter_context(opened(wanted, *around.where))) if wanted else {}
-        references = [reference for one in scanned for reference in one.references]
-        gone = dict(pair for reference in references for pair in lacking(reference, shelf))
-        earlier = {file: old for file, new in gone.items() if (old := earlier_version(file, new, *around.where))}
-        if earlier:
-            shelf |= stack.enter_context(opened({(file.name, old) for file, old in earlier.items()}, *around.where))
-        found = [{reference: find(reference, one, shelf, earlier) for reference in one.references} for one in scanned]
-    moved = [one for page in found for one in page.values() if isinstance(one, CounterpartFiles)]
+    Raise ConfigurationError for what makes a migration impossible.
+    """
+    pages = _scan_all(files, _own_hosts(site_url, hosts))
+    found = _find_all(pages, access)
+    moved = [one for page in found for one in page.values() if isinstance(one, Moved)]
+    _check_published(moved, manifest)
     libraries = dict.fromkeys(library for one in moved for library in one.libraries)
-    loaded = (file for one in moved for first in one.counterparts for file in (first, *first.modules))
-    Problems(unpublished((file.path for file in loaded if file.digests), around.manifest)).raise_errors()
-    pages = (_page_plan(one, decided, around.site_url) for one, decided in zip(scanned, found, strict=True))
-    return Plan(tuple(pages), tuple(libraries))
+    plans = (_page_plan(page, decided, site_url) for page, decided in zip(pages, found, strict=True))
+    return Plan(tuple(plans), tuple(libraries))
 
 
-def _scan_all(files: Iterable[OwnPage], own: frozenset[str]) -> list[Scanned]:
-    scanned: list[Scanned] = []
+def _own_hosts(site_url: str, hosts: Iterable[str]) -> frozenset[str]:
+    named = (host if "//" in host else f"//{host}" for host in hosts)
+    return frozenset(authority(resolve("", url)) for url in (site_url, *named))
+
+
+def _scan_all(files: Iterable[OwnPage], own_hosts: frozenset[str]) -> list[ScannedPage]:
+    pages: list[ScannedPage] = []
     problems = Problems()
     for file in files:
         with problems.caught(str(file.path)):
@@ -143,23 +116,43 @@ def _scan_all(files: Iterable[OwnPage], own: frozenset[str]) -> list[Scanned]:
             # What is there for browsers without scripts points to the same CDNs.
             page = scan(text, scripting=False, template=is_template(file.path))
             imported = frozenset(specifier for _, specifier in inline_imports(page))
-            scanned.append(Scanned(file, page, codec, find_references(page, own), names_of(page), imported))
+            pages.append(ScannedPage(file, page, codec, find_references(page, own_hosts), names_of(page), imported))
     problems.raise_errors()
-    return scanned
+    return pages
 
 
-def _page_plan(scanned: Scanned, found: Mapping[Reference, CounterpartFiles | Left], site_url: str) -> PagePlan:
+def _find_all(pages: Sequence[ScannedPage], access: RegistryAccess) -> list[dict[Reference, Moved | Left]]:
+    """Look into the packages that the pages ask for, and find the counterparts of each page's references."""
+    references = [reference for page in pages for reference in page.references]
+    requests = {request for reference in references for request in requested(reference)}
+    if not requests:
+        return [{one: find_counterparts(one, page, {}, {}) for one in page.references} for page in pages]
+    with ExitStack() as stack:
+        packages = dict(stack.enter_context(unpack(requests, access)))
+        gone = dict(pair for reference in references for pair in lacking(reference, packages))
+        earlier = {file: old for file, newest in gone.items() if (old := earlier_version(file, newest, access))}
+        if earlier:
+            packages |= stack.enter_context(unpack({(file.name, old) for file, old in earlier.items()}, access))
+        return [{one: find_counterparts(one, page, packages, earlier) for one in page.references} for page in pages]
+
+
+def _check_published(moved: Iterable[Moved], manifest: Manifest) -> None:
+    files = (file for one in moved for first in one.counterparts for file in (first, *first.modules))
+    Problems(unpublished((file.path for file in files if file.digests), manifest)).raise_errors()
+
+
+def _page_plan(page: ScannedPage, found: Mapping[Reference, Moved | Left], site_url: str) -> PagePlan:
     left = {cdn_of(reference.url) for reference, one in found.items() if isinstance(one, Left) and one.reason}
     outcomes = tuple(_outcome(reference, one, left, site_url) for reference, one in found.items())
-    decided = [
-        Decided(reference, one.counterparts) for reference, one in found.items() if isinstance(one, CounterpartFiles)
+    replacements = [
+        Replacement(reference, one.counterparts) for reference, one in found.items() if isinstance(one, Moved)
     ]
-    after = rewrite(scanned.page, decided, site_url)
-    return PagePlan(scanned.file, scanned.page.text, scanned.codec, outcomes, after)
+    after = rewrite(page.page, replacements, site_url)
+    return PagePlan(page.file, page.page.text, page.codec, outcomes, after)
 
 
-def _outcome(reference: Reference, found: CounterpartFiles | Left, left: set[str], site_url: str) -> ReferenceOutcome:
-    if isinstance(found, CounterpartFiles):
+def _outcome(reference: Reference, found: Moved | Left, left: set[str], site_url: str) -> ReferenceOutcome:
+    if isinstance(found, Moved):
         urls = tuple(new_url(reference, counterpart, site_url) for counterpart in found.counterparts)
         return ReferenceOutcome(reference, "moved", urls, found.remark)
     if reference.role != "hint":

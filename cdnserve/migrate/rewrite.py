@@ -48,7 +48,7 @@ class Counterpart:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Replacement:
     """A reference, and the files that take its address's place."""
 
     reference: Reference
@@ -63,10 +63,10 @@ def differs(reference: Reference, counterparts: Sequence[Counterpart]) -> bool:
     return len(digests) != 1 or not matches(reference.integrity, digests[0])
 
 
-def rewrite(page: Page, decided: Sequence[Decided], site_url: str) -> str:
+def rewrite(page: Page, decided: Sequence[Replacement], site_url: str) -> str:
     """Return the page's text with the counterparts at the base URL in place of what was decided."""
     edits: list[Edit] = []
-    maps: defaultdict[Tag, list[Decided]] = defaultdict(list)
+    maps: defaultdict[Tag, list[Replacement]] = defaultdict(list)
     first_map = next((tag for tag in page.tags if tag.is_import_map and not tag.inert), None)
     inline = [one for one in decided if one.reference.role == "inline"]
     for one in decided:
@@ -84,7 +84,7 @@ def rewrite(page: Page, decided: Sequence[Decided], site_url: str) -> str:
     return _applied(page.text, edits)
 
 
-def _new_map(page: Page, first: Tag, decided: Sequence[Decided], site_url: str) -> Edit:
+def _new_map(page: Page, first: Tag, decided: Sequence[Replacement], site_url: str) -> Edit:
     """Put an import map before the first module; its keys are the addresses that the page's modules import."""
     lead = _indentation(page.text, first.start)
     urls = {one.reference.url: public_url(one.counterparts[0].path, site_url) for one in decided}
@@ -94,7 +94,7 @@ def _new_map(page: Page, first: Tag, decided: Sequence[Decided], site_url: str) 
     return (first.start, first.start, f'<script type="importmap"{same}>{text}</script>{lead}')
 
 
-def _hashes(decided: Iterable[Decided], site_url: str) -> dict[str, str]:
+def _hashes(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
     files = (file for one in decided for file in (one.counterparts[0], *one.counterparts[0].modules))
     return {public_url(file.path, site_url): file.integrity for file in files if file.integrity}
 
@@ -107,7 +107,7 @@ def _applied(text: str, edits: Iterable[Edit], offset: int = 0) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _tag_edits(page: Page, tag: Tag, one: Decided, site_url: str) -> Iterator[Edit]:
+def _tag_edits(page: Page, tag: Tag, one: Replacement, site_url: str) -> Iterator[Edit]:
     first, *others = one.counterparts
     yield from _attribute_edits(tag, one.reference, first, site_url)
     lead = _indentation(page.text, tag.start)
@@ -184,7 +184,7 @@ def _indentation(text: str, at: int) -> str:
     return ending + (blank[0] if blank else "")
 
 
-def _map_edits(page: Page, tag: Tag, decided: Sequence[Decided], site_url: str) -> Iterator[Edit]:
+def _map_edits(page: Page, tag: Tag, decided: Sequence[Replacement], site_url: str) -> Iterator[Edit]:
     """Change addresses inside of an import map, and add their integrity to its `integrity`."""
     start, content, base = tag.content[0] if tag.content else tag.end, page.content(tag), base_of(page)
     found = places(content)

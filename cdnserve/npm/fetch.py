@@ -289,6 +289,10 @@ class StagedLibrary:
     integrity: str
     warnings: tuple[Problem, ...] = ()
 
+    def source(self, path: str) -> bytes:
+        """Return the content of one of its files."""
+        return (self.placement.folder / path).read_bytes()
+
 
 def find(names: Sequence[str], settings: NpmSettings, progress: DownloadProgress) -> tuple[Packument, ...]:
     """Fetch what the registry says of each package, in this order; raise the problems of all of them together."""

@@ -1,51 +1,30 @@
-"""Targets: what a person wants a tag for, a local file, a public path, a hosted library's file or a URL.
-
-Never makes a tag, and never asks a network but for a URL.
-"""
+"""Targets: what a person wants a tag for: a local file, a public path, a hosted library's file or a URL."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cdnserve.cdns.npm_mirrors import FIELDS
 from cdnserve.display import alike, did_you_mean
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
+from cdnserve.markup.urls import is_web_url
+from cdnserve.modules.scripts import main_files
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER
+from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.store import Store, read_text
 from cdnserve.rules.media_types import destination
-
-if TYPE_CHECKING:
-    from cdnserve.snippets.fetch import Remote
+from cdnserve.rules.urls import given_url
+from cdnserve.snippets.subject import Subject, of_asset, of_file, of_response
 
 _MOST_LISTED = 10
 # NAME@VERSION or NAME@VERSION/PATH; the @ of a scope does not begin a version.
 _LIBRARY = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<version>[^@/]+)(?:/(?P<path>.*))?)?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Public:
-    """A public path; `source` is the text of a script, `""` of everything else."""
-
-    path: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """A file that is not published."""
-
-    path: str
-    content: bytes
-
-
-Target: TypeAlias = "Public | Local | Remote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,71 +36,60 @@ class Hosted:
     catalog: Catalog
 
 
-@dataclass(frozen=True, slots=True)
-class PublicFiles:
-    """The public files of a library; paths are relative to its folder."""
-
-    hosted: Hosted
-    folder: str
-    files: frozenset[str]
-
-    def source(self, path: str) -> bytes:
-        """Return the content of one of the files."""
-        asset = self.hosted.catalog.assets[f"{self.folder}/{path}"]
-        return self.hosted.store.blob(asset.identity.sha256).read_bytes()
-
-
-class Chosen(Protocol):
-    """The files that a library without a path means: paths in its folder, `""` for none.
-
-    `for_node` is a script of it that only Node.js can run, where it has none for tags.
-    """
-
-    @property
-    def script(self) -> str:
-        """The script."""
-
-    @property
-    def style(self) -> str:
-        """The stylesheet."""
-
-    @property
-    def for_node(self) -> str:
-        """The script that only Node.js can run."""
-
-
-Choose: TypeAlias = Callable[[str, Mapping[str, str], PublicFiles], Chosen]
-"""Chooses by a library's name, what its package.json names by field, and its files."""
-
-
-def resolve(
-    text: str,
+def find_subjects(
+    targets: Sequence[str],
     root: Path,
     hosted: Callable[[], Hosted],
     settings: NpmSettings,
-    choose: Choose,
-) -> tuple[Target, ...]:
-    """Find what a text means, in this order: a URL, a local file, a public path, a hosted library.
+    *,
+    module: bool | None = None,
+) -> list[Subject]:
+    """Find the files that targets mean; raise ConfigurationError with the problems of all of them.
 
-    A library without a path may mean a script and a stylesheet, which `choose` finds. `hosted` is asked only if it
-    matters.
+    Each is, in this order, a URL, a local file, a public path or a hosted library; one without a path may mean a
+    script and a stylesheet. `hosted` is asked only if it matters, and `module` decides whether scripts are modules.
     """
-    if text.lower().startswith(("http://", "https://")):
-        from cdnserve.snippets.fetch import fetch  # noqa: PLC0415 - what speaks to hosts takes long to load
+    subjects: list[Subject] = []
+    problems = Problems()
+    for target in targets:
+        with problems.caught():
+            subjects += _find(target, root, hosted, settings, module)
+    problems.raise_errors()
+    return subjects
 
-        return (fetch(text, settings),)
-    file = Path(text)
+
+def _find(
+    target: str, root: Path, hosted: Callable[[], Hosted], settings: NpmSettings, module: bool | None
+) -> Iterator[Subject]:
+    if is_web_url(target):
+        yield _fetched(given_url(target), settings, module)
+        return
+    file = Path(target)
     if not file.is_file():
-        return tuple(_public(path, hosted()) for path in _hosted_paths(text, hosted(), choose))
+        yield from (_public(path, hosted(), module) for path in _hosted_paths(target, hosted()))
+        return
     logical = _logical_path(file, root)
     if logical and (root / MANIFEST).is_file() and logical in hosted().catalog.assets:
-        return (_public(logical, hosted()),)
-    return (Local(text, _read(file)),)
+        yield _public(logical, hosted(), module)
+    else:
+        yield of_file(target, _read(file), module=module)
 
 
-def _public(path: str, hosted: Hosted) -> Public:
+def _fetched(url: str, settings: NpmSettings, module: bool | None) -> Subject:
+    from cdnserve.snippets.fetch import fetch  # noqa: PLC0415 - the HTTP client takes long to load
+
+    answer = fetch(url, settings)
+    if answer.varies:
+        message = f"no integrity metadata is right for what it answers: {answer.varies}"
+        hint = "browsers that get other bytes would block it; host the file, or load it without integrity"
+        raise ConfigurationError([Problem("target-varies", message, answer.url, hint=hint)])
+    return of_response(answer.url, answer.content, answer.media_type, module=module, remarks=answer.remarks)
+
+
+def _public(path: str, hosted: Hosted, module: bool | None) -> Subject:
     is_script = destination(path) == "script"
-    return Public(path, read_text(hosted.store, hosted.catalog.assets[path]) if is_script else "")
+    source = read_text(hosted.store, hosted.catalog.assets[path]) if is_script else ""
+    return of_asset(hosted.catalog, path, source, module=module)
 
 
 def _logical_path(file: Path, root: Path) -> str:
@@ -139,7 +107,7 @@ def _read(file: Path) -> bytes:
         raise ConfigurationError([problem]) from None
 
 
-def _hosted_paths(text: str, hosted: Hosted, choose: Choose) -> tuple[str, ...]:
+def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
     public, path = hosted.catalog.assets, text.removeprefix("/")
     if path in public:
         return (path,)
@@ -149,18 +117,46 @@ def _hosted_paths(text: str, hosted: Hosted, choose: Choose) -> tuple[str, ...]:
     if name and version and inner and f"{folder}/{inner}" in public:
         return (f"{folder}/{inner}",)
     if name and version and any(_below(folder, public)):
-        return _no_such_file(text, folder, public) if inner else _main_files(folder, hosted, choose)
-    hint = _versions(name or "", public) or _alike(path, public)
-    message = "neither a local file nor a public path nor a hosted library"
-    raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
+        if not inner:
+            return _main_files(folder, hosted)
+        message, hint = f"{folder} has no such public file", _near(path, folder, public)
+    else:
+        message = "neither a local file nor a public path nor a hosted library"
+        hint = _versions(name or "", public) or _alike(path, public)
+    problem = _alias_problem(text, hosted.catalog) or Problem("target-unknown", message, text, hint=hint)
+    raise ConfigurationError([problem])
 
 
-def _main_files(folder: str, hosted: Hosted, choose: Choose) -> tuple[str, ...]:
+def _alias_problem(target: str, catalog: Catalog) -> Problem | None:
+    """Return the problem of a target that is an alias: its integrity would hold until the next version."""
+    origin = Origin(catalog)
+    for path in (target.removeprefix("/"), f"{FOLDER}/{target}"):
+        found = origin.locate(given_url(f"/{path}").encode("ascii"))
+        if found.location:
+            message = "an alias leads to other bytes one day, so there is no integrity metadata of it"
+            return Problem("target-alias", message, target, hint=f"name what it leads to today: {found.path}")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _PublicFiles:
+    """The public files of a library; paths are relative to its folder."""
+
+    hosted: Hosted
+    folder: str
+    files: frozenset[str]
+
+    def source(self, path: str) -> bytes:
+        asset = self.hosted.catalog.assets[f"{self.folder}/{path}"]
+        return self.hosted.store.blob(asset.identity.sha256).read_bytes()
+
+
+def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
     entries, public = hosted.catalog.packages.get(folder, Entries()), hosted.catalog.assets
     files = frozenset(path.removeprefix(f"{folder}/") for path in _below(folder, public))
     named = {field: getattr(entries, field) for field in FIELDS}
     name = folder.removeprefix(f"{FOLDER}/").rpartition("@")[0]
-    chosen = choose(name, named, PublicFiles(hosted, folder, files))
+    chosen = main_files(name, named, _PublicFiles(hosted, folder, files))
     found = tuple(f"{folder}/{path}" for path in (chosen.script, chosen.style) if path)
     if found:
         return found
@@ -177,11 +173,9 @@ def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:
     return (path for path in public if path.startswith(f"{folder}/"))
 
 
-def _no_such_file(text: str, folder: str, public: dict[str, Asset]) -> tuple[str, ...]:
-    asked = text.removeprefix("/")
-    near = alike(f"{FOLDER}/{asked}", _below(folder, public), _MOST_LISTED)
-    hint = f"say one of {_listed(iter(near) if near else _below(folder, public))}"
-    raise ConfigurationError([Problem("target-unknown", f"{folder} has no such public file", text, hint=hint)])
+def _near(path: str, folder: str, public: dict[str, Asset]) -> str:
+    near = alike(f"{FOLDER}/{path}", _below(folder, public), _MOST_LISTED)
+    return f"say one of {_listed(iter(near) if near else _below(folder, public))}"
 
 
 def _versions(name: str, public: dict[str, Asset]) -> str:

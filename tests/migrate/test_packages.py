@@ -9,7 +9,7 @@ import pytest
 from cdnserve.cdns.mapped import CDNJS, PackageFile
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.reader import parse_manifest
-from cdnserve.migrate.packages import Opened, as_npm, opened, unpublished
+from cdnserve.migrate.packages import RegistryAccess, UnpackedPackage, as_npm, unpack, unpublished
 from tests.npm.registry import Answer, LocalRegistry, packed, settings_for
 
 FILES = {"package.json": "{}", "x.js": "let x;\n"}
@@ -17,20 +17,22 @@ FILES = {"package.json": "{}", "x.js": "let x;\n"}
 
 def test_a_package_is_opened_while_the_block_runs(root: Path, registry: LocalRegistry, tmp_path: Path) -> None:
     registry.publish("hello", "1.2.0", packed(FILES))
-    with opened({("hello", "^1"), ("hello", "1.2.0")}, root, settings_for(tmp_path, registry.url)) as found:
+    with unpack(
+        {("hello", "^1"), ("hello", "1.2.0")}, RegistryAccess(root, settings_for(tmp_path, registry.url))
+    ) as found:
         first, second = found["hello", "^1"], found["hello", "1.2.0"]
-        assert isinstance(first, Opened)
+        assert isinstance(first, UnpackedPackage)
         assert first == second
         assert "hello@1.2.0" == str(first.spec)
         assert {"package.json", "x.js"} == first.files
         assert b"let x;\n" == first.source("x.js")
-    assert not first.folder.exists()
+    assert not first.staged.placement.folder.exists()
     assert ["manifest.toml"] == [path.name for path in root.iterdir()]
     assert 1 == registry.paths().count("/hello/-/hello-1.2.0.tgz")
 
 
 def test_the_registry_is_not_asked_for_nothing(root: Path, registry: LocalRegistry, tmp_path: Path) -> None:
-    with opened(set(), root, settings_for(tmp_path, registry.url)) as found:
+    with unpack(set(), RegistryAccess(root, settings_for(tmp_path, registry.url))) as found:
         assert {} == found
     assert [] == registry.asked
 
@@ -40,7 +42,7 @@ def test_what_npm_does_not_have_is_said_and_the_others_are_opened(
 ) -> None:
     registry.publish("hello", "1.2.0", packed(FILES))
     asked = {("hello", ""), ("hello", "9"), ("hello", "beta"), ("none", "1"), ("../x", "1")}
-    with opened(asked, root, settings_for(tmp_path, registry.url)) as found:
+    with unpack(asked, RegistryAccess(root, settings_for(tmp_path, registry.url))) as found:
         reasons = {one: reason for one, reason in found.items() if isinstance(reason, str)}
     assert {
         ("hello", "9"): "the registry has no hello@9",
@@ -67,7 +69,9 @@ def test_a_registry_that_does_not_answer_well_stops_everything(
     registry.answer("/other", answer)
     with (
         pytest.raises(ConfigurationError) as caught,
-        opened({("hello", ""), ("other", ""), ("none", "")}, root, settings_for(tmp_path, registry.url)),
+        unpack(
+            {("hello", ""), ("other", ""), ("none", "")}, RegistryAccess(root, settings_for(tmp_path, registry.url))
+        ),
     ):
         pass
     assert reference in [problem.reference for problem in caught.value.problems]
@@ -78,7 +82,7 @@ def test_a_tarball_that_is_another_stops_everything(root: Path, registry: LocalR
     registry.answer("/hello/-/hello-1.2.0.tgz", Answer(body=packed({"x.js": "evil"})))
     with (
         pytest.raises(ConfigurationError, match="integrity-mismatch"),
-        opened({("hello", "")}, root, settings_for(tmp_path, registry.url)),
+        unpack({("hello", "")}, RegistryAccess(root, settings_for(tmp_path, registry.url))),
     ):
         pass
 
@@ -87,9 +91,9 @@ def test_only_what_the_manifest_keeps_is_opened(root: Path, registry: LocalRegis
     registry.publish("hello", "1.2.0", packed({**FILES, "y.js": ""}))
     manifest = root / "manifest.toml"
     manifest.write_text(manifest.read_text() + '[libraries]\nhello = { version = "^1", files = ["x.js"] }\n')
-    with opened({("hello", "")}, root, settings_for(tmp_path, registry.url)) as found:
+    with unpack({("hello", "")}, RegistryAccess(root, settings_for(tmp_path, registry.url))) as found:
         package = found["hello", ""]
-    assert isinstance(package, Opened)
+    assert isinstance(package, UnpackedPackage)
     assert {"package.json", "x.js"} == package.files
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cdnserve.markup.parser import scan
 from cdnserve.migrate.references import find_references
-from cdnserve.migrate.rewrite import Counterpart, Decided, differs, rewrite
+from cdnserve.migrate.rewrite import Counterpart, Replacement, differs, rewrite
 from cdnserve.rules.integrity import HashExpression
 
 OLD, SITE = "https://unpkg.com/a@1/b.js", "https://cdn.example.com"
@@ -34,7 +34,7 @@ def hashed(algorithm: str = "sha384", content: bytes = CONTENT) -> str:
 
 def rewritten(html: str, *counterparts: Counterpart) -> str:
     page = scan(html)
-    decided = [Decided(one, counterparts or (counterpart(),)) for one in find_references(page)]
+    decided = [Replacement(one, counterparts or (counterpart(),)) for one in find_references(page)]
     return rewrite(page, decided, SITE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdnserve.modules.scripts import MainFiles, builds, main_files, runs_alone
-from tests.migrate.test_counterpart import Package
+from tests.migrate.test_package_file import Package
 
 NODE, SCRIPT, MODULE = "module.exports = require('./a')", "window.a = 1", "export const a = 1"
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.modules.scripts import main_files
 from cdnserve.release.build import build
 from cdnserve.release.store import Store
-from cdnserve.snippets.fetch import Remote
-from cdnserve.snippets.targets import Hosted, Local, Public, Target, resolve
+from cdnserve.snippets.subject import UNPUBLISHED, Subject
+from cdnserve.snippets.targets import Hosted, find_subjects
 from tests.npm.registry import Answer, LocalRegistry, settings_for
 
-Find = Callable[[str], tuple[Target, ...]]
+Find = Callable[[str], list[Subject]]
 FILES = {
     "npm/lib@1.0.0/package.json": json.dumps(
         {"main": "./dist/lib.js", "style": "dist/lib.css", "browser": {"fs": False}}
@@ -41,6 +40,7 @@ FILES = {
     "npm/list@1.0.0/a.css": "a {}",
     "npm/packed@1.0.0/a.css": "a {}",
     "demo/greet.js": "let g;",
+    "demo/module.js": "export let m;",
     "demo/style.css": "a {}",
     "drafts/notes.js": "let n;",
 }
@@ -62,7 +62,7 @@ def hosted(tmp_path: Path) -> Hosted:
 @pytest.fixture
 def find(hosted: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Find:
     monkeypatch.chdir(tmp_path)
-    return lambda text: resolve(text, hosted.root, lambda: hosted, settings_for(tmp_path), main_files)
+    return lambda text: find_subjects([text], hosted.root, lambda: hosted, settings_for(tmp_path))
 
 
 def nobody() -> Hosted:
@@ -70,26 +70,23 @@ def nobody() -> Hosted:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "path"),
     [
-        pytest.param("demo/greet.js", Public("demo/greet.js", "let g;"), id="a public path"),
-        pytest.param("/demo/greet.js", Public("demo/greet.js", "let g;"), id="with a slash"),
-        pytest.param("public/demo/greet.js", Public("demo/greet.js", "let g;"), id="a file that is public"),
-        pytest.param("demo/style.css", Public("demo/style.css", ""), id="only scripts are read"),
+        pytest.param("demo/greet.js", "demo/greet.js", id="a public path"),
+        pytest.param("/demo/greet.js", "demo/greet.js", id="with a slash"),
+        pytest.param("public/demo/greet.js", "demo/greet.js", id="a file that is public"),
+        pytest.param("demo/style.css", "demo/style.css", id="a stylesheet"),
+        pytest.param("npm/lib@1.0.0/dist/lib.js", "npm/lib@1.0.0/dist/lib.js", id="a library's whole path"),
+        pytest.param("lib@1.0.0/dist/lib.css", "npm/lib@1.0.0/dist/lib.css", id="a library's path"),
         pytest.param(
-            "npm/lib@1.0.0/dist/lib.js", Public("npm/lib@1.0.0/dist/lib.js", "let lib;"), id="a library's whole path"
-        ),
-        pytest.param("lib@1.0.0/dist/lib.css", Public("npm/lib@1.0.0/dist/lib.css", ""), id="a library's path"),
-        pytest.param("public/drafts/notes.js", Local("public/drafts/notes.js", b"let n;"), id="an unlisted file"),
-        pytest.param(
-            "@scope/short@1.0.0/lib/index.js",
-            Public("npm/@scope/short@1.0.0/lib/index.js", "let i;"),
-            id="a scoped library's path",
+            "@scope/short@1.0.0/lib/index.js", "npm/@scope/short@1.0.0/lib/index.js", id="a scoped library's path"
         ),
     ],
 )
-def test_one_file_is_meant(find: Find, text: str, expected: Target) -> None:
-    assert (expected,) == find(text)
+def test_one_public_file_is_meant(find: Find, text: str, path: str) -> None:
+    (subject,) = find(text)
+    assert path == subject.name
+    assert UNPUBLISHED not in subject.remarks
 
 
 @pytest.mark.parametrize(
@@ -103,33 +100,39 @@ def test_one_file_is_meant(find: Find, text: str, expected: Target) -> None:
     ],
 )
 def test_a_library_means_what_its_package_names(find: Find, text: str, expected: list[str]) -> None:
-    assert [f"npm/{text.rstrip('/')}/{path}" for path in expected] == [
-        target.path for target in find(text) if isinstance(target, Public)
-    ]
+    assert [f"npm/{text.rstrip('/')}/{path}" for path in expected] == [subject.name for subject in find(text)]
 
 
-def test_an_absolute_path_is_a_local_file(find: Find, tmp_path: Path) -> None:
+def test_a_public_script_is_read_for_what_it_is(find: Find) -> None:
+    assert ["module"] == [subject.kind for subject in find("demo/module.js")]
+
+
+@pytest.mark.parametrize("text", ["public/drafts/notes.js", "a.js"])
+def test_a_local_file_is_meant(find: Find, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.js").write_bytes(b"let n;")
+    for name in (text, str(tmp_path / text)):
+        (subject,) = find(name)
+        assert (name, len(b"let n;"), (UNPUBLISHED,)) == (subject.name, subject.size, subject.remarks)
+
+
+@pytest.mark.parametrize("root", ["public", "."])
+def test_a_local_file_needs_no_release(tmp_path: Path, root: str) -> None:
+    """Neither elsewhere, nor in a root without a manifest."""
     (tmp_path / "a.js").write_bytes(b"x")
-    assert (Local(str(tmp_path / "a.js"), b"x"),) == find(str(tmp_path / "a.js"))
-
-
-def test_a_local_file_elsewhere_needs_no_release(tmp_path: Path) -> None:
-    (tmp_path / "a.js").write_bytes(b"x")
-    text = str(tmp_path / "a.js")
-    assert (Local(text, b"x"),) == resolve(text, tmp_path / "public", nobody, settings_for(tmp_path), main_files)
-
-
-def test_a_file_in_a_root_without_manifest_needs_none_either(tmp_path: Path) -> None:
-    (tmp_path / "a.js").write_bytes(b"x")
-    text = str(tmp_path / "a.js")
-    assert (Local(text, b"x"),) == resolve(text, tmp_path, nobody, settings_for(tmp_path), main_files)
+    (subject,) = find_subjects([str(tmp_path / "a.js")], tmp_path / root, nobody, settings_for(tmp_path))
+    assert (UNPUBLISHED,) == subject.remarks
 
 
 def test_a_url_is_fetched(tmp_path: Path, registry: LocalRegistry) -> None:
     url = registry.answer("/a.js", Answer(body=b"x"))
-    (target,) = resolve(url, tmp_path, nobody, settings_for(tmp_path), main_files)
-    assert isinstance(target, Remote)
-    assert (url, b"x") == (target.url, target.content)
+    (subject,) = find_subjects([url], tmp_path, nobody, settings_for(tmp_path))
+    assert (url, 1) == (subject.name, subject.size)
+
+
+def test_the_problems_of_all_targets_are_told_each_once(hosted: Hosted, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find_subjects(["zzz", "demo/greet.js", "lib@3.0.0", "zzz"], hosted.root, lambda: hosted, settings_for(tmp_path))
+    assert ["zzz", "lib@3.0.0"] == [problem.where for problem in caught.value.problems]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +141,9 @@ def test_a_url_is_fetched(tmp_path: Path, registry: LocalRegistry) -> None:
         pytest.param("demo/gret.js", "target-unknown", "did you mean demo/greet.js?", id="a path that is nearly one"),
         pytest.param("zzz", "target-unknown", "see what is public: cdnserve list", id="nothing near"),
         pytest.param("drafts/notes.js", "target-unknown", "cdnserve list", id="an unlisted path"),
-        pytest.param("lib", "target-unknown", "say lib@VERSION; hosted are 1.0.0, 2.0.0", id="no version"),
+        pytest.param("lib", "target-alias", "name what it leads to today: npm/lib@2.0.0", id="no version"),
         pytest.param("lib@3.0.0", "target-unknown", "hosted are 1.0.0, 2.0.0", id="another version"),
-        pytest.param("@scope/short", "target-unknown", "hosted are 1.0.0", id="a scoped library without version"),
+        pytest.param("@scope/short", "target-alias", "npm/@scope/short@1.0.0", id="a scoped library without version"),
         pytest.param(
             "lib@1.0.0/dist/lib.mjs", "target-unknown", "lib@1.0.0/dist/lib.js", id="a file that is nearly one"
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from cdnserve.cdns.mapped import Mapped, PackageFile
 from cdnserve.cdns.registry import read_address
-from cdnserve.migrate.counterpart import MOST_LISTED, AbsentError, PageUse, find_counterpart, modules_with
+from cdnserve.migrate.package_file import MOST_LISTED, AbsentError, PageUse, find_file, modules_with
 
 
 class Package:
@@ -33,7 +33,7 @@ def asked(url: str) -> PackageFile:
 
 
 def found(url: str, package: Package, use: PageUse | None = None) -> str:
-    return find_counterpart(asked(url), package, use or PageUse())
+    return find_file(asked(url), package, use or PageUse())
 
 
 JSDELIVR, UNPKG, ESM = "https://cdn.jsdelivr.net/npm/a@1", "https://unpkg.com/a@1", "https://esm.sh/a@1"
@@ -106,11 +106,9 @@ def test_a_prefix_that_leads_nowhere_is_absent() -> None:
 
 def test_a_font_must_have_the_family() -> None:
     font = PackageFile("@fontsource/open-sans", "", ("400.css",), family="Open Sans")
-    assert "400.css" == find_counterpart(
-        font, Package({"400.css": "@font-face { font-family: 'Open Sans'; }"}), PageUse()
-    )
+    assert "400.css" == find_file(font, Package({"400.css": "@font-face { font-family: 'Open Sans'; }"}), PageUse())
     with pytest.raises(AbsentError, match="does not define the family Open Sans"):
-        find_counterpart(font, Package({"400.css": "@font-face { font-family: 'Open Sans Variable'; }"}), PageUse())
+        find_file(font, Package({"400.css": "@font-face { font-family: 'Open Sans Variable'; }"}), PageUse())
 
 
 @pytest.mark.parametrize(
