@@ -9,21 +9,27 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
+from hypothesis import currently_in_test_context, reject
 
 import cdnserve
 from tests.certificates import identity
-from tests.contract.h2wire import Connection2
+from tests.contract.h2wire import Connection2, Inexpressible
 from tests.contract.invariants import violations
 from tests.contract.wire import Connection, Field, Response, Text, message, octets
 
-# The names of all edges; every table runs against each.
 H1_EDGES = ("asgi", "fastlane", "asgi over TLS", "fastlane over TLS")
 EDGES = (*H1_EDGES, "http2")
+# No two differ more: the fast lane reads fields by itself, remembers answers and writes their octets; under ASGI every
+# request is parsed, decided and sent anew. And both take whatever a row sends; HTTP/2 has no form for some of it.
+TWO = ("asgi", "fastlane")
+# The name of what asks every edge and compares the answers.
+ALL_AT_ONCE = "all at once"
 
 _LAUNCH = """
 import sys
@@ -60,7 +66,8 @@ class Edge:
             pytest.skip("octets of HTTP/1.1, its connections and how they end: nothing of that is in HTTP/2")
         return Connection(self.address, context=self.context)
 
-    def _open(self) -> Connection | Connection2:
+    def open(self) -> Connection | Connection2:
+        """Open a connection of one's own, for requests in whatever the edge speaks."""
         if self.name != "http2":
             return self.connect()
         assert self.context
@@ -71,11 +78,22 @@ class Edge:
         return self.exchange(message(method, target, fields, host=host), method)
 
     def exchange(self, request: bytes, method: Text = "GET") -> Response:
-        """Send octets as they are, as one request, and judge the response as `ask` does."""
+        """Send octets as they are, as one request, and judge the response; skip what HTTP/2 has no form for."""
+        try:
+            return self.attempt(request, method)
+        except Inexpressible as error:
+            if currently_in_test_context():
+                reject()
+            pytest.skip(str(error))
+
+    def attempt(self, request: bytes, method: Text) -> Response:
+        """Send one request and hold its response against what holds on every status."""
         asked = octets(method).decode("latin-1")
-        connection = self._connection = self._connection or self._open()
+        connection = self._connection = self._connection or self.open()
         try:
             response = connection.exchange(request, asked)
+        except Inexpressible:
+            raise
         except BaseException:
             self.close()
             raise
@@ -94,6 +112,75 @@ class Edge:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+
+
+@dataclass(slots=True)
+class AllAtOnce(Edge):
+    """Every edge of a release: each gets the same request, and their responses must be the same but for Date."""
+
+    edges: tuple[Edge, ...] = ()
+
+    def connect(self) -> Connection:
+        """Refuse: each edge has its own connections."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the shared connection of each."""
+        for edge in self.edges:
+            edge.close()
+
+    def attempt(self, request: bytes, method: Text) -> Response:
+        """Return the response that all agree on; what HTTP/2 has no form for is not asked there."""
+        responses = []
+        for edge in self.edges:
+            with suppress(Inexpressible):
+                responses.append((edge.name, edge.attempt(request, method)))
+        (name, first), *others = responses
+        for other, response in others:
+            assert on_the_wire(first) == on_the_wire(response), f"{name} and {other} differ: {request[:300]!r}"
+        return first
+
+
+def on_the_wire(response: Response) -> tuple[int, str, list[tuple[str, str]], bytes]:
+    """Return status line, fields in their order, and content; only Date may tick on."""
+    fields = [(name, "" if name == "date" else value) for name, value in response.fields]
+    return response.status, response.reason, fields, response.body
+
+
+class Edges:
+    """The edges of one release: each is started when it is first asked for, and runs until the end."""
+
+    def __init__(self, root: Path, state: Path, logs: Path) -> None:
+        self._place = root, state
+        self._logs = logs
+        self._stack = ExitStack()
+        self._started: dict[str, Edge] = {}
+
+    def __getitem__(self, name: str) -> Edge:
+        if name not in self._started:
+            self._started[name] = self._start(name)
+        return self._started[name]
+
+    def _start(self, name: str) -> Edge:
+        if name == ALL_AT_ONCE:
+            every = tuple(self[one] for one in EDGES)
+            return AllAtOnce(name, every[0].address, every[0].log, edges=every)
+        return self._stack.enter_context(running(name, *self._place, self._logs / f"{name}.txt"))
+
+    def lend(self, name: str) -> Iterator[Edge]:
+        """Yield an edge; its connection is closed afterwards, before it is idle for too long."""
+        edge = self[name]
+        yield edge
+        edge.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop all; whatever was sent, no log holds a traceback in the end."""
+        self._stack.close()
+        for edge in self._started.values():
+            assert "Traceback" not in edge.log.read_text(errors="replace")
 
 
 @contextmanager

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract import shelf
-from tests.contract.edges import EDGES, Edge
+from tests.contract import libraries
+from tests.contract.edges import Edge, Edges
 from tests.contract.wire import Field
 
 JQUERY = "/npm/jquery@3.10.0/dist/jquery.js"
 
 
-@pytest.fixture(scope="module", params=EDGES)
-def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """Every edge, on a root of libraries."""
-    with shelf.serving(request.param, tmp_path_factory.mktemp(request.param)) as started:
-        yield started
+@pytest.fixture(scope="module")
+def edge(request: pytest.FixtureRequest, library_edges: Edges) -> Iterator[Edge]:
+    """An edge on a root of libraries, or all at once."""
+    yield from library_edges.lend(request.param)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +35,12 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     "fields",
     [
         pytest.param((), id="plain"),
-        pytest.param((("Origin", shelf.APP),), id="a CORS request"),
+        pytest.param((("Origin", libraries.APP),), id="a CORS request"),
         pytest.param((("Accept-Encoding", "br"),), id="a content coding"),
         pytest.param((("Range", "bytes=2-9"),), id="a range"),
         pytest.param((("If-None-Match", "*"),), id="not modified"),
         pytest.param((("If-Match", '"x"'),), id="a precondition that fails"),
-        pytest.param((("Origin", shelf.APP), ("Access-Control-Request-Method", "PUT")), id="a preflight's fields"),
+        pytest.param((("Origin", libraries.APP), ("Access-Control-Request-Method", "PUT")), id="a preflight's fields"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
@@ -52,7 +51,7 @@ def test_an_exact_address_is_the_file(
     there, here = edge.ask(method, own, *fields), edge.ask(method, address, *fields)
     assert there.comparable() == here.comparable()
     if method == "GET" and not fields:
-        assert (200, shelf.FILES[own[1:]]) == (here.status, here.body)
+        assert (200, libraries.FILES[own[1:]]) == (here.status, here.body)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.release.build import build
-from tests.contract.edges import EDGES, Edge, running
+from tests.contract.edges import TWO, Edge, running
 from tests.contract.site import MODIFIED
 from tests.contract.wire import Field, Response
 
@@ -56,7 +56,7 @@ def write(root: Path, manifest: str) -> Path:
 
 @pytest.fixture(scope="module")
 def edges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, bool], Edge]]:
-    """Every edge with the headers, and every edge without."""
+    """Two edges with the headers, and two without."""
     folder = tmp_path_factory.mktemp("edge-headers")
     with ExitStack() as stack:
         started = {}
@@ -65,7 +65,7 @@ def edges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, 
             wanted = lines if asked else [line for line in lines if not line.startswith(("cache-tags", "cdn-"))]
             root, state = write(folder / f"root-{asked}", "".join(wanted)), folder / f"state-{asked}"
             build(root, state)
-            for name in EDGES:
+            for name in TWO:
                 started[name, asked] = stack.enter_context(running(name, root, state, folder / f"{name}-{asked}.txt"))
         yield started
 
@@ -102,10 +102,10 @@ def test_edges_are_told_on_request_and_nothing_else_changes(
     status: int,
     expected: tuple[str | None, str | None],
 ) -> None:
-    """The same on both lanes, the second time too, when the fast lane has the answer ready."""
+    """The same on both edges, the second time too, when the fast lane has the answer ready."""
     tags, control = expected
     answers = []
-    for name in EDGES:
+    for name in TWO:
         for _ in range(2):
             told, plain = (edges[name, asked].ask(method, path, *fields) for asked in (True, False))
             assert (status, tags, control) == (told.status, told.get("cache-tag"), told.get("cdn-cache-control"))

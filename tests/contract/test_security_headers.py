@@ -32,9 +32,14 @@ def test_the_media_type_is_exact(edge: Edge, name: str, media_type: str) -> None
     assert {media_type} == {answer["content-type"] for answer in answers}
 
 
-@pytest.mark.parametrize("name", ["no-ending", "UPPER.JS"])
-def test_names_without_a_usual_ending_have_a_type(edge: Edge, name: str) -> None:
-    expected = "text/javascript; charset=utf-8" if name == "UPPER.JS" else "text/plain; charset=utf-8"
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("no-ending", "text/plain; charset=utf-8", id="none, and the octets are UTF-8"),
+        pytest.param("UPPER.JS", "text/javascript; charset=utf-8", id="in capitals"),
+    ],
+)
+def test_names_without_a_usual_ending_have_a_type(edge: Edge, name: str, expected: str) -> None:
     assert expected == edge.get(f"/any/odd/{name}")["content-type"]
 
 
