@@ -56,7 +56,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OutgoingRequest:
     """One request; `url` is absolute, `fields` are sent as they are.
 
     With `instead`, a host and a port, the connection goes there and not to the URL's own, past every proxy.
@@ -89,13 +89,13 @@ class HttpClient:
         self._at_once = at_once
         self._lock = threading.Lock()
         self._pools: dict[tuple[str | None, bool], PoolManager] = {}
-        self._exchanges: set[Exchange] = set()
+        self._exchanges: set[HttpExchange] = set()
         self._here = threading.local()
 
     @contextlib.contextmanager
-    def exchange(self) -> Iterator[Exchange]:
+    def exchange(self) -> Iterator[HttpExchange]:
         """Begin an exchange of this thread: whatever is asked in the block has one deadline."""
-        exchange = self._here.exchange = Exchange(self)
+        exchange = self._here.exchange = HttpExchange(self)
         with self._lock:
             self._exchanges.add(exchange)
         try:
@@ -117,7 +117,7 @@ class HttpClient:
             for pool in self._pools.values():
                 pool.clear()
 
-    def send(self, request: Request, timeout: Timeout) -> BaseHTTPResponse:
+    def send(self, request: OutgoingRequest, timeout: Timeout) -> BaseHTTPResponse:
         """Send a request; only an exchange does that."""
         scheme = request.url.partition(":")[0].lower()
         proxy = None if request.instead else self._proxy(request.url)
@@ -157,7 +157,7 @@ class HttpClient:
         return pool
 
 
-class Exchange:
+class HttpExchange:
     """Requests and their responses until a deadline, at which their connections are cut."""
 
     def __init__(self, client: HttpClient) -> None:
@@ -173,7 +173,7 @@ class Exchange:
         threading.Thread(target=self._watch, name="deadline", daemon=True).start()
 
     @contextlib.contextmanager
-    def ask(self, request: Request) -> Iterator[Response]:
+    def ask(self, request: OutgoingRequest) -> Iterator[Response]:
         """Send a request and yield the response, its content unread; raise NoAnswerError."""
         with self._told():
             response = self._client.send(request, Timeout(self._patience.connect, self._patience.silence))
@@ -250,7 +250,7 @@ class Response:
     """A response whose content comes piece by piece."""
 
     _response: BaseHTTPResponse
-    _exchange: Exchange
+    _exchange: HttpExchange
 
     @property
     def status(self) -> int:
@@ -311,7 +311,7 @@ class _Guarded(HTTPConnection):
     """A connection that the exchange which uses it may cut from another thread."""
 
     response_class = _FinalResponse
-    find: Callable[[], Exchange]
+    find: Callable[[], HttpExchange]
     _guard: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
@@ -351,15 +351,15 @@ class _Guarded(HTTPConnection):
             self._guard = None
 
 
-def _pool_classes(find_exchange: Callable[[], Exchange]) -> dict[str, type[HTTPConnectionPool]]:
-    class Connection(_Guarded):
+def _pool_classes(find_exchange: Callable[[], HttpExchange]) -> dict[str, type[HTTPConnectionPool]]:
+    class PlainConnection(_Guarded):
         find = staticmethod(find_exchange)
 
     class SecureConnection(_Guarded, HTTPSConnection):
         find = staticmethod(find_exchange)
 
     class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
+        ConnectionCls = PlainConnection
 
     class SecurePool(HTTPSConnectionPool):
         ConnectionCls = SecureConnection

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.client import TOO_LATE, Exchange, HttpClient, NoAnswerError, Patience, Request
+from cdnserve.client import TOO_LATE, HttpClient, HttpExchange, NoAnswerError, OutgoingRequest, Patience
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm.download import Buffer, Download
 from cdnserve.npm.download import RegistryClient as Downloads
@@ -144,7 +144,7 @@ def client_of(patience: Patience = SHORT, **options: object) -> Iterator[HttpCli
         client.close()
 
 
-def whole(client: HttpClient, request: Request, limit: int = 10**6) -> bytes:
+def whole(client: HttpClient, request: OutgoingRequest, limit: int = 10**6) -> bytes:
     with client.exchange() as exchange, exchange.ask(request) as response:
         return response.content(limit)
 
@@ -158,7 +158,7 @@ def whole(client: HttpClient, request: Request, limit: int = 10**6) -> bytes:
 )
 def test_a_handshake_has_the_same_deadline(speak: Speak) -> None:
     with serving(speak) as url, client_of() as client, pytest.raises(NoAnswerError, match=TOO_LATE):
-        whole(client, Request(url.replace("http:", "https:"), {}))
+        whole(client, OutgoingRequest(url.replace("http:", "https:"), {}))
 
 
 def test_a_tunnel_through_a_proxy_has_the_same_deadline() -> None:
@@ -167,7 +167,7 @@ def test_a_tunnel_through_a_proxy_has_the_same_deadline() -> None:
         client_of(proxy=lambda _: url) as client,
         pytest.raises(NoAnswerError, match=TOO_LATE),
     ):
-        whole(client, Request("https://npm.invalid/x", {}))
+        whole(client, OutgoingRequest("https://npm.invalid/x", {}))
 
 
 class _Clock:
@@ -187,8 +187,8 @@ def test_all_requests_of_an_exchange_share_its_deadline() -> None:
             clock.now += 4.0
             connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")
 
-    def ask(exchange: Exchange, url: str) -> int:
-        with exchange.ask(Request(url, {})) as response:
+    def ask(exchange: HttpExchange, url: str) -> int:
+        with exchange.ask(OutgoingRequest(url, {})) as response:
             return len(list(response.pieces()))
 
     patience = replace(SHORT, exchange=10.0)
@@ -211,7 +211,7 @@ def _steadily(speed: int) -> int:
         serving(_steady) as url,
         client_of(patience, clock=clock) as client,
         client.exchange() as exchange,
-        exchange.ask(Request(url, {})) as response,
+        exchange.ask(OutgoingRequest(url, {})) as response,
     ):
         for piece in response.pieces():
             came += len(piece)
@@ -245,7 +245,7 @@ def test_what_came_in_a_burst_buys_no_time_for_a_drip() -> None:
         client_of(patience, clock=clock) as client,
         pytest.raises(NoAnswerError, match=TOO_LATE),
     ):
-        whole(client, Request(url, {}), 10**7)
+        whole(client, OutgoingRequest(url, {}), 10**7)
 
 
 def test_an_exchange_that_ended_does_not_cut_the_next_one_on_its_connection() -> None:
@@ -261,9 +261,9 @@ def test_an_exchange_that_ended_does_not_cut_the_next_one_on_its_connection() ->
         heads.append(b"closed")
 
     with serving(speak) as url, client_of() as client:
-        assert b"ok" == whole(client, Request(url, {}))
+        assert b"ok" == whole(client, OutgoingRequest(url, {}))
         client.patience = replace(SHORT, exchange=20.0)
-        assert b"ok" == whole(client, Request(url, {}))
+        assert b"ok" == whole(client, OutgoingRequest(url, {}))
         assert 2 == len(heads)
 
 
@@ -275,7 +275,7 @@ def test_everything_under_way_is_cut_at_once() -> None:
         closing.wait(20)
 
     with serving(speak) as url, client_of(replace(SHORT, exchange=20.0)) as client, ThreadPoolExecutor() as threads:
-        asked = threads.submit(whole, client, Request(url, {}))
+        asked = threads.submit(whole, client, OutgoingRequest(url, {}))
         assert begun.wait(20)
         client.cut()
         with pytest.raises(NoAnswerError):
@@ -294,7 +294,7 @@ def test_a_name_with_many_dead_addresses_has_no_more_time(monkeypatch: pytest.Mo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     monkeypatch.setattr("cdnserve.client.create_connection", dead)
     with client_of(Patience(connect=10.0, exchange=25.0), clock=clock) as client, pytest.raises(NoAnswerError):
-        whole(client, Request("http://many.invalid/", {}))
+        whole(client, OutgoingRequest("http://many.invalid/", {}))
     assert [("192.0.2.0", 10.0), ("192.0.2.1", 10.0), ("192.0.2.2", 5.0)] == tried
 
 
@@ -319,7 +319,7 @@ def test_an_interim_response_is_not_the_answer(interim: bytes) -> None:
     """RFC 9110 §15.2: any number of them may come before the final one; the connection goes on."""
     with serving(_interim(interim)) as url, client_of(replace(SHORT, exchange=20.0)) as client:
         for _ in range(2):
-            with client.exchange() as exchange, exchange.ask(Request(url, {})) as response:
+            with client.exchange() as exchange, exchange.ask(OutgoingRequest(url, {})) as response:
                 assert (200, None, b"final") == (response.status, response.headers.get("ETag"), response.content(9))
 
 
@@ -368,7 +368,7 @@ def test_early_hints_for_ever_end_with_the_exchange() -> None:
         client_of() as client,
         pytest.raises(NoAnswerError, match=TOO_LATE),
     ):
-        whole(client, Request(url, {}))
+        whole(client, OutgoingRequest(url, {}))
 
 
 def test_a_protocol_that_nobody_asked_for_is_an_answer() -> None:
@@ -382,6 +382,6 @@ def test_a_protocol_that_nobody_asked_for_is_an_answer() -> None:
         serving(speak) as url,
         client_of(replace(SHORT, exchange=20.0)) as client,
         client.exchange() as exchange,
-        exchange.ask(Request(url, {})) as response,
+        exchange.ask(OutgoingRequest(url, {})) as response,
     ):
         assert 101 == response.status

@@ -58,8 +58,8 @@ def command(
 
     The exit status is 1 if there is an error or a warning; notes alone do not count.
     """
+    from cdnserve.audit.findings import as_sarif as sarif_log
     from cdnserve.audit.pages import read_pages
-    from cdnserve.audit.report import as_sarif as sarif_log
 
     if as_json and as_sarif:
         raise click.UsageError("--json and --sarif are two formats; say one.")
@@ -147,7 +147,7 @@ def is_bad(audited: Sequence[Audited]) -> bool:
 def write_findings(audited: Sequence[Audited]) -> None:
     """Write all findings, and how many there are."""
     if sys.stdout.isatty():
-        from cdnserve.cli.screen import print_rows
+        from cdnserve.cli.terminal import print_rows
 
         for one in audited:
             if one.findings:

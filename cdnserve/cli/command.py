@@ -26,7 +26,7 @@ def report(problems: Sequence[Problem]) -> None:
         for problem in problems:
             click.echo(plain(problem), err=True)
     elif problems:
-        from cdnserve.cli.screen import print_rows
+        from cdnserve.cli.terminal import print_rows
 
         for problem in problems:
             print_rows(sys.stderr, _rows(problem))

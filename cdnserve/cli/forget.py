@@ -15,7 +15,7 @@ from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.display import printable
-from cdnserve.release.forget import find_promised, forget
+from cdnserve.release.immutable import find_promised, forget
 from cdnserve.release.store import state_folder
 
 _MOST_SHOWN = 10

@@ -14,8 +14,7 @@ from cdnserve.cli.context import library_settings, write_libraries
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural
-from cdnserve.migrate.plan import PagePlan, Plan, ReferenceOutcome
-from cdnserve.migrate.run import MigrateOptions, migrate
+from cdnserve.migrate.plan import MigrateOptions, PagePlan, Plan, ReferenceOutcome, migrate
 from cdnserve.npm.apply import Added
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def build_progress() -> Iterator[BuildProgress | None]:
+def build_progress() -> Iterator[BuildBar | None]:
     """Return what shows a build while the block runs, `None` where stderr is no terminal."""
-    progress = BuildProgress() if sys.stderr.isatty() else None
+    progress = BuildBar() if sys.stderr.isatty() else None
     try:
         yield progress
     finally:
@@ -31,13 +31,13 @@ def build_progress() -> Iterator[BuildProgress | None]:
 
 
 @contextmanager
-def download_progress() -> Iterator[DownloadProgress | None]:
+def download_progress() -> Iterator[DownloadBars | None]:
     """Return what shows downloads while the block runs, `None` where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     with _bars() as bars:
-        yield DownloadProgress(bars)
+        yield DownloadBars(bars)
 
 
 _LABELS: Mapping[Phase, str] = MappingProxyType(
@@ -50,7 +50,7 @@ _LABELS: Mapping[Phase, str] = MappingProxyType(
 )
 
 
-class BuildProgress:
+class BuildBar:
     """Shows the phase of a build as one bar; nothing at all where there is nothing to do."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class BuildProgress:
         self._bars = self._task = None
 
 
-class DownloadProgress:
+class DownloadBars:
     """Shows a bar for each library; the methods may be called from several threads."""
 
     def __init__(self, bars: Progress) -> None:
@@ -111,7 +111,7 @@ class DownloadProgress:
 
 
 def _bars() -> Progress:
-    from cdnserve.cli.screen import bars
+    from cdnserve.cli.terminal import bars
 
     return bars()
 

@@ -1,6 +1,6 @@
-"""The terminal: whether there is one, and what may be written to it.
+"""The terminal: text, tables and progress bars, drawn with rich where somebody looks, and plain in a pipe.
 
-Never lets a control character of a name, a value or an answer through, and never styles what goes into a pipe.
+rich takes longer to load than most commands take to run, so only what draws loads it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,20 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from cdnserve.display import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, JustifyMethod, OverflowMethod
+    from rich.progress import Progress
+    from rich.text import Text
+
+_INDENT = 8
+_GAP = 2  # the space behind a column and the one before the next
+_SHORTEST = 16
 
 Piece = tuple[str, str]
 """Text and its style; `""` for none."""
@@ -31,8 +41,6 @@ def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False, keep_tab
     """Write lines, with their styles where they go to a terminal."""
     stream = sys.stderr if to_stderr else sys.stdout
     if stream.isatty():
-        from cdnserve.cli.screen import print_lines
-
         print_lines(stream, lines, keep_tabs=keep_tabs)
     elif written := "".join("".join(printable(text, keep_tabs=keep_tabs) for text, _ in line) + "\n" for line in lines):
         click.echo(written, stream, nl=False)
@@ -40,11 +48,81 @@ def write(lines: Iterable[Iterable[Piece]], *, to_stderr: bool = False, keep_tab
 
 def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Write a table to the terminal that stdout is."""
-    from cdnserve.cli.screen import print_table
-
     print_table(sys.stdout, columns, rows)
 
 
 def write_json(value: object) -> None:
     """Write JSON to stdout; in ASCII, so that whatever a name holds is escaped."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]], *, keep_tabs: bool = False) -> None:
+    """Print lines with their styles; long ones are left to the terminal."""
+    screen = _console(stream)
+    for line in lines:
+        screen.print(_text(line, keep_tabs=keep_tabs), soft_wrap=True)
+
+
+def print_rows(stream: TextIO, rows: Iterable[Sequence[Piece]]) -> None:
+    """Print rows of a label and a text beside it; one without a label goes on with the row before, further in.
+
+    The terminal breaks what is too long: what it is told to break can't be pasted any more.
+    """
+    known = list(rows)
+    width = max(len(label) for (label, _), *_ in known)
+    begun = ((f"{label:{width}} " if label else " " * _INDENT, style) for (label, style), *_ in known)
+    print_lines(stream, ([first, *row[1:]] for first, row in zip(begun, known, strict=True)), keep_tabs=True)
+
+
+def print_table(stream: TextIO, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: the last column is cut to what is left; columns that do not fit are left out from the right."""
+    from rich import box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[printable(cell) for cell in row] for row in rows]
+    screen = _console(stream)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    left = screen.width
+    for at, column in enumerate(columns):
+        widest = max(cell_len(text) for text in (column.heading, *(row[at] for row in cells)))
+        width = min(widest, max(left - _GAP, _SHORTEST)) if at in (0, len(columns) - 1) else widest
+        left -= width + _GAP
+        if at and left < 0:
+            break
+        justify: JustifyMethod = "right" if column.is_number else "left"
+        overflow: OverflowMethod = "ellipsis" if at else "fold"
+        table.add_column(
+            column.heading, justify=justify, style=column.style, width=width, no_wrap=at > 0, overflow=overflow
+        )
+    for row in cells:
+        table.add_row(*map(Text, row[: len(table.columns)]))
+    screen.print(table)
+
+
+def bars() -> Progress:
+    """Make progress bars on stderr that are gone when they stop."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=_console(sys.stderr),
+        transient=True,
+    )
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    # Text is shown as it is; NO_COLOR and TERM are obeyed.
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _text(pieces: Iterable[Piece], *, keep_tabs: bool = False) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(*((printable(text, keep_tabs=keep_tabs), style) for text, style in pieces))

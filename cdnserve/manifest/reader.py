@@ -14,6 +14,7 @@ from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.fields import Fields, known_words, read_fields, read_value
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
+from cdnserve.manifest.lock import is_requirement
 from cdnserve.manifest.model import Digest, Documents, Library, Manifest, Rule, Site, TagField, is_unlisted
 from cdnserve.manifest.origins import (
     Tolerance,
@@ -23,7 +24,6 @@ from cdnserve.manifest.origins import (
     response_header_problems,
     serialize_origin,
 )
-from cdnserve.manifest.requirements import is_requirement
 from cdnserve.manifest.toml import TomlNode, parse
 from cdnserve.rules.caching import IMMUTABLE, REVALIDATE, Cache
 from cdnserve.rules.cors import ANY, NONE, Policy

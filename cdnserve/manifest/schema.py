@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, Keys, KeySpec, Kind
+from cdnserve.manifest.lock import REQUIREMENT
 from cdnserve.manifest.reader import POLICY_NAME
-from cdnserve.manifest.requirements import REQUIREMENT
 from cdnserve.rules.semver import NAME as PACKAGE_NAME
 
 JsonSchema = dict[str, object]

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from html5lib._tokenizer import HTMLTokenizer
@@ -19,7 +18,7 @@ from html5lib.html5parser import HTMLParser
 from html5lib.treebuilders.base import TreeBuilder
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.markup.tag import NEWLINE, Attribute, Lines, Page, Span, Tag
+from cdnserve.markup.tag import NEWLINE, Attribute, Lines, Page, Tag, template_code
 
 _BOM = "\ufeff"
 
@@ -77,9 +76,6 @@ class TokenizerInput:
 
 
 LARGEST = 8 * 2**20  # characters
-_LONGEST = 1000  # characters of an expression in braces, which stands on one line
-_CLOSED: Mapping[str, str] = MappingProxyType({"<?": "?>", "<%": "%>", "{{": "}}", "{%": "%}", "{!!": "!!}"})
-_OPENED = re.compile("|".join(map(re.escape, _CLOSED)))
 _BLANK = re.compile(r"[^\r\n]")
 # A character that is in nobody's page.
 _MASK = "\ufdd0"
@@ -108,7 +104,7 @@ def scan(text: str, *, scripting: bool = True, template: bool = False) -> Page:
 
 def _template(text: str, *, scripting: bool) -> Page:
     """Scan a template: the parser sees blanks where its code is."""
-    code = tuple(_code(text))
+    code = tuple(template_code(text))
     pieces, at = [], 0
     for start, end in code:
         pieces += [text[at:start], _BLANK.sub(_MASK, text[start:end])]
@@ -128,19 +124,6 @@ def _unmasked(tag: Tag, text: str) -> Tag:
         for one in tag.attributes
     )
     return replace(tag, text=text[tag.start : tag.end], attributes=attributes)
-
-
-def _code(text: str) -> Iterator[Span]:
-    """Yield the places of a template's code; what is never closed goes on to the end."""
-    at = 0
-    while found := _OPENED.search(text, at):
-        closing, in_braces = _CLOSED[found[0]], found[0].startswith("{")
-        end = text.find(closing, found.end(), found.end() + _LONGEST if in_braces else len(text))
-        if in_braces and (end < 0 or NEWLINE.search(text, found.end(), end)):
-            at = found.end()
-            continue
-        at = len(text) if end < 0 else end + len(closing)
-        yield found.start(), at
 
 
 _START, _END, _ERROR = (tokenTypes[name] for name in ("StartTag", "EndTag", "ParseError"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
@@ -90,6 +90,10 @@ _EXPRESSION = re.compile(
     r"\{\{|\{%|\{!!|\{\$|<[%?]|[$#@]\{|\A\s*~/|@\(|@@|@(?:Url|Html|Model|Href|ViewBag|ViewData|Context)\b"
 )
 
+_LONGEST = 1000  # characters of an expression in braces, which stands on one line
+_CLOSED: Mapping[str, str] = MappingProxyType({"<?": "?>", "<%": "%>", "{{": "}}", "{%": "%}", "{!!": "!!}"})
+_OPENED = re.compile("|".join(map(re.escape, _CLOSED)))
+
 Span = tuple[int, int]
 """Where something begins and ends in the page's text, in characters."""
 
@@ -102,6 +106,19 @@ def template_at(value: str) -> int | None:
     """
     found = _EXPRESSION.search(value)
     return found.start() if found else None
+
+
+def template_code(text: str) -> Iterator[Span]:
+    """Yield the places of a template's code; what is never closed goes on to the end."""
+    at = 0
+    while found := _OPENED.search(text, at):
+        closing, in_braces = _CLOSED[found[0]], found[0].startswith("{")
+        end = text.find(closing, found.end(), found.end() + _LONGEST if in_braces else len(text))
+        if in_braces and (end < 0 or NEWLINE.search(text, found.end(), end)):
+            at = found.end()
+            continue
+        at = len(text) if end < 0 else end + len(closing)
+        yield found.start(), at
 
 
 @dataclass(frozen=True, slots=True)

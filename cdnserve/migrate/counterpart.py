@@ -10,14 +10,7 @@ from cdnserve.cdns.mapped import Mapped, PackageFile, Unmapped
 from cdnserve.cdns.registry import read_address
 from cdnserve.markup.files import OwnPage
 from cdnserve.markup.tag import Page
-from cdnserve.migrate.package_file import (
-    MOST_LISTED,
-    AbsentError,
-    PageUse,
-    find_file,
-    modules_with,
-    remark_on_default,
-)
+from cdnserve.migrate.package_file import MOST_LISTED, AbsentError, PageUse, find_file, modules_with, remark_on_default
 from cdnserve.migrate.packages import PackageRequest, UnpackedPackage, as_npm
 from cdnserve.migrate.references import Reference
 from cdnserve.migrate.rewrite import Counterpart, differs

@@ -17,7 +17,7 @@ from cdnserve.cdns.mapped import PackageFile
 from cdnserve.cdns.npm_mirrors import FIELDS, UNPKG_CONDITIONS, default_files, minified
 from cdnserve.modules.imports import Imports, read_imports
 from cdnserve.modules.package_json import Description, candidates, inside, spellings
-from cdnserve.modules.scripts import Contents, is_module, main_files, node_names
+from cdnserve.modules.scripts import PackageContents, is_module, main_files, node_names
 from cdnserve.rules.exports import exported
 from cdnserve.rules.integrity import matches
 from cdnserve.snippets.subject import of_file
@@ -48,7 +48,7 @@ class AbsentError(ValueError):
     """Says why a package has no counterpart."""
 
 
-def find_file(file: PackageFile, contents: Contents, use: PageUse) -> str:
+def find_file(file: PackageFile, contents: PackageContents, use: PageUse) -> str:
     """Return the path of the file, or of a folder with `/` at its end; raise `AbsentError` with the reason."""
     if file.files and file.files[0].endswith("/"):
         return _folder(file.files[0], contents, use)
@@ -65,7 +65,7 @@ def find_file(file: PackageFile, contents: Contents, use: PageUse) -> str:
     return found
 
 
-def remark_on_default(file: PackageFile, found: str, contents: Contents, use: PageUse) -> str:
+def remark_on_default(file: PackageFile, found: str, contents: PackageContents, use: PageUse) -> str:
     """Return how the file that was found differs from a CDN's default file, `""` where it doesn't."""
     if file.files or not file.mirror or file.is_built:
         return ""
@@ -77,13 +77,13 @@ def remark_on_default(file: PackageFile, found: str, contents: Contents, use: Pa
     return ""
 
 
-def modules_with(entries: Iterable[str], contents: Contents) -> tuple[str, ...]:
+def modules_with(entries: Iterable[str], contents: PackageContents) -> tuple[str, ...]:
     """Return the modules of a package that load with some of its modules, these too; at most `MOST_LISTED`."""
     listed = (path for path, _ in _modules(entries, contents, partial(_neighbour, contents)))
     return tuple(sorted(islice(listed, MOST_LISTED + 1)))
 
 
-def _folder(folder: str, contents: Contents, use: PageUse) -> str:
+def _folder(folder: str, contents: PackageContents, use: PageUse) -> str:
     if not use.is_prefix:
         raise AbsentError("it is a folder, not a file")
     prefix = folder.lstrip("/")
@@ -92,11 +92,11 @@ def _folder(folder: str, contents: Contents, use: PageUse) -> str:
     return prefix or "/"
 
 
-def _present(file: PackageFile, contents: Contents, use: PageUse) -> list[str]:
+def _present(file: PackageFile, contents: PackageContents, use: PageUse) -> list[str]:
     return [path for path in dict.fromkeys(_places(file, contents, use)) if path in contents.files]
 
 
-def _places(file: PackageFile, contents: Contents, use: PageUse) -> Iterator[str]:
+def _places(file: PackageFile, contents: PackageContents, use: PageUse) -> Iterator[str]:
     if not file.files and file.mirror:
         yield from default_files(_named(_described(contents)), file.mirror, for_style=use.is_style)
     yield from file.files
@@ -111,7 +111,7 @@ def _named(description: Description) -> dict[str, str]:
     return {field: inside(value) or "" for field in FIELDS if isinstance(value := values.get(field), str)}
 
 
-def _described(contents: Contents) -> Description:
+def _described(contents: PackageContents) -> Description:
     try:
         found = json.loads(contents.source("package.json")) if "package.json" in contents.files else {}
     except (ValueError, RecursionError):
@@ -125,7 +125,7 @@ def _satisfies(content: bytes, use: PageUse) -> bool:
     return matches(use.integrity, {one.algorithm: one.digest for one in of_file("", content).digests})
 
 
-def _build(file: PackageFile, default: str, contents: Contents) -> str:
+def _build(file: PackageFile, default: str, contents: PackageContents) -> str:
     """Return the package's build for script tags, in place of a default file that only Node.js runs."""
     found = main_files(file.name, _named(_described(contents)), contents).script
     if not found or is_module(found, contents.source(found)):
@@ -138,7 +138,7 @@ def _defines(family: str, stylesheet: bytes) -> bool:
     return any(family.lower() == one.strip().lower() for found in families for one in found)
 
 
-def _module(file: PackageFile, contents: Contents, use: PageUse) -> str:
+def _module(file: PackageFile, contents: PackageContents, use: PageUse) -> str:
     """Find the ES module that the CDN would have built its own from."""
     description = _described(contents)
     subpath = f"./{file.files[0]}" if file.files else "."
@@ -157,7 +157,7 @@ def _entries(description: Description, subpath: str) -> Iterator[str]:
     yield from candidates(description, subpath)
 
 
-def _check_module(entry: str, contents: Contents, use: PageUse) -> None:
+def _check_module(entry: str, contents: PackageContents, use: PageUse) -> None:
     """Follow a module's imports; raise `AbsentError` where a browser could not."""
     for number, (path, imports) in enumerate(_modules([entry], contents, partial(_target, contents, use))):
         if imports.needs_bundler:
@@ -166,7 +166,7 @@ def _check_module(entry: str, contents: Contents, use: PageUse) -> None:
             raise AbsentError(f"it imports more than {_MOST_MODULES:,} files")
 
 
-def _target(contents: Contents, use: PageUse, importer: str, specifier: str) -> str | None:
+def _target(contents: PackageContents, use: PageUse, importer: str, specifier: str) -> str | None:
     """Return the module that an import leads to, `None` where the page's import map says which."""
     if specifier.startswith(("./", "../")):
         path = normpath(join(dirname(importer), specifier))
@@ -183,7 +183,7 @@ def _is_known(specifier: str, names: Collection[str]) -> bool:
 
 
 def _modules(
-    entries: Iterable[str], contents: Contents, follow: Callable[[str, str], str | None]
+    entries: Iterable[str], contents: PackageContents, follow: Callable[[str, str], str | None]
 ) -> Iterator[tuple[str, Imports]]:
     """Yield modules and all that they import; `follow` gives the file that an importer's specifier leads to, if any."""
     waiting = list(entries)
@@ -198,7 +198,7 @@ def _modules(
         waiting += new
 
 
-def _neighbour(contents: Contents, importer: str, specifier: str) -> str | None:
+def _neighbour(contents: PackageContents, importer: str, specifier: str) -> str | None:
     """Return the module of the same package that a path leads to."""
     path = normpath(join(dirname(importer), specifier)) if specifier.startswith(("./", "../")) else ""
     return path if path in contents.files and path.endswith((".js", ".mjs")) else None

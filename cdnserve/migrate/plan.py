@@ -1,18 +1,22 @@
-"""The plan of a migration: what becomes of every address on another host in a set of pages, before anything changes."""
+"""The plan of a migration: what becomes of every address on another host in a set of pages; and carrying it out."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from cdnserve.cdns.registry import cdn_of
-from cdnserve.errors import Problems
+from cdnserve.errors import ConfigurationError, Problem, Problems
+from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.model import Manifest
+from cdnserve.manifest.reader import parse_manifest, read_manifest
 from cdnserve.markup.decode import CARRIED, decode
-from cdnserve.markup.files import OwnPage, is_template
+from cdnserve.markup.files import OwnPage, is_template, read_own_pages, write_own_pages
 from cdnserve.markup.loads import inline_imports
 from cdnserve.markup.parser import scan
 from cdnserve.markup.urls import authority, resolve
@@ -20,6 +24,9 @@ from cdnserve.migrate.counterpart import Left, Moved, ScannedPage, find_counterp
 from cdnserve.migrate.packages import RegistryAccess, earlier_version, unpack, unpublished
 from cdnserve.migrate.references import Reference, find_references, names_of
 from cdnserve.migrate.rewrite import Replacement, new_url, rewrite
+from cdnserve.npm.add import add
+from cdnserve.npm.apply import Added
+from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
 
 Fate = Literal["moved", "left", "unneeded", "needed", "unknown"]
 """What becomes of a reference; hints are `unneeded` or still `needed`, and only a template knows the `unknown`."""
@@ -161,3 +168,51 @@ def _outcome(reference: Reference, found: Moved | Left, left: set[str], site_url
     if cdn_of(reference.url) in left:
         return ReferenceOutcome(reference, "needed", remark="something of this CDN is left")
     return ReferenceOutcome(reference, "unneeded", remark="nothing is loaded from there any more; it can be taken out")
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateOptions:
+    """The public base URL, `""` for the manifest's, `hosts` to load from as before, and whether nothing is changed."""
+
+    url: str = ""
+    hosts: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What was decided, and what was added for it."""
+
+    plan: Plan
+    added: Added
+
+
+def migrate(
+    targets: Sequence[Path],
+    root: Path,
+    options: MigrateOptions,
+    settings: NpmSettings,
+    progress: DownloadProgress | None,
+) -> Migration:
+    """Host what pages load from public CDNs, and rewrite the pages; raise ConfigurationError before any change."""
+    manifest = read_manifest(root / MANIFEST)
+    site_url = _site_url(options.url, manifest)
+    pages = read_own_pages(targets, root)
+    plan = make_plan(pages, manifest, site_url, options.hosts, RegistryAccess(root, settings, progress or Silent()))
+    added = Added((), ())
+    if not options.dry_run:
+        if plan.libraries:
+            added = add(root, plan.libraries, settings, progress)
+        write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
+    return Migration(plan, added)
+
+
+def _site_url(url: str, manifest: Manifest) -> str:
+    if url:
+        # It is checked as the manifest's is.
+        return parse_manifest(f"schema = 1\n[site]\nurl = {json.dumps(url)}\n", "--url").site.url
+    if manifest.site.url:
+        return manifest.site.url
+    message = "pages of other origins need a whole URL, and the manifest has none"
+    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
+    raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])

@@ -45,7 +45,7 @@ class MainFiles:
     for_node: str = ""
 
 
-class Contents(Protocol):
+class PackageContents(Protocol):
     """An unpacked npm package; paths are relative to its folder."""
 
     @property
@@ -56,7 +56,7 @@ class Contents(Protocol):
         """Return a file's content."""
 
 
-def main_files(name: str, named: Mapping[str, str], contents: Contents) -> MainFiles:
+def main_files(name: str, named: Mapping[str, str], contents: PackageContents) -> MainFiles:
     """Return what a page loads of a package, by the fields of its package.json and the names of its builds.
 
     A script that needs nothing else comes first, then a module that needs an import map.
@@ -79,19 +79,19 @@ def builds(name: str, files: Iterable[str]) -> tuple[str, ...]:
     return tuple(islice(sorted((path for path in files if _is_build(path, wanted)), key=_rank), _MOST_BUILDS))
 
 
-def runs_alone(path: str, contents: Contents) -> bool:
+def runs_alone(path: str, contents: PackageContents) -> bool:
     """Return whether a tag can load a file with no import map, and all that it imports."""
     return all(_runs(one, contents) for one in islice(_with_imports(path, contents), _MOST_MODULES))
 
 
-def _runs(path: str, contents: Contents) -> bool:
+def _runs(path: str, contents: PackageContents) -> bool:
     if path not in contents.files:
         return False
     source = contents.source(path)
     return not bare_imports(source) if is_module(path, source) else not node_names(path, source)
 
 
-def _with_imports(path: str, contents: Contents) -> Iterator[str]:
+def _with_imports(path: str, contents: PackageContents) -> Iterator[str]:
     """Return a module and the files of its package that load with it, whether or not they are there."""
     waiting, seen = [path], {path}
     while waiting:

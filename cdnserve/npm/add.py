@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.lock import hosted, is_requirement, resolve
 from cdnserve.manifest.model import Library, Manifest, Revision
-from cdnserve.manifest.requirements import hosted, is_requirement, resolve
 from cdnserve.npm.apply import Added, Decision, carry_out, notes, unlisted
 from cdnserve.npm.fetch import Order, StagedLibrary, find, gather
 from cdnserve.npm.hosted import Project, read_scene

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO, Protocol
 
-from cdnserve.client import REDIRECTS, TOO_LATE, Exchange, HttpClient, NoAnswerError, Request, Response
+from cdnserve.client import REDIRECTS, TOO_LATE, HttpClient, HttpExchange, NoAnswerError, OutgoingRequest, Response
 from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.registry import HttpUrl, Registry
@@ -271,7 +271,7 @@ class RegistryClient:
         raise ConfigurationError([Problem("registry-redirect", message, address.shown)])
 
     def _request(
-        self, exchange: Exchange, task: _Task, address: HttpUrl, authorization: str | None
+        self, exchange: HttpExchange, task: _Task, address: HttpUrl, authorization: str | None
     ) -> HttpUrl | Received | _Setback:
         fields = {"User-Agent": "cdnserve", "Accept-Encoding": "identity", **dict(task.wanted.fields)}
         if authorization:
@@ -283,7 +283,7 @@ class RegistryClient:
         if self._settings.clock() >= self._deadline(task):
             return _Setback(TOO_LATE)
         try:
-            with exchange.ask(Request(str(address), fields)) as response:
+            with exchange.ask(OutgoingRequest(str(address), fields)) as response:
                 return self._answer(response, task, address)
         except NoAnswerError as error:
             self.require_going()

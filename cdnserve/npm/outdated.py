@@ -13,9 +13,8 @@ from pathlib import Path
 from cdnserve.display import did_you_mean, excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
-from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.lock import Lock, hosted, resolve
 from cdnserve.manifest.model import Library
-from cdnserve.manifest.requirements import hosted, resolve
 from cdnserve.npm.fetch import find
 from cdnserve.npm.hosted import Project, read_scene
 from cdnserve.npm.package import Packument, choose

@@ -11,9 +11,8 @@ from pathlib import Path
 from cdnserve.display import did_you_mean
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.lock import Lock, hosted, resolve
 from cdnserve.manifest.model import Library, Revision
-from cdnserve.manifest.requirements import hosted, resolve
 from cdnserve.npm.apply import Decision, Removed, carry_out
 from cdnserve.npm.hosted import Project, read_scene
 from cdnserve.npm.spec import PackageSpec, PinnedPackage, checked_spec, parse_wishes

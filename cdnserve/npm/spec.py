@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.manifest.requirements import is_requirement
+from cdnserve.manifest.lock import is_requirement
 from cdnserve.rules.semver import is_exact_version, is_package_name
 
 FOLDER = "npm"

@@ -20,8 +20,7 @@ from typing import BinaryIO, Literal, cast
 from cdnserve.display import excerpt
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import Lock
-from cdnserve.manifest.requirements import hosted, hosted_names, unresolved
+from cdnserve.manifest.lock import Lock, hosted, hosted_names, unresolved
 from cdnserve.npm.apply import Placed, Synced
 from cdnserve.npm.cache import TarballCache, cache_folder
 from cdnserve.npm.compare import Comparison, compare_tarball, first_difference

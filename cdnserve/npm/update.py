@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.lock import Lock, hosted, resolve
 from cdnserve.manifest.model import Library, Revision
-from cdnserve.manifest.requirements import hosted, resolve
 from cdnserve.npm.apply import Decision, Move, Updated, carry_out, notes, unlisted
 from cdnserve.npm.fetch import Order, gather
 from cdnserve.npm.hosted import Project, read_scene

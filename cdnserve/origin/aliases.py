@@ -28,7 +28,7 @@ _MOST_REMEMBERED = 1024
 _MOST_SHOWN = 10
 
 
-class HostedLibraries:
+class HostedVersions:
     """The versions of each library, ascending, and the best one for what people ask."""
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -163,8 +163,8 @@ class Aliases:
         self._cdnjs_names = cdnjs_names
 
     @cached_property
-    def _hosted(self) -> HostedLibraries:
-        return HostedLibraries(self._paths)
+    def _hosted(self) -> HostedVersions:
+        return HostedVersions(self._paths)
 
     def find(self, path: str, *, as_folder: bool = False) -> AliasTarget | None:
         """Return where a logical path leads, `None` where it names no hosted library.

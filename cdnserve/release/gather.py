@@ -17,7 +17,7 @@ from cdnserve.release.read import SETTLING_SECONDS, FileContent, Sources, read, 
 from cdnserve.release.scan import Signature, Tree
 from cdnserve.release.state_files import FileIndex
 from cdnserve.release.writer import BuildProgress, Writer
-from cdnserve.rules.charsets import Looks
+from cdnserve.rules.charsets import Charset
 from cdnserve.rules.media_types import lacks_charset
 
 # Kernels stamp files with a clock that ticks every 1 to 10 ms; file systems without fractions tick every 1 or 2 s.
@@ -79,7 +79,7 @@ def take_known(
 
 
 def _known(asset: Asset, signature: Signature) -> FileContent:
-    looks = Looks(asset.form, asset.declared) if asset.form else None
+    looks = Charset(asset.form, asset.declared) if asset.form else None
     return FileContent(asset.identity.sha256, asset.sha384, asset.sha512, signature, looks)
 
 
@@ -143,7 +143,7 @@ def _take(gathered: GatheredFiles, path: str, content: FileContent | Problem | N
         gathered.problems.append(content)
 
 
-def _not_utf8(path: str, looks: Looks) -> Problem:
+def _not_utf8(path: str, looks: Charset) -> Problem:
     return Problem(
         "text-not-utf-8",
         "the text is not UTF-8, so it is sent without a charset",

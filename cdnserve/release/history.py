@@ -1,7 +1,4 @@
-"""History: the releases that are there, when each was made, and what it changed.
-
-Never builds, and never stumbles over a release that it can't read: that is a fact to tell, too.
-"""
+"""History: the releases that are there, what each changed, and the way back to one of them."""
 
 from __future__ import annotations
 
@@ -10,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import StoreError
 from cdnserve.release.catalog import Asset, Catalog
-from cdnserve.release.state_files import read_hold
-from cdnserve.release.store import Store
+from cdnserve.release.scan import scan
+from cdnserve.release.state_files import Hold, fingerprint, read_hold, write_hold
+from cdnserve.release.store import Store, find_places, store_problem
+from cdnserve.release.writer import BuildProgress, Silence, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +80,81 @@ def history(state: Path) -> Iterator[ReleaseEntry]:
         differences = compare(before, catalog)
         yield ReleaseEntry(number, made, number == current, number == left, len(catalog.assets), octets, differences)
         before = catalog
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The release that is current now, the one before, and what differs; none where they are the same."""
+
+    number: int
+    left: int
+    differences: Differences
+
+
+def roll_back(root: Path, state: Path, number: int | None = None, progress: BuildProgress | None = None) -> RolledBack:
+    """Make a release the current one: the one before the current, unless told.
+
+    It stays so until something below `root` changes or a build is asked for. Raises ConfigurationError where there
+    is no such release, or where it is not whole. A build that is under way is waited for.
+    """
+    places = find_places(root, state)
+    if not Store(Path(places.state)).numbers():  # where nothing was ever released, nothing is written either
+        raise ConfigurationError([_nowhere(Store(Path(places.state)))])
+    try:
+        with Writer(places.state, progress or Silence()) as writer:
+            left = _current(writer.store, number)
+            chosen = _before(writer.store, left) if number is None else number
+            differences = _differences(writer.store, left, chosen)
+            if chosen != left:
+                write_hold(places.state, Hold(chosen, left, fingerprint(scan(places.root, places.inner))))
+                writer.point_to(chosen)
+            return RolledBack(chosen, left, differences)
+    except StoreError as failure:
+        raise ConfigurationError([store_problem(failure, places.state)]) from failure
+
+
+def _current(store: Store, wanted: int | None) -> int:
+    """Return the current release, 0 where nobody knows it any more but a person says which one is wanted."""
+    try:
+        return store.current() or 0
+    except ConfigurationError:
+        if wanted is None:
+            raise
+        return 0
+
+
+def _before(store: Store, current: int) -> int:
+    earlier = [number for number in store.numbers() if number < current]
+    if not earlier:
+        raise ConfigurationError([_nowhere(store)])
+    return earlier[-1]
+
+
+def _differences(store: Store, left: int, chosen: int) -> Differences:
+    if chosen not in store.numbers():
+        raise ConfigurationError([_not_there(store, chosen)])
+    after = store.load(chosen)
+    try:
+        before = store.read(left)
+    except ConfigurationError:  # what is left may be damaged: all the more reason to leave it
+        before = None
+    return compare(before, after)
+
+
+def _nowhere(store: Store) -> Problem:
+    return Problem(
+        "rollback-nowhere",
+        "there is no release before the current one",
+        where=str(store.state),
+        hint="cdnserve releases lists those that are there",
+    )
+
+
+def _not_there(store: Store, number: int) -> Problem:
+    there = ", ".join(map(str, store.numbers()[-10:]))
+    return Problem(
+        "release-missing",
+        f"release {number} is not there",
+        where=str(store.state),
+        hint=f"those that are there: {there}" if there else "run cdnserve build",
+    )

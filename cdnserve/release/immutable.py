@@ -1,23 +1,31 @@
-"""Promises: bytes that were released as immutable (RFC 8246) and so may never change.
+"""Immutability (RFC 8246): the digests that a path may never change, in the lock and in releases, and forgetting them.
 
-Never takes a promise back unless a person does: caches hold the old bytes for a year, whatever the manifest says now.
+Caches hold the old bytes for a year, whatever the manifest says now.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import basename
 from types import MappingProxyType
 
-from cdnserve.errors import Problem
+from cdnserve.display import printable
+from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, changing
-from cdnserve.manifest.lock import Lock, LockedFile, read_lock, render_lock, write_lock
+from cdnserve.manifest.lock import Lock, LockedFile, read_lock, render_lock, unresolved, write_lock
 from cdnserve.manifest.model import Manifest
-from cdnserve.manifest.requirements import unresolved
+from cdnserve.release.blobs import StoreError, write_state_file
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.read import FileContent
+from cdnserve.release.store import BuildPaths, Store, find_places, store_problem
+from cdnserve.release.writer import BuildProgress, Silence, Writer
+from cdnserve.rules.globs import compile_glob, glob_problems
 from cdnserve.rules.integrity import hash_expression, parse_metadata
 
 _NANOSECONDS = 10**9
@@ -137,3 +145,71 @@ def _changed(path: str, promised: bytes, got: bytes) -> Problem:
         hint="restore the file and publish the new bytes under a new path; caches keep the old ones for a year. "
         f"If the old ones were a mistake: cdnserve forget {path}",
     )
+
+
+FILE = "forgotten"
+Forgotten = Mapping[str, Sequence[str]]
+"""The sha384 in hexadecimal that nobody is held to any more, by path."""
+
+
+def find_promised(root: Path, state: Path, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the promised paths that paths and globs stand for; raise ConfigurationError where one stands for none."""
+    places = find_places(root, state)
+    store = Store(Path(places.state))
+    promised = promises(read_lock(Path(places.root, LOCK)), *store.whole(store.numbers())).keys()
+    found = {one: {one} & promised or set(_matching(one, promised)) for one in wanted}
+    Problems(_unknown(one, promised, places.root) for one, paths in found.items() if not paths).raise_errors()
+    return tuple(sorted(set().union(*found.values())))
+
+
+def forget(root: Path, state: Path, paths: Sequence[str], progress: BuildProgress | None = None) -> None:
+    """Take promises back; the next build records what lies there then. A build that is under way is waited for."""
+    places = find_places(root, state)
+    try:
+        with ExitStack() as stack:
+            if Store(Path(places.state)).numbers():  # where nothing was ever released, only the lock promises
+                stack.enter_context(Writer(places.state, progress or Silence()))
+                # First: what is killed in between has forgotten nothing, for the lock decides.
+                _forget_released(places, paths)
+            stack.enter_context(changing(Path(places.root)))
+            lock = read_lock(Path(places.root, LOCK))
+            rest = {path: file for path, file in lock.immutable.items() if path not in paths}
+            write_lock(Path(places.root, LOCK), Lock(lock.libraries, rest))
+    except StoreError as failure:
+        raise ConfigurationError([store_problem(failure, places.state)]) from failure
+
+
+def read_forgotten(state: str) -> Forgotten:
+    """Read what was forgotten of releases; nothing where that is damaged, so that promises hold."""
+    try:
+        found = json.loads(Path(state, FILE).read_bytes())
+        return {str(path): [str(digest) for digest in digests] for path, digests in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return {}
+
+
+def _forget_released(places: BuildPaths, paths: Sequence[str]) -> None:
+    forgotten = defaultdict(set, {path: set(digests) for path, digests in read_forgotten(places.state).items()})
+    # All of them: where the current one is damaged, earlier ones bind a build too.
+    store = Store(Path(places.state))
+    for catalog in store.whole(store.numbers()):
+        released = immutable(catalog)
+        for path in released.keys() & set(paths):
+            forgotten[path].add(released[path].hex())
+    text = json.dumps({path: sorted(digests) for path, digests in sorted(forgotten.items())}, indent=1)
+    write_state_file(places.state, FILE, text.encode() + b"\n")
+
+
+def _matching(glob: str, paths: Collection[str]) -> Iterator[str]:
+    if not any(glob_problems(glob)):
+        yield from filter(compile_glob(glob).matches, paths)
+
+
+def _unknown(wanted: str, paths: Collection[str], root: str) -> Problem:
+    folder, inner = wanted.rstrip("/"), wanted.removeprefix(f"{basename(root)}/")
+    hint = "cdnserve list shows the paths of files; manifest.lock records which of them are immutable"
+    if any(path.startswith(f"{folder}/") for path in paths):
+        hint = f"for all that is in the folder, write '{folder}/**'"
+    elif inner in paths or any(_matching(inner, paths)):
+        hint = f"paths are relative to the root: write {inner}"
+    return Problem("promise-unknown", "nothing was promised of this path", LOCK, printable(wanted), hint)

@@ -13,9 +13,8 @@ from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.release.blobs import StoreError, sync_blobs
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
 from cdnserve.release.encode import Results, encode_all
-from cdnserve.release.forget import read_forgotten
 from cdnserve.release.gather import GatheredFiles, confirm, gather, take_known
-from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_promises, promises, record
+from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_promises, promises, read_forgotten, record
 from cdnserve.release.inputs import Inputs, missing, published, read_inputs
 from cdnserve.release.package_entries import read_packages
 from cdnserve.release.read import FileContent, unstable

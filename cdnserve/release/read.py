@@ -19,7 +19,7 @@ from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.release.blobs import Blobs, Draft
 from cdnserve.release.scan import Signature, signature
-from cdnserve.rules.charsets import Form, Look, Looks, look
+from cdnserve.rules.charsets import Charset, CharsetReader, Form, look
 
 # Files up to this size are held in memory for a moment, larger ones pass through it piece by piece.
 CHUNK = 1 << 20
@@ -44,7 +44,7 @@ class FileContent:
     sha384: bytes
     sha512: bytes
     signature: Signature
-    looks: Looks | None = None
+    looks: Charset | None = None
 
     @property
     def size(self) -> int:
@@ -241,7 +241,7 @@ def _take_in_pieces(
 
 def _digest(descriptor: int, before: Signature, draft: Draft | None) -> FileContent | None:
     hashes = sha256(), sha384(), sha512()
-    looking = Look()
+    looking = CharsetReader()
     length = 0
     # A file that grows as fast as it is read would otherwise be read for ever.
     while length <= before[0] and (chunk := os.read(descriptor, CHUNK)):

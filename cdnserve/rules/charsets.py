@@ -30,7 +30,7 @@ _OURS = (b"utf-8", b"utf8")
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class Charset:
     """How the octets of a file look.
 
     `declared` says that they declare an encoding other than UTF-8, by a byte order mark or in words; `flaw` is the
@@ -43,8 +43,8 @@ class Looks:
     line: int = 0
 
 
-class Look:
-    """Looks at octets piece by piece, and holds no more than their beginning."""
+class CharsetReader:
+    """Reads octets piece by piece, and holds no more than their beginning."""
 
     def __init__(self) -> None:
         self._opening = b""
@@ -64,12 +64,12 @@ class Look:
         if self._flaw is None and self._is_text:
             self._is_text = len(octets.translate(None, _BINARY)) == len(octets)
 
-    def result(self) -> Looks:
+    def result(self) -> Charset:
         """Return how they look, all taken together."""
         if self._flaw is None and self._rest:  # cut short in the middle of a character
             self._flaw = self._length - len(self._rest)
         line = 0 if self._flaw is None else self._line
-        return Looks(self._form(), _declares_another(self._opening), self._flaw, line)
+        return Charset(self._form(), _declares_another(self._opening), self._flaw, line)
 
     def _decode(self, octets: bytes) -> None:
         try:
@@ -89,13 +89,13 @@ class Look:
         return "mpeg" if is_stream else "other"
 
 
-def look(octets: bytes) -> Looks:
+def look(octets: bytes) -> Charset:
     r"""Return how octets look.
 
     >>> look(b"caf\xc3\xa9"), look(b'<?xml version="1.0" encoding="iso-8859-1"?><a>\xe9</a>')
-    (Looks(form='text', declared=False, flaw=None, line=0), Looks(form='other', declared=True, flaw=46, line=1))
+    (Charset(form='text', declared=False, flaw=None, line=0), Charset(form='other', declared=True, flaw=46, line=1))
     """
-    looking = Look()
+    looking = CharsetReader()
     looking.update(octets)
     return looking.result()
 

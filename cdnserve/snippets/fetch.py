@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cdnserve.client import REDIRECTS, Exchange, NoAnswerError, Request, Response
+from cdnserve.client import REDIRECTS, HttpExchange, NoAnswerError, OutgoingRequest, Response
 from cdnserve.decode import OversizeError, UndecodableError
 from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
@@ -56,8 +56,8 @@ def fetch(url: str, settings: NpmSettings) -> Remote:
     raise ConfigurationError([Problem("target-unreachable", "it redirects too often", url)])
 
 
-def _ask(exchange: Exchange, address: HttpUrl, limit: int) -> HttpUrl | Remote:
-    with exchange.ask(Request(str(address), _FIELDS)) as response:
+def _ask(exchange: HttpExchange, address: HttpUrl, limit: int) -> HttpUrl | Remote:
+    with exchange.ask(OutgoingRequest(str(address), _FIELDS)) as response:
         if response.status in REDIRECTS and (location := response.headers.get("Location")):
             target = address.join(location)
             if (address.scheme, target.scheme) == ("https", "http"):

@@ -15,7 +15,7 @@ from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import SKIP_HEADER
 
-from cdnserve.client import HttpClient, NoAnswerError, Patience, Request
+from cdnserve.client import HttpClient, NoAnswerError, OutgoingRequest, Patience
 from cdnserve.decode import Decoder, UndecodableError, decoder
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.verify.question import Question
@@ -198,16 +198,16 @@ class EdgeClient:
                 answer = NoAnswer(str(error))
         return answer
 
-    def _request(self, question: Question, query: str) -> Request:
+    def _request(self, question: Question, query: str) -> OutgoingRequest:
         target = self._target
         fields = {"Host": target.authority, "User-Agent": "cdnserve", "Accept-Encoding": SKIP_HEADER}
         fields |= dict(self._manner.fields)
         for name, value in question.fields:
             fields["Accept-Encoding" if name == "accept-encoding" else name] = value
         url = f"{target.url}{question.target}{query}"
-        return Request(url, fields, question.method, (target.address, target.address_port))
+        return OutgoingRequest(url, fields, question.method, (target.address, target.address_port))
 
-    def _ask(self, request: Request, limit: int) -> EdgeResponse:
+    def _ask(self, request: OutgoingRequest, limit: int) -> EdgeResponse:
         with self._http.exchange() as exchange, exchange.ask(request) as response:
             headers = tuple((name.lower(), value) for name, value in response.headers.iteritems())
             return EdgeResponse(response.status, headers, receive(response.pieces(), response.coding, limit))

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from cdnserve.cli.progress import BuildProgress, DownloadProgress, build_progress, download_progress
+from cdnserve.cli.progress import BuildBar, DownloadBars, build_progress, download_progress
 
 
 class Terminal(io.StringIO):
@@ -55,11 +55,11 @@ def test_a_build_shows_its_phases(on_terminal: Callable[[], Terminal]) -> None:
 def test_a_build_without_work_shows_nothing(on_terminal: Callable[[], Terminal]) -> None:
     terminal = on_terminal()
     with build_progress() as building:
-        assert isinstance(building, BuildProgress)
+        assert isinstance(building, BuildBar)
     assert "" == terminal.getvalue()
 
 
-def failing(building: BuildProgress | None) -> None:
+def failing(building: BuildBar | None) -> None:
     """Begin to read, and fail."""
     assert building
     building.start("reading", 1, 1)
@@ -75,7 +75,7 @@ def test_a_build_that_fails_takes_its_bar_away(on_terminal: Callable[[], Termina
 
 def test_downloads_have_a_bar_each_and_may_begin_again() -> None:
     bars = Progress(console=Console(file=io.StringIO()))
-    downloads = DownloadProgress(bars)
+    downloads = DownloadBars(bars)
     downloads.begin("a@1.0.0", 100)
     downloads.begin("b\x1b@1.0.0", None)
     downloads.advance("a@1.0.0", 60)
@@ -102,7 +102,7 @@ def test_downloads_are_shown_on_a_terminal(on_terminal: Callable[[], Terminal]) 
 
 def test_a_download_that_never_began_may_fail_and_finish() -> None:
     bars = Progress(console=Console(file=io.StringIO()))
-    downloads = DownloadProgress(bars)
+    downloads = DownloadBars(bars)
     downloads.advance("a@1.0.0", 1)
     downloads.finish("a@1.0.0")
     assert [] == bars.tasks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cdnserve.release.rollback import roll_back
+from cdnserve.release.history import roll_back
 from tests.edges.conftest import Pair
 from tests.edges.running import EVERYTHING
 from tests.edges.site import APP, OTHER

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest.lock import read_lock
+from cdnserve.manifest.lock import read_lock, resolve
 from cdnserve.manifest.reader import read_manifest
-from cdnserve.manifest.requirements import resolve
 from cdnserve.npm.add import add
 from cdnserve.npm.apply import Move, Updated
 from cdnserve.npm.outdated import outdated, rewritten

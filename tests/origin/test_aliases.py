@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.origin.aliases import (
-    HostedLibraries,
+    HostedVersions,
     LibraryAddress,
     Shape,
     default_file,
@@ -447,7 +447,7 @@ def test_the_default_file(entries: Entries, shape: Shape, public: str, expected:
     assert expected == default_file(entries, shape, "npm/a@1.0.0", paths)
 
 
-HOSTED = HostedLibraries(sorted(shelf.FILES))
+HOSTED = HostedVersions(sorted(shelf.FILES))
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_which_version_is_meant(name: str, wanted: str | None, expected: str | N
 
 
 def test_ten_versions_are_listed_the_newest_first() -> None:
-    hosted = HostedLibraries(sorted(f"npm/a@1.{minor}.0/a.js" for minor in range(30)))
+    hosted = HostedVersions(sorted(f"npm/a@1.{minor}.0/a.js" for minor in range(30)))
     expected = ", ".join(f"1.{minor}.0" for minor in range(29, 19, -1))
     assert f"Hosted versions of a: {expected}." == hosted.listed("a")
 
@@ -504,7 +504,7 @@ paths = st.lists(segments, min_size=1, max_size=5).map("/".join)
 
 @given(st.sets(paths))
 def test_every_folder_of_a_library_is_found_however_few_paths_are_looked_at(found: set[str]) -> None:
-    hosted = HostedLibraries(sorted(found))
+    hosted = HostedVersions(sorted(found))
     expected = {
         (name, version)
         for name, version in [("a", "1.0.0"), ("a", "1.0.0-b"), ("b", "2.0.0"), ("@s/a", "1.0.0"), ("@s/b", "2.0.0")]

@@ -17,8 +17,8 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.release.blobs import take_stock
 from cdnserve.release.build import build
 from cdnserve.release.check import examine
+from cdnserve.release.history import roll_back
 from cdnserve.release.repair import Mended
-from cdnserve.release.rollback import roll_back
 from cdnserve.release.state_files import Proof, note_proved
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Built

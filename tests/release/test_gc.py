@@ -17,7 +17,7 @@ from cdnserve.release import make as make_module
 from cdnserve.release.build import build
 from cdnserve.release.encode import encode_all
 from cdnserve.release.gc import Collected, GcOptions, collect
-from cdnserve.release.rollback import roll_back
+from cdnserve.release.history import roll_back
 from cdnserve.release.store import CatalogUse, Store
 from cdnserve.release.writer import Built, Silence, Writer
 from tests.release.opened import Opened

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.rules.charsets import Form, Look, Looks, look
+from cdnserve.rules.charsets import Charset, CharsetReader, Form, look
 
 CYRILLIC = "Заказ"
 PACKETS = (b"G" + b"\xff" * 187) * 3
@@ -81,7 +81,7 @@ def test_the_place_of_the_first_flaw(octets: bytes, flaw: int | None, line: int)
     ],
 )
 def test_what_octets_declare(opening: str, declared: bool) -> None:
-    assert Looks("text", declared) == look(opening.encode())
+    assert Charset("text", declared) == look(opening.encode())
     assert declared == in_pieces(opening.encode(), 7).declared
 
 
@@ -91,16 +91,16 @@ def test_utf_16_declares_itself(encoding: str) -> None:
 
 
 def test_only_the_beginning_is_kept() -> None:
-    looking = Look()
+    looking = CharsetReader()
     for _ in range(100):
         looking.update(b"a" * 1000)
     assert "text" == looking.result().form
     assert max(len(value) for name in ("_opening", "_rest") if (value := getattr(looking, name)) is not None) <= 1024
 
 
-def in_pieces(octets: bytes, size: int) -> Looks:
+def in_pieces(octets: bytes, size: int) -> Charset:
     """Look at octets so many at a time."""
-    looking = Look()
+    looking = CharsetReader()
     for at in range(0, len(octets), size):
         looking.update(octets[at : at + size])
     return looking.result()

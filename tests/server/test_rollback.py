@@ -11,7 +11,7 @@ import pytest
 
 from cdnserve.release.build import build
 from cdnserve.release.gc import GcOptions, collect
-from cdnserve.release.rollback import roll_back
+from cdnserve.release.history import roll_back
 from cdnserve.release.store import Store
 from cdnserve.server.live import Live
 from cdnserve.server.watch import look_again

@@ -22,7 +22,7 @@ import pytest
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.lock import read_lock
 from cdnserve.release.build import build, look
-from cdnserve.release.forget import forget
+from cdnserve.release.immutable import forget
 from cdnserve.release.scan import Look
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Built as Release

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.release.build import build
-from cdnserve.release.rollback import roll_back
+from cdnserve.release.history import roll_back
 from cdnserve.release.store import Store
 from tests.release.roots import plant
 from tests.server.serving import Served, eventually, serving, settings

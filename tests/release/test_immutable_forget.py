@@ -10,8 +10,8 @@ import pytest
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, write_lock
 from cdnserve.release.build import build
-from cdnserve.release.forget import find_promised, forget, read_forgotten
-from cdnserve.release.rollback import roll_back
+from cdnserve.release.history import roll_back
+from cdnserve.release.immutable import find_promised, forget, read_forgotten
 from tests.release.roots import SCRIPT, plant, public_bytes, snapshot
 
 PATH, OTHER = "npm/lib@1.0.0/a.js", "npm/lib@1.0.0/b.js"

@@ -1,0 +1,135 @@
+"""The shape of the package: names mean one thing, modules have a readable size, no circles, and the map is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import cdnserve
+from tests.layers import LAYERS, imports, module_of
+
+PACKAGE = Path(cdnserve.__file__).parent
+MAP = PACKAGE.parent / "docs/architecture.md"
+
+# Public class names that two modules share, each with the reason why no other name is better.
+RECURRING: dict[str, str] = {}
+MOST_MODULES = 180
+MOST_LINES, LEAST_LINES = 450, 40
+# A command is as short as what it does; a specification, the version and the way in may be short, too.
+SHORT_ROOMS, SHORT_MODULES = {"cli", "rules"}, {"version", "__main__"}
+
+
+def recurring(package: Path) -> dict[str, list[str]]:
+    """Find the public names that more than one module gives to a class of its own."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for file in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(file.relative_to(package).as_posix())
+    return {name: files for name, files in places.items() if len(files) > 1}
+
+
+def misshapen(package: Path) -> Iterator[str]:
+    """Yield the modules that are too long or too short, and whether there are too many."""
+    files = [file for file in sorted(package.rglob("*.py")) if file.name != "__init__.py"]
+    if len(files) > MOST_MODULES:
+        yield f"{len(files)} modules"
+    for file in files:
+        lines = len(file.read_text(encoding="utf-8").splitlines())
+        room, *_ = parts = file.relative_to(package).with_suffix("").parts
+        may_be_short = room in SHORT_ROOMS or parts[-1] in SHORT_MODULES
+        if lines > MOST_LINES or (lines < LEAST_LINES and not may_be_short):
+            yield f"{'/'.join(parts)}: {lines} lines"
+
+
+def circle(package: Path) -> list[str]:
+    """Return modules that import each other, wherever the imports stand; empty where there are none."""
+    read = [module_of(file, package) for file in package.rglob("*.py")]
+    modules = {(package.name, *module.parts): module for module in read}
+    needs: dict[str, set[str]] = {}
+    for own, module in modules.items():
+        targets = {target for _, target in imports(ast.parse(module.file.read_bytes()), module)}
+        # What is imported from a module is a name in it, or a module of its folder.
+        found = {target if target in modules else target[:-1] for target in targets}
+        needs[".".join(own)] = {".".join(target) for target in found if target in modules and target != own}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def named_modules(text: str) -> list[str]:
+    """List the modules that a page names, as `release/build`."""
+    return re.findall(r"`([a-z_]+(?:/[a-z0-9_]+)+)`", text)
+
+
+def test_a_public_class_name_means_one_thing() -> None:
+    """Or it stands in the list above, with its reason."""
+    assert set(RECURRING) == set(recurring(PACKAGE))
+    assert all(RECURRING.values())
+
+
+def test_modules_are_few_and_of_a_readable_size() -> None:
+    assert [] == list(misshapen(PACKAGE))
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not in a function, either."""
+    assert [] == circle(PACKAGE)
+
+
+def test_every_module_on_the_map_exists() -> None:
+    named = named_modules(MAP.read_text(encoding="utf-8"))
+    assert {"release/build", "origin/respond", "npm/add", "migrate/plan"} <= set(named)
+    assert [] == [name for name in named if not (PACKAGE / f"{name}.py").is_file()]
+
+
+def test_the_map_has_the_layers_in_their_order() -> None:
+    """All but those that are no layer of their own: the version, and the way in."""
+    rows = re.findall(r"^\| (`.*?) \|", MAP.read_text(encoding="utf-8"), re.MULTILINE)
+    told = [name for row in rows for name in re.findall("`([a-z]+)`", row)]
+    assert [room for rooms in LAYERS for room in rooms if room not in ("version", "__main__")] == told
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package that has each of the faults, and what is none."""
+    padding = "\n" * LEAST_LINES
+    files = {
+        "__init__.py": "",
+        "npm/__init__.py": "",
+        "npm/long.py": "\n" * (MOST_LINES + 1),
+        "npm/short.py": "x = 1\n",
+        "cli/short.py": "x = 1\n",
+        "npm/first.py": f"class Same: ...\nclass _Own: ...\nfrom shaped.npm import second{padding}",
+        "npm/second.py": f"class Same: ...\nclass _Own: ...\ndef f():\n    from shaped.npm.first import Same{padding}",
+    }
+    for name, source in files.items():
+        file = tmp_path / "shaped" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source, encoding="utf-8")
+    return tmp_path / "shaped"
+
+
+def test_a_name_with_two_meanings_is_found(package: Path) -> None:
+    assert {"Same": ["npm/first.py", "npm/second.py"]} == recurring(package)
+
+
+def test_a_module_of_the_wrong_size_is_found(package: Path) -> None:
+    assert [f"npm/long: {MOST_LINES + 1} lines", "npm/short: 1 lines"] == list(misshapen(package))
+    for number in range(MOST_MODULES):
+        (package / f"cli/m{number}.py").touch()
+    assert f"{MOST_MODULES + 5} modules" in list(misshapen(package))
+
+
+def test_a_circle_is_found(package: Path) -> None:
+    assert {"shaped.npm.first", "shaped.npm.second"} == set(circle(package))
+    (package / "npm/second.py").write_text("")
+    assert [] == circle(package)
