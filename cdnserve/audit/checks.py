@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cdnserve.audit.facts import AuditInput, LoadFacts, Ours, facts
+from cdnserve.audit.facts import AuditInput, LoadFacts, OwnSite, facts
 from cdnserve.audit.findings import Finding
 from cdnserve.cdns.mapped import Unmapped
 from cdnserve.cdns.registry import cdn_of, read_address
@@ -182,7 +182,7 @@ def scheme(facts: LoadFacts) -> Iterator[Finding]:
         yield Finding("protocol-relative", load.tag, load.url, message, "write https", _with_https(facts))
 
 
-def host(facts: LoadFacts, ours: Ours) -> Iterator[Finding]:
+def host(facts: LoadFacts, site: OwnSite) -> Iterator[Finding]:
     """Check that a file comes from a host that the manifest covers."""
     load, name = facts.load, authority(facts.load.url)
     if facts.place or not facts.is_cross_origin or load.use == "other":
@@ -191,26 +191,26 @@ def host(facts: LoadFacts, ours: Ours) -> Iterator[Finding]:
         known = read_address(load.url)
         hint = known.reason if isinstance(known, Unmapped) else _MIGRATE
         yield Finding("third-party-host", load.tag, load.url, f"{name} is a public CDN", hint)
-    elif ours.are_known:
+    elif site.is_known:
         message = f"{name} is not a host of the manifest"
         yield Finding("third-party-host", load.tag, load.url, message, "if it is yours, say --host")
 
 
-def template(facts: LoadFacts, ours: Ours) -> Iterator[Finding]:
+def template(facts: LoadFacts, site: OwnSite) -> Iterator[Finding]:
     """Tell of what a template writes a part of, and of its host where that is certain all the same."""
     load = facts.load
     if template_at(authority(load.url)) is None and template_at(load.written) != 0:
-        yield from host(facts, ours)
+        yield from host(facts, site)
     message = "a template writes a part of it, so it can't be judged here"
     yield Finding("template-address", load.tag, load.url, message, "audit the page that the template makes, by its URL")
 
 
-def public(facts: LoadFacts, ours: Ours) -> Iterator[Finding]:
-    """Check that an address of ours leads to a public file."""
+def public(facts: LoadFacts, site: OwnSite) -> Iterator[Finding]:
+    """Check that an address of the own site leads to a public file."""
     load, place = facts.load, facts.place
     if place is None or place.is_public or load.use == "folder":
         return
-    near = ours.nearest(place.path)
+    near = site.nearest(place.path)
     hint = f"did you mean /{near}?" if near else "cdnserve explain says why"
     yield Finding("not-public", load.tag, load.url, f"no public file is at {place.path[:200]}", hint)
 
@@ -310,17 +310,17 @@ _CHECKS = (
 )
 
 
-def audit(scene: AuditInput) -> tuple[Finding, ...]:
+def audit(known: AuditInput) -> tuple[Finding, ...]:
     """Find what is wrong with how a page loads scripts, styles and modules, in the order of the page."""
-    found = [finding for load in scene.loads.every for finding in _of_load(facts(load, scene), scene.ours)]
-    found += [*preloads(scene.loads), *maps(scene.loads)]
+    found = [finding for load in known.loads.every for finding in _of_load(facts(load, known), known.site)]
+    found += [*preloads(known.loads), *maps(known.loads)]
     return tuple(sorted(found, key=lambda finding: finding.place.start))
 
 
-def _of_load(known: LoadFacts, ours: Ours) -> Iterator[Finding]:
+def _of_load(known: LoadFacts, site: OwnSite) -> Iterator[Finding]:
     if known.load.is_templated:
-        found = [*template(known, ours)]
+        found = [*template(known, site)]
     else:
         found = [finding for check in _CHECKS for finding in check(known)]
-        found += [*host(known, ours), *public(known, ours)]
+        found += [*host(known, site), *public(known, site)]
     return (replace(finding, part=known.load.part) for finding in found)

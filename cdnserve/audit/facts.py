@@ -27,7 +27,7 @@ _MOST = 400
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a path of ours names: the asset's logical path and the asset; `target` is what an alias leads to today."""
+    """What a path of the site names: the logical path and the asset; `target` is what an alias leads to today."""
 
     path: str
     asset: Asset | None = None
@@ -44,7 +44,7 @@ Locate = Callable[[str], Place]
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OwnSite:
     """The release and the hosts that serve it: the site's own and `hosts`; `paths` are all public ones, sorted."""
 
     catalog: Catalog | None = None
@@ -53,30 +53,30 @@ class Ours:
     locate: Locate = Place
 
     @classmethod
-    def of(cls, catalog: Catalog | None, hosts: Iterable[str] = (), locate: Locate = Place) -> Ours:
+    def of(cls, catalog: Catalog | None, hosts: Iterable[str] = (), locate: Locate = Place) -> OwnSite:
         """Take a release, and hosts as people write them: with a scheme or without.
 
-        >>> Ours.of(None, ["https://CDN.example/", "cdn.example:8443"]).hosts
+        >>> OwnSite.of(None, ["https://CDN.example/", "cdn.example:8443"]).hosts
         ('cdn.example', 'cdn.example:8443')
         """
         names = tuple(authority(resolve("https://", host if "//" in host else f"//{host}")) for host in hosts)
         return cls(catalog, names, tuple(catalog.assets) if catalog else (), locate)
 
     @property
-    def site_url(self) -> str:
+    def url(self) -> str:
         """The public base URL, `""` where it is not known."""
         return self.catalog.site.url if self.catalog else ""
 
     @property
-    def are_known(self) -> bool:
+    def is_known(self) -> bool:
         """Return whether there is a release, and a host that it is served from."""
-        return self.catalog is not None and bool(self.site_url or self.hosts)
+        return self.catalog is not None and bool(self.url or self.hosts)
 
     def find(self, url: str) -> Place | None:
-        """Find what an address of ours leads to, `None` of everyone else's."""
+        """Return what an address of this site leads to, `None` for any other address."""
         if self.catalog is None or not authority(url) or authority(url) not in (*self._site(), *self.hosts):
             return None
-        prefix, path = urlsplit(self.site_url).path, urlsplit(url).path
+        prefix, path = urlsplit(self.url).path, urlsplit(url).path
         return self.locate(path.removeprefix(prefix)) if path.startswith(f"{prefix}/") else Place(path)
 
     def nearest(self, path: str) -> str:
@@ -88,7 +88,7 @@ class Ours:
         return next(iter(alike(path, near, cutoff=0.8)), "")
 
     def _site(self) -> tuple[str, ...]:
-        return (authority(self.site_url),) if self.site_url else ()
+        return (authority(self.url),) if self.url else ()
 
 
 _MODULES = ("esm.sh", "cdn.esm.sh")
@@ -131,17 +131,17 @@ class FetchedDigests:
 
 @dataclass(frozen=True, slots=True)
 class AuditInput:
-    """What an audit knows: what the page loads, where it is served (`""` if unknown), what is ours and what came."""
+    """What an audit knows: what the page loads, where it is served (`""` if unknown), its own site and what came."""
 
     loads: Loads
     url: str = ""
-    ours: Ours = field(default_factory=Ours)
+    site: OwnSite = field(default_factory=OwnSite)
     fetched: Mapping[str, FetchedDigests] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFacts:
-    """One load, and what is known of its file; `place` is `None` of a file that is not ours.
+    """One load, and what is known of its file; `place` is `None` of a file of another site.
 
     An `is_alias` leads to other bytes one day. `varies` says why no integrity metadata is right for what is answered.
     """
@@ -167,25 +167,25 @@ class LoadFacts:
         return hash_expression("sha384", digest) if digest else ""
 
 
-def facts(load: Load, scene: AuditInput) -> LoadFacts:
+def facts(load: Load, known: AuditInput) -> LoadFacts:
     """Gather what is known of a load."""
-    place = scene.ours.find(load.url)
-    catalog, asset = scene.ours.catalog, place.asset if place else None
-    fetched = scene.fetched.get(load.url, FetchedDigests())
+    place = known.site.find(load.url)
+    catalog, asset = known.site.catalog, place.asset if place else None
+    fetched = known.fetched.get(load.url, FetchedDigests())
     differs = "" if place else varies(load.url) or fetched.varies
     digests = {} if differs else fetched.digests
     if asset and not asset.is_coded:
         digests = {"sha256": asset.identity.sha256, "sha384": asset.sha384, "sha512": asset.sha512}
-    is_cross_origin = bool(authority(load.url)) and (not scene.url or origin(load.url) != origin(scene.url))
+    is_cross_origin = bool(authority(load.url)) and (not known.url or origin(load.url) != origin(known.url))
     public = catalog.assets.get(place.target or place.path) if catalog and place else None
     rule = catalog.rules[public.rule] if catalog and public else None
     is_alias = bool(place.target) if place else is_unpinned(load.url)
     return LoadFacts(load, is_cross_origin, place, rule, digests, fetched.failure, is_alias, differs)
 
 
-def unknown(scene: AuditInput) -> tuple[str, ...]:
+def unknown(known: AuditInput) -> tuple[str, ...]:
     """Return the URLs whose files must be fetched to know their digests."""
-    every = (facts(load, scene) for load in scene.loads.every if load.is_checked and not load.is_templated)
+    every = (facts(load, known) for load in known.loads.every if load.is_checked and not load.is_templated)
     strange = (one for one in every if one.place is None and not varies(one.load.url))
     urls = (one.load.url for one in strange if one.load.integrity or one.is_cross_origin)
     return tuple(dict.fromkeys(url for url in urls if origin(url)))

@@ -1,7 +1,4 @@
-"""`cdnserve import-cors`: an object store's CORS configuration as a policy of the manifest.
-
-Never an origin that the store does not let in: what has no equivalent is told and left out.
-"""
+"""`cdnserve import-cors`: an object store's CORS configuration as a policy of the manifest."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option
 from cdnserve.cli.terminal import write, write_json
-from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.s3_cors_translate import append_policy, policy_text, translate_file
 
 
 @click.command(cls=Command)
@@ -38,27 +35,14 @@ def command(  # one for each option
     [cors.*] policy and one [[publish]] rule, as TOML to paste. The policy lets in no origin, header or method
     that the store keeps out: what can't be said exactly is left out, and told.
     """
-    from cdnserve.manifest.s3_cors import read_configuration
-    from cdnserve.manifest.s3_cors_translate import append_policy, policy_name, policy_text, taken_names, translate
-
-    rules = read_configuration(file)
-    reading = [rule for rule in rules if "GET" in rule.methods]
-    own = reading[0].name if len(reading) == 1 else ""
-    translation = translate(rules, policy_name(name or own, taken_names(root)), take_any=take_any)
-    if translation.policy is None:
-        raise ConfigurationError((*translation.differences, _nothing(str(file))))
-    text = policy_text(translation.policy, paths)
-    told = (*translation.differences, *(append_policy(root, text) if to_manifest else ()))
+    policy, differences = translate_file(file, root, name, take_any=take_any)
+    text = policy_text(policy, paths)
+    told = (*differences, *(append_policy(root, text) if to_manifest else ()))
     if as_json:
-        write_json({"name": translation.policy.name, "toml": text, "problems": as_objects(told)})
+        write_json({"name": policy.name, "toml": text, "problems": as_objects(told)})
         return
     report(told)
     if to_manifest:
-        click.echo(f'written to {root / MANIFEST}: cors = "{translation.policy.name}"')
+        click.echo(f'written to {root / MANIFEST}: cors = "{policy.name}"')
         return
     write([[(line, "")] for line in text.rstrip("\n").split("\n")])
-
-
-def _nothing(file: str) -> Problem:
-    message = "no rule of this configuration can be translated, so nothing was written"
-    return Problem("store-cors-empty", message, file, hint="write the policy by hand: see docs/cors.md")

@@ -1,13 +1,7 @@
-"""`cdnserve importmap`: an import map with integrity for hosted ES modules and all that they import.
-
-Never a map with a hole: what can't be resolved to a hosted file is a problem.
-"""
+"""`cdnserve importmap`: an import map with integrity for hosted ES modules and all that they import."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,20 +9,10 @@ import click
 from cdnserve.cli.command import Command, algorithm_option, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.terminal import write, write_json
-from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.modules.hosted import ModuleRequest
-from cdnserve.modules.package_json import inside
-from cdnserve.rules.semver import is_package_name, is_range
-from cdnserve.rules.urls import public_url
-from cdnserve.snippets.importmap import script_json
-from cdnserve.snippets.subject import Options, Subject, metadata, of_asset, read_algorithms
+from cdnserve.npm.hosted import HostedLibraries
+from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json
+from cdnserve.snippets.subject import Options, read_algorithms
 from cdnserve.snippets.tags import elements
-
-# The @ of a scope does not begin a range, and a range has no slash. A file is not what begins like a range: "@>=3".
-_NAME = re.compile(
-    r"(?P<name>(?:@[^@/=]+/)?[^@/=]+)(?:@(?P<range>[^/]+?))?(?:/(?P<path>[^=]+))?(?:(?<![@<>|\s])=(?P<file>[^=]+))?",
-    re.DOTALL,
-)
 
 
 @click.command(cls=Command)
@@ -59,45 +43,16 @@ def command(  # one for each option
     map names also what these modules import, in the versions that their package.json files ask for, and has the
     integrity of every file.
     """
-    from cdnserve.modules.graph import module_graph, module_map
-    from cdnserve.npm.hosted import HostedLibraries
-
-    wanted, options = _wanted(names), Options(read_algorithms(algorithms))
+    requests, options = module_requests(names), Options(read_algorithms(algorithms))
     store, catalog = open_release(root, state, build_release(root, state))
-    graph = module_graph(wanted, HostedLibraries(root, store, catalog))
-    site = "" if relative else catalog.site.url
-    subjects = [replace(of_asset(catalog, path, module=True), url=public_url(path, site)) for path in graph.modules]
-    integrity = {subject.name: metadata(subject, options) for subject in subjects}
-    found = module_map(graph, lambda path: public_url(path, site), integrity)
-    warnings = (*graph.warnings, *_rule_warnings(subjects))
+    packages = HostedLibraries(root, store, catalog)
+    found = hosted_import_map(requests, packages, catalog, options, relative=relative)
     if as_json:
-        write_json({"importmap": found, "modules": graph.modules, "problems": as_objects(warnings)})
+        write_json({"importmap": found.map, "modules": found.modules, "problems": as_objects(found.warnings)})
         return
-    report(warnings)
-    text = script_json(found)
+    report(found.warnings)
+    text = script_json(found.map)
     if form == "html":
-        at_once = [one for one in subjects if preload and one.kind == "module" and one.name not in graph.later]
-        links = (elements(subject, options)[0] for subject in at_once)
+        links = (elements(subject, options)[0] for subject in found.at_once if preload)
         text = "\n".join(['<script type="importmap">', text, "</script>", *links])
     write([[(line, "")] for line in text.split("\n")])
-
-
-def _wanted(names: Sequence[str]) -> list[ModuleRequest]:
-    found, wrong = [], []
-    for name in names:
-        match = _NAME.fullmatch(name)
-        version, file = (match["range"], inside(match["file"] or "")) if match else (None, None)
-        if match and is_package_name(match["name"]) and (version is None or is_range(version)) and file is not None:
-            found.append(ModuleRequest(match["name"], version, f"./{match['path']}" if match["path"] else ".", file))
-        else:
-            hint = "say NAME, NAME@RANGE, NAME/PATH or NAME=FILE, as vue, vue@^3.4 or lit/decorators.js"
-            wrong.append(Problem("module-name", "this names no hosted module", value=name, hint=hint))
-    if wrong:
-        raise ConfigurationError(wrong)
-    return found
-
-
-def _rule_warnings(subjects: Sequence[Subject]) -> list[Problem]:
-    """Return what the rules of the modules mean for the page, each thing once."""
-    first = {remark: subject.name for subject in reversed(subjects) for remark in subject.remarks}
-    return [Problem("module-rule", remark, path, warning=True) for remark, path in sorted(first.items())]

@@ -18,7 +18,7 @@ from cdnserve.manifest.files import MANIFEST, changing
 from cdnserve.manifest.keys import SCHEMA
 from cdnserve.manifest.origins import Tolerance, origin_problems, request_header_problems, response_header_problems
 from cdnserve.manifest.reader import CORS_POLICIES, inspect_text, parse_manifest, read_manifest
-from cdnserve.manifest.s3_cors import StoreRule
+from cdnserve.manifest.s3_cors import StoreRule, read_configuration
 from cdnserve.rules.cors import ANY, Policy
 
 _READING = ("GET", "HEAD")
@@ -49,6 +49,24 @@ class Translation:
 
     policy: Policy | None
     differences: tuple[Problem, ...]
+
+
+def translate_file(
+    file: Path, root: Path, name: str = "", *, take_any: bool = False
+) -> tuple[Policy, tuple[Problem, ...]]:
+    """Return a store's configuration as a policy with a name that `root` has not, and what differs, as warnings.
+
+    Raises ConfigurationError where nothing can be translated.
+    """
+    rules = read_configuration(file)
+    reading = [rule for rule in rules if "GET" in rule.methods]
+    own = reading[0].name if len(reading) == 1 else ""
+    found = translate(rules, policy_name(name or own, taken_names(root)), take_any=take_any)
+    if found.policy is None:
+        message = "no rule of this configuration can be translated, so nothing was written"
+        hint = "write the policy by hand: see docs/cors.md"
+        raise ConfigurationError((*found.differences, Problem("store-cors-empty", message, str(file), hint=hint)))
+    return found.policy, found.differences
 
 
 def translate(rules: Sequence[StoreRule], name: str, *, take_any: bool = False) -> Translation:

@@ -15,8 +15,7 @@ from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.model import Manifest
 from cdnserve.manifest.reader import parse_manifest, read_manifest
-from cdnserve.markup.decode import CARRIED, decode
-from cdnserve.markup.files import OwnPage, is_template, read_own_pages, write_own_pages
+from cdnserve.markup.files import CARRIED, OwnPage, decode, is_template, read_own_pages, write_own_pages
 from cdnserve.markup.loads import inline_imports
 from cdnserve.markup.parser import scan
 from cdnserve.markup.urls import authority, resolve

@@ -1,7 +1,4 @@
-"""Import maps (HTML Standard, import maps): names for modules, and integrity for whatever modules import.
-
-Never writes a bracket that HTML could read: the JSON may be pasted between script tags as it is.
-"""
+"""Import maps (HTML Standard, import maps): names for modules, and integrity for whatever modules import."""
 
 from __future__ import annotations
 
@@ -9,8 +6,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from cdnserve.snippets.subject import Options, Subject, metadata
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.modules.graph import ModuleMap, module_graph, module_map
+from cdnserve.modules.hosted import HostedPackages, ModuleRequest
+from cdnserve.modules.package_json import inside
+from cdnserve.release.catalog import Catalog
+from cdnserve.rules.semver import is_package_name, is_range
+from cdnserve.rules.urls import public_url
+from cdnserve.snippets.subject import Options, Subject, metadata, of_asset
 
 # Module scripts, and JSON and CSS modules: the only fetches that look into `integrity`.
 _IMPORTABLE = ("script", "module", "json", "style")
@@ -81,3 +86,70 @@ def _url_like(url: str) -> str:
     # "If specifier starts with "/", "./", or "../"" (HTML, resolving a URL-like module specifier): a key without
     # one of these or a scheme is ignored, and its module runs unchecked.
     return url if "://" in url or url.startswith(("/", "./", "../")) else f"./{url}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostedImportMap:
+    """An import map for hosted packages: the modules that it leads to, and those that load without any `import()`."""
+
+    map: ModuleMap
+    modules: tuple[str, ...]
+    at_once: tuple[Subject, ...]
+    warnings: tuple[Problem, ...]
+
+
+def hosted_import_map(
+    requests: Sequence[ModuleRequest],
+    packages: HostedPackages,
+    catalog: Catalog,
+    options: Options,
+    *,
+    relative: bool = False,
+) -> HostedImportMap:
+    """Map what is asked for, and all that it imports; raise ConfigurationError with everything that is not hosted.
+
+    With `relative`, addresses begin with `/`.
+    """
+    graph = module_graph(requests, packages)
+    site = "" if relative else catalog.site.url
+    subjects = [replace(of_asset(catalog, path, module=True), url=public_url(path, site)) for path in graph.modules]
+    integrity = {subject.name: metadata(subject, options) for subject in subjects}
+    return HostedImportMap(
+        map=module_map(graph, lambda path: public_url(path, site), integrity),
+        modules=graph.modules,
+        at_once=tuple(one for one in subjects if one.kind == "module" and one.name not in graph.later),
+        warnings=(*graph.warnings, *_rule_warnings(subjects)),
+    )
+
+
+def _rule_warnings(subjects: Sequence[Subject]) -> list[Problem]:
+    """Return what the rules of the modules mean for the page, each thing once."""
+    first = {remark: subject.name for subject in reversed(subjects) for remark in subject.remarks}
+    return [Problem("module-rule", remark, path, warning=True) for remark, path in sorted(first.items())]
+
+
+# The @ of a scope does not begin a range, and a range has no slash. A file is not what begins like a range: "@>=3".
+_REQUEST = re.compile(
+    r"(?P<name>(?:@[^@/=]+/)?[^@/=]+)(?:@(?P<range>[^/]+?))?(?:/(?P<path>[^=]+))?(?:(?<![@<>|\s])=(?P<file>[^=]+))?",
+    re.DOTALL,
+)
+
+
+def module_requests(names: Sequence[str]) -> list[ModuleRequest]:
+    """Read NAME, NAME@RANGE, NAME/PATH and NAME=FILE; raise ConfigurationError with everything that is none of these.
+
+    >>> module_requests(["@lit/task@^1/x.js"])
+    [ModuleRequest(name='@lit/task', range='^1', subpath='./x.js', file='')]
+    """
+    found, wrong = [], []
+    for name in names:
+        match = _REQUEST.fullmatch(name)
+        version, file = (match["range"], inside(match["file"] or "")) if match else (None, None)
+        if match and is_package_name(match["name"]) and (version is None or is_range(version)) and file is not None:
+            found.append(ModuleRequest(match["name"], version, f"./{match['path']}" if match["path"] else ".", file))
+        else:
+            hint = "say NAME, NAME@RANGE, NAME/PATH or NAME=FILE, as vue, vue@^3.4 or lit/decorators.js"
+            wrong.append(Problem("module-name", "this names no hosted module", value=name, hint=hint))
+    if wrong:
+        raise ConfigurationError(wrong)
+    return found

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 
 from cdnserve.audit.checks import audit
-from cdnserve.audit.facts import AuditInput, FetchedDigests, Ours
+from cdnserve.audit.facts import AuditInput, FetchedDigests, OwnSite
 from cdnserve.audit.findings import Finding
-from cdnserve.cli.audit import served
+from cdnserve.audit.run import own_site
 from cdnserve.manifest.model import Rule, Site
 from cdnserve.markup.loads import loads
 from cdnserve.markup.parser import scan
@@ -64,11 +64,11 @@ def findings(
     text: str,
     *,
     url: str = "",
-    ours: Ours | None = None,
+    site: OwnSite | None = None,
     fetched: Mapping[str, FetchedDigests] | None = None,
 ) -> tuple[Finding, ...]:
     """Audit a page, by default one that nobody knows the address of."""
-    known = served(catalog()) if ours is None else ours
+    known = own_site(catalog()) if site is None else site
     return audit(AuditInput(loads(scan(text), url), url, known, fetched or {}))
 
 

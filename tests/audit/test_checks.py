@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from cdnserve.audit.facts import AuditInput, FetchedDigests, Ours, unknown
+from cdnserve.audit.facts import AuditInput, FetchedDigests, OwnSite, unknown
 from cdnserve.audit.findings import RULES
-from cdnserve.cli.audit import served
+from cdnserve.audit.run import own_site
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.model import Site
 from cdnserve.markup.loads import loads
@@ -338,7 +338,7 @@ class TestWithoutRelease:
         ],
     )
     def test_rules(self, text: str, expected: list[str]) -> None:
-        assert expected == ids(text, ours=Ours())
+        assert expected == ids(text, site=OwnSite())
 
 
 class TestPageWithAddress:
@@ -378,19 +378,19 @@ class TestHosts:
         ],
     )
     def test_hosts(self, hosts: list[str], url: str, expected: list[str]) -> None:
-        assert expected == ids(script(url, f"integrity={RIGHT} {CORS}"), ours=served(catalog(), hosts))
+        assert expected == ids(script(url, f"integrity={RIGHT} {CORS}"), site=own_site(catalog(), hosts))
 
     def test_the_addresses_of_other_cdns_that_the_manifest_asks_for(self) -> None:
         known = structs.replace(catalog(), site=Site("", SITE, unpkg_addresses=True))
         page = script(f"{SITE}/lib@1.0.0/lib.js", f"integrity={RIGHT} {CORS}")
-        assert [] == ids(page, ours=served(known))
+        assert [] == ids(page, site=own_site(known))
         assert ["not-public"] == ids(page)
 
     def test_a_base_url_with_a_path(self) -> None:
-        ours = served(catalog(f"{SITE}/assets"))
+        site = own_site(catalog(f"{SITE}/assets"))
         right = script(f"{SITE}/assets/npm/lib@1.0.0/lib.js", f"integrity={RIGHT} {CORS}")
-        assert [] == ids(right, ours=ours)
-        assert ["not-public"] == ids(script(LIB), ours=ours)
+        assert [] == ids(right, site=site)
+        assert ["not-public"] == ids(script(LIB), site=site)
 
 
 class TestFetched:
@@ -407,15 +407,17 @@ class TestFetched:
         ],
     )
     def test_compared(self, rest: str, expected: list[str]) -> None:
-        found = findings(script(FOREIGN, rest), ours=Ours(), fetched=self.FILE)
+        found = findings(script(FOREIGN, rest), site=OwnSite(), fetched=self.FILE)
         assert expected == [one.rule for one in found]
         assert all(integrity("x") in one.fix for one in found)
 
     def test_what_differs_by_browser_is_not_asked_for_and_has_no_fix(self) -> None:
         url = "https://fonts.googleapis.com/css2?family=Inter"
         text = f'<link rel=stylesheet href="{url}">'
-        assert () == unknown(AuditInput(loads(scan(text)), ours=Ours()))
-        found, _ = findings(text, ours=Ours(), fetched={url: FetchedDigests({"sha384": hashlib.sha384(b"x").digest()})})
+        assert () == unknown(AuditInput(loads(scan(text)), site=OwnSite()))
+        found, _ = findings(
+            text, site=OwnSite(), fetched={url: FetchedDigests({"sha384": hashlib.sha384(b"x").digest()})}
+        )
         assert ("integrity-missing", "") == (found.rule, found.fix)
         assert "no integrity metadata is right for it, for each browser gets other bytes" in found.hint
 
@@ -430,8 +432,8 @@ class TestFetched:
         ],
     )
     def test_what_is_known_to_vary_is_not_to_be_fetched(self, url: str) -> None:
-        assert () == unknown(AuditInput(loads(scan(script(url))), ours=Ours()))
-        found = findings(script(url, CORS), ours=Ours())[0]
+        assert () == unknown(AuditInput(loads(scan(script(url))), site=OwnSite()))
+        found = findings(script(url, CORS), site=OwnSite())[0]
         assert ("integrity-missing", "") == (found.rule, found.fix)
         assert "--fetch" not in found.hint
 
@@ -441,20 +443,20 @@ class TestFetched:
                 {"sha384": digest("x")}, varies="each browser may get other bytes (Vary: User-Agent)"
             )
         }
-        (found,) = findings(script(FOREIGN, CORS), ours=Ours(), fetched=came)
+        (found,) = findings(script(FOREIGN, CORS), site=OwnSite(), fetched=came)
         assert ("integrity-missing", "") == (found.rule, found.fix)
         assert "each browser may get other bytes (Vary: User-Agent)" in found.hint
-        (found,) = findings(script(FOREIGN, f"integrity={RIGHT} {CORS}"), ours=Ours(), fetched=came)
+        (found,) = findings(script(FOREIGN, f"integrity={RIGHT} {CORS}"), site=OwnSite(), fetched=came)
         assert ("integrity-of-alias", "") == (found.rule, found.fix)
 
     def test_a_failure_is_told(self) -> None:
         failed = {FOREIGN: FetchedDigests(failure="no answer came in time")}
-        found = findings(script(FOREIGN, f"integrity={RIGHT} {CORS}"), ours=Ours(), fetched=failed)
+        found = findings(script(FOREIGN, f"integrity={RIGHT} {CORS}"), site=OwnSite(), fetched=failed)
         assert [("fetch-failed", "no answer came in time")] == [(one.rule, one.message) for one in found]
 
     def test_only_what_is_not_known_is_asked_for(self) -> None:
         text = GOOD + script(FOREIGN) + script(FOREIGN) + script("app.js") + f"<link rel=icon href={OTHER}/i>"
-        assert (FOREIGN,) == unknown(AuditInput(loads(scan(text)), ours=served(catalog())))
+        assert (FOREIGN,) == unknown(AuditInput(loads(scan(text)), site=own_site(catalog())))
 
 
 @pytest.mark.parametrize(
@@ -478,7 +480,7 @@ class TestFetched:
 )
 def test_what_a_template_writes_is_told_and_not_judged(text: str, expected: list[str]) -> None:
     assert expected == ids(text)
-    assert () == unknown(AuditInput(loads(scan(text)), ours=Ours()))
+    assert () == unknown(AuditInput(loads(scan(text)), site=OwnSite()))
 
 
 def test_an_import_that_the_map_leads_to_us_is_ours() -> None:

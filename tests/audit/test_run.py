@@ -1,4 +1,4 @@
-"""Pages to look through: which files a folder gives, what is refused, and digests by URL."""
+"""The pages of an audit: which files a folder gives, what is refused, and digests by URL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.audit.pages import Digests, PageFile, fetch_digests, read_pages
+from cdnserve.audit.facts import FetchedDigests
+from cdnserve.audit.run import PageFile, fetch_digests, read_pages
 from cdnserve.errors import Problem
 from cdnserve.markup import files
 from tests.npm.registry import Answer, LocalRegistry, settings_for
@@ -107,5 +108,5 @@ def test_digests(registry: LocalRegistry, tmp_path: Path) -> None:
     here, gone = registry.answer("/a.js", Answer(body=b"a")), registry.answer("/b.js", Answer(status=404))
     found = fetch_digests([here, gone, here], settings_for(tmp_path))
     assert {here, gone} == set(found)
-    assert hashlib.sha384(b"a").digest() == found[here].by_algorithm["sha384"]
-    assert Digests(failure="the answer has status 404, not 200") == found[gone]
+    assert hashlib.sha384(b"a").digest() == found[here].digests["sha384"]
+    assert FetchedDigests(failure="the answer has status 404, not 200") == found[gone]
