@@ -22,7 +22,7 @@ from cdnserve.origin.message import Reply, Request, Stored
 from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, LoggedExchange
-from cdnserve.server.contents import mend_damage, scrub
+from cdnserve.server.contents import Contents, mend_damage, scrub
 from cdnserve.server.endpoints import Endpoints
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import Meter, outcome
@@ -42,10 +42,12 @@ def create_app(
     *watchers: Watcher,
     log: AccessLog | None = None,
     endpoints: Endpoints | None = None,
+    scrubs: bool = False,
 ) -> Starlette:
     """Make the application: as it starts it asks for its settings and its release, then it serves.
 
-    While it does, it follows the store's current release, and runs the other watchers. `endpoints` answer below `/-/`.
+    While it does, it follows the store's current release, runs the other watchers, and `scrubs` if nobody else does.
+    `endpoints` answer below `/-/`.
     """
 
     @asynccontextmanager
@@ -56,9 +58,9 @@ def create_app(
         ours.take_up(live)
         builds = ours.supervisor.count_build
         mender = partial(mend_damage, live.contents, chosen)
-        async with _running(
-            partial(follow, live), mender, *(partial(_watch, watcher, chosen, builds) for watcher in watchers)
-        ):
+        scrubber = (partial(scrub, ours.supervisor.count_damage, chosen),) if scrubs else ()
+        watching = (partial(_watch, watcher, chosen, builds) for watcher in watchers)
+        async with _running(partial(follow, live), mender, *scrubber, *watching):
             yield
 
     app = Starlette(lifespan=lifespan)
@@ -103,24 +105,41 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
     live: Live = scope["app"].state.live
     origin = live.origin
-    reply, file = live.reply(request, origin), None
+    reply, source = live.reply(request, origin), None
     if isinstance(stored := reply.body, Stored):
         try:
-            file = await aiofiles.open(await asyncio.to_thread(live.contents.open, stored), "rb")
+            source = await _open(live.contents, stored, _SMALL_CHUNK if request.http_version == "2" else _CHUNK)
         except OSError as error:
             reply = live.lost(request, origin, stored, error)
     _count(scope, request, reply, origin)
     sending = _Sending(send)
     try:
-        if file and isinstance(reply.body, Stored):
-            chunk = _SMALL_CHUNK if request.http_version == "2" else _CHUNK
-            await _stream(sending.hand_over, reply, reply.body, chunk, file)
+        if source and isinstance(reply.body, Stored):
+            await _stream(sending.hand_over, reply, reply.body, source)
         else:
             await send_reply(sending.hand_over, reply)
     finally:
         _log(scope, request, reply, sending)  # before anything is awaited: the client's next request may be here
-        if file:
-            await file.close()
+        if source:
+            await source.file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Stored content on its way: how much of it is read at a time, and whether it was found damaged meanwhile."""
+
+    file: AsyncBufferedReader
+    chunk: int
+    is_damaged: Callable[[], bool]
+
+    async def read(self, left: int) -> bytes:
+        content = await self.file.read(min(left, self.chunk))
+        return b"" if self.is_damaged() else content
+
+
+async def _open(contents: Contents, stored: Stored, chunk: int) -> _Source:
+    descriptor, is_damaged = await asyncio.to_thread(contents.open, stored)
+    return _Source(await aiofiles.open(descriptor, "rb"), chunk, is_damaged)
 
 
 def read_request(scope: Scope) -> Request:
@@ -185,14 +204,15 @@ async def send_reply(send: Send, reply: Reply) -> None:
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
-async def _stream(send: Send, reply: Reply, stored: Stored, chunk: int, file: AsyncBufferedReader) -> None:
+async def _stream(send: Send, reply: Reply, stored: Stored, source: _Source) -> None:
     left = stored.length
-    await file.seek(stored.start)
+    await source.file.seek(stored.start)
     await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    while content := await file.read(min(left, chunk)):
+    while content := await source.read(left):
         left -= len(content)
         await send({"type": "http.response.body", "body": content, "more_body": True})
-    # A blob cut while it is sent leaves the response short of its Content-Length: the server cuts the connection.
+    # A blob that is cut, or found damaged, while it is sent leaves the response short of its Content-Length: the
+    # server cuts the connection.
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -207,4 +227,4 @@ def _build_and_open(settings: ServerSettings) -> Live:
     return Live(Store(settings.state))
 
 
-app = create_app(_environment_settings, _build_and_open, rebuild, scrub)
+app = create_app(_environment_settings, _build_and_open, rebuild, scrubs=True)

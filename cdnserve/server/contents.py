@@ -32,6 +32,15 @@ _PAUSE_SECONDS = 0.05
 _AGAIN_SECONDS = 60.0
 
 
+_Proof = tuple[Signature, float]
+"""The file that was found right, and how often the scrubber had told by then that it is wrong."""
+
+
+def name_file(name: str, now: Signature) -> str:
+    """Return what names the very file that a blob is now: what is made again in its place has another name."""
+    return f"{name[:32]} {now[2] % 2**64:x} {now[3] % 2**64:x}"
+
+
 class Contents:
     """The blobs of a store as one process reads them; `damaged` has the names of those that wait to be made again."""
 
@@ -41,9 +50,14 @@ class Contents:
         self.found = asyncio.Event()  # something was damaged
         self._store = store
         self._state = str(store.state)
-        self._right: dict[bytes, Signature] = {}
+        self._times_told: Callable[[str], float] = lambda _: 0.0
+        self._right: dict[bytes, _Proof] = {}
         self._wrong: dict[bytes, Signature] = {}
         self._one_at_a_time = threading.Lock()
+
+    def follow(self, times_told: Callable[[str], float]) -> None:
+        """Believe no proof from before the scrubber told that a file is wrong; this says how often it did."""
+        self._times_told = times_told
 
     def read(self, stored: Stored) -> bytes | Stored:
         """Read small content and prove it; content of a large blob is given back as it is. Raises OSError."""
@@ -57,20 +71,32 @@ class Contents:
         return content
 
     def is_proved(self, digest: bytes, status: os.stat_result) -> bool:
-        """Return whether a blob was found right, and its file is as it was then."""
-        return self._right.get(digest) == signature(status)
+        """Return whether a blob was found right, its file is as it was then, and the scrubber has not told since."""
+        now = signature(status)
+        return self._right.get(digest) == (now, self._times_told(name_file(digest.hex(), now)))
 
-    def open(self, stored: Stored) -> int:
-        """Open a blob that is right, and give the descriptor; reads all of it the first time. Raises OSError."""
+    def doubts(self, digest: bytes, status: os.stat_result) -> Callable[[], bool]:
+        """Return what says whether the scrubber has told from now on that this file is wrong."""
+        name = name_file(digest.hex(), signature(status))
+        before = self._times_told(name)
+        return lambda: self._times_told(name) != before
+
+    def open(self, stored: Stored) -> tuple[int, Callable[[], bool]]:
+        """Open a blob that is right; reads all of it the first time. Raises OSError.
+
+        Gives the descriptor, and what says whether the scrubber has told since that the file is wrong.
+        """
         descriptor = os.open(self._store.blob(stored.sha256), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if os.fstat(descriptor).st_size < stored.start + stored.length:
+            status = os.fstat(descriptor)
+            if status.st_size < stored.start + stored.length:
                 raise _damaged()
+            doubts = self.doubts(stored.sha256, status)
             self._prove(stored.sha256, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-        return descriptor
+        return descriptor, doubts
 
     def _prove(self, digest: bytes, descriptor: int) -> None:
         status = os.fstat(descriptor)
@@ -78,17 +104,21 @@ class Contents:
             return
         with self._one_at_a_time:
             now = signature(status)
+            told = self._times_told(name_file(digest.hex(), now))
             if self._wrong.get(digest) == now:
                 raise _damaged()
-            if not self.is_proved(digest, status) and not self._is_right(digest, descriptor, now):
+            if not self.is_proved(digest, status) and not self._is_right(digest, descriptor, now, told):
                 self._wrong[digest] = now
                 raise _damaged()
             if len(self._right) >= _MOST_REMEMBERED:
                 self._right.clear()
-            self._right[digest] = now
+            self._right[digest] = now, told
+        if not self.is_proved(digest, status):  # it was told while it was read
+            raise _damaged()
 
-    def _is_right(self, digest: bytes, descriptor: int, now: Signature) -> bool:
-        if now[0] >= _LARGE and known_blobs(self._state).get(digest.hex()) == now:
+    def _is_right(self, digest: bytes, descriptor: int, now: Signature, told: float) -> bool:
+        # Once the scrubber has told, what the build has proved is not believed any more.
+        if now[0] >= _LARGE and not told and known_blobs(self._state).get(digest.hex()) == now:
             return True
         found, at = sha256(), 0
         while octets := os.pread(descriptor, _CHUNK, at):
@@ -140,10 +170,13 @@ def mend(settings: ServerSettings, names: frozenset[str]) -> bool:
     return not mended.left
 
 
-async def scrub(settings: ServerSettings, stop: asyncio.Event, _: object = None) -> None:
-    """Read all blobs again and again, so slowly that nobody notices, and have made again what is damaged."""
+async def scrub(tell: Callable[[str], None], settings: ServerSettings, stop: asyncio.Event) -> None:
+    """Read all blobs again and again, so slowly that nobody notices, and have made again what is damaged.
+
+    `tell` is given the name of a file that is damaged before anything else is done about it.
+    """
     ended = threading.Event()
-    reading = asyncio.create_task(asyncio.to_thread(_scrub, settings, ended)) if settings.scrub_rate else None
+    reading = asyncio.create_task(asyncio.to_thread(_scrub, tell, settings, ended)) if settings.scrub_rate else None
     await stop.wait()
     ended.set()
     if reading:
@@ -154,26 +187,35 @@ class _EndedError(Exception):
     """The server ends while a blob is read."""
 
 
-def _scrub(settings: ServerSettings, ended: threading.Event) -> None:
+def _scrub(tell: Callable[[str], None], settings: ServerSettings, ended: threading.Event) -> None:
     pace = _pace(settings.scrub_rate, ended)
     state = str(settings.state.resolve())
-    told: set[str] = set()
+    wrong: dict[str, Signature] = {}
     while not ended.is_set():
         began = time.monotonic()
         try:
             for name in take_stock(state).names:
                 pace(_LEAST)
-                if name not in told and not is_right(state, name, pace) and os.path.exists(blob_path(state, name)):
-                    told.add(name)
+                now = _look(state, name)
+                # What can't be made again is told once for each file that lies there.
+                if wrong.get(name) == now or is_right(state, name, pace):
+                    continue
+                if now and now == _look(state, name):  # not what was made again meanwhile
+                    wrong[name] = now
+                    tell(name_file(name, now))
                     mend(settings, frozenset({name}))
-                    told = {
-                        name for name in told if os.path.exists(blob_path(state, name)) and not is_right(state, name)
-                    }
         except _EndedError:
             return
         except Exception:  # whatever it is, the next pass gets its turn
             logger.exception("stored bytes could not be looked after")
         ended.wait(max(0.0, began + _PASS_SECONDS - time.monotonic()))
+
+
+def _look(state: str, name: str) -> Signature | None:
+    try:
+        return signature(os.lstat(blob_path(state, name)))
+    except OSError:
+        return None
 
 
 def _pace(rate: int, ended: threading.Event) -> Callable[[int], None]:

@@ -39,6 +39,7 @@ class Endpoints:
         """Answer for what is served from now on."""
         self.live = live
         self.meter.follow(live)
+        live.contents.follow(self.supervisor.times_damaged)
 
     async def public(self, request: Request) -> Reply | None:
         """Answer a request to the public port, `None` where its path is none of these."""

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from cdnserve.origin.message import Stored
 from cdnserve.origin.text_replies import Line
 from cdnserve.server.connection import LINGER_SECONDS, Linger
+from cdnserve.server.contents import Contents
 from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.live import too_short
 from cdnserve.server.metrics_count import UNTIMED
@@ -30,8 +31,6 @@ _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 # What one turn of the event loop may send, so that others get theirs.
 _TURN = 4 * 1024 * 1024
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
-
-IsProved = Callable[[bytes, os.stat_result], bool]
 
 
 class FastConnection(asyncio.Protocol):
@@ -255,7 +254,7 @@ class FastConnection(asyncio.Protocol):
             self._sending = sending
             live = self._worker.live
             opened, blob = response.opening.octets + response.tail, live.store.blob(stored.sha256)
-            sending.begin(opened, blob, stored, live.contents.is_proved)
+            sending.begin(opened, blob, stored, live.contents)
         except OSError:
             self._sending = None
             self._delegate(head)
@@ -350,7 +349,7 @@ class Sending:
         self._waits = False
         self.sent = 0
 
-    def begin(self, head: bytes, blob: Path, stored: Stored, is_proved: IsProved) -> None:
+    def begin(self, head: bytes, blob: Path, stored: Stored, contents: Contents) -> None:
         """Send the head and as much of the content as the socket takes; raises OSError for a blob not (yet) proved."""
         self._head, self._at, self._end = head, stored.start, stored.start + stored.length
         try:
@@ -358,7 +357,8 @@ class Sending:
             status = os.fstat(self._file)
             if status.st_size < self._end:
                 raise too_short()
-            if not is_proved(stored.sha256, status):
+            self._is_damaged = contents.doubts(stored.sha256, status)
+            if not contents.is_proved(stored.sha256, status):
                 raise OSError("the blob has to be read before it is sent")
         except OSError:
             self.close()
@@ -377,7 +377,9 @@ class Sending:
                 self._finish(complete=True)
 
     def _send(self) -> None:
-        """Send up to a turn's octets."""
+        """Send up to a turn's octets; raises OSError for a blob that is not to be sent any further."""
+        if self._is_damaged():
+            raise OSError("the blob was found damaged while it was sent")
         while self._head:
             # The head waits for the content that follows, so that both go in full segments.
             count = self._socket.send(self._head, _MSG_MORE)

@@ -99,6 +99,7 @@ class SharedMetrics:
         return [dict(self.block(at).read()) for at in range(self.workers + 1)]
 
 
+_DAMAGED = "damaged"
 _OUTCOMES: tuple[Outcome, ...] = ("made", "unchanged", "refused", "failed")
 
 
@@ -107,11 +108,14 @@ class SupervisorMetrics:
 
     def __init__(self, shared: SharedMetrics) -> None:
         self._shared = shared
-        block = shared.block(0)
+        self._block = block = shared.block(0)
         self._values = block.values
         self._builds = {outcome: block.cell("builds", outcome) for outcome in _OUTCOMES}
         self._failing, self._restarts = block.cell("build_failing"), block.cell("restarts")
         self._draining, self._pid = block.cell("draining"), block.cell("pid")
+        self._damage = block.cell("damage")
+        self._damaged: dict[str, float] = {}
+        self._damage_seen = 0.0
 
     def register(self) -> None:
         """Note that this is the process that writes them."""
@@ -128,6 +132,18 @@ class SupervisorMetrics:
         block = self._shared.block(number)
         for key in (("pid",), ("connections", "active"), ("connections", "idle")):
             block.values[block.cell(*key)] = 0
+
+    def count_damage(self, name: str) -> None:
+        """Count a stored file that was found damaged; one thread of this process may do so."""
+        self._values[self._block.cell(_DAMAGED, name)] += 1
+        self._values[self._damage] += 1  # last: it says that there is more to read
+
+    def times_damaged(self, name: str) -> float:
+        """Return how often a file was found damaged; what there was no room for counts for every one."""
+        if (seen := self._values[self._damage]) != self._damage_seen:
+            self._damaged = {key[1]: value for key, value in self._block.read() if key[0] == _DAMAGED}
+            self._damage_seen = seen
+        return self._damaged.get(name, 0.0) + self._damaged.get(OTHER, 0.0) if self._damaged else 0.0
 
     @property
     def draining(self) -> bool:

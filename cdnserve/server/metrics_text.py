@@ -108,6 +108,7 @@ _BY_WORKERS = (
 )
 _BY_SUPERVISOR = (
     _Counted("builds", "cdnserve_builds", "Builds since the server started.", ("outcome",)),
+    _Counted("damage", "cdnserve_damaged_blobs", "Stored files that the scrubber found damaged."),
     _Counted("restarts", "cdnserve_worker_restarts", "Workers that ended and were replaced."),
 )
 

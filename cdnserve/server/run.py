@@ -20,7 +20,6 @@ from cdnserve.release.store import Store
 from cdnserve.server.access_log import ADMIN, START, AccessLog, event
 from cdnserve.server.admin import Admin
 from cdnserve.server.asgi import create_app
-from cdnserve.server.contents import scrub
 from cdnserve.server.endpoints import Endpoints
 from cdnserve.server.handshake import Handshake, TlsContext
 from cdnserve.server.http_asgi import AsgiConnection
@@ -75,7 +74,7 @@ def run(settings: ServerSettings, on_listening: Callable[[str], None], log_conte
         if settings.workers > 1:
             return Supervisor(partial(work, log_context), settings, context).run(on_started)
         shutdown = Shutdown(settings.drain_seconds, settings.shutdown_delay, True, settings.notices)
-        return _serve(settings, context, shutdown, on_started, rebuild, scrub)
+        return _serve(settings, context, shutdown, on_started, rebuild)
 
 
 def work(
@@ -138,7 +137,15 @@ def _serve(
         watchers += (partial(obey_hangups, worker.live),)
     protocol, renewal = _protocol(settings, worker, logs=context.number == 1)
     config = uvicorn.Config(
-        create_app(lambda: settings, lambda _: worker.live, *watchers, *renewal, log=log, endpoints=endpoints),
+        create_app(
+            lambda: settings,
+            lambda _: worker.live,
+            *watchers,
+            *renewal,
+            log=log,
+            endpoints=endpoints,
+            scrubs=bool(watchers),
+        ),
         http=protocol,
         ws="none",
         lifespan="on",

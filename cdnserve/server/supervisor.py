@@ -162,7 +162,7 @@ class Supervisor:
         stop = asyncio.Event()
         task = asyncio.create_task(rebuild(self._settings, stop, self._metrics.count_build))
         # Here, so that one process does it for all.
-        scrubbing = asyncio.create_task(scrub(self._settings, stop))
+        scrubbing = asyncio.create_task(scrub(self._metrics.count_damage, self._settings, stop))
         while await asyncio.to_thread(self._next_call) and not self._stopping.is_set():
             with self._settings.notices.reloading():
                 await look_again(self._settings, self._metrics.count_build)

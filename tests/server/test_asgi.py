@@ -18,10 +18,12 @@ from starlette.applications import Starlette
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.release.build import build
+from cdnserve.release.scan import signature
 from cdnserve.release.store import Store
 from cdnserve.server import asgi
 from cdnserve.server.access_log import AccessLog
 from cdnserve.server.asgi import create_app
+from cdnserve.server.contents import name_file
 from cdnserve.server.live import Live
 from tests.contract.wire import Connection, message
 from tests.server import tree
@@ -107,6 +109,31 @@ def test_large_content_comes_in_pieces(built: Built) -> None:
     assert tree.LARGE == heard.body
     assert max(len(message["body"]) for message in heard.messages[1:]) <= 256 * 1024
     assert [True, True, False] == [message["more_body"] for message in heard.messages[1:]]
+
+
+def test_what_is_found_damaged_is_sent_no_further(built: Built) -> None:
+    """The content stays short of what its head says, so the server cuts the connection."""
+    heard = Heard()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        heard.messages.append(dict(message))
+        if heard.body:
+            app.state.endpoints.supervisor.count_damage(name_file(digest.hex(), now))
+
+    app, store = application(built), Store(built.state)
+    digest = store.read().assets["any/large.woff2"].identity.sha256
+    now = signature(store.blob(digest).stat())
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            await app(scope("/any/large.woff2"), receive, send)
+
+    asyncio.run(run())
+    assert (200, tree.LARGE[: 256 * 1024]) == (heard.status, heard.body)
+    assert heard.messages[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 def test_head_and_errors_have_no_pieces(built: Built) -> None:

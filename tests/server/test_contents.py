@@ -1,20 +1,31 @@
-"""The scrubber: what a disk changes without a trace is found while the server runs, and made again."""
+"""The scrubber: what a disk changes without a trace is found while the server runs, sent no more, and made again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from cdnserve.origin.message import Stored
 from cdnserve.release.blobs import is_right
+from cdnserve.release.scan import signature
 from cdnserve.release.store import Store
-from cdnserve.server.contents import scrub
+from cdnserve.server import contents as module
+from cdnserve.server.contents import Contents, name_file, scrub
 from cdnserve.server.settings import ServerSettings
+from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.connections import until
+from tests.server.test_lost_content import change, forbid_mending
+
+
+def scrubbing_settings(few: Built) -> ServerSettings:
+    return replace(ServerSettings(few.root, few.state), scrub_rate=1 << 30)
 
 
 def test_it_finds_and_mends(few: Built, caplog: pytest.LogCaptureFixture) -> None:
@@ -22,10 +33,13 @@ def test_it_finds_and_mends(few: Built, caplog: pytest.LogCaptureFixture) -> Non
     digest = store.read().assets["any/tiny.txt"].identity.sha256
     octets = store.blob(digest).read_bytes()
     store.blob(digest).write_bytes(bytes([octets[0] ^ 1]) + octets[1:])
+    damaged = signature(store.blob(digest).stat())
+
+    told: list[str] = []
 
     async def run() -> None:
         stop = asyncio.Event()
-        scrubbing = asyncio.create_task(scrub(replace(ServerSettings(few.root, few.state), scrub_rate=1 << 30), stop))
+        scrubbing = asyncio.create_task(scrub(told.append, scrubbing_settings(few), stop))
         assert await until(lambda: is_right(str(few.state), digest.hex()) and "blob-mended" in caplog.text)
         stop.set()
         await scrubbing
@@ -33,6 +47,7 @@ def test_it_finds_and_mends(few: Built, caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.WARNING, "cdnserve"):
         asyncio.run(run())
     assert octets == store.blob(digest).read_bytes()
+    assert [name_file(digest.hex(), damaged)] == told
 
 
 def test_no_rate_means_no_scrubber(few: Built) -> None:
@@ -41,7 +56,112 @@ def test_no_rate_means_no_scrubber(few: Built) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         stop.set()
-        await scrub(replace(ServerSettings(few.root, few.state), scrub_rate=0), stop)
+        await scrub(lambda _: None, replace(scrubbing_settings(few), scrub_rate=0), stop)
 
     asyncio.run(run())
     assert before.st_mtime_ns == os.stat(few.state).st_mtime_ns
+
+
+LOOK = (len(tree.LARGE), 1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotting:
+    """A large blob whose file looks the same whatever is in it, as one that the disk changes, and who reads it."""
+
+    contents: Contents
+    stored: Stored
+    blob: Path
+    told: Counter[str]
+
+    def is_sent(self) -> bool:
+        """Return whether it is sent; both lanes agree, once it was opened."""
+        try:
+            descriptor, _ = self.contents.open(self.stored)
+        except OSError:
+            return False
+        try:
+            assert self.contents.is_proved(self.stored.sha256, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        return True
+
+    def tell(self) -> None:
+        """Tell that it is wrong, as the scrubber does."""
+        self.told[name_file(self.stored.sha256.hex(), LOOK)] += 1
+
+    def is_believed(self) -> bool:
+        """Return whether the fast lane sends it at once."""
+        return self.contents.is_proved(self.stored.sha256, os.stat(self.blob))
+
+
+@pytest.fixture
+def rotting(few: Built, monkeypatch: pytest.MonkeyPatch) -> Rotting:
+    """As in a state folder that can't be written: nothing is made again."""
+    forbid_mending(few)
+    store, told = Store(few.state), Counter[str]()
+    digest = store.read().assets["any/large.woff2"].identity.sha256
+    monkeypatch.setattr(module, "signature", lambda _: LOOK)
+    contents = Contents(store)
+    contents.follow(told.__getitem__)
+    return Rotting(contents, Stored(digest, 0, len(tree.LARGE)), store.blob(digest), told)
+
+
+def test_what_was_proved_is_not_sent_once_it_is_told(
+    rotting: Rotting, few: Built, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert rotting.is_sent()
+    change(rotting.blob)
+    assert rotting.is_believed()  # nobody can know
+    before = rotting.contents.doubts(rotting.stored.sha256, os.stat(rotting.blob))
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        tell = rotting.told.update
+        scrubbing = asyncio.create_task(scrub(lambda name: tell([name]), scrubbing_settings(few), stop))
+        assert await until(lambda: bool(rotting.told))
+        assert before()
+        assert not rotting.is_believed()
+        assert not rotting.is_sent()
+        stop.set()
+        await scrubbing
+
+    asyncio.run(run())
+    assert {name_file(rotting.stored.sha256.hex(), LOOK): 1} == rotting.told
+    assert "state-failed" in caplog.text
+
+
+def test_others_stay_believed(rotting: Rotting) -> None:
+    assert rotting.is_sent()
+    rotting.told[name_file("ab" * 32, LOOK)] += 1
+    rotting.told[name_file(rotting.stored.sha256.hex(), (*LOOK[:3], 4))] += 1
+    assert rotting.is_believed()
+
+
+def test_what_was_right_all_the_same_is_proved_again(rotting: Rotting) -> None:
+    assert rotting.is_sent()
+    rotting.tell()
+    assert not rotting.is_believed()
+    assert rotting.is_sent()
+    assert rotting.is_believed()
+
+
+def test_what_is_told_while_it_is_read_is_not_proved(rotting: Rotting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pread(descriptor: int, length: int, at: int) -> bytes:
+        rotting.tell()
+        return read(descriptor, length, at)
+
+    read = os.pread
+    monkeypatch.setattr(os, "pread", pread)
+    assert not rotting.is_sent()
+    assert not rotting.is_believed()
+    monkeypatch.undo()
+
+
+def test_the_build_is_not_believed_any_more(rotting: Rotting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LARGE", 1)
+    monkeypatch.setattr(module, "known_blobs", lambda _: {rotting.stored.sha256.hex(): LOOK})
+    change(rotting.blob)
+    assert rotting.is_sent()
+    rotting.tell()
+    assert not rotting.is_sent()

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdnserve.origin.message import Stored
+from cdnserve.release.scan import signature
+from cdnserve.release.store import Store
+from cdnserve.server.contents import Contents, name_file
 from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.http_fast import Sending
 from cdnserve.server.settings import ServerLimits
@@ -322,9 +326,14 @@ def test_large_content_that_may_not_go_past_the_transport(room: Room, unsent: in
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
-def proved(_: bytes, status: os.stat_result) -> bool:
-    """Take every blob for right, whatever it is."""
-    return status.st_size >= 0
+class Trusting(Contents):
+    """Takes every blob for right, whatever it is."""
+
+    def is_proved(self, _: bytes, status: os.stat_result) -> bool:
+        return status.st_size >= 0
+
+
+CONTENTS = Trusting(Store(Path("/nowhere")))
 
 
 @pytest.fixture
@@ -357,7 +366,7 @@ async def send(server: socket.socket, client: socket.socket, blob: Path, stored:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[bool] = loop.create_future()
     sending = Sending(loop, server.fileno(), ended.set_result)
-    sending.begin(HEAD, blob, stored, proved)
+    sending.begin(HEAD, blob, stored, CONTENTS)
     received = bytearray()
     while not ended.done() or len(received) < len(HEAD) + sending.sent:
         received += await loop.sock_recv(client, 1 << 20)
@@ -381,7 +390,7 @@ def test_a_lost_blob_is_told_before_anything_is_sent(blob: Path, harm: str) -> N
 
     async def begin(server: socket.socket) -> None:
         Sending(asyncio.get_running_loop(), server.fileno(), ends.append).begin(
-            HEAD, blob, Stored(bytes(32), 5, 100), proved
+            HEAD, blob, Stored(bytes(32), 5, 100), CONTENTS
         )
 
     if harm == "gone":
@@ -397,13 +406,16 @@ def test_a_lost_blob_is_told_before_anything_is_sent(blob: Path, harm: str) -> N
             client.recv(1)
 
 
-@pytest.mark.parametrize("what", ["the client leaves", "the blob is cut", "it is closed"])
+@pytest.mark.parametrize("what", ["the client leaves", "the blob is cut", "it is found damaged", "it is closed"])
 def test_what_ends_it_in_the_middle(blob: Path, what: str) -> None:
     ends: list[bool] = []
+    contents, told = Trusting(Store(blob.parent)), Counter[str]()
+    contents.follow(told.__getitem__)
+    name = name_file(bytes(32).hex(), signature(blob.stat()))
 
     async def interrupt(server: socket.socket, client: socket.socket) -> None:
         sending = Sending(asyncio.get_running_loop(), server.fileno(), ends.append)
-        sending.begin(HEAD, blob, Stored(bytes(32), 0, len(tree.HUGE)), proved)
+        sending.begin(HEAD, blob, Stored(bytes(32), 0, len(tree.HUGE)), contents)
         assert sending.sent < len(tree.HUGE)
         if what == "it is closed":
             sending.close()
@@ -411,12 +423,14 @@ def test_what_ends_it_in_the_middle(blob: Path, what: str) -> None:
             return
         if what == "the client leaves":
             client.close()
+        elif what == "it is found damaged":
+            told[name] += 1
         else:
             os.truncate(blob, sending.sent)
         for _ in range(2000):
             if ends:
                 break
-            if what == "the blob is cut":
+            if what != "the client leaves":
                 client.recv(1 << 20)
             await asyncio.sleep(0.005)
 

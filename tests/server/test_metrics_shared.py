@@ -7,7 +7,7 @@ import multiprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.server.metrics_shared import OTHER, SharedMetrics
+from cdnserve.server.metrics_shared import OTHER, SharedMetrics, SupervisorMetrics
 
 LABEL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 
@@ -51,6 +51,29 @@ def test_a_key_that_is_too_long_is_cut() -> None:
     ((name, label),) = shared.read()[1]
     assert name == "name"
     assert set(label[:50]) == {"ü"}
+
+
+def test_what_the_supervisor_found_damaged_is_known_to_whoever_reads() -> None:
+    shared = SharedMetrics()
+    writer, reader = SupervisorMetrics(shared), SupervisorMetrics(shared)
+    assert 0 == reader.times_damaged("ab")
+    writer.count_damage("ab")
+    assert (1, 0) == (reader.times_damaged("ab"), reader.times_damaged("cd"))
+    writer.count_damage("ab")
+    writer.count_damage("cd")
+    assert (2, 1) == (reader.times_damaged("ab"), reader.times_damaged("cd"))
+    assert 3 == shared.read()[0]["damage",]
+
+
+def test_what_there_is_no_room_for_counts_for_every_blob() -> None:
+    shared = SharedMetrics()
+    writer, reader = SupervisorMetrics(shared), SupervisorMetrics(shared)
+    for at in range(4096):
+        writer.count_damage(f"{at:064x}")
+    before = reader.times_damaged("ab")
+    assert before > 0
+    writer.count_damage("f" * 64)
+    assert before + 1 == reader.times_damaged("ab")
 
 
 def _add(shared: SharedMetrics, worker: int) -> None:
