@@ -193,8 +193,8 @@ def pumps(pattern: re.Pattern[Any]) -> list[Pump]:
     tree = parsed(pattern)
     samples = Samples(pattern.flags)
     words: set[tuple[str, str]] = set()
+    letters = samples.alphabet(tree)
     for before, body in repeats(tree, samples, ""):
-        letters = samples.alphabet(tree)
         inner = {samples.of(body) for _ in range(6)}
         words |= {(before, word) for word in (inner | letters) if word}
         words |= {("", before + word) for word in {"", *inner} if before + word}
@@ -219,6 +219,7 @@ class Samples:
         self.random = random.Random(9)
         self.flags = flags & (re.IGNORECASE | re.ASCII | re.DOTALL)
         self.groups: dict[int, str] = {}
+        self.sets: dict[str, list[str]] = {}
 
     def of(self, tree: Any) -> str:
         """Return a text that the pattern may match; what looks ahead or behind adds nothing."""
@@ -253,7 +254,9 @@ class Samples:
             return ["a", " "] if not self.flags & re.DOTALL else ["a", "\n"]
         if operation is codes.NOT_LITERAL:
             return [letter for letter in LETTERS if letter != chr(argument)]
-        return [letter for letter in LETTERS if self.holds(argument, letter)] or [""]
+        if (written := str(argument)) not in self.sets:
+            self.sets[written] = [letter for letter in LETTERS if self.holds(argument, letter)] or [""]
+        return self.sets[written]
 
     def holds(self, items: Any, letter: str) -> bool:
         """Return whether a set holds a letter."""
@@ -291,62 +294,76 @@ CATEGORIES = {
 }
 
 
+SIZES = (1024, 4096)
+NOISE = 100_000  # ns: what takes no longer is not told apart from a context switch
+LONGEST = 65_536  # characters: more are not needed to tell it apart
+LINEAR = 8  # times the time for four times the text: 4 where it is linear, 16 where it is quadratic
+TRIES = 2
+PATIENCE = 1  # seconds of a processor: that long takes only what is cubic or worse
+
+
+def grows(run: Callable[[str], object], text: Callable[[int], str], sizes: tuple[int, int] = SIZES) -> str:
+    """Return how the time of a function grows where that is faster than its text; empty where it is linear.
+
+    One look is enough where it is fast, or not much slower for the larger text. What seems slow has to be it again,
+    twice in a row, each time for four times the text, in runs that take long enough to be compared.
+    """
+    size, large = sizes
+    with interruptible():
+        try:
+            if taken(run, text(large)) <= 4 * NOISE or ratio_of(run, text(size), text(large)) <= LINEAR:
+                return ""
+            size //= 16
+            while size < LONGEST and taken(run, text(size)) < NOISE:
+                size *= 2
+            told = [ratio_of(run, text(small), text(small * 4)) for small in (size, size * 4)]
+        except TooSlow as slow:
+            return f"it does not end for {slow} characters"
+    return f"{told} times the time for four times {size} characters, and again" if min(told) > LINEAR else ""
+
+
+def ratio_of(run: Callable[[str], object], small: str, large: str) -> float:
+    """Return how much more time the larger text takes.
+
+    A comparison that fails is made again, each time with the fastest runs so far: noise only ever adds.
+    """
+    fast, slow = taken(run, small), taken(run, large)
+    for _ in range(TRIES):
+        if slow <= LINEAR * fast:
+            break
+        fast, slow = min(fast, taken(run, small)), min(slow, taken(run, large))
+    return round(slow / fast, 1)
+
+
+def taken(run: Callable[[str], object], text: str) -> int:
+    """Return the processor time that a run takes, in nanoseconds."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
+    try:
+        begin = time.thread_time_ns()
+        run(text)
+        return time.thread_time_ns() - begin
+    except TooSlow:
+        raise TooSlow(len(text)) from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 class TooSlow(Exception):
     """A match was given up; no text of these sizes takes a linear pattern that long."""
 
 
 @contextmanager
-def given_up_after(seconds: float) -> Iterator[None]:
-    """Interrupt what takes so much processor time that only an exponential pattern can."""
+def interruptible() -> Iterator[None]:
+    """Have the timer give up what runs."""
 
     def stop(*_: object) -> None:
         raise TooSlow
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
-
-
-SIZES = (1024, 4096)
-NOISE = 50_000  # ns: what is faster than that is not told apart from a context switch
-LINEAR = 8  # times the time for four times the text: 4 where it is linear, 16 where it is quadratic
-TRIES = 6
-
-
-def grows(run: Callable[[str], object], text: Callable[[int], str], sizes: tuple[int, int] = SIZES) -> str:
-    """Return how the time of a function grows where that is faster than its text; empty where it is linear."""
-    small, large = sizes
-    try:
-        with given_up_after(2):
-            slow = taken(run, text(large))
-    except TooSlow:
-        return f"it does not end for {large} characters"
-    ratio = ratio_of(run, text(small), text(large), slow)
-    return f"{ratio:.0f} times the time for {large} characters instead of {small}" if ratio > LINEAR else ""
-
-
-def ratio_of(run: Callable[[str], object], small: str, large: str, slow: int) -> float:
-    """Return how much more time the larger text takes.
-
-    A comparison that fails is made again, each time with the fastest runs so far: noise only ever adds.
-    """
-    fast = slow if slow <= LINEAR * NOISE else taken(run, small)
-    for _ in range(TRIES):
-        if slow <= LINEAR * max(fast, NOISE):
-            break
-        fast, slow = min(fast, taken(run, small)), min(slow, taken(run, large))
-    return slow / max(fast, NOISE)
-
-
-def taken(run: Callable[[str], object], text: str) -> int:
-    """Return the processor time that a run takes, in nanoseconds."""
-    begin = time.thread_time_ns()
-    run(text)
-    return time.thread_time_ns() - begin
 
 
 def runner(pattern: re.Pattern[Any], way: str) -> Callable[[str], object]:
