@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+_INVISIBLE = "holds an invisible character (U+{:04X})"
+
+
+_FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "Cs": "is not valid UTF-8",
+        "Cc": "holds a control character",
+        "Cf": _INVISIBLE,  # among them those that turn the direction of text, and those without a width
+        "Zl": _INVISIBLE,
+        "Zp": _INVISIBLE,
+    }
+)
+
 
 LONGEST = 160
 
@@ -87,3 +103,18 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str, cutoff: float 
     """
     near = alike(word, known, cutoff=cutoff)
     return f"did you mean {near[0]}?" if near else otherwise
+
+
+def name_fault(name: str) -> str:
+    r"""Return what no name may hold, `""` for nothing; by general category (Unicode §4.5).
+
+    >>> name_fault("a\u202ejs.exe"), name_fault("a\\b"), name_fault("ünï 1.js")
+    ('holds an invisible character (U+202E)', 'holds a backslash', '')
+    """
+    if name.isprintable():
+        return "holds a backslash" if "\\" in name else ""
+    categories = {unicodedata.category(character): character for character in name}
+    for category, fault in _FAULTS.items():
+        if category in categories:
+            return fault.format(ord(categories[category]))
+    return "holds a backslash" if "\\" in name else ""

@@ -17,8 +17,7 @@ from cdnserve.client import TOO_LATE, HttpClient, HttpExchange, NoAnswerError, O
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm.download import Buffer, Download
 from cdnserve.npm.download import RegistryClient as Downloads
-from cdnserve.npm.registry import Registry, parse_address
-from cdnserve.npm.transport import http_client
+from cdnserve.npm.registry import Registry, http_client, parse_address
 from cdnserve.snippets.fetch import fetch
 from cdnserve.verify.client import ClientOptions, NoAnswer, parse_target
 from cdnserve.verify.client import EdgeClient as Asking

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
-from cdnserve.cli.context import library_settings, write_libraries
-from cdnserve.cli.progress import download_progress
+from cdnserve.cli.npm import download_progress, library_settings, write_libraries
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural
 from cdnserve.migrate.plan import MigrateOptions, PagePlan, Plan, ReferenceOutcome, migrate

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cdnserve.display import printable
-
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -28,16 +26,6 @@ def build_progress() -> Iterator[BuildBar | None]:
     finally:
         if progress:
             progress.finish()
-
-
-@contextmanager
-def download_progress() -> Iterator[DownloadBars | None]:
-    """Return what shows downloads while the block runs, `None` where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with _bars() as bars:
-        yield DownloadBars(bars)
 
 
 _LABELS: Mapping[Phase, str] = MappingProxyType(
@@ -74,40 +62,6 @@ class BuildBar:
         if self._bars:
             self._bars.stop()
         self._bars = self._task = None
-
-
-class DownloadBars:
-    """Shows a bar for each library; the methods may be called from several threads."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def begin(self, library: str, size: int | None) -> None:
-        """Show a bar, or begin it again."""
-        if library in self._tasks:
-            self._bars.reset(self._tasks[library], total=size, description=printable(library))
-        else:
-            self._tasks[library] = self._bars.add_task(printable(library), total=size)
-
-    def advance(self, library: str, octets: int) -> None:
-        """Move a library's bar."""
-        if library in self._tasks:
-            self._bars.advance(self._tasks[library], octets)
-
-    def finish(self, library: str) -> None:
-        """Take a library's bar away, if it has one."""
-        if library in self._tasks:
-            self._bars.remove_task(self._tasks.pop(library))
-
-    def retry(self, library: str, why: str, pause: float) -> None:
-        """Say on a library's bar that it begins again after a while, and why."""
-        # Where a line is too long its end is cut off.
-        again = f"{printable(library)}: again in {pause:.0f} s, {printable(why)}"
-        if library in self._tasks:
-            self._bars.reset(self._tasks[library], description=again)
-        else:
-            self._tasks[library] = self._bars.add_task(again, total=None)
 
 
 def _bars() -> Progress:

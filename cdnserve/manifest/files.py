@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-from cdnserve.files import lock, remove_drafts
 
 MANIFEST = "manifest.toml"
 LOCK = "manifest.lock"
@@ -33,23 +28,6 @@ class Governing:
 def read_governing(root: str) -> Governing:
     """Read manifest and lock."""
     return Governing(_octets(f"{root}/{MANIFEST}"), _octets(f"{root}/{LOCK}"))
-
-
-@contextlib.contextmanager
-def changing(root: Path) -> Iterator[None]:
-    """Hold the right to change the governing files of a root: whoever reads one to write it anew must have it.
-
-    Waits for its turn. What a writer that was killed left half done is removed.
-    """
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # A file system that can't lock a folder is one that no two commands should share anyway.
-        with contextlib.suppress(OSError):
-            lock(descriptor, wait=True)
-            remove_drafts(root, (MANIFEST, LOCK))
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _octets(path: str) -> bytes:

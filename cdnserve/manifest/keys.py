@@ -227,3 +227,23 @@ LIBRARY: Keys = (
     ),
     KeySpec("files", Kind.STRINGS, "Globs of the files to keep, relative to the package; all without it.", ()),
 )
+
+
+TYPES: dict[Kind, tuple[type, ...]] = {
+    Kind.STRING: (str,),
+    Kind.BOOLEAN: (bool,),
+    Kind.INTEGER: (int,),
+    Kind.STRINGS: (list,),
+    Kind.ONE_OR_MORE: (str, list),
+    Kind.TABLE: (dict,),
+    Kind.TABLES: (list,),
+    Kind.LIBRARY: (str, list, dict),
+}
+
+
+ELEMENTS = {
+    Kind.STRINGS: "a string",
+    Kind.ONE_OR_MORE: "a string",
+    Kind.LIBRARY: "a string",
+    Kind.TABLES: "a table",
+}

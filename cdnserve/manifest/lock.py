@@ -5,11 +5,13 @@ What a merge or an editor broke is told, with its line, and left as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import stat
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,11 +19,11 @@ import msgspec
 
 from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.files import replace_file
-from cdnserve.manifest.files import LOCK
+from cdnserve.files import lock, remove_drafts, replace_file
+from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.model import Library, Manifest, is_unlisted
 from cdnserve.manifest.toml import newlines_of
-from cdnserve.rules.semver import ascending, best, is_exact_version, is_pin, is_range
+from cdnserve.rules.semver import ascending, is_pin, resolve
 
 SCHEMA = 1
 """The only value of a lock's `schema` that this version reads."""
@@ -64,6 +66,16 @@ class Lock(msgspec.Struct, frozen=True):
 
     libraries: dict[str, LockedLibrary] = {}
     immutable: dict[str, LockedFile] = {}
+
+    def hosted(self, name: str) -> list[str]:
+        """Return the versions of a library, by precedence."""
+        pins = (key.rpartition("@") for key in self.libraries)
+        return ascending(version for known, _, version in pins if known == name)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the libraries, sorted."""
+        return sorted({key.rpartition("@")[0] for key in self.libraries})
 
 
 __all__ = ["Lock", "LockedFile", "LockedLibrary", "parse_lock", "read_lock", "render_lock", "write_lock"]
@@ -309,47 +321,27 @@ def _text(data: bytes, name: str) -> str:
         raise ConfigurationError([problem]) from None
 
 
-REQUIREMENT = r"[ <>=~^v|]*[0-9xX*][ 0-9A-Za-z.*+<>=~^|-]*"
-"""What every requirement looks like, for editors; it lets some texts through that are none."""
-_VERSION_LIKE = re.compile(REQUIREMENT)
-
-
-def is_requirement(text: str) -> bool:
-    """Return whether a text is an exact version or an npm range.
-
-    >>> [is_requirement(text) for text in ("3.7.1", "^3.6", "1 || 2", "latest", "", " ")]
-    [True, True, True, False, False, False]
-    """
-    # npm takes an empty text for any version; here it is rather something that was forgotten.
-    return is_exact_version(text) or (_VERSION_LIKE.fullmatch(text) is not None and is_range(text))
-
-
-def resolve(requirement: str, versions: Collection[str]) -> str | None:
-    """Return the version that a requirement stands for, the highest that it allows; `None` where it allows none.
-
-    >>> resolve("^3.6", ["3.5.1", "3.6.0", "3.7.1"]), resolve("3.7.1", ["3.7.0"])
-    ('3.7.1', None)
-    """
-    if is_exact_version(requirement):
-        return requirement if requirement in versions else None
-    return best(requirement, versions)
-
-
-def hosted(lock: Lock, name: str) -> list[str]:
-    """Return the versions of a library that the lock records, by precedence."""
-    pins = (key.rpartition("@") for key in lock.libraries)
-    return ascending(version for known, _, version in pins if known == name)
-
-
-def hosted_names(lock: Lock) -> list[str]:
-    """Return the names of the libraries that the lock records, sorted."""
-    return sorted({key.rpartition("@")[0] for key in lock.libraries})
-
-
 def unresolved(manifest: Manifest, lock: Lock) -> Iterator[tuple[Library, str]]:
     """Yield each requirement that no hosted version satisfies, with its library."""
     for library in manifest.libraries:
-        versions = hosted(lock, library.name)
+        versions = lock.hosted(library.name)
         for requirement in library.versions:
             if resolve(requirement, versions) is None:
                 yield library, requirement
+
+
+@contextlib.contextmanager
+def changing(root: Path) -> Iterator[None]:
+    """Hold the right to change the governing files of a root: whoever reads one to write it anew must have it.
+
+    Waits for its turn. What a writer that was killed left half done is removed.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A file system that can't lock a folder is one that no two commands should share anyway.
+        with contextlib.suppress(OSError):
+            lock(descriptor, wait=True)
+            remove_drafts(root, (MANIFEST, LOCK))
+        yield
+    finally:
+        os.close(descriptor)

@@ -6,7 +6,7 @@ Never holds anything unvalidated: `read_manifest` makes these, or says every pro
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -14,7 +14,7 @@ from typing import Literal
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.rules.caching import Cache
 from cdnserve.rules.cors import Policy
-from cdnserve.rules.globs import Glob, compile_glob
+from cdnserve.rules.globs import Glob, compile_glob, matches
 
 Documents = Literal["sandbox", "live"]
 Digest = Literal["repr", "unencoded"]
@@ -133,3 +133,32 @@ def _any_matches(globs: Sequence[Glob], path: str) -> bool:
         if glob.matches(path):
             return True
     return False
+
+
+_LICENSE = re.compile(
+    r"(un)?licen[cs]e|copying|copyright|notice|ofl([-._]|$)|.*[-._]licen[cs]e(\.(txt|md))?$", re.IGNORECASE
+)
+
+
+def is_always_kept(path: str) -> bool:
+    """Return whether a file stays whatever the manifest's globs say: package.json and licences, wherever they lie.
+
+    >>> is_always_kept("package.json"), is_always_kept("fonts/OFL.txt"), is_always_kept("dist/jquery.js")
+    (True, True, False)
+    """
+    return path == "package.json" or bool(_LICENSE.match(path.rpartition("/")[2]))
+
+
+def is_kept(path: str, globs: Iterable[str]) -> bool:
+    """Return whether a file of a package stays by the manifest's globs, of which none mean all.
+
+    >>> is_kept("dist/x.js", ["*.css"]), is_kept("LICENSE", ["*.css"]), is_kept("dist/x.js", [])
+    (False, True, True)
+    """
+    return is_named(path, globs) or is_always_kept(path)
+
+
+def is_named(path: str, globs: Iterable[str]) -> bool:
+    """Return whether globs, of which none mean all, name a file themselves."""
+    several = tuple(globs)
+    return not several or any(matches(glob, path) for glob in several)

@@ -11,10 +11,8 @@ from typing import TypeVar, cast, get_args
 
 from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.manifest.fields import Fields, known_words, read_fields, read_value
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
-from cdnserve.manifest.lock import is_requirement
 from cdnserve.manifest.model import Digest, Documents, Library, Manifest, Rule, Site, TagField, is_unlisted
 from cdnserve.manifest.origins import (
     Tolerance,
@@ -24,11 +22,11 @@ from cdnserve.manifest.origins import (
     response_header_problems,
     serialize_origin,
 )
-from cdnserve.manifest.toml import TomlNode, parse
+from cdnserve.manifest.toml import Fields, TomlNode, known_words, parse, read_fields, read_value
 from cdnserve.rules.caching import IMMUTABLE, REVALIDATE, Cache
 from cdnserve.rules.cors import ANY, NONE, Policy
 from cdnserve.rules.globs import LONGEST, glob_problems
-from cdnserve.rules.semver import is_package_name
+from cdnserve.rules.semver import is_package_name, is_requirement
 
 CORS_POLICIES = {policy.name: policy for policy in (ANY, NONE)}
 """The CORS policies that every manifest has."""

@@ -14,8 +14,9 @@ import tomlkit
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import replace_file
-from cdnserve.manifest.files import MANIFEST, changing
+from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.keys import SCHEMA
+from cdnserve.manifest.lock import changing
 from cdnserve.manifest.origins import Tolerance, origin_problems, request_header_problems, response_header_problems
 from cdnserve.manifest.reader import CORS_POLICIES, inspect_text, parse_manifest, read_manifest
 from cdnserve.manifest.s3_cors import StoreRule, read_configuration

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, Keys, KeySpec, Kind
-from cdnserve.manifest.lock import REQUIREMENT
 from cdnserve.manifest.reader import POLICY_NAME
 from cdnserve.rules.semver import NAME as PACKAGE_NAME
+from cdnserve.rules.semver import REQUIREMENT
 
 JsonSchema = dict[str, object]
 

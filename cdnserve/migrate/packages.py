@@ -17,9 +17,10 @@ from cdnserve.manifest.lock import read_lock
 from cdnserve.manifest.model import Manifest, RuleMatcher
 from cdnserve.manifest.reader import read_manifest
 from cdnserve.npm.apply import RULE
-from cdnserve.npm.fetch import Order, StagedLibrary, find, gather
+from cdnserve.npm.download import DownloadProgress, Silent
+from cdnserve.npm.fetch import Order, Session, StagedLibrary, find, prepare, stage
 from cdnserve.npm.package import LATEST, Packument, choose
-from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import PinnedPackage, checked_spec
 from cdnserve.npm.transaction import reported
 from cdnserve.rules.semver import ascending, best, is_exact_version, is_package_name, is_range
@@ -65,28 +66,28 @@ def unpack(
 
     Raise ConfigurationError where the registry can't be asked or lies.
     """
-    packages, absent = _find_packages(sorted({name for name, _ in requests}), access)
-    chosen = {one: _choose(one, packages) if one[0] in packages else absent[one[0]] for one in requests}
-    specs = list(dict.fromkeys(spec for spec in chosen.values() if isinstance(spec, PinnedPackage)))
-    with tempfile.TemporaryDirectory(prefix="cdnserve-") as name, reported(access.root):
-        orders = _orders(specs, access.root)
-        staged = gather(orders, Path(name), access.settings, access.progress, packages.values())
+    with tempfile.TemporaryDirectory(prefix="cdnserve-") as folder, reported(access.root):
+        with Session(access.settings, access.progress) as session:
+            packages, absent = _find_packages(sorted({name for name, _ in requests}), session)
+            chosen = {one: _choose(one, packages) if one[0] in packages else absent[one[0]] for one in requests}
+            specs = list(dict.fromkeys(spec for spec in chosen.values() if isinstance(spec, PinnedPackage)))
+            staged = stage(prepare(_orders(specs, access.root), session), Path(folder), session)
         ready = {one.order.spec: UnpackedPackage(one, frozenset(one.unpacked.files)) for one in staged}
         yield {one: ready[spec] if isinstance(spec, PinnedPackage) else spec for one, spec in chosen.items()}
 
 
-def _find_packages(names: Sequence[str], access: RegistryAccess) -> tuple[dict[str, Packument], dict[str, str]]:
+def _find_packages(names: Sequence[str], session: Session) -> tuple[dict[str, Packument], dict[str, str]]:
     """Return the packages that the registry has, and why it does not have the others."""
     absent = {name: "npm can't have a package of this name" for name in names if not is_package_name(name)}
     names = [name for name in names if name not in absent]
     try:
-        return {package.name: package for package in find(names, access.settings, access.progress)}, absent
+        return {package.name: package for package in find(names, session)}, absent
     except ConfigurationError as error:
         _absence(error)
     packages = {}
     for name in names:
         try:
-            (packages[name],) = find([name], access.settings, access.progress)
+            packages[name] = session.package(name)
         except ConfigurationError as error:
             absent[name] = _absence(error)
     return packages, absent
@@ -124,7 +125,8 @@ def earlier_version(file: PackageFile, newest: UnpackedPackage, access: Registry
     requirement = file.requirement or "*"
     if is_exact_version(requirement) or not (requirement == LATEST or is_range(requirement)):
         return ""
-    (package,) = find([file.name], access.settings, access.progress)
+    with Session(access.settings, access.progress) as session:
+        package = session.package(file.name)
     versions = [one for one in ascending(package.versions) if _is_in(one, requirement)]
     older = versions[: versions.index(newest.spec.version)] if newest.spec.version in versions else []
 

@@ -25,7 +25,8 @@ from cdnserve.migrate.references import Reference, find_references, names_of
 from cdnserve.migrate.rewrite import Replacement, new_url, rewrite
 from cdnserve.npm.add import add
 from cdnserve.npm.apply import Added
-from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.download import DownloadProgress, Silent
+from cdnserve.npm.settings import NpmSettings
 
 Fate = Literal["moved", "left", "unneeded", "needed", "unknown"]
 """What becomes of a reference; hints are `unneeded` or still `needed`, and only a template knows the `unknown`."""

@@ -1,7 +1,4 @@
-"""A decision: what a command found right for the tree, the lock and the manifest, carried out all or nothing.
-
-Never downloads, and never asks a person.
-"""
+"""A project (manifest and lock) and a decision about it: tree, lock and manifest changed together, or none of them."""
 
 from __future__ import annotations
 
@@ -10,14 +7,38 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.errors import Problem
+from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, render_lock
-from cdnserve.manifest.model import Manifest, Revision, RuleMatcher
+from cdnserve.manifest.model import Library, Manifest, Revision, RuleMatcher
 from cdnserve.manifest.reader import read_manifest
 from cdnserve.npm.fetch import StagedLibrary
 from cdnserve.npm.spec import FOLDER, PinnedPackage
 from cdnserve.npm.transaction import Changes, is_present
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What is wanted, and what is hosted."""
+
+    manifest: Manifest
+    lock: Lock
+
+    @property
+    def entries(self) -> dict[str, Library]:
+        """The libraries of the manifest by their names, in its order."""
+        return {library.name: library for library in self.manifest.libraries}
+
+
+def read_project(root: Path) -> Project:
+    """Read manifest and lock; raise ConfigurationError with the problems of both."""
+    problems = Problems()
+    with problems.caught():
+        manifest = read_manifest(root / MANIFEST)
+    with problems.caught():
+        lock = read_lock(root / LOCK)
+    problems.raise_errors()
+    return Project(manifest, lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +112,13 @@ class Synced:
     pruned: tuple[str, ...] = ()
 
 
-def placed(gathered: StagedLibrary, moved: int) -> Placed:
+def placed(staged: StagedLibrary, moved: int) -> Placed:
     """Sum up a library that has been put in its place, of which so many files were moved there."""
-    spec, unpacked = gathered.order.spec, gathered.unpacked
+    spec, unpacked = staged.order.spec, staged.unpacked
     files = len(unpacked.files)
     is_new = moved == files
     restored = 0 if is_new else moved
-    return Placed(spec.name, spec.version, spec.folder, gathered.integrity, files, unpacked.size, is_new, restored)
+    return Placed(spec.name, spec.version, spec.folder, staged.integrity, files, unpacked.size, is_new, restored)
 
 
 Libraries = Mapping[str, LockedLibrary]
@@ -110,22 +131,22 @@ class Decision:
     `swept` are paths below the root that go, of which neither lock nor manifest knows.
     """
 
-    gathered: tuple[StagedLibrary, ...] = ()
+    staged: tuple[StagedLibrary, ...] = ()
     removed: tuple[PinnedPackage, ...] = ()
     revisions: tuple[Revision, ...] = ()
     swept: tuple[str, ...] = ()
 
 
-def carry_out(root: Path, folder: Path, decision: Decision, *, beside: bool = False) -> tuple[Placed, ...]:
+def commit(root: Path, folder: Path, decision: Decision, *, beside: bool = False) -> tuple[Placed, ...]:
     """Make all changes or none; `beside` lets other files lie in a library's folder."""
     with Changes(root, folder) as changes:
-        libraries = tuple(placed(one, changes.place(one.placement, beside=beside)) for one in decision.gathered)
+        libraries = tuple(placed(one, changes.place(one.placement, beside=beside)) for one in decision.staged)
         for spec in decision.removed:
             if is_present(root / spec.folder):
                 changes.take_away(spec.folder)
         for path in decision.swept:
             changes.take_away(path)
-        new = {str(one.order.spec): LockedLibrary(one.integrity) for one in decision.gathered}
+        new = {str(one.order.spec): LockedLibrary(one.integrity) for one in decision.staged}
         gone = frozenset(map(str, decision.removed))
         # Between the writes the lock has more than the manifest wants: that does no harm, the opposite does.
         _write_lock(root, changes, lambda known: {**known, **new})
@@ -169,15 +190,15 @@ RULE = '# add to the manifest:\n[[publish]]\npath = "npm/**"\ncors = "any"\ncach
 """The hint for a manifest that does not publish its libraries."""
 
 
-def notes(gathered: Iterable[StagedLibrary]) -> Iterator[Problem]:
+def notes(staged: Iterable[StagedLibrary]) -> Iterator[Problem]:
     """Yield what is to be told about registries and tarballs, each once."""
-    yield from dict.fromkeys(warning for one in gathered for warning in one.warnings)
+    yield from dict.fromkeys(warning for one in staged for warning in one.warnings)
 
 
-def unlisted(gathered: Iterable[StagedLibrary], manifest: Manifest) -> Iterator[Problem]:
+def unlisted(staged: Iterable[StagedLibrary], manifest: Manifest) -> Iterator[Problem]:
     """Warn of each library of which no rule publishes any file."""
     matcher = RuleMatcher(manifest.rules)
-    for one in gathered:
+    for one in staged:
         folder = one.order.spec.folder
         if not any(matcher.find(f"{folder}/{path}") is not None for path in one.unpacked.files):
             message = "no rule publishes this library: it is there, but not public"

@@ -33,8 +33,7 @@ from cdnserve.npm.bundle_format import (
     encode_index,
 )
 from cdnserve.npm.spec import FOLDER
-from cdnserve.npm.tar import BLOCK, ForbiddenError, Member
-from cdnserve.npm.unpack import Names, inner_path
+from cdnserve.npm.unpack import BLOCK, ForbiddenError, Member, Names, inner_path
 from cdnserve.release.immutable import broken, promises
 from cdnserve.release.read import FileContent, Sources, read
 from cdnserve.release.scan import scan

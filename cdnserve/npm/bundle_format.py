@@ -1,6 +1,6 @@
 """The index of an exported archive: each file's size and sha256, the first member, so that all that follows is known.
 
-Never vouches for who made the archive: whoever can change a file can change its entry too.
+It proves nothing about who made the archive: whoever can change a file can change its entry too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 import zstandard
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.npm.tar import DecodedReader
+from cdnserve.npm.unpack import DecodedReader
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM, hash_expression
 
 SCHEMA = 1

@@ -34,9 +34,8 @@ from cdnserve.npm.bundle_format import (
     not_exported,
 )
 from cdnserve.npm.spec import FOLDER
-from cdnserve.npm.tar import BLOCK, Archive, CorruptError, ForbiddenError, Member
 from cdnserve.npm.transaction import Changes, incoming_folder, reported
-from cdnserve.npm.unpack import Names, inner_path
+from cdnserve.npm.unpack import BLOCK, Archive, CorruptError, ForbiddenError, Member, Names, inner_path
 from cdnserve.release.immutable import broken, promises
 from cdnserve.release.package_entries import library_folder
 from cdnserve.release.read import FileContent, Sources, read

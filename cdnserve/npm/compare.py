@@ -1,7 +1,4 @@
-"""A library's folder compared with what it should hold: octet for octet, file by file.
-
-Never writes, and never follows a symbolic link.
-"""
+"""A library's folder compared with what it should hold: octet for octet, file by file; no symbolic link is followed."""
 
 from __future__ import annotations
 
@@ -14,8 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdnserve.npm.settings import DownloadLimits
-from cdnserve.npm.tar import Archive, DecodedReader
-from cdnserve.npm.unpack import holds, inner_path
+from cdnserve.npm.unpack import Archive, DecodedReader, holds, inner_path
 
 
 @dataclass(frozen=True, slots=True)

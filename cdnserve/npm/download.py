@@ -1,6 +1,6 @@
 """Downloads (RFC 9110): one GET with redirects, retries, ranges and limits of size and time.
 
-Never sends credentials past the registry's own origin, never goes from https to http, never prints.
+Never sends credentials past the registry's own origin, and never goes from https to http.
 """
 
 from __future__ import annotations
@@ -18,8 +18,44 @@ from cdnserve.client import REDIRECTS, TOO_LATE, HttpClient, HttpExchange, NoAns
 from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.registry import HttpUrl, Registry
-from cdnserve.npm.settings import DownloadLimits, DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.settings import DownloadLimits, NpmSettings
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM, hash_expression, parse_metadata, strongest
+
+
+class DownloadProgress(Protocol):
+    """Hears of every download; called from several threads at once.
+
+    A `library` is a name, for what the registry says of it, or NAME@VERSION, for its tarball.
+    """
+
+    def begin(self, library: str, size: int | None) -> None:
+        """Hear that a download begins, or begins again after a failure; `size` is `None` when unknown."""
+
+    def advance(self, library: str, octets: int) -> None:
+        """Hear that more octets have come."""
+
+    def finish(self, library: str) -> None:
+        """Hear that it is done: for a tarball, that it is verified and unpacked; one that began nowhere may finish."""
+
+    def retry(self, library: str, why: str, pause: float) -> None:
+        """Hear that a download failed, and is tried again after so many seconds."""
+
+
+class Silent:
+    """Progress that nobody looks at."""
+
+    def begin(self, library: str, size: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, library: str, octets: int) -> None:
+        """Say nothing."""
+
+    def finish(self, library: str) -> None:
+        """Say nothing."""
+
+    def retry(self, library: str, why: str, pause: float) -> None:
+        """Say nothing."""
+
 
 _PIECE = 2**18
 # RFC 9110 §13.1.5: If-Range needs a strong validator; entity tags of any length would end up in files.

@@ -1,6 +1,6 @@
-"""One library's tarball: out of the cache or from its registry, and exactly what the lock and the registry demand.
+"""The libraries of one command: found, and their tarballs verified and unpacked, from the cache or their registries.
 
-Never gives a tarball that was not verified as a whole.
+Never unpacks a tarball that was not verified as a whole: by the lock, or by what the registry says and signs.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +16,24 @@ from typing import BinaryIO, Generic, TypeVar, cast
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.model import is_kept, is_named
 from cdnserve.npm import signatures
 from cdnserve.npm.cache import Begun, TarballCache, cache_folder
-from cdnserve.npm.download import Download, Measured, RegistryClient
+from cdnserve.npm.download import Download, DownloadProgress, Measured, RegistryClient, Silent
 from cdnserve.npm.npmrc import ask_npm, read_configuration
 from cdnserve.npm.package import Packument, Published, find_package, refused
-from cdnserve.npm.registry import HttpUrl, Registry, find_registry
-from cdnserve.npm.settings import DownloadProgress, NpmSettings
+from cdnserve.npm.registry import HttpUrl, Registry, find_registry, http_client
+from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.signatures import Keys, find_keys
 from cdnserve.npm.spec import PinnedPackage
 from cdnserve.npm.transaction import Placement
-from cdnserve.npm.transport import http_client
-from cdnserve.npm.unpack import UnpackedTarball, is_kept, is_named, satisfies, unpack
+from cdnserve.npm.unpack import UnpackedTarball, unpack
+from cdnserve.rules.integrity import satisfies
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Once(Generic[Question, Answer]):
@@ -53,31 +56,24 @@ class Once(Generic[Question, Answer]):
                 answer.set_exception(error)
         return answer.result()
 
-    def know(self, question: Question, answer: Answer) -> None:
-        """Have the answer to a question that has not been asked."""
-        known = self._answers.setdefault(question, Future())
-        known.set_result(answer)
 
+class Session:
+    """One command's conversation with its registries, from several threads at once; each question is asked once."""
 
-class Workshop:
-    """The downloads of one command, from several threads at once."""
-
-    def __init__(self, settings: NpmSettings, progress: DownloadProgress, packages: Iterable[Packument] = ()) -> None:
+    def __init__(self, settings: NpmSettings, progress: DownloadProgress | None = None) -> None:
         configuration = read_configuration(settings)
         npm = Once[str, str](lambda key: ask_npm(key, settings))
         folder = cache_folder(settings)
         self.settings = settings
-        self.progress = progress
+        self.progress = progress or Silent()
         self.cache = TarballCache(folder, settings.limits.tarball) if folder else None
         self._http = http_client(settings, configuration)
         self.client = RegistryClient(self._http, settings)
         self._registry = Once[str, Registry](lambda name: find_registry(name, settings, configuration, npm))
         self._package = Once[str, Packument](self._find_package)
         self._keys = Once[HttpUrl, Keys](lambda address: find_keys(Registry(address, configuration), self.client))
-        for package in packages:
-            self._package.know(package.name, package)
 
-    def __enter__(self) -> Workshop:
+    def __enter__(self) -> Session:
         """Begin."""
         return self
 
@@ -105,6 +101,21 @@ class Workshop:
         """Return the keys that a registry signs with."""
         return self._keys(registry.address)
 
+    def all_at_once(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return the results of some work on each item, in their order; raise the problems of all of them together."""
+        with ThreadPoolExecutor(self.settings.limits.at_once, "libraries") as threads:
+            futures = [threads.submit(work, item) for item in items]
+            try:
+                wait(futures)
+            except BaseException:
+                # An interruption: the threads must not go on downloading while we leave.
+                self.stop()
+                threads.shutdown(cancel_futures=True)
+                raise
+        errors = [future.exception() for future in futures]
+        Problems(p for error in errors if isinstance(error, ConfigurationError) for p in error.problems).raise_errors()
+        return [future.result() for future in futures]
+
     def _find_package(self, name: str) -> Packument:
         return find_package(name, self.registry(name), self.client, self.settings.limits.metadata, self.progress)
 
@@ -126,7 +137,7 @@ _DAMAGED = "try again; if it stays, tell the registry's owner"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedOrder:
     """An order, what the registry says of it if that was asked, and what is to be told about it."""
 
     order: Order
@@ -147,27 +158,27 @@ class VerifiedTarball:
     integrity: str
 
 
-def prepare(order: Order, workshop: Workshop) -> Prepared:
+def _prepared(order: Order, session: Session) -> PreparedOrder:
     """Ask what is needed before a tarball: its integrity and signatures, or nothing.
 
     What the lock has an integrity for needs neither: they were checked when it was locked.
     """
     if order.locked:
-        return Prepared(order)
-    package = workshop.package(order.spec.name)
+        return PreparedOrder(order)
+    package = session.package(order.spec.name)
     published = package.published(order.spec.version)
     if not published.integrity:
         hint = "choose a version that was published with sha256, sha384 or sha512 integrity"
         message = f"{order.spec}: the registry gives no integrity that can be relied on"
         raise ConfigurationError([Problem("integrity-missing", message, hint=hint)])
     is_open = not published.registry.address.is_private
-    unsigned = signatures.check(package, published, workshop.keys(published.registry))
+    unsigned = signatures.check(package, published, session.keys(published.registry))
     warnings = (_plain_http(published) if is_open else None, unsigned)
-    return Prepared(order, published, tuple(warning for warning in warnings if warning))
+    return PreparedOrder(order, published, tuple(warning for warning in warnings if warning))
 
 
 @contextlib.contextmanager
-def fetch(prepared: Prepared, folder: Path, workshop: Workshop) -> Iterator[VerifiedTarball]:
+def fetch(prepared: PreparedOrder, folder: Path, session: Session) -> Iterator[VerifiedTarball]:
     """Yield the tarball, verified, while the block runs; raise ConfigurationError if there is none that is right.
 
     `folder` is for what is too large for memory.
@@ -175,24 +186,24 @@ def fetch(prepared: Prepared, folder: Path, workshop: Workshop) -> Iterator[Veri
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder)) as temporary:
         spool = cast(BinaryIO, temporary)
         copy = Measured(spool, prepared.integrity)
-        if workshop.cache and workshop.cache.copy(prepared.integrity, copy):
-            _tell(prepared, copy, workshop)
+        if session.cache and session.cache.copy(prepared.integrity, copy):
+            _tell(prepared, copy, session)
             yield VerifiedTarball(spool, _integrity(prepared, copy))
             return
         nowhere = contextlib.nullcontext[Begun | None](None)
-        with workshop.cache.begun(prepared.integrity) if workshop.cache else nowhere as begun:
-            sink = _into_cache(prepared, begun, workshop.cache, workshop) if begun and workshop.cache else None
+        with session.cache.begun(prepared.integrity) if session.cache else nowhere as begun:
+            sink = _into_cache(prepared, begun, session.cache, session) if begun and session.cache else None
             if sink is None:
                 sink = copy
-                _download(prepared, copy, workshop)
+                _download(prepared, copy, session)
             yield VerifiedTarball(sink.file, _integrity(prepared, sink))
 
 
-def _into_cache(prepared: Prepared, begun: Begun, cache: TarballCache, workshop: Workshop) -> Measured | None:
+def _into_cache(prepared: PreparedOrder, begun: Begun, cache: TarballCache, session: Session) -> Measured | None:
     """Download into the cache; give nothing where there is no room, which must not keep anybody from a library."""
     try:
         sink = Measured(begun.file, prepared.integrity, begun.validator, begun.note)
-        _download(prepared, sink, workshop)
+        _download(prepared, sink, session)
         sink.file.flush()
     except OSError:
         begun.discard()
@@ -201,36 +212,36 @@ def _into_cache(prepared: Prepared, begun: Begun, cache: TarballCache, workshop:
     return sink
 
 
-def _download(prepared: Prepared, sink: Measured, workshop: Workshop) -> None:
+def _download(prepared: PreparedOrder, sink: Measured, session: Session) -> None:
     problems: tuple[Problem, ...] = ()
-    for address in _addresses(prepared, workshop):
-        problems = _attempt(prepared, address, sink, workshop)
+    for address in _addresses(prepared, session):
+        problems = _attempt(prepared, address, sink, session)
         if not problems:
             return
     raise ConfigurationError(problems)
 
 
-def _addresses(prepared: Prepared, workshop: Workshop) -> Iterator[HttpUrl]:
+def _addresses(prepared: PreparedOrder, session: Session) -> Iterator[HttpUrl]:
     """Yield the addresses to try; what the lock knows needs no document, unless it is not in its usual place."""
     published, spec = prepared.published, prepared.order.spec
     usual: HttpUrl | None = None
     if published is None:
-        usual = workshop.registry(spec.name).usual(spec)
+        usual = session.registry(spec.name).usual(spec)
         yield usual
-        published = workshop.package(spec.name).published(spec.version)
+        published = session.package(spec.name).published(spec.version)
     yield from (address for address in published.tarballs if address != usual)
 
 
-def _attempt(prepared: Prepared, address: HttpUrl, sink: Measured, workshop: Workshop) -> tuple[Problem, ...]:
-    spec, limit = prepared.order.spec, workshop.settings.limits.tarball
-    registry = workshop.registry(spec.name)
+def _attempt(prepared: PreparedOrder, address: HttpUrl, sink: Measured, session: Session) -> tuple[Problem, ...]:
+    spec, limit = prepared.order.spec, session.settings.limits.tarball
+    registry = session.registry(spec.name)
     what, library = f"the tarball of {spec}", str(spec)
-    wanted = Download(what, address, registry, limit, progress=workshop.progress, label=library)
-    received = workshop.client.fetch(wanted, sink)
+    wanted = Download(what, address, registry, limit, progress=session.progress, label=library)
+    received = session.client.fetch(wanted, sink)
     if received.was_continued and _flaw(prepared, sink):
         # The parts did not belong together: once more, the whole.
         sink.restart("")
-        received = workshop.client.fetch(wanted, sink)
+        received = session.client.fetch(wanted, sink)
     if received.status != 200:
         return refused(spec, registry, received.status).problems
     flaw = _flaw(prepared, sink)
@@ -242,7 +253,7 @@ def _attempt(prepared: Prepared, address: HttpUrl, sink: Measured, workshop: Wor
     return (flaw,)
 
 
-def _flaw(prepared: Prepared, sink: Measured) -> Problem | None:
+def _flaw(prepared: PreparedOrder, sink: Measured) -> Problem | None:
     spec, expected = prepared.order.spec, prepared.integrity
     got = sink.expression
     if satisfies(got, expected):
@@ -256,24 +267,20 @@ def _flaw(prepared: Prepared, sink: Measured) -> Problem | None:
     return Problem("lock-mismatch", message, "", value, hint)
 
 
-def _integrity(prepared: Prepared, sink: Measured) -> str:
+def _integrity(prepared: PreparedOrder, sink: Measured) -> str:
     return prepared.order.locked or sink.expression
 
 
-def _tell(prepared: Prepared, copy: Measured, workshop: Workshop) -> None:
+def _tell(prepared: PreparedOrder, copy: Measured, session: Session) -> None:
     library = str(prepared.order.spec)
-    workshop.progress.begin(library, copy.size)
-    workshop.progress.advance(library, copy.size)
+    session.progress.begin(library, copy.size)
+    session.progress.advance(library, copy.size)
 
 
 def _plain_http(published: Published) -> Problem:
     message = "the registry is not reached by https: whoever is on the way could have changed what came"
     where = published.registry.address.shown
     return Problem("registry-plain-http", message, where, hint="use its https address", warning=True)
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,63 +301,38 @@ class StagedLibrary:
         return (self.placement.folder / path).read_bytes()
 
 
-def find(names: Sequence[str], settings: NpmSettings, progress: DownloadProgress) -> tuple[Packument, ...]:
-    """Fetch what the registry says of each package, in this order; raise the problems of all of them together."""
-    with Workshop(settings, progress) as workshop:
-        return tuple(_all_at_once(workshop.package, names, workshop))
+def find(names: Sequence[str], session: Session) -> tuple[Packument, ...]:
+    """Return what the registry says of each package, in this order; raise the problems of all of them together."""
+    return tuple(session.all_at_once(session.package, names))
 
 
-def gather(
-    orders: Sequence[Order],
-    folder: Path,
-    settings: NpmSettings,
-    progress: DownloadProgress,
-    packages: Iterable[Packument] = (),
-) -> tuple[StagedLibrary, ...]:
-    """Fetch every order into the folder; raise the problems of all of them together.
-
-    What `find` gave already is not asked for again.
-    """
-    with Workshop(settings, progress, packages) as workshop:
-        # Every document before the first tarball: what the registry doesn't have is known at once.
-        prepared = _all_at_once(lambda order: prepare(order, workshop), orders, workshop)
-        return tuple(_all_at_once(lambda one: _gathered(*one, workshop), _placed(prepared, folder), workshop))
+def prepare(orders: Sequence[Order], session: Session) -> tuple[PreparedOrder, ...]:
+    """Return what each tarball must be; raise the problems of all of them together, before the first is fetched."""
+    return tuple(session.all_at_once(lambda order: _prepared(order, session), orders))
 
 
-def _placed(prepared: Iterable[Prepared], folder: Path) -> list[tuple[Prepared, Path]]:
-    return [(one, folder / str(number)) for number, one in enumerate(prepared)]
+def stage(prepared: Sequence[PreparedOrder], folder: Path, session: Session) -> tuple[StagedLibrary, ...]:
+    """Fetch each tarball, verify it, and unpack it into a new folder; raise the problems of all of them together."""
+    return tuple(session.all_at_once(lambda one: _staged(one, folder, session), prepared))
 
 
-def _gathered(prepared: Prepared, folder: Path, workshop: Workshop) -> StagedLibrary:
+def _staged(prepared: PreparedOrder, folder: Path, session: Session) -> StagedLibrary:
     order = prepared.order
-    folder.mkdir()
+    place = folder / order.spec.folder
+    place.mkdir(parents=True)
 
     def keep(path: str) -> bool:
         # An interruption must not wait until thousands of files are written.
-        workshop.require_going()
+        session.require_going()
         return is_kept(path, order.files)
 
-    with fetch(prepared, folder.parent, workshop) as fetched:
-        unpacked = unpack(fetched.file, folder, order.spec, keep, workshop.settings.limits)
+    with fetch(prepared, folder, session) as fetched:
+        unpacked = unpack(fetched.file, place, order.spec, keep, session.settings.limits)
     if not any(is_named(path, order.files) for path in unpacked.files):
         raise _nothing_kept(order)
-    workshop.progress.finish(str(order.spec))
-    return StagedLibrary(order, Placement(order.spec, folder), unpacked, fetched.integrity, prepared.warnings)
-
-
-def _all_at_once(work: Callable[[Item], Result], items: Sequence[Item], workshop: Workshop) -> list[Result]:
-    with ThreadPoolExecutor(workshop.settings.limits.at_once, "libraries") as threads:
-        futures = [threads.submit(work, item) for item in items]
-        try:
-            wait(futures)
-        except BaseException:
-            # An interruption: the threads must not go on downloading while we leave.
-            workshop.stop()
-            threads.shutdown(cancel_futures=True)
-            raise
-    errors = [future.exception() for future in futures]
-    Problems(p for error in errors if isinstance(error, ConfigurationError) for p in error.problems).raise_errors()
-    return [future.result() for future in futures]
+    session.progress.finish(str(order.spec))
+    placement = Placement(order.spec, place, len(unpacked.files))
+    return StagedLibrary(order, placement, unpacked, fetched.integrity, prepared.warnings)
 
 
 def _nothing_kept(order: Order) -> ConfigurationError:

@@ -1,6 +1,6 @@
-"""The shelf: hosted packages as a release has them, with their package.json from the root (npm's packing).
+"""Hosted packages as a release has them, with their package.json from the root (npm's packing).
 
-Never gives the content of a file that is not public, and never follows a symbolic link to a package.json.
+Never follows a symbolic link to a package.json.
 """
 
 from __future__ import annotations
@@ -9,14 +9,8 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.errors import Problems
-from cdnserve.manifest.files import LOCK, MANIFEST
-from cdnserve.manifest.lock import Lock, read_lock
-from cdnserve.manifest.model import Library, Manifest
-from cdnserve.manifest.reader import read_manifest
 from cdnserve.npm.spec import FOLDER
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.package_entries import library_folder
@@ -79,27 +73,3 @@ def _versions(catalog: Catalog) -> dict[str, Sequence[str]]:
         name, _, version = folder.removeprefix(f"{FOLDER}/").rpartition("@")
         found[name].append(version)
     return {name: ascending(versions) for name, versions in found.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What is wanted, and what is hosted."""
-
-    manifest: Manifest
-    lock: Lock
-
-    @property
-    def entries(self) -> dict[str, Library]:
-        """The libraries of the manifest by their names, in its order."""
-        return {library.name: library for library in self.manifest.libraries}
-
-
-def read_scene(root: Path) -> Project:
-    """Read manifest and lock; raise ConfigurationError with the problems of both."""
-    problems = Problems()
-    with problems.caught():
-        manifest = read_manifest(root / MANIFEST)
-    with problems.caught():
-        lock = read_lock(root / LOCK)
-    problems.raise_errors()
-    return Project(manifest, lock)

@@ -1,7 +1,4 @@
-"""`.npmrc` (npm's own dialect of INI): text to keys and values, with `${VARIABLE}` filled in.
-
-Never opens a file, and never follows what a value says.
-"""
+"""npm's own configuration: `.npmrc` files (a dialect of INI), the environment, and what `npm config get` says."""
 
 from __future__ import annotations
 

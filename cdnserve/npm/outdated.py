@@ -1,7 +1,4 @@
-"""`outdated`: which requirements of the manifest are behind the registry, and by how much.
-
-Never changes anything: `update` does.
-"""
+"""`outdated`: which requirements of the manifest are behind the registry, and by how much."""
 
 from __future__ import annotations
 
@@ -13,13 +10,14 @@ from pathlib import Path
 from cdnserve.display import did_you_mean, excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
-from cdnserve.manifest.lock import Lock, hosted, resolve
+from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Library
-from cdnserve.npm.fetch import find
-from cdnserve.npm.hosted import Project, read_scene
+from cdnserve.npm.apply import Project, read_project
+from cdnserve.npm.download import DownloadProgress
+from cdnserve.npm.fetch import Session, find
 from cdnserve.npm.package import Packument, choose
-from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
-from cdnserve.rules.semver import ascending, is_exact_version
+from cdnserve.npm.settings import NpmSettings
+from cdnserve.rules.semver import ascending, is_exact_version, resolve
 
 # A bare number, or numbers with x in place of the last ones: they stay as many parts as they are.
 _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?((?:\.[xX*])*)")
@@ -45,25 +43,21 @@ class Outlook:
         return self.package.name
 
 
-def named(scene: Project, names: Sequence[str]) -> tuple[Library, ...]:
+def named(project: Project, names: Sequence[str]) -> tuple[Library, ...]:
     """Return the manifest's libraries of these names, without any all; raise ConfigurationError for unknown ones."""
-    entries = scene.entries
+    entries = project.entries
     Problems(_unknown(name, entries) for name in names if name not in entries).raise_errors()
     return tuple(entries[name] for name in dict.fromkeys(names or entries))
 
 
-def look_out(
-    libraries: Sequence[Library], lock: Lock, settings: NpmSettings, progress: DownloadProgress
-) -> list[Outlook]:
+def look_out(libraries: Sequence[Library], lock: Lock, session: Session) -> list[Outlook]:
     """Ask the registry about every requirement; raise the problems of all of them together."""
-    if not libraries:
-        return []
-    packages = find([library.name for library in libraries], settings, progress)
+    packages = find([library.name for library in libraries], session)
     outlooks: list[Outlook] = []
     problems = Problems()
     for library, package in zip(libraries, packages, strict=True):
         with problems.caught():
-            outlooks += _outlooks(library, hosted(lock, library.name), package)
+            outlooks += _outlooks(library, lock.hosted(library.name), package)
     problems.raise_errors()
     return outlooks
 
@@ -145,8 +139,9 @@ def outdated(
     root: Path, names: Sequence[str], settings: NpmSettings, progress: DownloadProgress | None = None
 ) -> tuple[OutdatedLibrary, ...]:
     """Return the requirements that are behind, or whose version is deprecated; raise ConfigurationError."""
-    scene = read_scene(root)
-    outlooks = look_out(named(scene, names), scene.lock, settings, progress or Silent())
+    project = read_project(root)
+    with Session(settings, progress) as session:
+        outlooks = look_out(named(project, names), project.lock, session)
     return tuple(_behind(outlook) for outlook in outlooks if _is_behind(outlook))
 
 

@@ -15,9 +15,8 @@ import msgspec
 from cdnserve.decode import OversizeError, UndecodableError, decoded
 from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.npm.download import Buffer, Download, RegistryClient
+from cdnserve.npm.download import Buffer, Download, DownloadProgress, RegistryClient, Silent
 from cdnserve.npm.registry import HttpUrl, Registry
-from cdnserve.npm.settings import DownloadProgress, Silent
 from cdnserve.npm.spec import PinnedPackage, checked_spec
 from cdnserve.rules.integrity import parse_metadata, strongest
 from cdnserve.rules.semver import ascending, best, is_exact_version, is_range

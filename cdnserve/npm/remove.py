@@ -11,12 +11,12 @@ from pathlib import Path
 from cdnserve.display import did_you_mean
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import Lock, hosted, resolve
+from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Library, Revision
-from cdnserve.npm.apply import Decision, Removed, carry_out
-from cdnserve.npm.hosted import Project, read_scene
-from cdnserve.npm.spec import PackageSpec, PinnedPackage, checked_spec, parse_wishes
+from cdnserve.npm.apply import Decision, Project, Removed, commit, read_project
+from cdnserve.npm.spec import PackageSpec, PinnedPackage, checked_spec, parse_specs
 from cdnserve.npm.transaction import incoming_folder, reported
+from cdnserve.rules.semver import resolve
 
 
 def remove(root: Path, specs: Sequence[str]) -> Removed:
@@ -24,39 +24,39 @@ def remove(root: Path, specs: Sequence[str]) -> Removed:
 
     A requirement that no hosted version satisfies any more goes too.
     """
-    wishes = parse_wishes(specs)
-    _decide(wishes, read_scene(root))
+    requests = parse_specs(specs)
+    _decide(requests, read_project(root))
     with reported(root), incoming_folder(root) as folder:
-        decision = _decide(wishes, read_scene(root))
-        carry_out(root, folder, decision)
+        decision = _decide(requests, read_project(root))
+        commit(root, folder, decision)
     requirements = (f"{revision.name}@{old}" for revision in decision.revisions for old in revision.replaced)
     return Removed(tuple(map(str, decision.removed)), tuple(requirements))
 
 
-def _decide(wishes: Iterable[PackageSpec], scene: Project) -> Decision:
-    entries, lock = scene.entries, scene.lock
+def _decide(requests: Iterable[PackageSpec], project: Project) -> Decision:
+    entries, lock = project.entries, project.lock
     gone: dict[PinnedPackage, None] = {}
     dropped: dict[str, set[str]] = {}
     problems = Problems()
-    for wish in wishes:
-        versions, entry = hosted(lock, wish.name), entries.get(wish.name)
-        meant = [version for version in versions if _is_meant(wish, version)]
-        literal = [one for one in (entry.versions if entry else ()) if wish.wanted in ("", one)]
+    for request in requests:
+        versions, entry = lock.hosted(request.name), entries.get(request.name)
+        meant = [version for version in versions if _is_meant(request, version)]
+        literal = [one for one in (entry.versions if entry else ()) if request.wanted in ("", one)]
         if not meant and not literal:
-            problems.append(_not_hosted(wish, versions, entries))
-        gone |= dict.fromkeys(checked_spec(wish.name, version) for version in meant)
-        dropped.setdefault(wish.name, set()).update(literal)
+            problems.append(_not_hosted(request, versions, entries))
+        gone |= dict.fromkeys(checked_spec(request.name, version) for version in meant)
+        dropped.setdefault(request.name, set()).update(literal)
     problems.raise_errors()
     revisions = (_revision(entries[name], gone, also, lock) for name, also in dropped.items() if name in entries)
     return Decision(removed=tuple(gone), revisions=tuple(revisions))
 
 
-def _is_meant(wish: PackageSpec, version: str) -> bool:
-    return not wish.wanted or resolve(wish.wanted, [version]) is not None
+def _is_meant(request: PackageSpec, version: str) -> bool:
+    return not request.wanted or resolve(request.wanted, [version]) is not None
 
 
 def _revision(entry: Library, gone: Iterable[PinnedPackage], also: set[str], lock: Lock) -> Revision:
-    before = hosted(lock, entry.name)
+    before = lock.hosted(entry.name)
     gone_versions = {spec.version for spec in gone if spec.name == entry.name}
     after = [version for version in before if version not in gone_versions]
 
@@ -67,8 +67,8 @@ def _revision(entry: Library, gone: Iterable[PinnedPackage], also: set[str], loc
     return Revision(entry.name, dict.fromkeys(dropped, ""))
 
 
-def _not_hosted(wish: PackageSpec, versions: Sequence[str], entries: Iterable[str]) -> Problem:
+def _not_hosted(request: PackageSpec, versions: Sequence[str], entries: Iterable[str]) -> Problem:
     otherwise = "cdnserve sync tells which folders the lock does not have"
-    here = f"here are {wish.name}@{', '.join(versions)}" if versions else ""
-    hint = here or did_you_mean(wish.name, entries, otherwise)
-    return Problem("library-not-hosted", f"there is no {wish} here", LOCK, hint=hint)
+    here = f"here are {request.name}@{', '.join(versions)}" if versions else ""
+    hint = here or did_you_mean(request.name, entries, otherwise)
+    return Problem("library-not-hosted", f"there is no {request} here", LOCK, hint=hint)

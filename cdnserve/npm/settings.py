@@ -1,7 +1,4 @@
-"""What a command on libraries is given: where it runs, who it speaks for, how far it goes.
-
-Never reads the environment itself: whoever starts a command passes these values in.
-"""
+"""What a command on libraries is given: where it runs, who it speaks for, how far it goes."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 MEBIBYTE = 2**20
 
@@ -61,38 +57,3 @@ class NpmSettings:
     caches: bool = True
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     chance: Callable[[], float] = random.random
-
-
-class DownloadProgress(Protocol):
-    """Hears of every download; called from several threads at once.
-
-    A `library` is a name, for what the registry says of it, or NAME@VERSION, for its tarball.
-    """
-
-    def begin(self, library: str, size: int | None) -> None:
-        """Hear that a download begins, or begins again after a failure; `size` is `None` when unknown."""
-
-    def advance(self, library: str, octets: int) -> None:
-        """Hear that more octets have come."""
-
-    def finish(self, library: str) -> None:
-        """Hear that it is done: for a tarball, that it is verified and unpacked; one that began nowhere may finish."""
-
-    def retry(self, library: str, why: str, pause: float) -> None:
-        """Hear that a download failed, and is tried again after so many seconds."""
-
-
-class Silent:
-    """Progress that nobody looks at."""
-
-    def begin(self, library: str, size: int | None) -> None:
-        """Say nothing."""
-
-    def advance(self, library: str, octets: int) -> None:
-        """Say nothing."""
-
-    def finish(self, library: str) -> None:
-        """Say nothing."""
-
-    def retry(self, library: str, why: str, pause: float) -> None:
-        """Say nothing."""

@@ -1,6 +1,6 @@
 """Registry signatures (npm): ECDSA P-256 with SHA-256 over `NAME@VERSION:INTEGRITY`, checked before any download.
 
-Never signs, and never takes a key for one that it does not know how to check.
+Never takes a key for one that it does not know how to check.
 """
 
 from __future__ import annotations

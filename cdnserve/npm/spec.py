@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.manifest.lock import is_requirement
-from cdnserve.rules.semver import is_exact_version, is_package_name
+from cdnserve.rules.semver import is_exact_version, is_package_name, is_requirement
 
 FOLDER = "npm"
 LONGEST_FOLDER = 255
@@ -44,7 +43,7 @@ class PinnedPackage:
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """What a person asks for: a package, and an exact version, an npm range, a tag or `""`; from `parse_wish` only."""
+    """What a person asks for: a package, and an exact version, an npm range, a tag or `""`; from `parse_spec` only."""
 
     name: str
     wanted: str = ""
@@ -54,10 +53,10 @@ class PackageSpec:
         return f"{self.name}@{self.wanted}" if self.wanted else self.name
 
 
-def parse_wish(text: str) -> PackageSpec:
+def parse_spec(text: str) -> PackageSpec:
     """Read NAME, NAME@VERSION, NAME@RANGE or NAME@TAG; an address or a path is a problem.
 
-    >>> parse_wish("@fontsource/inter@^5"), parse_wish("vue")
+    >>> parse_spec("@fontsource/inter@^5"), parse_spec("vue")
     (PackageSpec(name='@fontsource/inter', wanted='^5'), PackageSpec(name='vue', wanted=''))
     """
     name, at, wanted = text[1:].partition("@")
@@ -67,15 +66,15 @@ def parse_wish(text: str) -> PackageSpec:
     return PackageSpec(name, wanted)
 
 
-def parse_wishes(texts: Iterable[str]) -> tuple[PackageSpec, ...]:
+def parse_specs(texts: Iterable[str]) -> tuple[PackageSpec, ...]:
     """Read several, each once; raise every problem at once."""
-    wishes: dict[PackageSpec, None] = {}
+    specs: dict[PackageSpec, None] = {}
     problems = Problems()
     for text in texts:
         with problems.caught():
-            wishes[parse_wish(text)] = None
+            specs[parse_spec(text)] = None
     problems.raise_errors()
-    return tuple(wishes)
+    return tuple(specs)
 
 
 def checked_spec(name: str, version: str) -> PinnedPackage:

@@ -20,17 +20,16 @@ from typing import BinaryIO, Literal, cast
 from cdnserve.display import excerpt
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import Lock, hosted, hosted_names, unresolved
-from cdnserve.npm.apply import Placed, Synced
+from cdnserve.manifest.lock import Lock, unresolved
+from cdnserve.manifest.model import is_kept
+from cdnserve.npm.apply import Placed, Project, Synced, read_project
 from cdnserve.npm.cache import TarballCache, cache_folder
 from cdnserve.npm.compare import Comparison, compare_tarball, first_difference
-from cdnserve.npm.download import Measured
+from cdnserve.npm.download import DownloadProgress, Measured
 from cdnserve.npm.fetch import Order
-from cdnserve.npm.hosted import Project, read_scene
-from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER, checked_spec
 from cdnserve.npm.transaction import INCOMING, changed, incoming_folder, is_pending, is_present, reported
-from cdnserve.npm.unpack import is_kept
 from cdnserve.rules.integrity import hash_expression
 
 Basis = Literal["tarball", "lock", "nothing"]
@@ -53,29 +52,29 @@ class Examined:
     difference: Comparison
 
 
-def hosted_orders(scene: Project) -> Iterator[tuple[Order, bool]]:
+def hosted_orders(project: Project) -> Iterator[tuple[Order, bool]]:
     """Yield an order for each library of the lock, and whether the manifest names it; in the manifest's order."""
-    entries = scene.entries
-    for name in dict.fromkeys((*entries, *hosted_names(scene.lock))):
+    entries = project.entries
+    for name in dict.fromkeys((*entries, *project.lock.names)):
         entry = entries.get(name)
-        for version in hosted(scene.lock, name):
+        for version in project.lock.hosted(name):
             spec = checked_spec(name, version)
             files = entry.files if entry else ()
-            yield Order(spec, files, scene.lock.libraries[str(spec)].integrity), entry is not None
+            yield Order(spec, files, project.lock.libraries[str(spec)].integrity), entry is not None
 
 
-def examine(root: Path, scene: Project, settings: NpmSettings) -> Iterator[Examined]:
+def examine(root: Path, project: Project, settings: NpmSettings) -> Iterator[Examined]:
     """Examine every library that the lock records."""
     folder = cache_folder(settings)
     cache = TarballCache(folder, settings.limits.tarball) if folder else None
-    for order, is_named in hosted_orders(scene):
+    for order, is_named in hosted_orders(project):
         place = root / order.spec.folder
         basis: Basis = "nothing"
         difference = Comparison()
         there = is_present(place)
         # What the manifest doesn't name has no globs to be compared by.
         if there and is_named:
-            basis, difference = _compared(order, place, scene.lock, cache, settings)
+            basis, difference = _compared(order, place, project.lock, cache, settings)
         yield Examined(order, is_named, there, basis, difference)
 
 
@@ -150,12 +149,12 @@ def sync(root: Path, settings: NpmSettings, progress: DownloadProgress | None = 
     """
     with reported(root):
         _tidy(root)
-        scene = read_scene(root)
-        examined = tuple(examine(root, scene, settings))
-        Problems([*_not_locked(scene), *_damage(examined)]).raise_errors()
-        folders, files = tuple(surplus_folders(root, scene.lock)), tuple(_surplus_files(examined))
+        project = read_project(root)
+        examined = tuple(examine(root, project, settings))
+        Problems([*_not_locked(project), *_damage(examined)]).raise_errors()
+        folders, files = tuple(surplus_folders(root, project.lock)), tuple(_surplus_files(examined))
         surplus = (*folders, *files)
-        restored = _mend(root, examined, settings, progress or Silent(), surplus if prune else ())
+        restored = _mend(root, examined, settings, progress, surplus if prune else ())
     warnings = () if prune else _surplus(folders, files)
     back = {one.folder for one in restored}
     present = tuple(one.order.spec.folder for one in examined if one.order.spec.folder not in back)
@@ -164,13 +163,13 @@ def sync(root: Path, settings: NpmSettings, progress: DownloadProgress | None = 
 
 def check(root: Path, settings: NpmSettings) -> Checked:
     """Compare what is there with the lock, without a network and without a change; raise ConfigurationError."""
-    scene = read_scene(root)
+    project = read_project(root)
     with reported(root):
-        examined = tuple(examine(root, scene, settings))
-        surplus = tuple(_surplus(surplus_folders(root, scene.lock), _surplus_files(examined)))
+        examined = tuple(examine(root, project, settings))
+        surplus = tuple(_surplus(surplus_folders(root, project.lock), _surplus_files(examined)))
         begun = [_interrupted()] if is_pending(root / FOLDER / INCOMING) else []
     absent = (_absent(one) for one in examined if not one.is_present)
-    problems = (*begun, *_not_locked(scene), *absent, *_damage(examined), *_missing(examined))
+    problems = (*begun, *_not_locked(project), *absent, *_damage(examined), *_missing(examined))
     warnings = (*_unnamed(examined), *surplus)
     return Checked(examined, (*problems, *(replace(warning, warning=False) for warning in warnings)))
 
@@ -183,18 +182,22 @@ def _tidy(root: Path) -> None:
 
 
 def _mend(
-    root: Path, examined: Sequence[Examined], settings: NpmSettings, progress: DownloadProgress, swept: tuple[str, ...]
+    root: Path,
+    examined: Sequence[Examined],
+    settings: NpmSettings,
+    progress: DownloadProgress | None,
+    swept: tuple[str, ...],
 ) -> tuple[Placed, ...]:
     orders = [one.order for one in examined if not one.is_present or one.difference.absent]
     if not orders and not swept:
         return ()
     # Both take longer to load than looking through some libraries that are all there.
-    from cdnserve.npm.apply import Decision, carry_out  # noqa: PLC0415
-    from cdnserve.npm.fetch import gather  # noqa: PLC0415
+    from cdnserve.npm.apply import Decision, commit  # noqa: PLC0415
+    from cdnserve.npm.fetch import Session, prepare, stage  # noqa: PLC0415
 
-    with incoming_folder(root) as folder:
-        gathered = gather(orders, folder, settings, progress)
-        return carry_out(root, folder, Decision(gathered, swept=swept), beside=True)
+    with incoming_folder(root) as folder, Session(settings, progress) as session:
+        staged = stage(prepare(orders, session), folder, session)
+        return commit(root, folder, Decision(staged, swept=swept), beside=True)
 
 
 def _surplus_files(examined: Iterable[Examined]) -> Iterator[str]:
@@ -210,9 +213,9 @@ def _damage(examined: Iterable[Examined]) -> Iterator[Problem]:
             yield from (replace(problem, hint=hint) for problem in changed(one.order.spec, difference).problems)
 
 
-def _not_locked(scene: Project) -> Iterator[Problem]:
+def _not_locked(project: Project) -> Iterator[Problem]:
     wanted: defaultdict[str, list[str]] = defaultdict(list)
-    for library, requirement in unresolved(scene.manifest, scene.lock):
+    for library, requirement in unresolved(project.manifest, project.lock):
         wanted[library.name].append(requirement)
     for name, requirements in wanted.items():
         message = f"the lock lacks versions of {name} that the manifest wants"

@@ -20,10 +20,10 @@ from pathlib import Path, PurePosixPath
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import lock, replace_file, sync_folder
-from cdnserve.manifest.files import LOCK, MANIFEST, changing
-from cdnserve.manifest.lock import Lock, parse_lock, read_lock, write_lock
+from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.lock import Lock, changing, parse_lock, read_lock, write_lock
 from cdnserve.manifest.model import is_unlisted
-from cdnserve.npm.compare import Comparison, compare_folders, files, first_difference
+from cdnserve.npm.compare import Comparison, compare_folders, first_difference
 from cdnserve.npm.spec import FOLDER, PinnedPackage
 
 NAME = "journal"
@@ -261,10 +261,11 @@ def _empty(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A library that lies ready in a folder of its own."""
+    """A library that lies ready in a folder of its own, with so many files."""
 
     spec: PinnedPackage
     folder: Path
+    files: int
 
 
 class Changes:
@@ -315,7 +316,7 @@ class Changes:
             return len(difference.absent)
         self._require(target.parent)
         self._move(placement.folder, target)
-        return sum(1 for _ in files(target))
+        return placement.files
 
     def restore(self, placement: Placement, paths: Iterable[str]) -> None:
         """Move some files of a library to where they are missing."""

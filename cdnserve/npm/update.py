@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.lock import Lock, hosted, resolve
+from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Library, Revision
-from cdnserve.npm.apply import Decision, Move, Updated, carry_out, notes, unlisted
-from cdnserve.npm.fetch import Order, gather
-from cdnserve.npm.hosted import Project, read_scene
+from cdnserve.npm.apply import Decision, Move, Project, Updated, commit, notes, read_project, unlisted
+from cdnserve.npm.download import DownloadProgress
+from cdnserve.npm.fetch import Order, Session, prepare, stage
 from cdnserve.npm.outdated import Outlook, higher, look_out, named, rewritten
 from cdnserve.npm.package import Packument, deprecation
-from cdnserve.npm.settings import DownloadProgress, NpmSettings, Silent
+from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import PinnedPackage, checked_spec
 from cdnserve.npm.transaction import incoming_folder, reported
+from cdnserve.rules.semver import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class UpdateOptions:
 class _Plan:
     """What an update comes to, before anything is fetched."""
 
-    scene: Project
+    project: Project
     packages: Mapping[str, Packument]
     moves: tuple[Move, ...]
     pruned: tuple[PinnedPackage, ...]
@@ -46,37 +47,36 @@ def update(
     names: Sequence[str],
     settings: NpmSettings,
     progress: DownloadProgress | None = None,
-    manner: UpdateOptions | None = None,
+    options: UpdateOptions | None = None,
 ) -> Updated:
     """Update the named libraries, or all; raise ConfigurationError with every problem, and then nothing has changed."""
-    manner, progress = manner or UpdateOptions(), progress or Silent()
-    if manner.dry_run:
-        plan = _plan(root, names, settings, progress, manner)
+    options = options or UpdateOptions()
+    if options.dry_run:
+        with Session(settings, progress) as session:
+            plan = _plan(root, names, session, options)
         return Updated(plan.moves, (), _texts(plan.pruned), tuple(_deprecations(plan)))
     # Before anything is touched: what is wrong with names, manifest and lock is told first.
-    named(read_scene(root), names)
-    with reported(root), incoming_folder(root) as folder:
-        plan = _plan(root, names, settings, progress, manner)
-        gathered = gather(_orders(plan), folder, settings, progress, plan.packages.values())
-        libraries = carry_out(root, folder, Decision(gathered, plan.pruned, tuple(_revisions(plan.moves))))
-    warnings = (*notes(gathered), *_deprecations(plan), *unlisted(gathered, plan.scene.manifest))
+    named(read_project(root), names)
+    with reported(root), incoming_folder(root) as folder, Session(settings, progress) as session:
+        plan = _plan(root, names, session, options)
+        staged = stage(prepare(_orders(plan), session), folder, session)
+        libraries = commit(root, folder, Decision(staged, plan.pruned, tuple(_revisions(plan.moves))))
+    warnings = (*notes(staged), *_deprecations(plan), *unlisted(staged, plan.project.manifest))
     return Updated(plan.moves, libraries, _texts(plan.pruned), warnings)
 
 
-def _plan(
-    root: Path, names: Sequence[str], settings: NpmSettings, progress: DownloadProgress, manner: UpdateOptions
-) -> _Plan:
-    scene = read_scene(root)
-    libraries = named(scene, names)
-    outlooks = look_out(libraries, scene.lock, settings, progress)
-    moves = _moves(outlooks, manner)
-    unmeant = ((library.name, version) for library in libraries for version in _unmeant(library, moves, scene.lock))
-    pruned = tuple(checked_spec(name, version) for name, version in unmeant) if manner.prune else ()
-    return _Plan(scene, {outlook.name: outlook.package for outlook in outlooks}, moves, pruned)
+def _plan(root: Path, names: Sequence[str], session: Session, options: UpdateOptions) -> _Plan:
+    project = read_project(root)
+    libraries = named(project, names)
+    outlooks = look_out(libraries, project.lock, session)
+    moves = _moves(outlooks, options)
+    unmeant = ((library.name, version) for library in libraries for version in _unmeant(library, moves, project.lock))
+    pruned = tuple(checked_spec(name, version) for name, version in unmeant) if options.prune else ()
+    return _Plan(project, {outlook.name: outlook.package for outlook in outlooks}, moves, pruned)
 
 
-def _moves(outlooks: Iterable[Outlook], manner: UpdateOptions) -> tuple[Move, ...]:
-    moves = (_move(outlook, beyond=manner.latest and outlook.leads) for outlook in outlooks)
+def _moves(outlooks: Iterable[Outlook], options: UpdateOptions) -> tuple[Move, ...]:
+    moves = (_move(outlook, beyond=options.latest and outlook.leads) for outlook in outlooks)
     return tuple(move for move in moves if move.version != move.current or move.rewritten != move.requirement)
 
 
@@ -88,7 +88,7 @@ def _move(outlook: Outlook, *, beyond: bool) -> Move:
 
 
 def _orders(plan: _Plan) -> tuple[Order, ...]:
-    entries, known = plan.scene.entries, plan.scene.lock.libraries
+    entries, known = plan.project.entries, plan.project.lock.libraries
     new = dict.fromkeys(checked_spec(move.name, move.version) for move in plan.moves)
     return tuple(Order(spec, entries[spec.name].files, "") for spec in new if str(spec) not in known)
 
@@ -103,7 +103,7 @@ def _unmeant(library: Library, moves: Iterable[Move], lock: Lock) -> list[str]:
     """Return the hosted versions that no requirement stands for, once the moves are made."""
     mine = [move for move in moves if move.name == library.name]
     new = {move.requirement: move.rewritten for move in mine}
-    versions = hosted(lock, library.name)
+    versions = lock.hosted(library.name)
     there = {*versions, *(move.version for move in mine)}
     meant = {resolve(new.get(requirement, requirement), there) for requirement in library.versions}
     return [version for version in versions if version not in meant]

@@ -17,8 +17,8 @@ from types import MappingProxyType
 
 from cdnserve.display import printable
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.manifest.files import LOCK, changing
-from cdnserve.manifest.lock import Lock, LockedFile, read_lock, render_lock, unresolved, write_lock
+from cdnserve.manifest.files import LOCK
+from cdnserve.manifest.lock import Lock, LockedFile, changing, read_lock, render_lock, unresolved, write_lock
 from cdnserve.manifest.model import Manifest
 from cdnserve.release.blobs import StoreError, write_state_file
 from cdnserve.release.catalog import Catalog

@@ -8,13 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import unicodedata
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from cdnserve.display import printable
+from cdnserve.display import name_fault, printable
 from cdnserve.errors import Problem
 from cdnserve.manifest.files import LOCK, MANIFEST, Governing
 
@@ -25,16 +23,6 @@ _WELL_KNOWN = ".well-known"
 # Links to folders may lie inside each other, but so that a few of them cannot name a million paths.
 _NESTED_LINKS = 4
 
-_INVISIBLE = "holds an invisible character (U+{:04X})"
-_FAULTS: Mapping[str, str] = MappingProxyType(
-    {
-        "Cs": "is not valid UTF-8",
-        "Cc": "holds a control character",
-        "Cf": _INVISIBLE,  # among them those that turn the direction of text, and those without a width
-        "Zl": _INVISIBLE,
-        "Zp": _INVISIBLE,
-    }
-)
 
 _FORMAT = 0o170000
 _REGULAR = stat.S_IFREG
@@ -221,21 +209,6 @@ class _Walk:
 
 def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def name_fault(name: str) -> str:
-    r"""Return what no name may hold, `""` for nothing; by general category (Unicode §4.5).
-
-    >>> name_fault("a\u202ejs.exe"), name_fault("a\\b"), name_fault("ünï 1.js")
-    ('holds an invisible character (U+202E)', 'holds a backslash', '')
-    """
-    if name.isprintable():
-        return "holds a backslash" if "\\" in name else ""
-    categories = {unicodedata.category(character): character for character in name}
-    for category, fault in _FAULTS.items():
-        if category in categories:
-            return fault.format(ord(categories[category]))
-    return "holds a backslash" if "\\" in name else ""
 
 
 def _name_refused(path: str, fault: str) -> Problem:

@@ -107,3 +107,12 @@ def varying(vary: str, cache_control: str) -> str:
             return f"each browser may get other bytes (Vary: {name})"
     directives = {one.strip(" \t").lower() for one in cache_control.split(",")}
     return "the next answer may have other bytes (no-store)" if "no-store" in directives else ""
+
+
+def satisfies(expression: str, integrity: str) -> bool:
+    """Return whether a measured hash expression is among the strongest of integrity metadata.
+
+    >>> satisfies("sha256-" + "A" * 43 + "=", "sha1-x sha256-" + "A" * 43 + "="), satisfies("", "")
+    (True, False)
+    """
+    return bool(expression) and expression in map(str, strongest(parse_metadata(integrity)))

@@ -6,7 +6,7 @@ A request may hold a range, so what is read of it is bounded: in characters, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 # Capitals are allowed, for some old packages have them; a scope never had any.
 NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*")
@@ -117,3 +117,31 @@ def _precedence(version: str) -> tuple[tuple[int, ...], bool, list[tuple[bool, i
     numbers, _, prerelease = version.partition("-")
     parts = [(False, int(one), "") if one.isdecimal() else (True, 0, one) for one in prerelease.split(".") if one]
     return tuple(int(one) for one in numbers.split(".")), not prerelease, parts
+
+
+REQUIREMENT = r"[ <>=~^v|]*[0-9xX*][ 0-9A-Za-z.*+<>=~^|-]*"
+"""What every requirement looks like, for editors; it lets some texts through that are none."""
+
+
+_VERSION_LIKE = re.compile(REQUIREMENT)
+
+
+def is_requirement(text: str) -> bool:
+    """Return whether a text is an exact version or an npm range.
+
+    >>> [is_requirement(text) for text in ("3.7.1", "^3.6", "1 || 2", "latest", "", " ")]
+    [True, True, True, False, False, False]
+    """
+    # npm takes an empty text for any version; here it is rather something that was forgotten.
+    return is_exact_version(text) or (_VERSION_LIKE.fullmatch(text) is not None and is_range(text))
+
+
+def resolve(requirement: str, versions: Collection[str]) -> str | None:
+    """Return the version that a requirement stands for, the highest that it allows; `None` where it allows none.
+
+    >>> resolve("^3.6", ["3.5.1", "3.6.0", "3.7.1"]), resolve("3.7.1", ["3.7.0"])
+    ('3.7.1', None)
+    """
+    if is_exact_version(requirement):
+        return requirement if requirement in versions else None
+    return best(requirement, versions)

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from cdnserve.cli.progress import BuildBar, DownloadBars, build_progress, download_progress
+from cdnserve.cli.npm import DownloadBars, download_progress
+from cdnserve.cli.progress import BuildBar, build_progress
 
 
 class Terminal(io.StringIO):

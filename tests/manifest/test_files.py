@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cdnserve.files import replace_file
-from cdnserve.manifest.files import Governing, changing, read_governing
+from cdnserve.manifest.files import Governing, read_governing
+from cdnserve.manifest.lock import changing
 from tests.cli.processes import UNMEASURED, environment
 
 

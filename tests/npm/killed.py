@@ -33,7 +33,7 @@ Command = Callable[[Path, NpmSettings], object]
 COMMANDS: Mapping[str, Command] = {
     "add": lambda root, settings: add(root, ["x@2.0.0", "@s/z@1.0.0"], settings),
     "remove": lambda root, settings: remove(root, ["x", "@s/y"]),
-    "update": lambda root, settings: update(root, [], settings, manner=UpdateOptions(latest=True, prune=True)),
+    "update": lambda root, settings: update(root, [], settings, options=UpdateOptions(latest=True, prune=True)),
     "sync": lambda root, settings: sync(root, settings, prune=True),
     "import": lambda root, settings: import_archive(root, root.with_name(ARCHIVE), replace=True),
 }

@@ -28,7 +28,8 @@ from cdnserve.manifest.reader import read_manifest
 from cdnserve.npm import fetch, transaction
 from cdnserve.npm.add import AddOptions, add
 from cdnserve.npm.apply import Added, Placed
-from cdnserve.npm.settings import DownloadLimits, NpmSettings, Silent
+from cdnserve.npm.download import Silent
+from cdnserve.npm.settings import DownloadLimits, NpmSettings
 from tests.npm.registry import QUICK, Answer, LocalRegistry, member, packed, settings_for, sha512, tarball
 
 FILES = {"package.json": "{}", "LICENSE": "MIT", "dist/x.js": "let x", "src/x.ts": "let x: 1"}
@@ -36,9 +37,9 @@ PACKAGE = packed(FILES)
 
 
 def _add(
-    root: Path, registry: LocalRegistry, *specs: str, limits: DownloadLimits = QUICK, terms: AddOptions | None = None
+    root: Path, registry: LocalRegistry, *specs: str, limits: DownloadLimits = QUICK, options: AddOptions | None = None
 ) -> Added:
-    return add(root, specs, settings_for(root.parent, registry.url, limits=limits), terms=terms)
+    return add(root, specs, settings_for(root.parent, registry.url, limits=limits), options=options)
 
 
 def _refused(root: Path, settings: NpmSettings, *specs: str) -> list[str]:
@@ -166,7 +167,7 @@ def versions(registry: LocalRegistry) -> LocalRegistry:
 
 @pytest.mark.parametrize("wanted", ["x", "x@next", "x@^1.0", "x@1.1.0"])
 def test_an_exact_version_is_written_where_it_is_asked_for(root: Path, versions: LocalRegistry, wanted: str) -> None:
-    (one,) = _add(root, versions, wanted, terms=AddOptions(exact=True)).libraries
+    (one,) = _add(root, versions, wanted, options=AddOptions(exact=True)).libraries
     assert (Library("x", (one.version,)),) == read_manifest(root / "manifest.toml").libraries
 
 
@@ -231,7 +232,7 @@ def test_a_version_that_is_not_deprecated_is_preferred(root: Path, registry: Loc
 def test_globs_are_kept_in_the_manifest(root: Path, registry: LocalRegistry) -> None:
     registry.publish("x", "1.0.0", PACKAGE)
     registry.publish("y", "1.0.0", PACKAGE)
-    for one in _add(root, registry, "x@1.0.0", "y", terms=AddOptions(("dist/*.js", "*.map"))).libraries:
+    for one in _add(root, registry, "x@1.0.0", "y", options=AddOptions(("dist/*.js", "*.map"))).libraries:
         assert 3 == one.files
     files = ("dist/*.js", "*.map")
     expected = (Library("x", ("1.0.0",), files), Library("y", ("^1.0.0",), files))
@@ -243,14 +244,14 @@ def test_globs_are_one_matter_for_all_versions(root: Path, registry: LocalRegist
     with (root / "manifest.toml").open("a") as manifest:
         manifest.write(f"\n[libraries]\nx = {entry}\n")
     with pytest.raises(ConfigurationError) as raised:
-        _add(root, registry, "x@1.0.0", terms=AddOptions(("dist/*.js",)))
+        _add(root, registry, "x@1.0.0", options=AddOptions(("dist/*.js",)))
     assert ["library-files-differ"] == [problem.reference for problem in raised.value.problems]
     assert [] == registry.asked
 
 
 def test_globs_that_are_none_are_told_before_anything_is_asked(root: Path, registry: LocalRegistry) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        _add(root, registry, "x@1.0.0", terms=AddOptions(("dist/", "/a")))
+        _add(root, registry, "x@1.0.0", options=AddOptions(("dist/", "/a")))
     assert [("glob-invalid", "dist/"), ("glob-invalid", "/a")] == [
         (p.reference, p.value) for p in raised.value.problems
     ]

@@ -24,7 +24,7 @@ CHANGING: Mapping[str, Command] = MappingProxyType(
     {
         "add": lambda root, settings: add(root, ["z@1.0.0"], settings),
         "remove": lambda root, settings: remove(root, ["x@1.0.0"]),
-        "update": lambda root, settings: update(root, [], settings, manner=UpdateOptions(latest=True, prune=True)),
+        "update": lambda root, settings: update(root, [], settings, options=UpdateOptions(latest=True, prune=True)),
         "sync": lambda root, settings: sync(root, settings, prune=True),
     }
 )
@@ -32,7 +32,7 @@ LOOKING: Mapping[str, Command] = MappingProxyType(
     {
         "check": check,
         "outdated": lambda root, settings: outdated(root, [], settings),
-        "dry run": lambda root, settings: update(root, [], settings, manner=UpdateOptions(latest=True, dry_run=True)),
+        "dry run": lambda root, settings: update(root, [], settings, options=UpdateOptions(latest=True, dry_run=True)),
     }
 )
 BUILDING: Mapping[str, Command] = MappingProxyType({"build": lambda root, settings: build(root, root.parent / "state")})

@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.npm.download import Buffer, Download, Measured, Received, RegistryClient, StoppedError
-from cdnserve.npm.registry import Registry, parse_address
-from cdnserve.npm.settings import DownloadLimits, NpmSettings, Silent
-from cdnserve.npm.transport import http_client
+from cdnserve.npm.download import Buffer, Download, Measured, Received, RegistryClient, Silent, StoppedError
+from cdnserve.npm.registry import Registry, http_client, parse_address
+from cdnserve.npm.settings import DownloadLimits, NpmSettings
 from tests.npm.registry import QUICK, Answer, LocalRegistry, settings_for
 
 

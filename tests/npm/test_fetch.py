@@ -20,10 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm import fetch as module
 from cdnserve.npm.cache import Begun, TarballCache
-from cdnserve.npm.download import StoppedError
-from cdnserve.npm.fetch import Once, Order, StagedLibrary, Workshop, find, gather
-from cdnserve.npm.package import Packument
-from cdnserve.npm.settings import Silent
+from cdnserve.npm.download import DownloadProgress, Silent, StoppedError
+from cdnserve.npm.fetch import Once, Order, Session, StagedLibrary, find, prepare, stage
 from cdnserve.npm.spec import PinnedPackage
 from tests.npm.registry import QUICK, Answer, LocalRegistry, listed_key, packed, settings_for, sha512, signature
 
@@ -49,11 +47,12 @@ class Gathering:
         self._folder = tmp_path
         self._times = 0
 
-    def __call__(self, *orders: Order, packages: tuple[Packument, ...] = ()) -> tuple[StagedLibrary, ...]:
+    def __call__(self, *orders: Order, progress: DownloadProgress | None = None) -> tuple[StagedLibrary, ...]:
         self._times += 1
         folder = self._folder / f"incoming{self._times}"
         folder.mkdir()
-        return gather(orders, folder, self.settings, Silent(), packages)
+        with Session(self.settings, progress) as session:
+            return stage(prepare(orders, session), folder, session)
 
     def refused(self, *orders: Order) -> list[str]:
         with pytest.raises(ConfigurationError) as raised:
@@ -92,17 +91,17 @@ def test_a_document_is_fetched_once_for_all_its_versions(gathering: Gathering, r
 
 def test_what_was_found_is_not_asked_for_again(gathering: Gathering, registry: LocalRegistry) -> None:
     registry.publish("x", "1.0.0", PACKAGE)
-    packages = find(["x"], gathering.settings, Silent())
-    assert ["x"] == [package.name for package in packages]
-    assert ["/x"] == registry.paths()
-    gathering(first(), packages=packages)
+    with Session(gathering.settings) as session:
+        assert ["x"] == [package.name for package in find(["x"], session)]
+        assert ["/x"] == registry.paths()
+        prepare([first()], session)
     assert 1 == registry.paths().count("/x")
 
 
 def test_all_that_is_not_found_is_told_together(gathering: Gathering, registry: LocalRegistry) -> None:
     registry.publish("x", "1.0.0", PACKAGE)
-    with pytest.raises(ConfigurationError) as raised:
-        find(["x", "y", "z"], gathering.settings, Silent())
+    with pytest.raises(ConfigurationError) as raised, Session(gathering.settings) as session:
+        find(["x", "y", "z"], session)
     assert ["the registry has no y", "the registry has no z"] == [problem.message for problem in raised.value.problems]
 
 
@@ -385,10 +384,8 @@ def test_progress_hears_of_what_comes_from_the_cache(
         def finish(self, library: str) -> None:
             said.append(("finish", library, None))
 
-    for number, order in enumerate([first(), again()]):
-        folder = tmp_path / f"heard{number}"
-        folder.mkdir()
-        gather([order], folder, gathering.settings, Heard())
+    for order in (first(), again()):
+        gathering(order, progress=Heard())
     size = len(PACKAGE)
     document = len(registry.answers["/x"][0].body)
     once = [("begin", "x@1.0.0", size), ("finish", "x@1.0.0", None)]
@@ -438,17 +435,8 @@ def test_an_error_is_everybodys() -> None:
     assert ["question"] == asked
 
 
-def test_what_is_known_is_not_asked() -> None:
-    once = Once[str, str](lambda question: pytest.fail("it was asked"))
-    once.know("question", "answer")
-    assert "answer" == once("question")
-
-
 def test_a_document_is_fetched_once(tmp_path: Path, registry: LocalRegistry) -> None:
     registry.publish("x", "1.0.0", packed({"a.js": "1"}))
-    with Workshop(settings_for(tmp_path, registry.url), Silent()) as workshop:
-        package = workshop.package("x")
-        assert package is workshop.package("x")
-    with Workshop(settings_for(tmp_path, registry.url), Silent(), [package]) as workshop:
-        assert package is workshop.package("x")
+    with Session(settings_for(tmp_path, registry.url)) as session:
+        assert session.package("x") is session.package("x")
     assert ["/x"] == registry.paths()

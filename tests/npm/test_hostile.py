@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.npm.fetch import Order, StagedLibrary, gather
-from cdnserve.npm.settings import DownloadLimits, Silent
+from cdnserve.npm.download import DownloadProgress, Silent
+from cdnserve.npm.fetch import Order, Session, StagedLibrary, prepare, stage
+from cdnserve.npm.settings import DownloadLimits, NpmSettings
 from cdnserve.npm.spec import PinnedPackage
 from tests.npm.registry import QUICK, Answer, LocalRegistry, archive, member, packed, settings_for, sha512, tarball
 
@@ -27,17 +28,24 @@ TARBALL = "/x/-/x-1.0.0.tgz"
 DECENT = member("package/a.js", "let a")
 
 
-def _gather(
+def _staged_anew(
     tmp_path: Path, registry: LocalRegistry, limits: DownloadLimits = SMALL, npmrc: str = ""
 ) -> tuple[StagedLibrary, ...]:
     settings = settings_for(tmp_path, registry.url, limits=limits)
     (settings.home / ".npmrc").write_text(npmrc)
-    return gather([Order(SPEC, (), "")], _folder(tmp_path, "incoming"), settings, Silent())
+    return _staged([Order(SPEC, (), "")], _folder(tmp_path, "incoming"), settings, Silent())
+
+
+def _staged(
+    orders: list[Order], folder: Path, settings: NpmSettings, progress: DownloadProgress
+) -> tuple[StagedLibrary, ...]:
+    with Session(settings, progress) as session:
+        return stage(prepare(orders, session), folder, session)
 
 
 def _problem(tmp_path: Path, registry: LocalRegistry, limits: DownloadLimits = SMALL) -> Problem:
     with pytest.raises(ConfigurationError) as raised:
-        _gather(tmp_path, registry, limits)
+        _staged_anew(tmp_path, registry, limits)
     (problem,) = raised.value.problems
     assert all(line.isprintable() for line in str(problem).splitlines())
     return problem
@@ -200,7 +208,7 @@ def test_what_passes_is_waited_for(tmp_path: Path, registry: LocalRegistry, path
     registry.publish("x", "1.0.0", GOOD)
     (honest,) = registry.answers[path]
     registry.answer(path, Answer(status, fields={"Retry-After": "0"}), honest)
-    (gathered,) = _gather(tmp_path, registry)
+    (gathered,) = _staged_anew(tmp_path, registry)
     assert ("a.js",) == gathered.unpacked.files
     assert 2 == registry.paths().count(path)
 
@@ -212,7 +220,7 @@ def test_a_token_does_not_follow_to_another_host(
     registry.publish("x", "1.0.0", GOOD)
     elsewhere.answers["/far"] = registry.answers[path]
     registry.answer(path, Answer(302, fields={"Location": f"{elsewhere.url}far"}))
-    (gathered,) = _gather(tmp_path, registry, npmrc=f"//{registry.authority}/:_authToken=secret")
+    (gathered,) = _staged_anew(tmp_path, registry, npmrc=f"//{registry.authority}/:_authToken=secret")
     assert ("a.js",) == gathered.unpacked.files
     assert {"Bearer secret"} == {asked.authorization for asked in registry.asked}
     assert [None] == [asked.authorization for asked in elsewhere.asked]
@@ -225,7 +233,7 @@ def test_a_tarball_that_the_document_puts_elsewhere_gets_no_token(
     far = elsewhere.answer("/x-1.0.0.tgz", Answer(body=GOOD))
     registry.publish("x", "1.0.0", GOOD, tarball=far)
     registry.answer(TARBALL, Answer(404))
-    _gather(tmp_path, registry, npmrc=f"//{registry.authority}/:_authToken=secret")
+    _staged_anew(tmp_path, registry, npmrc=f"//{registry.authority}/:_authToken=secret")
     assert [None] == [asked.authorization for asked in elsewhere.asked]
 
 
@@ -261,8 +269,8 @@ def test_an_interruption_ends_all_downloads(
     with monkeypatch.context() as patch:
         patch.setattr("cdnserve.npm.fetch.wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            gather([order], _folder(tmp_path, "interrupted"), settings, Heard())
-    (gathered,) = gather([order], _folder(tmp_path, "again"), settings, Silent())
+            _staged([order], _folder(tmp_path, "interrupted"), settings, Heard())
+    (gathered,) = _staged([order], _folder(tmp_path, "again"), settings, Silent())
     assert ("a.js",) == gathered.unpacked.files
     assert [None, "bytes=50-"] == [asked.fields.get("range") for asked in registry.asked]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest.lock import read_lock, resolve
+from cdnserve.manifest.lock import read_lock
 from cdnserve.manifest.reader import read_manifest
 from cdnserve.npm.add import add
 from cdnserve.npm.apply import Move, Updated
 from cdnserve.npm.outdated import outdated, rewritten
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.update import UpdateOptions, update
-from cdnserve.rules.semver import is_exact_version
+from cdnserve.rules.semver import is_exact_version, resolve
 from tests.npm.registry import LocalRegistry, packed, settings_for
 
 SIZES = {"1.0.0": 1000, "1.1.0": 1500, "1.2.0": 1400, "2.0.0": 9000}
@@ -97,7 +97,7 @@ def test_what_is_deprecated_is_warned_of(
     _publish(registry, "1.1.0", deprecated="use y")
     with (root / "manifest.toml").open("a") as manifest:
         manifest.write('\n[libraries]\nx = "1.1.0"\n')
-    updated = update(root, [], settings, manner=UpdateOptions(dry_run=dry_run))
+    updated = update(root, [], settings, options=UpdateOptions(dry_run=dry_run))
     assert [("version-deprecated", "use y")] == [(one.reference, one.value) for one in updated.warnings]
 
 
@@ -124,24 +124,24 @@ def test_the_globs_of_the_manifest_hold(root: Path, registry: LocalRegistry, set
         pytest.param('["1.2.0", "2.0.0-rc.1"]', ("1.2.0", "2.0.0"), id="a prerelease"),
     ],
 )
-def test_the_latest_rewrites_the_manifest_in_its_own_manner(
+def test_the_latest_rewrites_the_manifest_in_its_own_style(
     root: Path, registry: LocalRegistry, settings: NpmSettings, entry: str, expected: tuple[str, ...]
 ) -> None:
     _publish(registry, "1.1.0", "1.2.0", "2.0.0-rc.1", "2.0.0")
     with (root / "manifest.toml").open("a") as manifest:
         manifest.write(f"\n[libraries]\nx = {entry.replace('^1', '1') if '[' in entry else entry}  # ours\n")
     update(root, [], settings)
-    update(root, [], settings, manner=UpdateOptions(latest=True))
+    update(root, [], settings, options=UpdateOptions(latest=True))
     assert expected == _entry(root)
     assert "x@2.0.0" in _hosted(root)
     assert (root / "manifest.toml").read_text().endswith("  # ours\n")
-    assert () == update(root, [], settings, manner=UpdateOptions(latest=True)).moves
+    assert () == update(root, [], settings, options=UpdateOptions(latest=True)).moves
 
 
 def test_the_latest_is_no_step_back(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
     _publish(registry, "2.0.0-rc.1", "1.1.0")
     add(root, ["x@2.0.0-rc.1"], settings)
-    assert () == update(root, [], settings, manner=UpdateOptions(latest=True)).moves
+    assert () == update(root, [], settings, options=UpdateOptions(latest=True)).moves
 
 
 @pytest.mark.parametrize(
@@ -162,18 +162,18 @@ def test_pruning_removes_what_no_requirement_stands_for(
     add(root, ["x@1.0.0", "x@~1.1.0", "@s/y"], settings)
     add(root, ["x@^1"], settings)
     _publish(registry, "1.2.0")
-    updated = update(root, [], settings, manner=UpdateOptions(prune=True))
+    updated = update(root, [], settings, options=UpdateOptions(prune=True))
     assert ((Move("x", "^1", "^1", "1.1.0", "1.2.0"),), ()) == (updated.moves, updated.pruned)
     manifest = root / "manifest.toml"
     manifest.write_text(manifest.read_text().replace('["1.0.0", "~1.1.0", "^1"]', '"^1"'))
-    assert ("x@1.0.0", "x@1.1.0") == update(root, [], settings, manner=UpdateOptions(prune=True)).pruned
+    assert ("x@1.0.0", "x@1.1.0") == update(root, [], settings, options=UpdateOptions(prune=True)).pruned
     assert {"x@1.2.0", "@s/y@1.0.0"} == _hosted(root)
 
 
 def test_pruning_and_the_latest_in_one(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
     add(root, ["x"], settings)
     _publish(registry, "2.0.0")
-    updated = update(root, [], settings, manner=UpdateOptions(latest=True, prune=True))
+    updated = update(root, [], settings, options=UpdateOptions(latest=True, prune=True))
     assert ("x@1.0.0",) == updated.pruned
     assert {"x@2.0.0"} == _hosted(root)
     assert ("^2.0.0",) == _entry(root)
@@ -183,7 +183,7 @@ def test_pruning_leaves_what_the_manifest_does_not_name(root: Path, settings: Np
     add(root, ["x", "@s/y"], settings)
     manifest = root / "manifest.toml"
     manifest.write_text(manifest.read_text().replace('x = "^1.0.0"\n', ""))
-    assert () == update(root, [], settings, manner=UpdateOptions(prune=True)).pruned
+    assert () == update(root, [], settings, options=UpdateOptions(prune=True)).pruned
     assert {"x@1.0.0", "@s/y@1.0.0"} == _hosted(root)
 
 
@@ -193,7 +193,7 @@ def test_a_dry_run_says_it_all_and_changes_nothing(root: Path, registry: LocalRe
     _publish(registry, "2.0.0")
     before = _snapshot(root)
     registry.asked.clear()
-    updated = update(root, [], settings, manner=UpdateOptions(latest=True, prune=True, dry_run=True))
+    updated = update(root, [], settings, options=UpdateOptions(latest=True, prune=True, dry_run=True))
     move = Move("x", "^1.0.0", "^2.0.0", "1.0.0", "2.0.0")
     assert Updated((move,), (), ("x@1.0.0",), ()) == updated
     assert (before, ["/x"]) == (_snapshot(root), registry.paths())

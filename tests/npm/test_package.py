@@ -24,9 +24,8 @@ from cdnserve.npm.package import (
     read_document,
     refused,
 )
-from cdnserve.npm.registry import Registry, parse_address
+from cdnserve.npm.registry import Registry, http_client, parse_address
 from cdnserve.npm.spec import PinnedPackage
-from cdnserve.npm.transport import http_client
 from tests.npm.registry import Answer, LocalRegistry, settings_for, sha512
 
 SPEC = PinnedPackage("x", "1.0.0")

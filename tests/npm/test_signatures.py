@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm.download import RegistryClient
 from cdnserve.npm.package import Packument, read_document
-from cdnserve.npm.registry import Registry, parse_address
+from cdnserve.npm.registry import Registry, http_client, parse_address
 from cdnserve.npm.signatures import Keys, check, find_keys, read_keys
-from cdnserve.npm.transport import http_client
 from tests.npm.registry import Answer, LocalRegistry, listed_key, settings_for, sha512, signature
 
 HOME = Registry(parse_address("https://npm.example/"), {})

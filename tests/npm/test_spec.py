@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.npm.spec import PackageSpec, checked_spec, parse_wish, parse_wishes
+from cdnserve.npm.spec import PackageSpec, checked_spec, parse_spec, parse_specs
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_spec_has_a_folder(text: str, name: str, version: str, scope: str, fol
 )
 def test_what_is_no_package_name_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        parse_wish(text)
+        parse_spec(text)
     assert ["package-name"] == [problem.reference for problem in raised.value.problems]
 
 
@@ -77,8 +77,8 @@ def test_what_is_no_package_name_is_refused(text: str) -> None:
         pytest.param("jquery@v3-lts", "jquery", "v3-lts", id="a tag that begins like a version"),
     ],
 )
-def test_a_wish_is_read(text: str, name: str, wanted: str) -> None:
-    assert PackageSpec(name, wanted) == parse_wish(text)
+def test_a_spec_is_read(text: str, name: str, wanted: str) -> None:
+    assert PackageSpec(name, wanted) == parse_spec(text)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_wish_is_read(text: str, name: str, wanted: str) -> None:
 )
 def test_what_is_no_version_range_or_tag_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        parse_wish(text)
+        parse_spec(text)
     (problem,) = raised.value.problems
     assert "version-malformed" == problem.reference
     assert problem.value.isprintable()
@@ -134,19 +134,19 @@ def test_a_spec_takes_no_other_than_an_exact_version(version: str) -> None:
 )
 def test_what_is_an_address_is_called_one(text: str, expected: bool) -> None:
     with pytest.raises(ConfigurationError, match=r"\[package-name\]") as raised:
-        parse_wish(text)
+        parse_spec(text)
     (problem,) = raised.value.problems
     assert expected == ("an address or a path" in problem.message)
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
-        parse_wishes(["../x@1.0.0", "jquery@a/b", "vue@3.5.0", "vue@3.4.0"])
+        parse_specs(["../x@1.0.0", "jquery@a/b", "vue@3.5.0", "vue@3.4.0"])
     assert ["package-name", "version-malformed"] == [problem.reference for problem in raised.value.problems]
 
 
 def test_what_is_asked_for_twice_alike_comes_once() -> None:
-    assert (PackageSpec("vue", "3.5.0"), PackageSpec("a"), PackageSpec("vue", "2")) == parse_wishes(
+    assert (PackageSpec("vue", "3.5.0"), PackageSpec("a"), PackageSpec("vue", "2")) == parse_specs(
         ["vue@3.5.0", "a", "vue@3.5.0", "vue@2"]
     )
 
@@ -154,8 +154,8 @@ def test_what_is_asked_for_twice_alike_comes_once() -> None:
 @given(st.text(max_size=40) | st.from_regex(r"@?[a-z./~_-]{0,9}/?[a-z.]{0,9}@[0-9a-z.+^-]{0,12}"))
 def test_whatever_is_accepted_is_one_folder_below_npm(text: str) -> None:
     try:
-        wish = parse_wish(text)
-        spec = checked_spec(wish.name, "1.0.0")
+        asked = parse_spec(text)
+        spec = checked_spec(asked.name, "1.0.0")
     except ConfigurationError:
         return
     parts = spec.folder.split("/")

@@ -275,7 +275,7 @@ def test_files_that_the_manifest_names_anew_come_back(whole: Path, registry: Loc
     """And those that it no longer names are surplus."""
     registry.publish("z", "1.0.0", PACKAGE)
     settings = _settings(whole, registry, caches=True)
-    add(whole, ["z@1.0.0"], settings, terms=AddOptions(("**/*.css",)))
+    add(whole, ["z@1.0.0"], settings, options=AddOptions(("**/*.css",)))
     manifest = whole / "manifest.toml"
     manifest.write_text(manifest.read_text().replace("*.css", "*.js"))
     synced = sync(whole, settings)

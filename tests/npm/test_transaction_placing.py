@@ -23,7 +23,7 @@ def _ready(root: Path, spec: PinnedPackage, files: dict[str, str]) -> Placement:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content)
-    return Placement(spec, folder)
+    return Placement(spec, folder, len(files))
 
 
 def _lying(root: Path, spec: PinnedPackage, files: dict[str, str]) -> None:

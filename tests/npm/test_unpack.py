@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from cdnserve.decode import OversizeError
 from cdnserve.errors import ConfigurationError
+from cdnserve.manifest.model import is_always_kept
 from cdnserve.npm.download import Measured
 from cdnserve.npm.settings import DownloadLimits
 from cdnserve.npm.spec import PinnedPackage
-from cdnserve.npm.tar import ForbiddenError, Member
-from cdnserve.npm.unpack import Names, UnpackedTarball, inner_path, is_always_kept, satisfies, unpack
-from cdnserve.rules.integrity import hash_expression
+from cdnserve.npm.unpack import ForbiddenError, Member, Names, UnpackedTarball, inner_path, unpack
+from cdnserve.rules.integrity import hash_expression, satisfies
 from tests.npm.registry import member, packed, sha512, tarball
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import changing
-from cdnserve.manifest.lock import Lock, LockedFile, LockedLibrary, read_lock, write_lock
+from cdnserve.manifest.lock import Lock, LockedFile, LockedLibrary, changing, read_lock, write_lock
 from cdnserve.release import read
 from cdnserve.release.build import build
 from cdnserve.release.store import Store

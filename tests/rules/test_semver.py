@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 
 from cdnserve.rules.semver import (
     LONGEST_RANGE,
+    REQUIREMENT,
     ascending,
     best,
     is_exact_version,
     is_package_name,
     is_pin,
     is_range,
+    is_requirement,
     newest,
+    resolve,
 )
 
 
@@ -224,3 +228,54 @@ def test_the_newest_is_a_prerelease_only_where_there_is_nothing_else() -> None:
 @given(st.text(alphabet="0123xX*.-+^~<>=| vab", max_size=40))
 def test_any_text_gives_a_hosted_version_or_none(text: str) -> None:
     assert best(text, HOSTED) in {None, *HOSTED}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3.7.1",
+        "1.0.0-rc.1",
+        "^3.6",
+        "~3.6.0",
+        "3",
+        "3.x",
+        "*",
+        "x",
+        ">=1.2 <2",
+        "1 - 2",
+        "1 || 2",
+        "|| 1",
+        "=1.0.0",
+        "v1",
+    ],
+)
+def test_is_a_requirement(text: str) -> None:
+    assert is_requirement(text)
+    assert re.fullmatch(REQUIREMENT, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "||", "latest", "next", "1.0.0/..", "npm:x@1", "^3.6\x1b", "^", "file:x", "9" * 200, "1.٠.0"]
+)
+def test_is_no_requirement(text: str) -> None:
+    assert not is_requirement(text)
+
+
+@given(st.text(" 0123456789.xX*^~<>=|v-abc+", max_size=20))
+def test_editors_refuse_nothing_that_is_one(text: str) -> None:
+    assert is_requirement(text) <= bool(re.fullmatch(REQUIREMENT, text))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected"),
+    [
+        pytest.param("^1", "1.10.0", id="a range"),
+        pytest.param("1.9.0", "1.9.0", id="an exact version"),
+        pytest.param("1.9.1", None, id="an exact version that is not there"),
+        pytest.param("^2", None, id="a prerelease is not meant"),
+        pytest.param("^2.0.0-rc.0", "2.0.0-rc.1", id="a prerelease is meant"),
+        pytest.param("=1.9.0", "1.9.0", id="an exact version as a range"),
+    ],
+)
+def test_what_a_requirement_stands_for(requirement: str, expected: str | None) -> None:
+    assert expected == resolve(requirement, ["1.9.0", "1.10.0", "2.0.0-rc.1"])

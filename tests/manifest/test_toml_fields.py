@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cdnserve.errors import Problem
-from cdnserve.manifest.fields import known_words, read_fields
 from cdnserve.manifest.keys import CORS, PUBLISH, SITE
-from cdnserve.manifest.toml import parse
+from cdnserve.manifest.toml import known_words, parse, read_fields
 from tests.manifest.told import problems_of
 
 UNKNOWN = [

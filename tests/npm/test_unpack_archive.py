@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.decode import OversizeError
-from cdnserve.npm.tar import LARGEST_HEADER, Archive, CorruptError, DecodedReader, ForbiddenError, Member
+from cdnserve.npm.unpack import LARGEST_HEADER, Archive, CorruptError, DecodedReader, ForbiddenError, Member
 from tests.npm.registry import archive, member
 
 LONG = "package/" + "/".join("d" * 90 for _ in range(5)) + "/file.js"

@@ -17,9 +17,16 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm.download import Buffer, Download, RegistryClient
-from cdnserve.npm.registry import HttpUrl, Registry, parse_address
+from cdnserve.npm.registry import (
+    HttpUrl,
+    Registry,
+    http_client,
+    is_excepted,
+    parse_address,
+    proxy_for,
+    trusted_certificates,
+)
 from cdnserve.npm.settings import NpmSettings
-from cdnserve.npm.transport import http_client, is_excepted, proxy_for, trusted_certificates
 from tests.npm.registry import Answer, LocalRegistry, serving, settings_for
 
 
