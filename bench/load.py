@@ -5,14 +5,14 @@ Never reports an absolute time alone: what counts is the ratio of two servers in
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 SERVER_CORE, CLIENT_CORE = 0, 1
-_CLOCK = os.sysconf("SC_CLK_TCK")
+Order = Literal["in turn", "at random", "once"]
 
 # What Chromium sends for a module of another origin (Host is wrk's own): 13 fields in all.
 BROWSER = (
@@ -54,11 +54,29 @@ def measure(pid: int, url: str, script: Path, fields: tuple[str, ...], seconds: 
     return _read(done.stdout, spent)
 
 
+def measure_h2(pid: int, url: str, fields: tuple[str, ...], seconds: int, connections: int, streams: int) -> Measured:
+    """Load a server with h2load from the client's core, over HTTP/2 with so many streams a connection."""
+    command = ["taskset", "-c", str(CLIENT_CORE), "h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}"]
+    for line in fields:
+        command += ["--header", line]
+    before = cpu_seconds(pid)
+    done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
+    spent = cpu_seconds(pid) - before
+    requests, failed = _number(r"(\d+) succeeded", done.stdout), _number(r"(\d+) failed", done.stdout)
+    rate = _number(r"finished in .*, ([0-9.]+) req/s", done.stdout)
+    middle = _milliseconds(re.search(r"time for request: +\S+ +\S+ +([0-9.]+)(us|ms|s)", done.stdout))
+    # h2load tells the mean and the longest, no percentiles.
+    longest = _milliseconds(re.search(r"time for request: +\S+ +([0-9.]+)(us|ms|s)", done.stdout))
+    return Measured(spent / max(requests, 1) * 1e6, rate, middle, longest, int(failed))
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process and all of its descendants."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return (int(fields[11]) + int(fields[12])) / _CLOCK + sum(cpu_seconds(int(child)) for child in children)
+    """Return the time that a process and all of its descendants have run for."""
+    process = Path(f"/proc/{pid}")
+    # In nanoseconds; what /proc/PID/stat has is in hundredths of a second.
+    spent = sum(int(file.read_text().split()[0]) for file in process.glob("task/*/schedstat"))
+    children = (process / f"task/{pid}/children").read_text().split()
+    return spent * 1e-9 + sum(cpu_seconds(int(child)) for child in children)
 
 
 def _read(output: str, spent: float) -> Measured:
@@ -85,20 +103,48 @@ def _milliseconds(match: re.Match[str] | None) -> float:
     return float(match[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[match[2]] if match else 0.0
 
 
-def request_script(folder: Path, name: str, paths: tuple[str, ...], method: str, expected: int) -> Path:
-    """Write the Lua program that makes wrk ask for each path in turn, and count answers of another status."""
-    listed = ",".join(f'"{path}"' for path in paths)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a Lua program asks for: paths `in turn`, `at random`, or each `once`; `varies` has two fields differ."""
+
+    paths: tuple[str, ...]
+    method: str = "GET"
+    expected: int = 200
+    order: Order = "in turn"
+    varies: bool = False
+
+
+_NEXT: dict[Order, str] = {
+    "in turn": "at = at % #made + 1",
+    "at random": "at = math.random(#made)",
+    "once": "at = at + 1; if at > #made then wrk.thread:stop(); at = #made end",
+}
+_SAME = "return made[at]"
+# What a CDN adds to each request: an id of its own, and the client's address.
+_VARIED = """count = count + 1
+  return made[at]:sub(1, -3) .. string.format("X-Request-Id: %08x-%04x\r\nX-Forwarded-For: 198.51.%d.%d\r\n\r\n",
+    count, math.random(65535), count % 251, count % 241)"""
+
+
+def request_script(folder: Path, name: str, asked: Asked) -> Path:
+    """Write the Lua program that makes wrk ask so, and count answers of another status."""
+    listed = ",".join(f'"{path}"' for path in asked.paths)
     script = folder / f"{name}.lua"
+    # wrk shares only globals between a thread and done().
     script.write_text(
         f"""local paths = {{{listed}}}
-local at, unexpected = 0, 0
+local at, count = 0, 0
+unexpected = 0
 local made = {{}}
 function init(args)
-  wrk.method = "{method}"
+  wrk.method = "{asked.method}"
   for i, path in ipairs(paths) do made[i] = wrk.format(nil, path) end
 end
-function request() at = at % #made + 1; return made[at] end
-function response(status) if status ~= {expected} then unexpected = unexpected + 1 end end
+function request()
+  {_NEXT[asked.order]}
+  {_VARIED if asked.varies else _SAME}
+end
+function response(status) if status ~= {asked.expected} then unexpected = unexpected + 1 end end
 local threads = {{}}
 function setup(thread) table.insert(threads, thread) end
 function done()
@@ -107,7 +153,5 @@ function done()
   if sum > 0 then print("UNEXPECTED " .. sum) end
 end
 """
-        # wrk shares only globals between a thread and done().
-        .replace("local at, unexpected = 0, 0", "local at = 0\nunexpected = 0")
     )
     return script

@@ -1,7 +1,7 @@
 """`make bench`: what a request costs cdnserve, against nginx and others, in one interleaved run.
 
 Prints for each case the CPU microseconds a request, requests a second, p50 and p99, and the ratio to nginx: above 1
-means less CPU than nginx.
+means less CPU than nginx. The cases are a table in `bench.cases`.
 """
 
 from __future__ import annotations
@@ -19,45 +19,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.cases import CASES, COLD, EVERYONE, MANY, TWO_WORKERS, Case, many_path
 from bench.chart import bars
-from bench.load import BROWSER, Measured, measure, request_script
-from bench.servers import SERVERS, Running, running
+from bench.load import BROWSER, Asked, Measured, Order, measure, measure_h2, request_script
+from bench.servers import SETUPS, Running, Setup, running
 
-EVERYONE = tuple(SERVERS)
-ABLE = ("nginx", "cdnserve")
-ASKS = "Access-Control-Request-Method: GET"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One kind of request; `bar` is the least ratio to nginx that cdnserve promises."""
-
-    name: str
-    path: str
-    bar: float = 0.0
-    status: int = 200
-    method: str = "GET"
-    fields: tuple[str, ...] = ()
-    etag: bool = False
-    servers: tuple[str, ...] = EVERYONE
-    connections: int = 16
-
-
-CASES = (
-    Case("1 KB", "/npm/one@1.0.0/1k.bin", 1.0),
-    Case("10 KB", "/npm/one@1.0.0/10k.bin", 1.0),
-    Case("70 KB", "/npm/one@1.0.0/70k.bin", 1.0),
-    Case("30 KB, precompressed", "/npm/one@1.0.0/30k.js", servers=(*ABLE, "caddy", "whitenoise")),
-    Case("304", "/npm/one@1.0.0/1k.bin", 1.0, 304, etag=True),
-    Case("404 inside a rule", "/npm/one@1.0.0/none.js", 0.8, 404),
-    Case(
-        "preflight", "/npm/one@1.0.0/1k.bin", 0.8, 204, "OPTIONS", ("Access-Control-Request-Method: GET",), servers=ABLE
-    ),
-    Case("allow-list origin", "/partners/1.0.0/1k.bin", servers=ABLE),
-    Case("1 MB", "/npm/one@1.0.0/1m.bin", 0.7),
-    Case("16 MB", "/npm/one@1.0.0/16m.bin", 0.7, connections=4),
-    Case("1 KB, one request a connection", "/npm/one@1.0.0/1k.bin", fields=("Connection: close",)),
-)
 MANIFEST = """schema = 1
 [site]
 name = "bench"
@@ -87,25 +53,47 @@ def make_root(root: Path, assets: int) -> None:
         (root / folder / "30k.js").write_bytes(text)
         (root / folder / "30k.js.gz").write_bytes(gzip.compress(text, 9, mtime=0))
     for at in range(assets):
-        place = root / "npm" / f"many@{at // 1000}.0.0"
-        place.mkdir(exist_ok=True)
-        (place / f"{at % 1000}.bin").write_bytes(noise.randbytes(256))
+        place = root / many_path(at)[1:]
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(noise.randbytes(1 << 10 if at < MANY else 256))
 
 
-def run_case(case: Case, servers: dict[str, Running], folder: Path, rounds: int, seconds: int) -> dict[str, Measured]:
-    """Measure every server in turn, round after round, and give the medians."""
-    taken: dict[str, list[Measured]] = {name: [] for name in servers if name in case.servers}
-    name = re.sub("[^0-9A-Za-z]+", "-", case.name)
-    script = request_script(folder, name, (case.path,), case.method, case.status)
-    for at in range(rounds + 1):
-        for name, measures in taken.items():
-            server = servers[name]
-            url = f"http://127.0.0.1:{server.port}{case.path}"
-            fields = BROWSER + case.fields + ((_condition(url),) if case.etag else ())
-            measured = measure(server.pid, url, script, fields, seconds if at else 1, case.connections)
-            if at:  # the first round warms up
-                measures.append(measured)
-    return {name: _median(measures) for name, measures in taken.items()}
+class Bench:
+    """A folder for all that a run writes, and how long it measures."""
+
+    def __init__(self, folder: Path, rounds: int, seconds: int) -> None:
+        self.folder, self.rounds, self.seconds = folder, rounds, seconds
+
+    def run(self, case: Case, servers: dict[str, Running]) -> dict[str, Measured]:
+        """Measure every server in turn, round after round, and give the medians."""
+        taken: dict[str, list[Measured]] = {name: [] for name in servers if name in case.servers}
+        for at in range(self.rounds + 1):
+            for name, measures in taken.items():
+                measured = self._measure(case, servers[name], self.seconds if at else 1)
+                if at:  # the first round warms up
+                    measures.append(measured)
+        return {name: _median(measures) for name, measures in taken.items()}
+
+    def run_cold(self, case: Case, root: Path) -> dict[str, Measured]:
+        """Measure servers that have just been started, round after round, and give the medians."""
+        taken: dict[str, list[Measured]] = {name: [] for name in case.servers}
+        for at in range(self.rounds + 1):
+            for name, measures in taken.items():
+                with running([name], root, self.folder, setup=case.setup) as servers:
+                    measured = self._measure(case, servers[name], 120)
+                if at:  # the first round builds the release, and brings the files into the page cache
+                    measures.append(measured)
+        return {name: _median(measures) for name, measures in taken.items()}
+
+    def _measure(self, case: Case, server: Running, seconds: int) -> Measured:
+        url = f"{'https' if case.setup == 'tls' else 'http'}://127.0.0.1:{server.port}{case.path}"
+        fields = BROWSER + case.fields + ((_condition(url),) if case.etag else ())
+        if case.protocol == "h2":
+            return measure_h2(server.pid, url, fields, seconds, case.connections, case.streams)
+        order: Order = "once" if case.once else "at random" if case.many else "in turn"
+        asked = Asked(case.paths, case.method, case.status, order, case.varies)
+        script = request_script(self.folder, re.sub("[^0-9A-Za-z]+", "-", case.name), asked)
+        return measure(server.pid, url, script, fields, seconds, case.connections)
 
 
 def _condition(url: str) -> str:
@@ -157,34 +145,52 @@ def report(case: Case, medians: dict[str, Measured]) -> Result:
 
 
 def run_catalogs(folder: Path, rounds: int, seconds: int) -> list[dict[str, object]]:
-    """Ask the same things of catalogs of several sizes, side by side, and spread over all of the largest."""
+    """Ask the same things of catalogs of several sizes, side by side."""
     sizes = (10, 10_000, 100_000)
-    rates: dict[str, list[float]] = {}
+    rates: dict[int, list[float]] = {size: [] for size in sizes}
     roots = {size: folder / f"catalog-{size}" / "root" for size in sizes}
     for size, root in roots.items():
         make_root(root, size)
-    asked = {
-        "same": tuple(f"/npm/many@0.0.0/{at}.bin" for at in range(10)),
-        "spread": tuple(f"/npm/many@{at // 1000}.0.0/{at % 1000}.bin" for at in range(0, 100_000, 7)),
-    }
-    scripts = {name: request_script(folder, name, paths, "GET", 200) for name, paths in asked.items()}
-    servers: dict[int, Running] = {}
+    script = request_script(folder, "same", Asked(tuple(many_path(at) for at in range(10))))
     with ExitStack() as stack:
-        for size, root in roots.items():
-            servers[size] = stack.enter_context(running(["cdnserve"], root, folder / f"run-{size}"))["cdnserve"]
+        servers = {
+            size: stack.enter_context(running(["cdnserve"], root, folder / f"run-{size}"))["cdnserve"]
+            for size, root in roots.items()
+        }
         for at in range(rounds + 1):
             for size, server in servers.items():
-                for name in ("same", "spread") if size == max(sizes) else ("same",):
-                    url = f"http://127.0.0.1:{server.port}/"
-                    measured = measure(server.pid, url, scripts[name], BROWSER, seconds, 16)
-                    if at:
-                        rates.setdefault(f"{size} assets, {name} requests", []).append(measured.rate)
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    base = medians["10 assets, same requests"]
-    print("\nRequests a second by size of the catalog, as a ratio to 10 assets  (bar 0.95 for the same requests)")
-    for name, rate in medians.items():
-        print(f"  {name:44}{rate / base:8.2f}", flush=True)
-    return [{"catalog": name, "ratio": round(rate / base, 3)} for name, rate in medians.items()]
+                url = f"http://127.0.0.1:{server.port}/"
+                measured = measure(server.pid, url, script, BROWSER, seconds, 16)
+                if at:
+                    rates[size].append(measured.rate)
+    medians = {size: statistics.median(values) for size, values in rates.items()}
+    base = medians[sizes[0]]
+    print("\nRequests a second by size of the catalog, as a ratio to 10 assets  (bar 0.95)")
+    for size, rate in medians.items():
+        print(f"  {size:44,}{rate / base:8.2f}", flush=True)
+    return [{"assets": size, "ratio": round(rate / base, 3)} for size, rate in medians.items()]
+
+
+def run_setup(bench: Bench, setup: Setup, cases: list[Case], names: list[str], workers: int = 1) -> list[Result]:
+    """Run the cases that have a setup."""
+    mine = [case for case in cases if case.setup == setup and not case.once]
+    wanted = [name for name in names if any(name in case.servers for case in mine)]
+    with running(wanted, bench.folder / "root", bench.folder, workers, setup) as servers:
+        return [report(case, bench.run(case, servers)) for case in mine]
+
+
+def run_all(bench: Bench, cases: list[Case], names: list[str], *, catalogs: bool) -> list[Result]:
+    """Run all cases; the results are in the order of the table."""
+    results = [result for setup in SETUPS for result in run_setup(bench, setup, cases, names)]
+    if any(case.once for case in cases):
+        make_root(bench.folder / "cold" / "root", COLD)
+        root = bench.folder / "cold" / "root"
+        results += [report(case, bench.run_cold(case, root)) for case in cases if case.once]
+    order = [case.name for case in cases]
+    results.sort(key=lambda result: order.index(result.name))
+    if catalogs:
+        results += run_setup(bench, "plain", list(TWO_WORKERS), ["nginx", "cdnserve"], workers=2)
+    return results
 
 
 def main() -> None:
@@ -194,7 +200,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--case", action="append", help="only cases whose name begins so")
     parser.add_argument("--server", action="append", help="only these, and nginx", choices=EVERYONE)
-    parser.add_argument("--no-catalogs", action="store_true")
+    parser.add_argument("--no-catalogs", action="store_true", help="neither catalogs of several sizes nor two workers")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--chart", type=Path)
     options = parser.parse_args()
@@ -202,12 +208,9 @@ def main() -> None:
     cases = [case for case in CASES if not options.case or case.name.startswith(tuple(options.case))]
     with tempfile.TemporaryDirectory(prefix="cdnserve-bench-") as temporary:
         folder = Path(temporary)
-        make_root(folder / "root", 10)
-        with running(names, folder / "root", folder) as servers:
-            results = [report(c, run_case(c, servers, folder, options.rounds, options.seconds)) for c in cases]
-        with running(["nginx", "cdnserve"], folder / "root", folder, workers=2) as servers:
-            two = [Case(f"{c.name}, 2 workers", c.path, servers=ABLE) for c in cases if c.name in ("1 KB", "70 KB")]
-            results += [report(c, run_case(c, servers, folder, options.rounds, options.seconds)) for c in two]
+        make_root(folder / "root", MANY)
+        bench = Bench(folder, options.rounds, options.seconds)
+        results = run_all(bench, cases, names, catalogs=not options.no_catalogs)
         catalogs = [] if options.no_catalogs else run_catalogs(folder, options.rounds, options.seconds)
     if options.json:
         options.json.write_text(

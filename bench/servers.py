@@ -11,12 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from bench.load import SERVER_CORE
+
+Setup = Literal["plain", "tls", "log"]
+SETUPS: tuple[Setup, ...] = get_args(Setup)
 
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -31,12 +35,26 @@ ALLOWED = "https://app.example.com"
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a server finds its files (`root`), may write (`folder`), and listens; how many workers it runs."""
+    """Where a server finds its files (`root`), may write (`folder`), and listens; how many workers it runs.
+
+    Only nginx and cdnserve know TLS, and an access log in JSON.
+    """
 
     root: Path
     folder: Path
     port: int
     workers: int
+    setup: Setup = "plain"
+
+    @property
+    def pair(self) -> tuple[Path, Path]:
+        """Return a certificate and its key, which all servers share."""
+        certificate, key = self.root.parent / "certificate.pem", self.root.parent / "key.pem"
+        if not certificate.exists():
+            curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost"]
+            files = ["-out", str(certificate), "-keyout", str(key)]
+            subprocess.run(["openssl", "req", "-x509", *curve, *files], check=True, capture_output=True)
+        return certificate, key
 
 
 Command = Callable[[Ground], list[str]]
@@ -51,22 +69,35 @@ class Running:
     port: int
 
 
+# As cdnserve's own lines are.
+_LOG_FORMAT = """log_format json escape=json '{"client": "$remote_addr", "time": "$time_iso8601", '
+'"request": "$request", "status": $status, "octets": $body_bytes_sent, '
+'"referer": "$http_referer", "user_agent": "$http_user_agent"}';"""
+
+
 def nginx(ground: Ground) -> list[str]:
     """Configure nginx as a fast origin server: sendfile, cached descriptors, gzip_static."""
     added = "\n".join(f'add_header {name} "{value}" always;' for name, value in HEADERS.items())
     plain = "\n".join(f'add_header {n} "{v}" always;' for n, v in HEADERS.items() if not n.startswith(("Acc", "Tim")))
-    config = ground.folder / "nginx.conf"
+    config, tls, log = ground.folder / "nginx.conf", "", "access_log off;"
+    if ground.setup == "tls":
+        certificate, key = ground.pair
+        tls = f"ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
+    if ground.setup == "log":
+        log = f"{_LOG_FORMAT} access_log {ground.folder}/access.log json buffer=4k flush=1s;"
+    secure = "ssl http2" if tls else ""
     config.write_text(
         f"""user root; worker_processes {ground.workers}; daemon off; pid {ground.folder}/nginx.pid;
 error_log {ground.folder}/nginx.log;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; sendfile on; tcp_nopush on; etag on; server_tokens off; keepalive_requests 1000000000;
+  {log} sendfile on; tcp_nopush on; etag on; server_tokens off; keepalive_requests 1000000000;
+  {tls}
   open_file_cache max=200000 inactive=600s; open_file_cache_valid 600s; gzip_static on; gzip_vary on;
   types {{ text/javascript js; }} charset utf-8; charset_types text/javascript;
   map $http_origin $allowed {{ "{ALLOWED}" "{ALLOWED}"; default ""; }}
   server {{
-    listen 127.0.0.1:{ground.port} backlog=2048; root {ground.root};
+    listen 127.0.0.1:{ground.port} {secure} backlog=2048; root {ground.root};
     {added}
     location /partners/ {{
       {plain}
@@ -143,6 +174,11 @@ def cdnserve(*options: str) -> Command:
         own = ["--state", str(ground.root.parent / "state"), "--port", str(ground.port), *options]
         if ground.workers > 1:
             own += ["--workers", str(ground.workers)]
+        if ground.setup == "tls":
+            certificate, key = ground.pair
+            own += ["--tls-cert", str(certificate), "--tls-key", str(key), "--http2"]
+        if ground.setup == "log":
+            own += ["--access-log", "json"]
         return [sys.executable, "-m", "cdnserve", "serve", str(ground.root), *own]
 
     return command
@@ -156,20 +192,21 @@ SERVERS: dict[str, Command] = {
     "whitenoise": whitenoise,
     "starlette": starlette,
     "cdnserve without the fast lane": cdnserve("--no-fast-lane"),
-    "cdnserve with an access log": cdnserve("--access-log", "combined"),
 }
 
 
 @contextmanager
-def running(names: list[str], root: Path, folder: Path, workers: int = 1) -> Iterator[dict[str, Running]]:
+def running(
+    names: Iterable[str], root: Path, folder: Path, workers: int = 1, setup: Setup = "plain"
+) -> Iterator[dict[str, Running]]:
     """Start servers and wait until they answer; all are stopped at the end."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(_started(name, root, folder, workers)) for name in names}
+        yield {name: stack.enter_context(_started(name, root, folder, workers, setup)) for name in names}
 
 
 @contextmanager
-def _started(name: str, root: Path, folder: Path, workers: int) -> Iterator[Running]:
-    own = folder / name.replace(" ", "-")
+def _started(name: str, root: Path, folder: Path, workers: int, setup: Setup) -> Iterator[Running]:
+    own = folder / f"{name} {setup}".replace(" ", "-")
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
     port = _free_port()
@@ -177,7 +214,7 @@ def _started(name: str, root: Path, folder: Path, workers: int) -> Iterator[Runn
     pinned = ["taskset", "-c", str(SERVER_CORE)] if workers == 1 else []
     with (own / "output").open("wb") as output:
         process = subprocess.Popen(
-            [*pinned, *SERVERS[name](Ground(root, own, port, workers))],
+            [*pinned, *SERVERS[name](Ground(root, own, port, workers, setup))],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,

@@ -89,7 +89,7 @@ class FastConnection(asyncio.Protocol):
             self._sending = None
 
     def data_received(self, data: bytes) -> None:
-        """Answer at once one whole head whose parts were seen before; everything else takes the longer way."""
+        """Answer at once one whole head whose relevant lines were seen before; everything else takes the longer way."""
         if self._busy or self._pending:
             self._receive_more(data)
             return
@@ -100,16 +100,13 @@ class FastConnection(asyncio.Protocol):
             self._fail(data, error)
             return
         worker = self._worker
-        line, _, block = data.partition(b"\r\n")
-        responses = worker.responses
-        try:
-            response = responses.lines[line][responses.blocks[block]]
-        except KeyError:
+        whole = self._acceptance.complete == 1 and len(data) <= worker.limits.head
+        response = worker.responses.known(data) if whole else None
+        if response is None:
             self._began = worker.tick
             self._take_heads(data)
             return
         self._seen = worker.tick
-        # A known block ends the head, and one with content is never remembered: so this is all there is.
         if response.plain and worker.log is None and response.hits & UNTIMED:
             self._write(response.opening.octets + response.tail)
             response.hits += 1

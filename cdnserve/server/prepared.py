@@ -1,7 +1,8 @@
-"""Prepared responses: what request heads that were seen before lead to, as octets ready to write."""
+"""Prepared responses: what the lines of a request head that matter lead to, as octets ready to write."""
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -28,16 +29,30 @@ from cdnserve.server.wire import (
 )
 
 _OURS = b"/-/"
-_NEWEST = b"GET / HTTP/1.1\r\n"
+# Around lines each of which begins with the line feed of the one before it.
+_BEGINS, _ENDS = b"GET / HTTP/1.1\r", b"\n\r\n"
 # All that `respond` looks at. Whatever else two requests differ in, they get the same response.
-_RELEVANT = frozenset(
+RELEVANT = frozenset(
     {b"host", b"origin", b"accept-encoding", b"range", b"if-range", b"if-match", b"if-none-match"}
     | {b"if-modified-since", b"if-unmodified-since", b"access-control-request-method"}
     | {b"access-control-request-headers", b"access-control-request-private-network"}
 )
+# The lines of a head that may say one of these, or anything of the connection; any case is spelled out, for
+# re.IGNORECASE takes twice the time. A folded line belongs to the one before it, and what follows the empty line to
+# another request: both stand out, so that no head with them is taken for one without.
+RELEVANT_LINES = re.compile(
+    rb"\n(?:[HhOoRrIi](?:[Oo][Ss][Tt]|[Rr][Ii][Gg][Ii][Nn]|[Aa][Nn][Gg][Ee]|[Ff]-)"
+    rb"|[Aa][Cc][Cc][Ee](?:[Pp][Tt]-[Ee]|[Ss][Ss]-[Cc][Oo][Nn][Tt][Rr][Oo][Ll]-[Rr])"
+    rb"|[CcPp](?:[Oo][Nn][Nn][Ee][Cc]|[Rr][Oo][Xx][Yy]-[Cc])"
+    rb"|[ \t]|\r\n[\s\S])[^\n]*"
+)
+_relevant_lines = RELEVANT_LINES.findall
+_FOLDED = re.compile(rb"\n[ \t]")
+# The request line, the fields, and the empty line.
+_MOST_LINES = MOST_FIELDS + 2
 # What the objects around a response or a part of a head weigh, and those around each of its fields, rounded up.
 _OVERHEAD, _FIELD_OVERHEAD = 768, 192
-# A longer line or header block is answered, but not remembered: nobody sends two that are alike.
+# What is longer is answered, but not remembered: nobody sends two that are alike.
 _LONGEST_REMEMBERED = 8 * 1024
 
 
@@ -59,7 +74,7 @@ class PreparedResponse:
 
 
 class RequestFacts:
-    """What a header block says that matters; blocks that are remembered and say the same share one instance."""
+    """What the relevant lines of a head say; those that are remembered and say the same share one instance."""
 
     __slots__ = ("fields", "persists", "persists_in_1_0")
 
@@ -84,9 +99,9 @@ class LogEntry:
 
 @dataclass(slots=True)
 class _Generation:
-    blocks: dict[bytes, RequestFacts] = field(default_factory=dict)
-    lines: dict[bytes, dict[RequestFacts, PreparedResponse]] = field(default_factory=dict)
-    facts: dict[object, RequestFacts] = field(default_factory=dict)
+    facts: dict[bytes, RequestFacts] = field(default_factory=dict)  # by relevant lines
+    lines: dict[bytes, dict[RequestFacts, PreparedResponse]] = field(default_factory=dict)  # by request line
+    shared: dict[object, RequestFacts] = field(default_factory=dict)
     responses: dict[object, PreparedResponse] = field(default_factory=dict)
     entries: dict[bytes, LogEntry] = field(default_factory=dict)
     size: int = 0
@@ -108,7 +123,7 @@ class PreparedResponses:
     def _begin(self) -> None:
         self._young = _Generation()
         # One attribute away, for every request looks at them.
-        self.blocks = self._young.blocks
+        self.facts = self._young.facts
         self.lines = self._young.lines
 
     @property
@@ -116,12 +131,21 @@ class PreparedResponses:
         """Return how many octets of memory the responses, and what is remembered of heads, take at most."""
         return self._old.size + self._young.size
 
+    def known(self, octets: bytes) -> PreparedResponse | None:
+        """Return the response to octets that are one accepted head and no more, `None` where it is not known yet."""
+        if octets.count(b"\n") > _MOST_LINES:
+            return None
+        try:
+            # What was remembered had no folded line, and nothing behind its empty line: nor have these octets, then.
+            return self.lines[octets.split(b"\r", 1)[0]][self.facts[b"".join(_relevant_lines(octets))]]
+        except KeyError:
+            return None
+
     def find(self, head: bytes) -> PreparedResponse | None:
         """Return the response to an accepted head, `None` where the ASGI application must give it."""
-        line, _, block = head.partition(b"\r\n")
-        facts = self.blocks.get(block)
-        known = self.lines.get(line, {}).get(facts) if facts else None
-        return known or self._interpret(line, block)
+        if head.count(b"\n") > _MOST_LINES:
+            return None
+        return self.known(head) or self._interpret(head)
 
     def entry(self, head: bytes, response: PreparedResponse, log: AccessLog) -> LogEntry:
         """Return the entry in the log for a head and its response."""
@@ -144,42 +168,43 @@ class PreparedResponses:
             self._old = self._young
             self._begin()
 
-    def _interpret(self, line: bytes, block: bytes) -> PreparedResponse | None:
+    def _interpret(self, head: bytes) -> PreparedResponse | None:
         self._make_room()
+        line, relevant = head.partition(b"\r\n")[0], b"".join(_relevant_lines(head))
+        # Which line a folded one belongs to, the relevant lines don't say.
+        is_folded = _FOLDED.search(relevant) is not None
         try:
             asked = _Head(line + b"\r\n\r\n")
             path = target_path(asked.method, asked.target)
-            facts = self._facts(block)
+            facts = self._read(head[len(line) + 1 : -len(_ENDS)] if is_folded else relevant)
         except httptools.HttpParserError:
             return None
         # Refusals are the ASGI edge's, and so are our own paths.
-        if facts is None or not is_spoken(asked.version) or path.startswith(_OURS):
+        if not is_spoken(asked.version) or path.startswith(_OURS):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
         response = self._respond(
             request, self._live.reply(request, self._origin), self._connection(asked.version, facts)
         )
         # A failure of ours may be mended by the next request.
-        if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._remember(line, block, facts, response)
+        if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR and not is_folded:
+            self._remember(line, relevant, facts, response)
         return response
 
     def _connection(self, version: str, facts: RequestFacts) -> bytes:
         persists = facts.persists_in_1_0 if version == "1.0" else facts.persists
         return connection_line(version, close=self._closing or not persists)
 
-    def _facts(self, block: bytes) -> RequestFacts | None:
-        """Learn what a header block says, of the block alone: whatever the request line; `None` for too many fields."""
-        if known := self.blocks.get(block):
+    def _read(self, lines: bytes) -> RequestFacts:
+        """Learn what lines of a head say, of these alone: whatever the request line; each begins with its LF."""
+        if known := self.facts.get(lines):
             return known
-        said = _Head(_NEWEST + block)
-        if len(said.fields) > MOST_FIELDS:
-            return None
-        fields = tuple(field for field in said.fields if field[0] in _RELEVANT)
+        said = _Head(_BEGINS + lines + _ENDS)
+        fields = tuple(field for field in said.fields if field[0] in RELEVANT)
         # RFC 9112 §9.3: "close" wins.
         asks = said.keep_alive and b"keep-alive" in connection_options(tuple(said.fields))
         facts = RequestFacts(fields, said.keep_alive, asks)
-        return self._young.facts.get(facts.key, facts)
+        return self._young.shared.get(facts.key, facts)
 
     def _respond(self, request: Request, reply: Reply, connection: bytes) -> PreparedResponse:
         """Make the response, or take it up where the same reply was made before."""
@@ -204,15 +229,15 @@ class PreparedResponses:
             self._young.size += len(known.tail) + held + _weight(reply.headers) + 2 * _OVERHEAD
         return known
 
-    def _remember(self, line: bytes, block: bytes, facts: RequestFacts, response: PreparedResponse) -> None:
-        if max(len(line), len(block)) > _LONGEST_REMEMBERED:
+    def _remember(self, line: bytes, relevant: bytes, facts: RequestFacts, response: PreparedResponse) -> None:
+        if max(len(line), len(relevant)) > _LONGEST_REMEMBERED:
             return
         young = self._young
-        if block not in young.blocks:
-            young.blocks[block] = facts
-            young.size += len(block) + _OVERHEAD
-        if facts.key not in young.facts:
-            young.facts[facts.key] = facts
+        if relevant not in young.facts:
+            young.facts[relevant] = facts
+            young.size += len(relevant) + _OVERHEAD
+        if facts.key not in young.shared:
+            young.shared[facts.key] = facts
             young.size += _weight(facts.fields) + _OVERHEAD
         young.lines.setdefault(line, {})[facts] = response
         young.size += len(line) + _OVERHEAD
@@ -224,8 +249,8 @@ def _weight(fields: Fields) -> int:
 
 
 def _entry(head: bytes, log: AccessLog, status: int, octets: int, *, cut: bool = False) -> LogEntry:
-    line, _, block = head.partition(b"\r\n")
-    listed = _Head(_NEWEST + block).fields
+    line = head.partition(b"\r\n")[0]
+    listed = _Head(head).fields
     fields = dict(listed)
     texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
     request, referer, agent = (text.decode("latin-1") for text in texts)
