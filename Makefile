@@ -18,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 PROVEN  := cdnserve/rules/*,cdnserve/origin/*
 
 .DELETE_ON_ERROR:
-.PHONY: serve test check bench image image-test lock
+.PHONY: serve test check bench docs dist image image-test lock
 
 serve: $(VENV)/serve.stamp ## build and serve public/
 	$(BIN)/cdnserve serve public $(ARGS)
@@ -40,6 +40,12 @@ bench: $(VENV)/bench.stamp ## measure the build, the start, `sync` beside npm, a
 	$(BIN)/python -m bench.libraries
 	$(BIN)/python -m bench.serve $(ARGS)
 
+docs: $(VENV)/docs.stamp ## write docs/ as a site into build/docs, without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+dist: $(VENV)/test.stamp ## write an sdist, and a wheel that is built from it, into dist/
+	$(BIN)/python -m build --no-isolation
+
 image: ## build a container image
 	$(ENGINE) build --tag $(IMAGE) $(ARGS) .
 
@@ -52,6 +58,7 @@ lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv
 	$(COMPILE) $(ARGS) --output-file requirements/bench.txt --constraint requirements/serve.txt --group bench >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/test.txt --constraint requirements/serve.txt --constraint requirements/build.txt \
 	  --group test pyproject.toml >/dev/null
+	$(COMPILE) $(ARGS) --output-file requirements/docs.txt --constraint requirements/test.txt --group docs >/dev/null
 
 # A stamp is written by the last line of its recipe, so an install that was interrupted starts again.
 $(VENV)/serve.stamp: pyproject.toml requirements/build.txt requirements/serve.txt
@@ -67,6 +74,12 @@ $(VENV)/serve.stamp: pyproject.toml requirements/build.txt requirements/serve.tx
 $(VENV)/bench.stamp: $(VENV)/serve.stamp requirements/bench.txt
 	@echo "installing what is measured beside into $(VENV)"
 	@$(HASHED) -r requirements/bench.txt
+	@$(CHECKED)
+	@touch $@
+
+$(VENV)/docs.stamp: $(VENV)/serve.stamp requirements/docs.txt
+	@echo "installing what the docs need into $(VENV)"
+	@$(HASHED) -r requirements/docs.txt
 	@$(CHECKED)
 	@touch $@
 

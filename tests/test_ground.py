@@ -42,7 +42,7 @@ def pins(name: str) -> dict[str, Requirement]:
 def wanted(name: str) -> Iterator[Requirement]:
     """Yield what pyproject.toml asks for: the dependencies for "serve", else those of a group."""
     document = project()
-    if name not in ("bench", "build"):
+    if name in ("serve", "test"):
         yield from map(Requirement, document["project"]["dependencies"])
     for entry in document["dependency-groups"].get(name, ()):
         if isinstance(entry, dict):
@@ -52,8 +52,8 @@ def wanted(name: str) -> Iterator[Requirement]:
 
 
 def test_the_requirement_files_are_these() -> None:
-    """One to run, one to install, one for the tests, one for what is measured beside."""
-    assert ["bench.txt", "build.txt", "serve.txt", "test.txt"] == [file.name for file in LOCKED]
+    """One to run, one to install, one for the tests, one for what is measured beside, one for the docs."""
+    assert ["bench.txt", "build.txt", "docs.txt", "serve.txt", "test.txt"] == [file.name for file in LOCKED]
 
 
 @pytest.mark.parametrize("file", LOCKED, ids=lambda file: file.name)
@@ -63,7 +63,7 @@ def test_every_requirement_is_pinned_and_hashed(file: Path) -> None:
         assert re.fullmatch(rf"[a-z0-9-]+==[0-9][0-9a-z.]*( ;[^#/]+)?( +{HASH})+", line), line
 
 
-@pytest.mark.parametrize("name", ["bench", "build", "serve", "test"])
+@pytest.mark.parametrize("name", ["bench", "build", "docs", "serve", "test"])
 def test_the_locked_versions_are_those_that_the_project_asks_for(name: str) -> None:
     """Each dependency in pyproject.toml is locked, at a version that it allows, under no narrower marker."""
     locked = pins(name)
@@ -77,17 +77,18 @@ def test_the_locked_versions_are_those_that_the_project_asks_for(name: str) -> N
 def test_serving_and_testing_use_the_same_versions() -> None:
     """What is locked in two files is locked alike, so what was tested is what serves."""
     tested = pins("test")
-    for name in ("bench", "build", "serve"):
+    for name in ("bench", "build", "docs", "serve"):
         assert {str(pin.specifier) for pin in pins(name).values()} == {
             str(tested[package].specifier) for package in pins(name)
         }
         assert set(pins(name)) <= set(tested)
 
 
-# What is installed together: what `make serve`, `make bench`, `make test` and the Dockerfile's two steps install.
+# What is installed together: by each target of the Makefile that installs, and by the two steps of the Dockerfile.
 INSTALLS = {
     "serve": ("build", "serve"),
     "bench": ("build", "serve", "bench"),
+    "docs": ("build", "serve", "docs"),
     "test": ("build", "serve", "test"),
     "image, building": ("build",),
     "image, serving": ("serve",),
@@ -257,7 +258,7 @@ def test_what_ci_runs_is_what_everyone_runs() -> None:
     assert "\nset -euo pipefail\n" in script
     (required,) = re.findall(r"^export (CDNSERVE_REQUIRE_.*)$", script, re.MULTILINE)
     assert required.split() == [f"CDNSERVE_REQUIRE_{what}=1" for what in ("CHROMIUM", "REGISTRY", "EDGES", "H2LOAD")]
-    assert ["check", "test", "image-test"] == re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)
+    assert ["check", "test", "docs", "dist", "image-test"] == re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)
 
 
 def test_ci_runs_the_rules_under_debians_own_python_too() -> None:
