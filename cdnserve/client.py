@@ -20,6 +20,7 @@ from urllib3 import (
     HTTPSConnectionPool,
     PoolManager,
     ProxyManager,
+    disable_warnings,
     make_headers,
 )
 from urllib3 import exceptions as broken
@@ -72,6 +73,7 @@ class HttpClient:
     """Makes exchanges, from several threads at once, on connections that it keeps.
 
     `trust` makes the context of TLS when it is first needed; `proxy` returns the URL of the proxy before a URL.
+    With `unix_socket`, a path, all connections go there.
     """
 
     def __init__(
@@ -81,9 +83,11 @@ class HttpClient:
         proxy: Callable[[str], str | None] = lambda _: None,
         at_once: int = 8,
         clock: Callable[[], float] = time.monotonic,
+        unix_socket: str = "",
     ) -> None:
         self.patience = patience
         self.clock = clock
+        self.unix_socket = unix_socket
         self._trust = trust
         self._proxy = proxy
         self._at_once = at_once
@@ -146,6 +150,9 @@ class HttpClient:
     def _new_pool(self, proxy: str | None, *, secure: bool) -> PoolManager:
         # Reading all certificates takes longer than many an exchange, and only TLS needs them.
         context = self._trust() if secure else None
+        if context and context.verify_mode == ssl.CERT_NONE:
+            # Whoever says so knows.
+            disable_warnings(broken.InsecureRequestWarning)
         if proxy is None:
             pool = PoolManager(maxsize=self._at_once, ssl_context=context)
         else:
@@ -188,6 +195,11 @@ class HttpExchange:
     def left(self) -> float:
         """The seconds that are left."""
         return self._deadline - self._client.clock()
+
+    @property
+    def unix_socket(self) -> str:
+        """The path of the socket that all connections go to, `""` for where the URL says."""
+        return self._client.unix_socket
 
     def guard(self, connected: socket.socket) -> None:
         """Cut this connection, too, when time is up."""
@@ -297,14 +309,15 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 class _FinalResponse(http.client.HTTPResponse):
-    """The response behind all interim ones; Python itself leaves out none but 100 (Continue)."""
+    """The response behind all interim ones, also to CONNECT; Python itself leaves out none but 100 (Continue)."""
 
-    def begin(self) -> None:
-        super().begin()
+    def _read_status(self) -> tuple[str, int, str]:
+        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc] # untyped
         # RFC 9110 §15.2: a client must take any number of them, and may ignore what it doesn't know.
-        while 100 <= self.status < 200 and self.status != http.client.SWITCHING_PROTOCOLS:
-            self.headers = None  # type: ignore[assignment] # as if nothing had come yet
-            super().begin()
+        while 100 <= found[1] < 200 and found[1] != http.client.SWITCHING_PROTOCOLS:
+            http.client.parse_headers(self.fp)
+            found = super()._read_status()  # type: ignore[misc]
+        return found
 
 
 class _Guarded(HTTPConnection):
@@ -322,6 +335,8 @@ class _Guarded(HTTPConnection):
         return connected
 
     def _connected(self) -> socket.socket:
+        if path := self.find().unix_socket:
+            return self._on_socket(path)
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
@@ -338,6 +353,16 @@ class _Guarded(HTTPConnection):
                 failure = error
         kind = broken.ConnectTimeoutError if isinstance(failure, TimeoutError) else broken.NewConnectionError
         raise kind(self, str(failure))
+
+    def _on_socket(self, path: str) -> socket.socket:
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(min(float(self.timeout or 0), self.find().left))
+            connected.connect(path)
+        except (OSError, ValueError) as error:
+            connected.close()
+            raise broken.NewConnectionError(self, str(error)) from None
+        return connected
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         if self._guard is not None:

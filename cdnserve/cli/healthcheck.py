@@ -21,7 +21,7 @@ from cdnserve.server.healthcheck import RunningServer, ask
 @setting(
     "--port",
     default=8000,
-    type=click.IntRange(0, 65_535),
+    type=click.IntRange(1, 65_535),
     metavar="NUMBER",
     help="Its port.",
 )
@@ -32,7 +32,7 @@ from cdnserve.server.healthcheck import RunningServer, ask
 )
 @setting(
     "--admin-port",
-    type=click.IntRange(0, 65_535),
+    type=click.IntRange(1, 65_535),
     metavar="NUMBER",
     help="Its admin port; where it has one, that is asked.",
 )
@@ -51,7 +51,12 @@ from cdnserve.server.healthcheck import RunningServer, ask
     help="Its certificate; where it has one, TLS is spoken. On this machine it is not checked.",
 )
 @click.option(
-    "--timeout", default=3.0, type=click.FloatRange(0.1, 600), metavar="SECONDS", show_default=True, help="Patience."
+    "--timeout",
+    default=3.0,
+    type=click.FloatRange(0.1, 600),
+    metavar="SECONDS",
+    show_default=True,
+    help="Patience with all of it.",
 )
 def command(
     url: str,

@@ -5,12 +5,12 @@ Imports nothing that serving takes: images run it every few seconds.
 
 from __future__ import annotations
 
-import http.client
-import socket
 import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from ipaddress import ip_address
 
+from cdnserve.client import HttpClient, NoAnswerError, OutgoingRequest, Patience, Response
 from cdnserve.errors import ConfigurationError, Problem
 
 _LONGEST = 200
@@ -35,14 +35,16 @@ class RunningServer:
         host = f"[{self._address}]" if ":" in self._address else self._address
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
 
-    def connect(self, seconds: float) -> http.client.HTTPConnection:
-        """Return a connection; no step of it may take longer than so many seconds."""
-        context = _context(is_ours=bool(self.socket) or _is_loopback(self._address)) if self.secure else None
-        if self.socket:
-            return _UnixConnection(self.socket, seconds, context)
-        if context:
-            return http.client.HTTPSConnection(self._address, self.port, timeout=seconds, context=context)
-        return http.client.HTTPConnection(self._address, self.port, timeout=seconds)
+    @property
+    def url(self) -> str:
+        """The URL that is asked, without a path."""
+        return f"{'https' if self.secure else 'http'}://localhost" if self.socket else self.name
+
+    def client(self, seconds: float) -> HttpClient:
+        """Return a client that takes no longer than so many seconds for an answer."""
+        is_ours = bool(self.socket) or _is_loopback(self._address)
+        patience = Patience(connect=seconds, silence=seconds, exchange=seconds)
+        return HttpClient(patience, lambda: _context(is_ours=is_ours), unix_socket=self.socket)
 
     @property
     def _address(self) -> str:
@@ -51,36 +53,30 @@ class RunningServer:
 
 def ask(server: RunningServer, target: str, seconds: float) -> str:
     """Return the answer's text; raise ConfigurationError where it is no 200."""
-    connection = server.connect(seconds)
+    client = server.client(seconds)
+    request = OutgoingRequest(server.url + target, {"User-Agent": "cdnserve", "Connection": "close"})
     try:
-        connection.request("GET", target, headers={"Connection": "close"})
-        response = connection.getresponse()
-        text = response.read(_LONGEST).decode("ascii", "replace").strip()
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = str(error) or type(error).__name__
+        with client.exchange() as exchange, exchange.ask(request) as response:
+            status, text = response.status, _opening(response)
+    except NoAnswerError as error:
         hint = "see whether it runs there"
-        raise ConfigurationError([Problem("server-unreachable", "no answer", server.name, reason, hint)]) from error
+        raise ConfigurationError([Problem("server-unreachable", "no answer", server.name, str(error), hint)]) from None
     finally:
-        connection.close()
-    if response.status != http.client.OK:
-        value = f"{response.status} {text}"
+        client.close()
+    if status != HTTPStatus.OK:
+        value = f"{status} {text}"
         raise ConfigurationError([Problem("server-unwell", "the server is not well", server.name + target, value)])
     return text
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, seconds: float, context: ssl.SSLContext | None) -> None:
-        super().__init__("localhost", timeout=seconds)
-        self._path = path
-        self._seconds = seconds
-        self._context = context
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self._seconds)
-        self.sock.connect(self._path)
-        if self._context:
-            self.sock = self._context.wrap_socket(self.sock)
+def _opening(response: Response) -> str:
+    """Return the first octets of the content as text."""
+    text = b""
+    for piece in response.pieces():
+        text += piece
+        if len(text) >= _LONGEST:
+            break
+    return text[:_LONGEST].decode("ascii", "replace").strip()
 
 
 def _is_loopback(host: str) -> bool:

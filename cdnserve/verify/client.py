@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from hashlib import sha256, sha384
 from urllib.parse import urlsplit
 
-from urllib3 import disable_warnings
-from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import SKIP_HEADER
 
 from cdnserve.client import HttpClient, NoAnswerError, OutgoingRequest, Patience
@@ -180,9 +178,6 @@ class EdgeClient:
         self._target = target
         self._manner = manner
         self._http = HttpClient(patience or Patience(), lambda: _context(manner), at_once=manner.concurrency)
-        if manner.insecure:
-            # Whoever says so knows.
-            disable_warnings(InsecureRequestWarning)
 
     def close(self) -> None:
         """Close every connection."""

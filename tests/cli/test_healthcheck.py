@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer, UnixStreamServer
@@ -101,6 +101,32 @@ def test_who_says_no_http_is_1(run: Run, tmp_path: Path) -> None:
     assert (1, True) == (result.exit_code, "[server-unreachable]" in result.stderr)
 
 
+def test_interim_responses_are_not_the_answer(run: Run) -> None:
+    with answering({}, TCPServer, ("127.0.0.1", 0)) as server:
+        both = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
+        server.RequestHandlerClass.do_GET = lambda self: self.wfile.write(both)  # type: ignore[attr-defined]
+        result = run("healthcheck", "--port", str(server.server_address[1]))
+    assert (0, "ok\n", "") == (result.exit_code, result.stdout, result.stderr)
+
+
+def test_an_answer_that_drips_is_none_in_time(run: Run) -> None:
+    """The patience is for all of it: each octet would begin a socket's own timeout anew."""
+    ended = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        with suppress(OSError):
+            handler.wfile.write(b"HTTP/1.1 200 ")
+            while not ended.wait(0.02):
+                handler.wfile.write(b"K")
+
+    with answering({}, TCPServer, ("127.0.0.1", 0)) as server:
+        server.RequestHandlerClass.do_GET = drip  # type: ignore[attr-defined]
+        result = run("healthcheck", "--timeout", "0.2", "--port", str(server.server_address[1]))
+        ended.set()
+    assert (1, True) == (result.exit_code, "no answer [server-unreachable]" in result.stderr)
+    assert "it takes too long" in result.stderr
+
+
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "http://[::"]
 )
@@ -123,5 +149,5 @@ def test_it_loads_nothing_that_serving_takes() -> None:
     command = [sys.executable, "-c", script]
     here = environment(**UNMEASURED)
     loaded = subprocess.run(command, cwd=HERE, env=here, capture_output=True, text=True, check=True).stdout
-    heavy = {"uvicorn", "starlette", "msgspec", "rich", "prometheus_client", "asyncio", "urllib3", "multiprocessing"}
+    heavy = {"uvicorn", "starlette", "msgspec", "rich", "prometheus_client", "asyncio", "multiprocessing"}
     assert set() == heavy & set(loaded.split())

@@ -169,7 +169,7 @@ def test_a_proxy_is_used_and_gets_its_own_credentials_only(tmp_path: Path, elsew
 
 
 @contextmanager
-def _tunnel(port: int) -> Iterator[tuple[str, list[bytes]]]:
+def _tunnel(port: int, interim: bytes = b"") -> Iterator[tuple[str, list[bytes]]]:
     """A proxy that leads one CONNECT to a port of this machine, wherever it was meant to go."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(20)
@@ -186,7 +186,7 @@ def _tunnel(port: int) -> Iterator[tuple[str, list[bytes]]]:
         with client, socket.create_connection(("127.0.0.1", port)) as server:
             while not b"".join(heads).endswith(b"\r\n\r\n"):
                 heads.append(client.recv(2**16))
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            client.sendall(interim + b"HTTP/1.1 200 OK\r\n\r\n")
             back = threading.Thread(target=pump, args=(server, client), daemon=True)
             back.start()
             pump(client, server)
@@ -214,6 +214,24 @@ def test_a_proxy_in_front_of_https_sees_nothing_of_the_token(
     assert b"Basic dXNlcjpwYXNz" in head
     assert b"secret" not in head
     assert ["Bearer secret"] == [asked.authorization for asked in secure.asked]
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="100 (Continue)"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n", id="two others"),
+    ],
+)
+def test_an_interim_response_to_connect_is_not_the_answer(
+    tmp_path: Path, secure: LocalRegistry, authority: Path, interim: bytes
+) -> None:
+    """RFC 9110 §15.2: the final response follows, as it does to every other request."""
+    secure.answer("/x", Answer(body=b"data"))
+    configuration = {"cafile": str(authority / "certificate.pem")}
+    with _tunnel(int(secure.authority.rpartition(":")[2]), interim) as (proxy, _):
+        settings = settings_for(tmp_path, "", {"HTTPS_PROXY": proxy})
+        assert b"data" == _fetch(settings, "https://npm.invalid/x", configuration)
 
 
 @pytest.mark.parametrize(
