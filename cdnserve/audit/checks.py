@@ -15,7 +15,7 @@ from cdnserve.cdns.mapped import Unmapped
 from cdnserve.cdns.registry import cdn_of, read_address
 from cdnserve.markup.loads import Load, Loads
 from cdnserve.markup.tag import is_module, template_at, with_attributes
-from cdnserve.markup.urls import authority, clean, is_loopback
+from cdnserve.markup.urls import authority, clean, has_credentials, is_loopback
 from cdnserve.rules.integrity import ALGORITHMS, HashExpression, matches, parse_metadata
 
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -182,6 +182,14 @@ def scheme(facts: LoadFacts) -> Iterator[Finding]:
         yield Finding("protocol-relative", load.tag, load.url, message, "write https", _with_https(facts))
 
 
+def credentials(facts: LoadFacts) -> Iterator[Finding]:
+    """Check that an address has no user name and no password in it."""
+    load = facts.load
+    if has_credentials(load.written):
+        message = "its address has a user name or password: whoever reads the page has it, and Chromium wants CORS then"
+        yield Finding("credentials-in-url", load.tag, load.url, message, "take it out", _with_url(load, load.url))
+
+
 def host(facts: LoadFacts, site: OwnSite) -> Iterator[Finding]:
     """Check that a file comes from a host that the manifest covers."""
     load, name = facts.load, authority(facts.load.url)
@@ -245,12 +253,13 @@ def cors(facts: LoadFacts) -> Iterator[Finding]:
 
 
 def _with_https(facts: LoadFacts) -> str:
-    load = facts.load
-    if load.by_map:
-        return ""
-    rest = load.url.removeprefix("http:").removeprefix("https:")
+    rest = facts.load.url.removeprefix("http:").removeprefix("https:")
+    return _with_url(facts.load, f"https:{rest}")
+
+
+def _with_url(load: Load, url: str) -> str:
     name = _ADDRESSES[load.tag.name]
-    return with_attributes(load.tag, {name: f"https:{rest}"}) if load.tag.attribute(name) else ""
+    return with_attributes(load.tag, {name: url}) if not load.by_map and load.tag.attribute(name) else ""
 
 
 _USES = {"script": ("script",), "style": ("style",), "modulepreload": ("module", "mapped")}
@@ -307,6 +316,7 @@ _CHECKS = (
     crossorigin,
     cors,
     scheme,
+    credentials,
 )
 
 

@@ -76,6 +76,9 @@ RULES: Mapping[str, AuditRule] = MappingProxyType(
             "error", "the file comes over http: browsers block it, or anyone on the way changes it"
         ),
         "protocol-relative": AuditRule("note", "the address has no scheme, so the page's own decides"),
+        "credentials-in-url": AuditRule(
+            "warning", "the address has a user name or password in it, and Chromium blocks it without CORS"
+        ),
         "not-public": AuditRule("error", "the address is ours, but nothing public lies there"),
         "template-address": AuditRule("note", "a template writes a part of the address, so it can't be judged"),
         "preload-mismatch": AuditRule(

@@ -17,6 +17,7 @@ from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.markup.files import FORMAT, LARGEST, decode, is_template, no_page, pages_below, read_page_file, too_large
 from cdnserve.markup.loads import loads
 from cdnserve.markup.parser import scan
+from cdnserve.markup.urls import web_url
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Catalog
@@ -99,21 +100,17 @@ class PageFile:
     path: str = ""
 
 
-def is_url(name: str) -> bool:
-    """Return whether a page is named by its URL."""
-    return name.lower().startswith(("http://", "https://"))
-
-
 def read_pages(names: Iterable[str], root: Path, settings: NpmSettings) -> Iterator[PageFile | Problem]:
     """Read each page once; what can't be read is a problem, and does not keep the others from being read."""
     seen: set[str] = set()
     for name in names:
-        for one in [name] if is_url(name) else _files(Path(name), root):
+        url = web_url(name)
+        for one in [url] if url else _files(Path(name), root):
             if isinstance(one, Problem):
                 yield one
             elif one not in seen:
                 seen.add(one)
-                yield _fetched(one, settings) if is_url(one) else _read(Path(one), root)
+                yield _fetched(one, settings) if url else _read(Path(one), root)
 
 
 def _files(path: Path, root: Path) -> Iterator[str | Problem]:

@@ -14,6 +14,7 @@ from cdnserve.errors import Problem
 from cdnserve.explain.why_not import near_misses, on_disk, reasons
 from cdnserve.manifest.model import is_unlisted
 from cdnserve.manifest.origins import request_header_problems
+from cdnserve.markup.urls import authority, resolve, web_url
 from cdnserve.origin.lookup import Match, NoPath, Origin, PublishRule, logical_path
 from cdnserve.origin.message import Fields, Reply, Request
 from cdnserve.origin.respond import respond
@@ -106,15 +107,22 @@ def explain(question: PageRequest, origin: Origin) -> Explanation:
 
 def request_path(text: str, catalog: Catalog, root: Path) -> bytes:
     """Return the path that a browser asks for: of a logical path, a URL, or a file below the root."""
-    public, path = catalog.assets, text.removeprefix("/")
-    if "://" in text:
-        base = f"{catalog.site.url}/"
-        path = text.removeprefix(base) if text.startswith(base) else text.partition("://")[2].partition("/")[2]
+    public, path, base = catalog.assets, text.removeprefix("/"), f"{catalog.site.url}/"
+    if url := _url(text, catalog):
+        path = url.removeprefix(base) if url.startswith(base) else url.partition("://")[2].partition("/")[2]
     elif path not in public:
-        path = _below(root, text, public) or path
-    if "://" not in text and path in public:
+        path = _below(root, text, public) or path.replace("\\", "/").removeprefix("/" * text.startswith("\\"))
+    if not url and path in public:
         return public_url(path).encode("ascii")
     return given_url(f"/{re.split('[?#]', path, maxsplit=1)[0]}").encode("ascii")
+
+
+def _url(text: str, catalog: Catalog) -> str:
+    """Return the URL that a browser takes a text for, `""` for a path; without a scheme it must be the site's."""
+    if web_url(text):
+        return resolve("", text)
+    is_ours = text.startswith("//") and authority(text) == authority(catalog.site.url)
+    return resolve(catalog.site.url, text) if is_ours else ""
 
 
 def _below(root: Path, text: str, public: Container[str]) -> str:

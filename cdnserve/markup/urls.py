@@ -35,12 +35,8 @@ def resolve(base: str, reference: str) -> str:
     >>> resolve("https://a.example/b/c.html", "../d.js"), resolve("", "../d.js"), resolve("", "HTTPS://B.example:443/x")
     ('https://a.example/d.js', '../d.js', 'https://b.example/x')
     """
-    text = clean(reference)
-    scheme = _SCHEME.match(text)
-    if scheme and scheme[1].lower() in _PORTS:
-        # "special authority ignore slashes": one slash or three are as good as two.
-        text = f"{scheme[1]}://{text[scheme.end() :].lstrip('/')}"
-    elif text.startswith("//") and not base:
+    text = _with_slashes(reference)
+    if text.startswith("//") and not base:
         text = f"https:{text}"
     try:
         return _serialized(urljoin(base, text) if base else text)
@@ -48,12 +44,49 @@ def resolve(base: str, reference: str) -> str:
         return text
 
 
+def _with_slashes(reference: str) -> str:
+    text = clean(reference)
+    scheme = _SCHEME.match(text)
+    if not scheme or scheme[1].lower() not in _PORTS:
+        return text
+    # "special authority ignore slashes": one slash or three are as good as two.
+    return f"{scheme[1].lower()}://{text[scheme.end() :].lstrip('/')}"
+
+
 def _serialized(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.netloc:
         return url
     authority = parts.netloc.rpartition("@")[2].lower().removesuffix(f":{_PORTS[parts.scheme]}")
-    return parts._replace(netloc=authority, path=parts.path or "/", fragment="").geturl()
+    return parts._replace(netloc=authority, path=_without_dots(parts.path) or "/", fragment="").geturl()
+
+
+def _without_dots(path: str) -> str:
+    """Take dot segments out, also escaped ones (URL Standard §4.1, "single-dot" and "double-dot URL path segment")."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for number, segment in enumerate(segments, 1):
+        dots = segment.lower().replace("%2e", ".")
+        if dots not in (".", ".."):
+            kept.append(segment)
+            continue
+        if dots == ".." and len(kept) > 1:
+            kept.pop()
+        if number == len(segments):
+            kept.append("")
+    return "/".join(kept)
+
+
+def has_credentials(reference: str) -> bool:
+    r"""Return whether an address has a user name or a password in it.
+
+    >>> has_credentials("https:\\\\me@cdn.example/a.js"), has_credentials("https://cdn.example/@a/b@1.0.0/c.js")
+    (True, False)
+    """
+    try:
+        return "@" in urlsplit(_with_slashes(reference)).netloc
+    except ValueError:
+        return False
 
 
 def origin(url: str) -> str:
@@ -81,9 +114,14 @@ def authority(url: str) -> str:
         return ""
 
 
-def is_web_url(text: str) -> bool:
-    """Return whether a person names something by its http or https URL."""
-    return text.lower().startswith(("http://", "https://"))
+def web_url(text: str) -> str:
+    r"""Return the http or https URL that a person names something by, `""` where it is the name of a file.
+
+    >>> web_url("https:\\\\cdn.example\\a.js"), web_url("a.js")
+    ('https://cdn.example/a.js', '')
+    """
+    scheme, _, rest = clean(text).partition(":")
+    return _with_slashes(text) if scheme.lower() in _PORTS and rest.startswith("/") else ""
 
 
 def is_loopback(url: str) -> bool:

@@ -11,7 +11,7 @@ from cdnserve.cdns.npm_mirrors import FIELDS
 from cdnserve.display import alike, did_you_mean
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
-from cdnserve.markup.urls import is_web_url
+from cdnserve.markup.urls import web_url
 from cdnserve.modules.scripts import main_files
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER
@@ -61,8 +61,8 @@ def find_subjects(
 def _find(
     target: str, root: Path, hosted: Callable[[], Hosted], settings: NpmSettings, module: bool | None
 ) -> Iterator[Subject]:
-    if is_web_url(target):
-        yield _fetched(given_url(target), settings, module)
+    if url := web_url(target):
+        yield _fetched(given_url(url), settings, module)
         return
     file = Path(target)
     if not file.is_file():

@@ -232,6 +232,16 @@ def test_what_is_right(text: str) -> None:
             ["protocol-relative"],
             id="//",
         ),
+        pytest.param(
+            script("https://u:p@cdn.example.com/npm/lib@1.0.0/lib.js", f"integrity={RIGHT} {CORS}"),
+            ["credentials-in-url"],
+            id="a user and a password",
+        ),
+        pytest.param(
+            script("https:\\\\cdn.example.com\\npm\\x\\..\\lib@1.0.0\\lib.js", f"integrity={RIGHT} {CORS}"),
+            [],
+            id="backslashes and dots, which browsers take for slashes and take out",
+        ),
         pytest.param(script(f"{SITE}/npm/lib@1.0.0/lib.jss"), ["not-public"], id="no such file"),
         pytest.param(script(f"{SITE}/npm/lib@9/lib.js"), ["not-public"], id="no such version"),
         pytest.param(script(f"{SITE}/npm/lib@1.0.0%2flib.js"), ["not-public"], id="an encoded slash"),

@@ -32,6 +32,12 @@ def test_a_file(tmp_path: Path) -> None:
     assert [PageFile(str(tmp_path / "a.html"), PAGE)] == read(tmp_path, tmp_path / "a.html")
 
 
+def test_what_browsers_take_for_a_url_is_one(tmp_path: Path) -> None:
+    """And it is told as one: no file has that name."""
+    found = read(tmp_path, "http:\\\\user@127.0.0.1\\a.html", "https:/user@127.0.0.1/a.html")
+    assert ["target-url", "target-url"] == references(found)
+
+
 def test_a_folder_gives_its_pages_and_those_of_its_folders(tmp_path: Path) -> None:
     """Sorted, whatever the case of their endings; other files are no pages."""
     for name in ("b/c.HTM", "a.html", "b/d.js", "e.xhtml", "f.html.txt"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.audit.facts import is_unpinned
-from cdnserve.markup.urls import authority, clean, is_loopback, origin, resolve
+from cdnserve.markup.urls import authority, clean, has_credentials, is_loopback, origin, resolve, web_url
 
 BASE = "https://a.example/b/c.html?q#f"
 
@@ -25,12 +25,48 @@ BASE = "https://a.example/b/c.html?q#f"
         pytest.param("http:///b.example", "http://b.example/", id="three slashes"),
         pytest.param("https://u:p@b.example/x#y", "https://b.example/x", id="userinfo and fragment"),
         pytest.param("https://b.example:8443/x?y#z", "https://b.example:8443/x?y", id="a port and a query"),
+        pytest.param("https:\\\\b.example\\x\\y", "https://b.example/x/y", id="a scheme and backslashes"),
+        pytest.param("https:/b.example/x", "https://b.example/x", id="one slash"),
+        pytest.param("https://b.example/x/./y/../z/%2E%2e/a%2e", "https://b.example/x/a%2e", id="dots, also escaped"),
+        pytest.param("https://b.example/x/..", "https://b.example/", id="dots at the end"),
         pytest.param("data:text/css,\\", "data:text/css,\\", id="another scheme"),
         pytest.param("https://[::1", "https://[::1", id="no URL"),
     ],
 )
 def test_resolve(reference: str, expected: str) -> None:
     assert expected == resolve(BASE, reference)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("https:\\\\b.example\\x", "https://b.example/x", id="backslashes"),
+        pytest.param("HTTP:/b.example/x?\\", "http://b.example/x?\\", id="one slash"),
+        pytest.param(" https://u:p@b.example ", "https://u:p@b.example", id="what it names stays"),
+        pytest.param("https:x.html", "", id="no slash: the name of a file, too"),
+        pytest.param("C:\\x.html", "", id="a drive"),
+        pytest.param("ftp://b.example", "", id="another scheme"),
+        pytest.param("/x.html", "", id="a path"),
+    ],
+)
+def test_web_url(text: str, expected: str) -> None:
+    assert expected == web_url(text)
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        pytest.param("https://u@b.example/x", True, id="a name"),
+        pytest.param("\\\\u:p@b.example/x", True, id="without a scheme"),
+        pytest.param("https:/u:@b.example", True, id="an empty password"),
+        pytest.param("https://b.example/@scope/x@1.0.0", False, id="a path"),
+        pytest.param("https://b.example?u@c", False, id="a query"),
+        pytest.param("u@b.example/x", False, id="a relative path"),
+        pytest.param("https://[u@b", False, id="no URL"),
+    ],
+)
+def test_has_credentials(reference: str, expected: bool) -> None:
+    assert expected is has_credentials(reference)
 
 
 @pytest.mark.parametrize(
