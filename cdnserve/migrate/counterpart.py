@@ -14,6 +14,7 @@ from cdnserve.migrate.package_file import MOST_LISTED, AbsentError, PageUse, fin
 from cdnserve.migrate.packages import PackageRequest, UnpackedPackage, as_npm
 from cdnserve.migrate.references import Reference
 from cdnserve.migrate.rewrite import Counterpart, differs
+from cdnserve.modules.scripts import is_module
 from cdnserve.rules.integrity import parse_metadata
 from cdnserve.snippets.subject import of_file
 
@@ -24,8 +25,12 @@ NOT_ON_NPM = "npm does not have the package or the version"
 NOT_IN_PACKAGE = "the npm package does not have what the CDN makes of it"
 CARRIED = "by an entry of the page's import map"
 DIFFERS = "its integrity is not that of npm's file: the CDN's file differs from npm's"
+A_MODULE = 'it is an ES module, which fails in a script tag without type="module"'
+BROUGHT = "earlier tags bring the same faces"
 NOT_VOUCHED = "it isn't known which npm package this is; the one of the same name may be somebody else's"
 
+# Attributes that belong to one file.
+_OWN = frozenset({"crossorigin", "href", "id", "integrity"})
 _MINIFIED = re.compile(r"\.min\.(?:js|css)\Z")
 
 Packages = Mapping[PackageRequest, UnpackedPackage | str]
@@ -111,6 +116,35 @@ def find_counterparts(
     return Moved(tuple(files), tuple(libraries), "; ".join(filter(None, remarks)))
 
 
+def each_face_once(page: Page, found: Mapping[Reference, Moved | Left]) -> dict[Reference, Moved | Left]:
+    """Leave out the faces of fonts that an earlier tag with the same attributes brings."""
+    if page.code:  # of what a template writes, nobody knows which part a page has
+        return dict(found)
+    brought: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    decided: dict[Reference, Moved | Left] = {}
+    for reference, one in found.items():
+        decided[reference] = one
+        tag, mapped = reference.tag, _mapped(reference)
+        if not tag or tag.inert or not isinstance(one, Moved) or not isinstance(mapped, Mapped):
+            continue
+        if mapped.files[0].family:
+            same = frozenset((each.name, each.value) for each in tag.attributes if each.name not in _OWN)
+            new = tuple(file for file in one.counterparts if (file.path, same) not in brought)
+            if new != one.counterparts:
+                decided[reference] = replace(
+                    one, counterparts=new, remark="; ".join(filter(None, (one.remark, BROUGHT)))
+                )
+            if not _is_without_scripts(page.text, tag.start):
+                brought |= {(file.path, same) for file in new}
+    return decided
+
+
+def _is_without_scripts(text: str, at: int) -> bool:
+    """Return whether a place lies in a `noscript` element."""
+    before = text[:at].lower()
+    return before.rfind("<noscript") > before.rfind("</noscript")
+
+
 def _mapped(reference: Reference) -> Mapped | Unmapped | None:
     """Return what the address stands for, with npm's names."""
     if reference.reason or reference.role == "hint":
@@ -161,7 +195,10 @@ def _counterpart(
     modules = tuple(_hashed(package, one) for one in listed if one != path) if len(listed) <= MOST_LISTED else ()
     remark = UNLISTED if len(listed) > MOST_LISTED or (is_import and not listed) else ""
     if folder is None:
-        return replace(_hashed(package, path), modules=modules), remark or remark_on_default(file, path, package, use)
+        if is_classic and is_module(path, package.source(path)):
+            remark = A_MODULE
+        found = replace(_hashed(package, path), modules=modules, is_built=file.is_built)
+        return found, remark or remark_on_default(file, path, package, use)
     return Counterpart(f"{package.spec.folder}/{folder}", modules=modules), remark
 
 

@@ -19,7 +19,7 @@ from cdnserve.markup.files import CARRIED, OwnPage, decode, is_template, read_ow
 from cdnserve.markup.loads import inline_imports
 from cdnserve.markup.parser import scan
 from cdnserve.markup.urls import authority, resolve
-from cdnserve.migrate.counterpart import Left, Moved, ScannedPage, find_counterparts, lacking, requested
+from cdnserve.migrate.counterpart import Left, Moved, ScannedPage, each_face_once, find_counterparts, lacking, requested
 from cdnserve.migrate.packages import RegistryAccess, earlier_version, unpack, unpublished
 from cdnserve.migrate.references import Reference, find_references, names_of
 from cdnserve.migrate.rewrite import Replacement, new_url, rewrite
@@ -150,6 +150,7 @@ def _check_published(moved: Iterable[Moved], manifest: Manifest) -> None:
 
 def _page_plan(page: ScannedPage, found: Mapping[Reference, Moved | Left], site_url: str) -> PagePlan:
     left = {cdn_of(reference.url) for reference, one in found.items() if isinstance(one, Left) and one.reason}
+    found = each_face_once(page.page, found)
     outcomes = tuple(_outcome(reference, one, left, site_url) for reference, one in found.items())
     replacements = [
         Replacement(reference, one.counterparts) for reference, one in found.items() if isinstance(one, Moved)

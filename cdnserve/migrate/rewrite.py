@@ -34,12 +34,14 @@ _FOR_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 class Counterpart:
     """A file of ours: its logical path and its digests; a folder ends in `/` and has none.
 
-    `modules` are those that an import map lists too, because they load with it.
+    `modules` are those that an import map lists too, because they load with it. One that `is_built` stands for what a
+    CDN builds as the address's query says.
     """
 
     path: str
     digests: tuple[HashExpression, ...] = ()
     modules: tuple[Counterpart, ...] = ()
+    is_built: bool = False
 
     @property
     def integrity(self) -> str:
@@ -49,7 +51,7 @@ class Counterpart:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A reference, and the files that take its address's place."""
+    """A reference, and the files that take its address's place; none where the tag is needed no more."""
 
     reference: Reference
     counterparts: tuple[Counterpart, ...]
@@ -87,7 +89,7 @@ def rewrite(page: Page, decided: Sequence[Replacement], site_url: str) -> str:
 def _new_map(page: Page, first: Tag, decided: Sequence[Replacement], site_url: str) -> Edit:
     """Put an import map before the first module; its keys are the addresses that the page's modules import."""
     lead = _indentation(page.text, first.start)
-    urls = {one.reference.url: public_url(one.counterparts[0].path, site_url) for one in decided}
+    urls = _urls(decided, site_url)
     text = script_json({"imports": urls, "integrity": _hashes(decided, site_url)}).replace("\n", lead or "\n")
     nonce = first.attribute("nonce")
     same = f' nonce="{escape(nonce.value)}"' if nonce else ""
@@ -95,8 +97,16 @@ def _new_map(page: Page, first: Tag, decided: Sequence[Replacement], site_url: s
 
 
 def _hashes(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
-    files = (file for one in decided for file in (one.counterparts[0], *one.counterparts[0].modules))
-    return {public_url(file.path, site_url): file.integrity for file in files if file.integrity}
+    found: dict[str, str] = {}
+    for one in decided:
+        first = one.counterparts[0]
+        found[new_url(one.reference, first, site_url)] = first.integrity
+        found |= {public_url(file.path, site_url): file.integrity for file in first.modules}
+    return {url: integrity for url, integrity in found.items() if integrity}
+
+
+def _urls(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
+    return {one.reference.url: new_url(one.reference, one.counterparts[0], site_url) for one in decided}
 
 
 def _applied(text: str, edits: Iterable[Edit], offset: int = 0) -> str:
@@ -108,9 +118,13 @@ def _applied(text: str, edits: Iterable[Edit], offset: int = 0) -> str:
 
 
 def _tag_edits(page: Page, tag: Tag, one: Replacement, site_url: str) -> Iterator[Edit]:
+    lead = _indentation(page.text, tag.start)
+    if not one.counterparts:
+        is_alone = page.text.endswith(lead, 0, tag.start)
+        yield (tag.start - len(lead) * is_alone, tag.end, "")
+        return
     first, *others = one.counterparts
     yield from _attribute_edits(tag, one.reference, first, site_url)
-    lead = _indentation(page.text, tag.start)
     copies = (_copy(tag, one.reference, other, site_url) for other in others)
     yield from ((tag.end, tag.end, lead + copy) for copy in copies)
 
@@ -138,11 +152,19 @@ def _attribute_edits(tag: Tag, reference: Reference, counterpart: Counterpart, s
 
 
 def new_url(reference: Reference, counterpart: Counterpart, site_url: str) -> str:
-    """Return the address that a tag gets; a classic script keeps its query, which it may read itself."""
+    """Return the address that a tag or an import map gets; a script keeps its query, and so does its preload.
+
+    It may read it itself, and with another query it is another module.
+    """
     url = public_url(counterpart.path, site_url)
     query = urlsplit(reference.url).query
-    is_classic = reference.tag is not None and reference.tag.name == "script" and not reference.tag.is_module
-    return f"{url}?{query}" if query and is_classic else url
+    return f"{url}?{query}" if query and not counterpart.is_built and _is_of_script(reference) else url
+
+
+def _is_of_script(reference: Reference) -> bool:
+    if reference.role == "preload" and reference.tag:
+        return (reference.tag.value("as") or "script").strip().lower() == "script"
+    return reference.role in ("script", "import", "inline")
 
 
 def _is_right(attribute: Attribute) -> bool:
@@ -188,7 +210,7 @@ def _map_edits(page: Page, tag: Tag, decided: Sequence[Replacement], site_url: s
     """Change addresses inside of an import map, and add their integrity to its `integrity`."""
     start, content, base = tag.content[0] if tag.content else tag.end, page.content(tag), base_of(page)
     found = places(content)
-    urls = {one.reference.url: public_url(one.counterparts[0].path, site_url) for one in decided}
+    urls = _urls(decided, site_url)
     inline = {one.reference.url: urls[one.reference.url] for one in decided if one.reference.role == "inline"}
     yield from (
         (*one.reference.span, _json(urls[one.reference.url])) for one in decided if one.reference.role == "import"

@@ -14,7 +14,7 @@ from cdnserve.display import printable
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.model import Rule
 from cdnserve.markup.tag import Kind, kind_of
-from cdnserve.modules.scripts import bare_imports, node_names
+from cdnserve.modules.scripts import bare_imports, is_module, node_names
 from cdnserve.release.catalog import Catalog
 from cdnserve.rules import media_types
 from cdnserve.rules.charsets import look
@@ -178,7 +178,8 @@ def _digests(*digests: bytes) -> tuple[HashExpression, ...]:
 
 def _needs(kind: Kind, path: str, source: bytes) -> tuple[str, ...]:
     """Return what a script or a module needs that its tag doesn't bring."""
-    if kind == "script" and (names := node_names(path, source)):
+    is_for_node = kind == "script" or (kind == "module" and not is_module(path, source))
+    if is_for_node and (names := node_names(path, source)):
         return (f"it uses {', '.join(names)} of Node.js, so a script tag of it fails in browsers",)
     if kind == "module" and (names := bare_imports(source)):
         few = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" * (len(names) > _MOST_NAMED))

@@ -381,6 +381,57 @@ def test_a_face_that_a_font_lacks_is_left_out_as_google_does(run: Run, listed: P
     assert "the files say font-display: swap, not auto" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("before", "faces"),
+    [
+        pytest.param(["400", "400,700"], [["400"], ["700"]], id="one more"),
+        pytest.param(["400,700", "700"], [["400", "700"], []], id="none more"),
+        pytest.param(["400", "700"], [["400"], ["700"]], id="others"),
+    ],
+)
+def test_a_face_that_an_earlier_tag_brings_is_not_brought_again(
+    run: Run, listed: Path, registry: LocalRegistry, before: list[str], faces: list[list[str]]
+) -> None:
+    address = "https://fonts.googleapis.com/css?display=swap&family=Lora:"
+    file = page(listed, "".join(f'\n<link rel=stylesheet href="{address}{one}">' for one in before))
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    expected = (
+        f"\n<link rel=stylesheet href={tag(f'@fontsource/lora@5.0.0/{face}.css', FONT)}>"
+        for one in faces
+        for face in one
+    )
+    assert "".join(expected) == file.read_text()
+    assert ("earlier tags bring the same faces" in result.stdout) == (before != ["400", "700"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("<noscript>{}</noscript>", "{}", id="which browsers with scripts don't load"),
+        pytest.param("<template>{}</template>", "{}", id="of which nothing is loaded yet"),
+        pytest.param("{}", "<link media=print rel=stylesheet {}", id="with other attributes"),
+    ],
+)
+def test_a_face_is_brought_again_where_the_earlier_tag_may_not_bring_it(
+    run: Run, listed: Path, registry: LocalRegistry, before: str, after: str
+) -> None:
+    address = 'href="https://fonts.googleapis.com/css?display=swap&family=Lora">'
+    link = "" if after.startswith("<") else "<link rel=stylesheet "
+    file = page(listed, before.format(f"<link rel=stylesheet {address}") + link + after.format(address))
+    assert 0 == run("migrate", "page.html", "--registry", registry.url).exit_code
+    assert 2 == file.read_text().count("@fontsource/lora@5.0.0/400.css")
+
+
+def test_a_script_tag_that_loads_a_module_is_remarked(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """Nobody runs it, neither before nor after."""
+    file = page(listed, '<script src="https://unpkg.com/words@2.0.0/m.js?a=b"></script>')
+    result = run("migrate", "page.html", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert 'it is an ES module, which fails in a script tag without type="module"' in result.stdout
+    assert f'src="{SITE}/npm/words@2.0.0/m.js?a=b"' in file.read_text()
+
+
 def test_with_json_everything_is_an_object(run: Run, listed: Path, registry: LocalRegistry) -> None:
     page(listed, "<script src=https://unpkg.com/hello></script>\n<script src=https://unpkg.com/none></script>")
     result = run("migrate", "page.html", "--json", "--registry", registry.url)

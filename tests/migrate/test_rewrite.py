@@ -102,8 +102,28 @@ def test_a_tag_gets_address_integrity_and_crossorigin(before: str, after: str) -
         ),
         pytest.param(
             f'<script type=module src="{OLD}?module"></script>',
-            f'<script type=module src="{NEW}" integrity="{hashed()}" crossorigin="anonymous"></script>',
+            f'<script type=module src="{NEW}?module" integrity="{hashed()}" crossorigin="anonymous"></script>',
             id="of a module",
+        ),
+        pytest.param(
+            f'<link rel=preload as=script href="{OLD}?a=b">',
+            f'<link rel=preload as=script href="{NEW}?a=b" integrity="{hashed()}" crossorigin="anonymous">',
+            id="of a script's preload",
+        ),
+        pytest.param(
+            f'<link rel=modulepreload href="{OLD}?a=b">',
+            f'<link rel=modulepreload href="{NEW}?a=b" integrity="{hashed()}" crossorigin="anonymous">',
+            id="of a module's preload",
+        ),
+        pytest.param(
+            f'<link rel=preload as=font href="{OLD}?a=b">',
+            f'<link rel=preload as=font href="{NEW}" integrity="{hashed()}" crossorigin="anonymous">',
+            id="of a font's preload",
+        ),
+        pytest.param(
+            f'<script type=importmap>{{"imports":{{"a":"{OLD}?b"}}}}',
+            f'<script type=importmap>{{"imports":{{"a":"{NEW}?b"}}, "integrity": {{"{NEW}?b": "{hashed()}"}}}}',
+            id="of an import map",
         ),
         pytest.param(
             f'<link rel=stylesheet href="{OLD}?v=1">',
@@ -113,7 +133,25 @@ def test_a_tag_gets_address_integrity_and_crossorigin(before: str, after: str) -
     ],
 )
 def test_the_query_stays_where_a_script_may_read_it(before: str, after: str) -> None:
-    assert after == rewritten(before)
+    assert f"{after}</script>" == rewritten(f"{before}</script>")
+
+
+def test_a_query_that_tells_the_cdn_what_to_build_goes() -> None:
+    before = f'<script type=module src="{OLD}?module"></script>'
+    assert f'<script type=module src="{NEW}" ' in rewritten(before, replace(counterpart(), is_built=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(f"<head>\n  <link rel=stylesheet href={OLD}>\n</head>", "<head>\n</head>", id="on its own line"),
+        pytest.param(f"<p>a<link rel=stylesheet href={OLD}>b", "<p>ab", id="among others"),
+        pytest.param(f"<p>\n  a<link rel=stylesheet href={OLD}>b", "<p>\n  ab", id="among others on a line"),
+    ],
+)
+def test_a_tag_that_is_needed_no_more_goes(before: str, after: str) -> None:
+    page = scan(before)
+    assert after == rewrite(page, [Replacement(one, ()) for one in find_references(page)], SITE)
 
 
 def test_an_address_that_needs_quotes_gets_them() -> None:

@@ -207,6 +207,13 @@ def test_what_a_tag_does_not_bring_is_remarked(path: str, source: str, remark: s
     assert remark in of_response(f"https://example.com/{path}", source.encode(), "text/javascript").remarks[0]
 
 
+def test_commonjs_is_no_module_whoever_says_so() -> None:
+    remark = "it uses require, exports of Node.js, so a script tag"
+    source = b"exports.a = require('b')"
+    assert remark in of_file("a.js", source, module=True).remarks[0]
+    assert not any("Node.js" in one for one in of_file("a.js", b"export {}; process.x = 1", module=True).remarks)
+
+
 @pytest.mark.parametrize("source", ["let a", "import './b.js'", "typeof module === 'object' ? module.exports = 1 : 0"])
 def test_what_needs_nothing_has_no_remark(source: str) -> None:
     assert () == of_response("https://example.com/a.js", source.encode(), "text/javascript").remarks
