@@ -1,44 +1,83 @@
-"""`cdnserve add`: npm packages into the root, the manifest and the lock.
+"""`cdnserve add`: npm packages into the root, the manifest and the lock; it ends with their tags.
 
 Never adds what was not verified, and never replaces a version that is hosted.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
-from cdnserve.cli.npm import download_progress, library_settings, write_libraries
+from cdnserve.cli.command import (
+    DEFAULT_ROOT,
+    Command,
+    as_objects,
+    json_option,
+    registry_option,
+    report,
+    root_option,
+    state_option,
+)
+from cdnserve.cli.npm import download_progress, library_settings, write_libraries, write_tags
 from cdnserve.cli.terminal import write_json
+from cdnserve.errors import Problem
 
 
 @click.command(cls=Command)
 @click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
 @click.option("--files", multiple=True, metavar="GLOB", help="Keep these files only; may be repeated.")
 @click.option("--exact", is_flag=True, help="Write the exact version into the manifest, no range.")
+@click.option("--publish", is_flag=True, help="Where no rule publishes the libraries, add one to the manifest.")
 @root_option
+@state_option
 @registry_option
 @json_option
-def command(
-    specs: tuple[str, ...], files: tuple[str, ...], exact: bool, root: Path, registry: str, as_json: bool
+def command(  # one for each option
+    specs: tuple[str, ...],
+    files: tuple[str, ...],
+    exact: bool,
+    publish: bool,
+    root: Path,
+    state: str | None,
+    registry: str,
+    as_json: bool,
 ) -> None:
     """Add npm packages to the public libraries.
 
     VERSION is an exact version, an npm range in quotes, or a tag; without it the tag "latest" is meant. Each
     tarball is verified before anything of it is unpacked into ROOT/npm/NAME@VERSION/. The manifest gets the range
     or version, the lock the exact version and its integrity. Versions that are here already stay beside the new
-    one. Nothing is changed unless all goes well.
+    one. Nothing is changed unless all goes well. Where there is no manifest, a first one is written. The tags at the
+    end are those of cdnserve sri, after a build; with --json there are none.
     """
     from cdnserve.npm.add import AddOptions, add
 
+    begin = root == Path(DEFAULT_ROOT) or root.is_dir()
+    options = AddOptions(files, exact, publish, begin)
     with download_progress() as progress:
-        added = add(root, specs, library_settings(registry), progress, AddOptions(files, exact))
+        added = add(root, specs, library_settings(registry), progress, options)
     if as_json:
         libraries = [asdict(one) for one in added.libraries]
-        write_json({"libraries": libraries, "problems": as_objects(added.warnings)})
+        write_json({"libraries": libraries, "problems": as_objects(added.warnings), "begun": added.begun})
         return
-    report(added.warnings)
-    write_libraries(root, added.libraries)
+    hidden = [problem for problem in added.warnings if problem.reference == "library-unlisted"]
+    is_published = not hidden or _publish(root, hidden)
+    report([problem for problem in added.warnings if not is_published or problem not in hidden])
+    write_libraries(root, added.libraries, begun=added.begun)
+    write_tags(root, state, [] if not is_published else [str(one) for one in added.libraries])
+
+
+def _publish(root: Path, hidden: list[Problem]) -> bool:
+    """Ask whether the libraries shall be published where somebody can answer; return whether they are now."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    from cdnserve.npm.add import publish_libraries
+
+    folders = ", ".join(problem.where for problem in hidden)
+    question = f"No rule publishes {folders}. Publish npm/** for any page, as files that never change?"
+    if is_wanted := click.confirm(question, default=True, err=True):
+        publish_libraries(root)
+    return is_wanted

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdnserve.cli.command import DEFAULT_ROOT, report
 from cdnserve.cli.terminal import write
 from cdnserve.display import plural, printable, readable_size
+from cdnserve.errors import ConfigurationError
+from cdnserve.manifest.files import MANIFEST
 from cdnserve.npm.settings import NpmSettings
 
 if TYPE_CHECKING:
@@ -26,11 +31,34 @@ def library_settings(registry: str = "") -> NpmSettings:
     return NpmSettings(environment=os.environ, home=home, directory=Path.cwd(), registry=registry)
 
 
-def write_libraries(root: Path, libraries: Sequence[Placed]) -> None:
-    """Write name, version, size and folder of each library to stdout."""
+def write_libraries(root: Path, libraries: Sequence[Placed], *, begun: bool = False) -> None:
+    """Write name, version, size and folder of each library to stdout, and whether there is a first manifest, too."""
+    if begun:
+        write([[(f"there was no manifest: {root / MANIFEST} is a first one", "")]])
     rows = [(str(one), _size(one), str(root / one.folder)) for one in libraries]
     first, second = (max((len(row[at]) for row in rows), default=0) for at in (0, 1))
     write([(f"{name:<{first}}", "bold"), (f"  {size:<{second}}  {folder}", "")] for name, size, folder in rows)
+
+
+def write_tags(root: Path, state: str | None, pins: Sequence[str]) -> None:
+    """Write the tags of libraries as they are served now, and the next command, to stdout.
+
+    What keeps a tag from being written is a warning: the libraries are there all the same.
+    """
+    from cdnserve.cli.context import build_release, open_release
+    from cdnserve.snippets.targets import Hosted, Snippets, library_snippets
+
+    found = Snippets("", ())
+    try:
+        if pins:
+            hosted = Hosted(root, *open_release(root, state, build_release(root, state)))
+            found = library_snippets(pins, hosted)
+    except ConfigurationError as error:
+        found = Snippets("", error.problems)
+    report([replace(problem, warning=True) for problem in found.problems])
+    following = "cdnserve serve" if root == Path(DEFAULT_ROOT) else f"cdnserve serve {shlex.quote(str(root))}"
+    lines = ["", *found.text.split("\n")] if found.text else []
+    write([(line, "")] for line in (*lines, "", f"next: {following}"))
 
 
 def _size(one: Placed) -> str:

@@ -156,6 +156,32 @@ def revise(text: str, revision: Revision) -> str:
     return set_library(text, revised) if revised else remove_library(text, revision.name)
 
 
+def with_rule(text: str, rule: str) -> str:
+    r"""Put a `[[publish]]` table behind the last one, so that it decides only what no rule decides yet.
+
+    >>> print(with_rule("schema = 1\n", '[[publish]]\npath = "npm/**"\n'), end="")
+    schema = 1
+    <BLANKLINE>
+    [[publish]]
+    path = "npm/**"
+    """
+    wanted = tomllib.loads(text)
+    wanted.setdefault("publish", []).extend(tomllib.loads(rule)["publish"])
+    last = max((span[1] for path, span in locate(text).items() if path[0] == "publish"), default=len(text))
+    end = text.find("\n", last) + 1 or len(text)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    before = text[:end] if text[:end].endswith("\n") else text[:end] + newline
+    gap = newline if text[end:].strip() and not text[end:].startswith(("\n", "\r")) else ""
+    edited = f"{before}{newline}{rule.replace(chr(10), newline)}{gap}{text[end:]}"
+    try:
+        if tomllib.loads(edited) == wanted:
+            return edited
+    except tomllib.TOMLDecodeError:
+        pass
+    message = "the manifest is left as it is: its rules are written in a way that can't be edited"
+    raise ConfigurationError([Problem("manifest-edit", message, hint=f"write it by hand:\n{rule}")])
+
+
 def set_library(text: str, library: Library) -> str:
     r"""Set a library's versions and files, in place where it has an entry, else behind the last one.
 

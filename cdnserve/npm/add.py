@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.model import Library, Revision
+from cdnserve.manifest.starter import begun
 from cdnserve.npm.apply import Added, Decision, Project, commit, notes, read_project, unlisted
 from cdnserve.npm.download import DownloadProgress
 from cdnserve.npm.fetch import Order, Session, find, prepare, stage
@@ -22,10 +25,15 @@ from cdnserve.rules.semver import is_exact_version, is_requirement, resolve
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
-    """How libraries are added: the globs of what is kept, and whether the manifest gets exact versions."""
+    """How libraries are added: the globs of what is kept, and whether the manifest gets exact versions.
+
+    `publish` adds a rule for libraries where none publishes them; `begin` writes a first manifest where there is none.
+    """
 
     files: tuple[str, ...] = ()
     exact: bool = False
+    publish: bool = False
+    begin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +71,26 @@ def add(
     """
     requests, options = parse_specs(specs), options or AddOptions()
     _check_globs(options.files)
-    # Before anything is touched: there must be a manifest and a lock that are whole.
-    _check_files(requests, options, read_project(root))
-    with reported(root), incoming_folder(root) as folder, Session(settings, progress) as session:
-        project = read_project(root)
-        choices = _choose(requests, session, options)
-        prepared = prepare(_orders(choices, project, options), session)
-        staged = stage(prepared, folder, session)
-        libraries = commit(root, folder, Decision(staged, revisions=tuple(_revisions(choices, project, options))))
-    warnings = (*notes(staged), *_deprecations(choices), *unlisted(staged, project.manifest))
-    return Added(libraries, warnings)
+    is_missing = options.begin and not os.path.lexists(root / MANIFEST)
+    with begun(root) if is_missing else nullcontext(False) as is_first:
+        # Before anything is touched: there must be a manifest and a lock that are whole.
+        _check_files(requests, options, read_project(root))
+        with reported(root), incoming_folder(root) as folder, Session(settings, progress) as session:
+            project = read_project(root)
+            choices = _choose(requests, session, options)
+            prepared = prepare(_orders(choices, project, options), session)
+            staged = stage(prepared, folder, session)
+            hidden = tuple(unlisted(staged, project.manifest))
+            revisions, publish = tuple(_revisions(choices, project, options)), options.publish and bool(hidden)
+            libraries = commit(root, folder, Decision(staged, revisions=revisions, publish=publish))
+    warnings = (*notes(staged), *_deprecations(choices), *(() if publish else hidden))
+    return Added(libraries, warnings, is_first)
+
+
+def publish_libraries(root: Path) -> None:
+    """Add the rule for libraries to the manifest; raise ConfigurationError, and then nothing has changed."""
+    with reported(root), incoming_folder(root) as folder:
+        commit(root, folder, Decision(publish=True))
 
 
 def _check_globs(globs: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, render_lock
 from cdnserve.manifest.model import Library, Manifest, Revision, RuleMatcher
 from cdnserve.manifest.reader import read_manifest
+from cdnserve.manifest.starter import LIBRARY_RULE
 from cdnserve.npm.fetch import StagedLibrary
 from cdnserve.npm.spec import FOLDER, PinnedPackage
 from cdnserve.npm.transaction import Changes, is_present
@@ -64,10 +65,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What `add` did, in the order that was asked for."""
+    """What `add` did, in the order that was asked for; `begun` says that it wrote the first manifest, too."""
 
     libraries: tuple[Placed, ...]
     warnings: tuple[Problem, ...]
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,15 @@ Libraries = Mapping[str, LockedLibrary]
 class Decision:
     """The libraries that lie ready, those that go, and how the manifest's entries change.
 
-    `swept` are paths below the root that go, of which neither lock nor manifest knows.
+    `swept` are paths below the root that go, of which neither lock nor manifest knows. `publish` adds a rule for
+    libraries to the manifest.
     """
 
     staged: tuple[StagedLibrary, ...] = ()
     removed: tuple[PinnedPackage, ...] = ()
     revisions: tuple[Revision, ...] = ()
     swept: tuple[str, ...] = ()
+    publish: bool = False
 
 
 def commit(root: Path, folder: Path, decision: Decision, *, beside: bool = False) -> tuple[Placed, ...]:
@@ -150,7 +154,7 @@ def commit(root: Path, folder: Path, decision: Decision, *, beside: bool = False
         gone = frozenset(map(str, decision.removed))
         # Between the writes the lock has more than the manifest wants: that does no harm, the opposite does.
         _write_lock(root, changes, lambda known: {**known, **new})
-        _write_manifest(root, changes, decision.revisions)
+        _write_manifest(root, changes, decision)
         _write_lock(root, changes, lambda known: {key: entry for key, entry in known.items() if key not in gone})
         changes.keep()
     for spec in decision.removed:
@@ -166,16 +170,18 @@ def _write_lock(root: Path, changes: Changes, change: Callable[[Libraries], dict
         changes.write(LOCK, render_lock(Lock(libraries, lock.immutable)))
 
 
-def _write_manifest(root: Path, changes: Changes, revisions: Sequence[Revision]) -> None:
+def _write_manifest(root: Path, changes: Changes, decision: Decision) -> None:
     # Read again, since a person may have written it during the downloads.
     read_manifest(root / MANIFEST)
-    if not revisions:
+    if not decision.revisions and not decision.publish:
         return
     from cdnserve.manifest import editor  # noqa: PLC0415 - a parser that keeps comments takes long to load
 
     text = before = (root / MANIFEST).read_bytes().decode()
-    for revision in revisions:
+    for revision in decision.revisions:
         text = editor.revise(text, revision)
+    if decision.publish:
+        text = editor.with_rule(text, LIBRARY_RULE)
     if text != before:
         changes.write(MANIFEST, text.encode())
 
@@ -186,7 +192,7 @@ def _remove_empty_scope(root: Path, spec: PinnedPackage) -> None:
             (root / FOLDER / spec.scope).rmdir()
 
 
-RULE = '# add to the manifest:\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"'
+RULE = f"# add to the manifest:\n{LIBRARY_RULE.rstrip()}"
 """The hint for a manifest that does not publish its libraries."""
 
 

@@ -13,6 +13,7 @@ from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
 from cdnserve.modules.scripts import main_files
+from cdnserve.npm.hosted import HostedLibraries
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER
 from cdnserve.origin.lookup import Origin
@@ -20,7 +21,9 @@ from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.store import Store, read_text
 from cdnserve.rules.media_types import destination
 from cdnserve.rules.urls import given_url
-from cdnserve.snippets.subject import Subject, of_asset, of_file, of_response
+from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json
+from cdnserve.snippets.subject import Options, Subject, of_asset, of_file, of_response
+from cdnserve.snippets.tags import html
 
 _MOST_LISTED = 10
 # NAME@VERSION or NAME@VERSION/PATH; the @ of a scope does not begin a version.
@@ -167,6 +170,34 @@ def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
     message = "its package.json names no public file for browsers"
     hint = f"say one of {_listed(_below(folder, public))}"
     raise ConfigurationError([Problem("target-ambiguous", message, folder, hint=hint)])
+
+
+@dataclass(frozen=True, slots=True)
+class Snippets:
+    """What a page needs of some libraries, ready to be pasted, and what keeps some from having any."""
+
+    text: str
+    problems: tuple[Problem, ...]
+
+
+def library_snippets(pins: Sequence[str], hosted: Hosted) -> Snippets:
+    """Write the tags of libraries (NAME@VERSION), and one import map for those that are ES modules."""
+    subjects: list[Subject] = []
+    modules: list[str] = []
+    problems = Problems()
+    for pin in pins:
+        with problems.caught():
+            found = [_public(path, hosted, None) for path in _main_files(f"{FOLDER}/{pin}", hosted)]
+            modules += [pin] if any(one.kind == "module" for one in found) else []
+            subjects += [one for one in found if one.kind != "module"]
+    parts = [html(subjects, Options())] if subjects else []
+    if modules:
+        with problems.caught():
+            packages = HostedLibraries(hosted.root, hosted.store, hosted.catalog)
+            mapped = hosted_import_map(module_requests(modules), packages, hosted.catalog, Options())
+            problems += mapped.warnings
+            parts.append(f'<script type="importmap">\n{script_json(mapped.map)}\n</script>')
+    return Snippets("\n".join(parts), tuple(problems))
 
 
 def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:

@@ -48,8 +48,8 @@ def run_in_pipe(*arguments: str, cwd: Path, **more: str) -> subprocess.Completed
     )
 
 
-def run_on_terminal(*arguments: str, cwd: Path, columns: int = 100, **more: str) -> tuple[int, str]:
-    """Run a command whose outputs are one terminal; give the exit status and all that was written."""
+def run_on_terminal(*arguments: str, cwd: Path, columns: int = 100, typed: bytes = b"", **more: str) -> tuple[int, str]:
+    """Run a command on a terminal, where somebody has typed ahead; give the exit status and all that was written."""
     leader, follower = pty.openpty()
     try:
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -59,6 +59,7 @@ def run_on_terminal(*arguments: str, cwd: Path, columns: int = 100, **more: str)
     finally:
         os.close(follower)
     try:
+        os.write(leader, typed)
         written = b"".join(_pieces(leader))
         return process.wait(SECONDS), written.decode()
     finally:

@@ -14,8 +14,14 @@ import pytest
 
 import cdnserve
 from tests.cli.conftest import Run
+from tests.cli.processes import bare, run_on_terminal
 from tests.npm.registry import LocalRegistry, packed, serving
 
+SCRIPTS = {
+    "hello": "let hello = 1;\n",
+    "module": "export const one = 1;\n",
+    "needy": 'import "absent"; export const x = 1;\n',
+}
 PACKAGE = f"{Path(cdnserve.__file__).parent}/"
 # A newcomer who follows `add` by hand gives up beyond that.
 MOST_MODULES_OF_ADD = 30
@@ -24,10 +30,11 @@ OPTIMIZED = 1  # the flag of a function's code, which bodies of modules and clas
 
 @pytest.fixture
 def registry() -> Iterator[LocalRegistry]:
-    """A registry with a library as most are: a script, smaller and larger."""
+    """A registry with a classic script, an ES module, and one that imports what is not there."""
     with serving() as running:
-        described = json.dumps({"name": "hello", "main": "hello.js"})
-        running.publish("hello", "1.0.0", packed({"package.json": described, "hello.js": "let hello = 1;\n"}))
+        for name, script in SCRIPTS.items():
+            described = json.dumps({"name": name, "main": "main.js"})
+            running.publish(name, "1.0.0", packed({"package.json": described, "main.js": script}))
         yield running
 
 
@@ -60,6 +67,90 @@ def modules_that_run() -> Iterator[set[str]]:
 
 def test_the_way_of_add_goes_through_few_modules(run: Run, listed: Path, registry: LocalRegistry) -> None:
     with modules_that_run() as modules:
-        assert 0 == run("add", "hello", "--registry", registry.url).exit_code
+        assert 0 == run("add", "hello", "--json", "--registry", registry.url).exit_code
     assert {"cli/add.py", "npm/add.py", "npm/signatures.py", "npm/unpack.py", "manifest/editor.py"} <= modules
     assert MOST_MODULES_OF_ADD >= len(modules), sorted(modules)
+
+
+def test_it_ends_with_the_tags_of_sri_and_the_next_command(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    result = run("add", "hello", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert run("sri", "hello@1.0.0").stdout in result.stdout
+    assert result.stdout.endswith('crossorigin="anonymous"></script>\n\nnext: cdnserve serve\n')
+
+
+def test_an_es_module_gets_the_import_map(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    result = run("add", "module", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert run("importmap", "module", "--format", "html").stdout in result.stdout
+
+
+def test_what_keeps_a_tag_from_being_written_is_a_warning(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    result = run("add", "needy", "hello", "--registry", registry.url)
+    assert 0 == result.exit_code
+    assert "warning: the package is not hosted [module-not-hosted]" in result.stderr
+    assert "/npm/hello@1.0.0/main.js" in result.stdout
+
+
+def test_a_root_that_can_not_be_built_keeps_what_was_added(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """The problem is the build's own, and `serve` tells it again."""
+    run("add", "hello", "--registry", registry.url)
+    (listed / "npm/hello@1.0.0/main.js").write_text("let changed = 1;\n")
+    result = run("add", "module", "--registry", registry.url)
+    assert 0 == result.exit_code
+    assert "npm/hello@1.0.0/main.js: warning: " in result.stderr
+    assert (listed / "npm/module@1.0.0/main.js").is_file()
+
+
+def test_another_root_is_named_in_the_next_command(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    listed.rename(listed.parent / "my files")
+    result = run("add", "hello", "--root", "my files", "--registry", registry.url)
+    assert result.stdout.endswith("\nnext: cdnserve serve 'my files'\n")
+
+
+def test_without_a_manifest_there_is_a_first_one(run: Run, root: Path, registry: LocalRegistry) -> None:
+    (root / "manifest.toml").unlink()
+    result = run("add", "hello", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert result.stdout.startswith("there was no manifest: public/manifest.toml is a first one\n")
+    assert "/npm/hello@1.0.0/main.js" in result.stdout
+    assert "own/page.txt" not in run("list").stdout, "what lay there already became public"
+
+
+def test_without_a_root_there_is_a_first_one(run: Run, root: Path, registry: LocalRegistry) -> None:
+    root.rename(root.parent / "other")
+    assert 0 == run("add", "hello", "--registry", registry.url).exit_code
+    assert 'path = "**"' in (root / "manifest.toml").read_text()
+
+
+def test_a_first_manifest_goes_with_an_add_that_fails(run: Run, root: Path, registry: LocalRegistry) -> None:
+    root.rename(root.parent / "other")
+    assert 1 == run("add", "absent", "--registry", registry.url).exit_code
+    assert not root.exists()
+
+
+def test_a_root_that_is_named_and_absent_is_not_made(run: Run, root: Path, registry: LocalRegistry) -> None:
+    result = run("add", "hello", "--root", "pubic", "--registry", registry.url)
+    assert 1 == result.exit_code
+    assert "[manifest-missing]" in result.stderr
+    assert not (root.parent / "pubic").exists()
+
+
+def test_a_rule_is_added_on_demand(run: Run, root: Path, registry: LocalRegistry) -> None:
+    result = run("add", "hello", "--publish", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert "https://cdn.example.com/npm/hello@1.0.0/main.js" in result.stdout
+    before = (root / "manifest.toml").read_text()
+    run("add", "hello", "--publish", "--registry", registry.url)
+    assert before == (root / "manifest.toml").read_text(), "it is there twice"
+
+
+@pytest.mark.parametrize(("typed", "is_public"), [(b"\n", True), (b"n\n", False)])
+def test_on_a_terminal_it_asks(root: Path, registry: LocalRegistry, typed: bytes, is_public: bool) -> None:
+    arguments = ("add", "hello", "--registry", registry.url)
+    status, written = run_on_terminal(*arguments, cwd=root.parent, typed=typed, HOME=str(root.parent))
+    assert 0 == status
+    assert "No rule publishes npm/hello@1.0.0." in bare(written)
+    assert is_public == ("integrity=" in written)
+    assert is_public != ("library-unlisted" in written)
+    assert is_public == ('path = "npm/**"' in (root / "manifest.toml").read_text())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tomlkit.exceptions import TOMLKitError
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest.editor import array, quoted, remove_library, set_library, with_elements
+from cdnserve.manifest.editor import array, quoted, remove_library, set_library, with_elements, with_rule
 from cdnserve.manifest.model import Library
 
 
@@ -409,3 +409,37 @@ def test_any_text_is_edited_or_refused(text: str) -> None:
     except ConfigurationError:
         return
     assert "4.0.0" in str(tomllib.loads(edited)["libraries"]["jquery"])
+
+
+RULE = '[[publish]]\npath = "npm/**"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("schema = 1", f"schema = 1\n\n{RULE}", id="no rule, no line end"),
+        pytest.param(
+            '[[publish]]\npath = "a"  # ours\n\n# libraries\n[libraries]\n',
+            f'[[publish]]\npath = "a"  # ours\n\n{RULE}\n# libraries\n[libraries]\n',
+            id="behind the last rule, with its comment",
+        ),
+        pytest.param(
+            '[[publish]]\npath = [\n  "a",\n]\n[site]\n',
+            f'[[publish]]\npath = [\n  "a",\n]\n\n{RULE}\n[site]\n',
+            id="behind a value of several lines",
+        ),
+        pytest.param(
+            "schema = 1\r\n", 'schema = 1\r\n\r\n[[publish]]\r\npath = "npm/**"\r\n', id="line ends of another system"
+        ),
+    ],
+)
+def test_a_rule_comes_last(before: str, after: str) -> None:
+    assert after == with_rule(before, RULE)
+
+
+def test_rules_in_one_value_are_left_as_they_are() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        with_rule('publish = [{ path = "a" }]\n', RULE)
+    (problem,) = raised.value.problems
+    assert "manifest-edit" == problem.reference
+    assert RULE in problem.hint
