@@ -19,7 +19,7 @@ MAP = PACKAGE.parent / "docs/architecture.md"
 
 # Public class names that two modules share, each with the reason why no other name is better.
 RECURRING: dict[str, str] = {}
-MOST_MODULES = 180
+MOST_MODULES = 182
 MOST_LINES, LEAST_LINES = 450, 40
 # A command is as short as what it does; a specification, the version and the way in may be short, too.
 SHORT_ROOMS, SHORT_MODULES = {"cli", "rules"}, {"version", "__main__"}

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import (
-    DEFAULT_ROOT,
     Command,
     as_objects,
+    default_root,
     json_option,
     registry_option,
     report,
@@ -55,7 +55,7 @@ def command(  # one for each option
     """
     from cdnserve.npm.add import AddOptions, add
 
-    begin = root == Path(DEFAULT_ROOT) or root.is_dir()
+    begin = root == Path(default_root()) or root.is_dir()
     options = AddOptions(files, exact, publish, begin)
     with download_progress() as progress:
         added = add(root, specs, library_settings(registry), progress, options)

@@ -6,17 +6,21 @@ Never hides a fault of ours: any other exception is one, and shows its traceback
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from cdnserve.cli.terminal import Piece, write_json
 from cdnserve.display import plural, printable, printable_lines
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import MANIFEST
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 
 
@@ -109,9 +113,22 @@ def system_problem(error: OSError) -> Problem:
     return Problem("system-refused", reason, where)
 
 
-_ROOT = "CDNSERVE_ROOT"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 DEFAULT_ROOT = "public"
+
+
+def default_root() -> str:
+    """Return the root where none is named: the current folder if a manifest lies there, else `public`."""
+    return "." if os.path.isfile(MANIFEST) else DEFAULT_ROOT
+
+
+class RootType(click.Path):
+    """A folder; the manifest in it names it, too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
+        """Return the folder of the files and their manifest."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        return path.parent if path.name == MANIFEST and path.is_file() else path
 
 
 def setting(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 # as click's own
@@ -121,13 +138,34 @@ def setting(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:  # no
     return click.option(*names, envvar=variable, **(told | more))
 
 
-root_argument = click.argument("root", default=DEFAULT_ROOT, envvar=_ROOT, type=click.Path(path_type=Path))
 root_option = setting(
     "--root",
-    default=DEFAULT_ROOT,
-    type=click.Path(path_type=Path),
+    default=default_root,
+    show_default="public, or . where it has a manifest",
+    type=RootType(),
+    metavar="ROOT",
     help="The folder of the files and their manifest.",
 )
+
+
+def root_argument(command: Decorated) -> Decorated:
+    """Make the root the argument of a command, and `--root`, too."""
+
+    @wraps(command)
+    def gathered(*arguments: Any, place: Path | None, root: Path, **options: Any) -> Any:  # noqa: ANN401 # as click's own
+        return command(*arguments, root=one_root(place, root), **options)
+
+    argument = click.argument("place", metavar="[ROOT]", required=False, type=RootType())
+    return argument(root_option(cast("Decorated", gathered)))
+
+
+def one_root(place: Path | None, root: Path) -> Path:
+    """Return the root that the argument or `--root` names; raise `click.UsageError` where both do."""
+    if place and click.get_current_context().get_parameter_source("root") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("ROOT and --root are the same: name the root once")
+    return place or root
+
+
 state_option = setting(
     "--state", type=click.Path(), metavar="FOLDER", show_default="ROOT/.cdnserve", help="Where releases are kept."
 )

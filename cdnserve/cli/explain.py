@@ -5,7 +5,6 @@ Never asks a server: the same rules answer here.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import DEFAULT_ROOT, Command, as_objects, json_option, state_option
+from cdnserve.cli.command import Command, as_objects, json_option, one_root, root_option, state_option
 from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain
@@ -206,11 +205,10 @@ def _read_header(text: str) -> tuple[str, str]:
     return name, value.strip(" \t")
 
 
-def _places(places: tuple[str, ...]) -> tuple[Path, str]:
+def _places(places: tuple[str, ...], root: Path) -> tuple[Path, str]:
     if len(places) > 2:
         raise click.UsageError("say [ROOT] PATH, no more")
-    root = places[0] if len(places) == 2 else os.environ.get("CDNSERVE_ROOT") or DEFAULT_ROOT
-    return Path(root), places[-1]
+    return one_root(Path(places[0]) if len(places) == 2 else None, root), places[-1]
 
 
 @click.command(cls=Command)
@@ -226,6 +224,7 @@ def _places(places: tuple[str, ...]) -> tuple[Path, str]:
     help="A header that the page's script sets; repeatable.",
 )
 @click.option("--credentials", is_flag=True, help='As with fetch(…, { credentials: "include" }).')
+@root_option
 @state_option
 @json_option
 @click.pass_context
@@ -236,6 +235,7 @@ def command(  # one for each option
     method: str,
     headers: tuple[tuple[str, str], ...],
     credentials: bool,
+    root: Path,
     state: str | None,
     as_json: bool,
 ) -> None:
@@ -247,7 +247,7 @@ def command(  # one for each option
     PATH is a public path, a URL, or a file in ROOT. The exit status is 1 if it is not public or
     the browser blocks it.
     """
-    root, path = _places(places)
+    root, path = _places(places, root)
     built = build_release(root, state)
     question = PageRequest(path, root, origin, method, headers, credentials, built.told)
     explanation = explain(question, Origin(open_release(root, state, built)[1]))

@@ -14,11 +14,14 @@ from types import MappingProxyType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from cdnserve.display import printable
 
+PROGRAM = "cdnserve"
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "init": "Write a first manifest.",
         "serve": "Build what has changed, serve, and watch.",
         "build": "Make a release and stop.",
         "check": "Show every problem in manifest, lock and files.",
@@ -43,6 +46,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "verify": "Compare what a live URL answers with the release.",
         "healthcheck": "Ask a running server whether it is well.",
         "schema": "Print the JSON Schema of the manifest.",
+        "completion": "Print the completion script of a shell.",
     }
 )
 """The commands in the order of the help; each is `command` of the module with its name."""
@@ -71,6 +75,11 @@ class Program(click.Group):
             return None
         command: click.Command = import_module(f"cdnserve.cli.{module_name(cmd_name)}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that a word may become, none imported."""
+        commands = [CompletionItem(name, help=told) for name, told in COMMANDS.items() if name.startswith(incomplete)]
+        return commands if incomplete[:1] != "-" else super().shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write what each command is for."""
@@ -119,7 +128,8 @@ def main() -> None:
     """Serve JavaScript, CSS and font libraries to pages of other origins.
 
     The manifest, ROOT/manifest.toml, decides which files are public. What it does not list is not served.
-    ROOT is "public" unless it is given, or named by CDNSERVE_ROOT.
+    ROOT is given as ROOT or --root, or named by CDNSERVE_ROOT. Otherwise it is the current folder if that has a
+    manifest.toml, else "public".
 
     Exit status: 0 fine, 1 problem, 2 wrong usage.
     """

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdnserve.cli.command import DEFAULT_ROOT, report
+from cdnserve.cli.command import default_root, report
 from cdnserve.cli.terminal import write
 from cdnserve.display import plural, printable, readable_size
 from cdnserve.errors import ConfigurationError
@@ -56,7 +56,7 @@ def write_tags(root: Path, state: str | None, pins: Sequence[str]) -> None:
     except ConfigurationError as error:
         found = Snippets("", error.problems)
     report([replace(problem, warning=True) for problem in found.problems])
-    following = "cdnserve serve" if root == Path(DEFAULT_ROOT) else f"cdnserve serve {shlex.quote(str(root))}"
+    following = "cdnserve serve" if root == Path(default_root()) else f"cdnserve serve {shlex.quote(str(root))}"
     lines = ["", *found.text.split("\n")] if found.text else []
     write([(line, "")] for line in (*lines, "", f"next: {following}"))
 

@@ -100,6 +100,7 @@ _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
 )
 @setting(
     "--port",
+    "-p",
     default=_DEFAULTS.port,
     type=click.IntRange(0, 65_535),
     metavar="NUMBER",

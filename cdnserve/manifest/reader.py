@@ -11,7 +11,7 @@ from typing import TypeVar, cast, get_args
 
 from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.files import MANIFEST, missing_hint
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
 from cdnserve.manifest.model import Digest, Documents, Library, Manifest, Rule, Site, TagField, is_unlisted
 from cdnserve.manifest.origins import (
@@ -35,7 +35,6 @@ CACHE_POLICIES = {cache.name: cache for cache in (IMMUTABLE, REVALIDATE)}
 POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 _LARGEST = 2**20
-_FIRST_MANIFEST = 'write one: schema = 1, then [[publish]] with path = "**" and cors = "any"'
 _BYTE_ORDER_MARK = "\ufeff"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -100,7 +99,7 @@ def _read_text(path: Path) -> str:
         # A FIFO would keep us waiting for ever.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            problem = Problem("manifest-unreadable", "not a regular file", str(path), hint=_FIRST_MANIFEST)
+            problem = Problem("manifest-unreadable", "not a regular file", str(path), hint="put a file there")
             raise ConfigurationError([problem])
         if status.st_size > _LARGEST:
             hint = "write globs instead of lists of files"
@@ -108,7 +107,7 @@ def _read_text(path: Path) -> str:
             raise ConfigurationError([problem])
         octets = path.read_bytes()
     except FileNotFoundError:
-        problem = Problem("manifest-missing", "there is no manifest here", str(path), hint=_FIRST_MANIFEST)
+        problem = Problem("manifest-missing", "there is no manifest here", str(path), hint=missing_hint(path.parent))
         raise ConfigurationError([problem]) from None
     except OSError as error:
         reason = error.strerror or str(error)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import lock
+from cdnserve.manifest.files import missing_hint
 from cdnserve.release.blobs import StoreError, blob_path, take_stock
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ def _root_missing(root: Path) -> Problem:
         "root-missing",
         "there is no such folder",
         where=str(root),
-        hint="name the folder that holds manifest.toml, as in: cdnserve serve public",
+        hint=missing_hint(root),
     )
 
 
