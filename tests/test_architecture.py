@@ -15,12 +15,30 @@ import cdnserve
 from tests.layers import LAYERS, imports, module_of
 
 PACKAGE = Path(cdnserve.__file__).parent
+TESTS = Path(__file__).parent
 MAP = PACKAGE.parent / "docs/architecture.md"
 
 # Public class names that two modules share, each with the reason why no other name is better.
 RECURRING: dict[str, str] = {}
 MOST_MODULES = 182
 MOST_LINES, LEAST_LINES = 450, 40
+# Tests are named for their module: tests/<room>/test_<module>.py, or test_<module>_<aspect>.py. These folders and files
+# are the exceptions, each with what its tests are about instead.
+TESTED_WHOLE = {
+    "browser": "what Chromium makes of what is served",
+    "bundles": "archives of roots, from their making to what is refused",
+    "contract": "the contract of HTTP, CORS and caching, held against running edges",
+    "deploy": "the files in deploy/",
+    "edges": "the caches of others before the origin",
+    "image": "the container image",
+    "proofs": "what production relies on, while clients load and nothing may be lost",
+    "scenarios": "what several modules of a room do together, and documents about them",
+    "test_architecture": "the shape of the package",
+    "test_demo": "the demo library in public/",
+    "test_ground": "the locked requirements and what the project stands on",
+    "test_layers": "the line of layers",
+    "test_patterns": "every regular expression",
+}
 # A command is as short as what it does; a specification, the version and the way in may be short, too.
 SHORT_ROOMS, SHORT_MODULES = {"cli", "rules"}, {"version", "__main__"}
 
@@ -65,6 +83,16 @@ def circle(package: Path) -> list[str]:
     return []
 
 
+def unmirrored(tests: Path, package: Path) -> Iterator[str]:
+    """Yield the tests that are named for no module of the package, nor stand where whole things are tested."""
+    for file in sorted(tests.rglob("test_*.py")):
+        *rooms, name = parts = file.relative_to(tests).with_suffix("").parts
+        modules = {module.stem for module in package.joinpath(*rooms).glob("*.py")}
+        tested = (name == f"test_{module}" or name.startswith(f"test_{module}_") for module in modules)
+        if not TESTED_WHOLE.keys() & set(parts) and not any(tested):
+            yield "/".join(parts)
+
+
 def named_modules(text: str) -> list[str]:
     """List the modules that a page names, as `release/build`."""
     return re.findall(r"`([a-z_]+(?:/[a-z0-9_]+)+)`", text)
@@ -83,6 +111,11 @@ def test_modules_are_few_and_of_a_readable_size() -> None:
 def test_no_modules_import_each_other() -> None:
     """Not in a function, either."""
     assert [] == circle(PACKAGE)
+
+
+def test_tests_mirror_the_modules() -> None:
+    assert [] == list(unmirrored(TESTS, PACKAGE))
+    assert [] == [name for name in TESTED_WHOLE if not [*TESTS.rglob(name), *TESTS.rglob(f"{name}.py")]]
 
 
 def test_every_module_on_the_map_exists() -> None:
@@ -133,3 +166,12 @@ def test_a_circle_is_found(package: Path) -> None:
     assert {"shaped.npm.first", "shaped.npm.second"} == set(circle(package))
     (package / "npm/second.py").write_text("")
     assert [] == circle(package)
+
+
+def test_a_test_of_no_module_is_found(package: Path) -> None:
+    tests = package.parent / "tests"
+    for name in ("npm/test_first.py", "npm/test_first_aspect.py", "npm/test_third.py", "npm/scenarios/test_third.py"):
+        (tests / name).parent.mkdir(parents=True, exist_ok=True)
+        (tests / name).touch()
+    (tests / "test_first.py").touch()
+    assert ["npm/test_third", "test_first"] == list(unmirrored(tests, package))

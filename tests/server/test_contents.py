@@ -21,7 +21,7 @@ from cdnserve.server.settings import ServerSettings
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.connections import until
-from tests.server.test_lost_content import change, forbid_mending
+from tests.server.scenarios.test_lost_content import change, forbid_mending
 
 
 def scrubbing_settings(few: Built) -> ServerSettings:

@@ -23,7 +23,7 @@ from tests.server.serving import Served
 from tests.verify import sins
 from tests.verify.conftest import FILES, MANIFEST, base
 from tests.verify.edge import Asked, Forward, Got, edge
-from tests.verify.test_verify import found, report
+from tests.verify.scenarios.test_verify import found, report
 
 PATHS = [f"{letter}/{number:02}.js" for letter in "ab" for number in range(50)]
 

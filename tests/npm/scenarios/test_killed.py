@@ -21,7 +21,7 @@ from tests.npm.conftest import MANIFEST
 from tests.npm.killed import ARCHIVE, LIMITS
 from tests.npm.registry import LocalRegistry, packed
 
-HERE = Path(__file__).parents[2]
+HERE = Path(__file__).parents[3]
 
 
 @pytest.fixture

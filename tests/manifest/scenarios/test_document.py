@@ -12,7 +12,7 @@ from cdnserve.manifest import keys
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SITE, KeySpec
 from tests.manifest.told import problems_of, told
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"(<!-- refused -->\n)?```toml\n(.*?)```", DOCUMENT, re.DOTALL)
 

@@ -13,7 +13,7 @@ import pytest
 
 from cdnserve.cli.serve import command
 
-UNITS = Path(__file__).parent.parent / "deploy" / "systemd"
+UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
 NAMES = ("cdnserve.service", "cdnserve.socket")
 
 

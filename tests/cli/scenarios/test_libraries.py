@@ -290,7 +290,7 @@ def test_files_that_come_back_are_counted(run: Run, listed: Path, registry: Loca
 
 def test_a_clone_without_libraries_is_no_site(run: Run, listed: Path, registry: LocalRegistry) -> None:
     """The commands of the documented image, in their order: what the first restores the second would miss."""
-    document = (Path(__file__).parents[2] / "docs/production.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[3] / "docs/production.md").read_text(encoding="utf-8")
     commands = re.findall(r"^RUN cdnserve (.*)$", document, re.MULTILINE)
     assert ["sync", "build --locked"] == commands
     run("add", "hello@1.0.0", "--json", "--registry", registry.url)

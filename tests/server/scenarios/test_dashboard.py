@@ -15,7 +15,7 @@ from tests.server.conftest import Built
 from tests.server.scraping import OPENMETRICS, Samples, ask, scrape
 from tests.server.serving import eventually, serving, settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/cdnserve.json").read_text())
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 # Whose targets these are, and where in a histogram: Prometheus and the format add them.

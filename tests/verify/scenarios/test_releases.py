@@ -15,7 +15,7 @@ from tests.server.serving import Served, eventually, serving, settings
 from tests.verify import sins
 from tests.verify.conftest import FILES, MANIFEST
 from tests.verify.edge import edge
-from tests.verify.test_verify import found, report
+from tests.verify.scenarios.test_verify import found, report
 
 BEFORE = {**FILES, "any/gone.txt": "only before\n"}
 

@@ -355,7 +355,7 @@ def test_what_can_not_be_read_is_made_again(owned: Path, name: str) -> None:
     name = str(blob.relative_to(owned / "state")) if name == "a blob" else name
     done = subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, str(owned / "root"), str(owned / "state"), name],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env=environment(**UNMEASURED),
         capture_output=True,
         text=True,

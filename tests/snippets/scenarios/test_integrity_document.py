@@ -12,7 +12,7 @@ from cdnserve.snippets.subject import Options, Subject, of_response
 from cdnserve.snippets.tags import FORMATS
 from tests.snippets.subjects import SITE
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "integrity.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "integrity.md"
 EXAMPLE = re.compile(r"<!-- example: ([a-z-]+) -->\n+```\w*\n(.*?)\n```\n", re.DOTALL)
 
 

@@ -54,7 +54,7 @@ def test_a_full_disk(tmp_path: Path, lane: str) -> None:
     with small_disk(tmp_path / "disk") as disk:
         place = Built(tree.write(tmp_path / "root", tree.FEW), disk / "state")
         command = [sys.executable, "-m", "cdnserve", "build", str(place.root), "--state", str(place.state)]
-        subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+        subprocess.run(command, cwd=Path(__file__).parents[3], check=True, capture_output=True)
         with serving(settings(place.root, place.state, lane), tmp_path / "log.txt") as served:
             _serves_on(served, place)
             assert "[disk-full]" in served.told()
