@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -11,6 +12,35 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENXIO, errno.EINVAL, errno.ELOOP)
+"""What the system, and `open_file`, say where something else lies in a file's place, or in a folder's."""
+
+
+def open_file(path: str | Path) -> int:
+    """Open a file for reading; raise OSError where it is none, as for a FIFO, which would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+    raise OSError(number, "Is a directory" if stat.S_ISDIR(mode) else "Is no file", os.fspath(path))
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a file; raises OSError where it is none."""
+    with open(open_file(path), "rb") as file:
+        return file.read()
+
+
+def set_aside(path: str | Path) -> None:
+    """Rename what lies in another's place, whatever it is, so that it is kept beside it; an empty folder goes."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)
+        return
+    os.rename(path, f"{os.fspath(path)}.{os.urandom(4).hex()}.aside")
 
 
 def replace_file(path: str | Path, data: bytes, *, preserve: bool = True, draft: str = "") -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from cdnserve.files import NewFile, replace_file, sync_folder
+from cdnserve.files import NewFile, open_file, replace_file, set_aside, sync_folder
 from cdnserve.release.scan import Signature, pack, unpack
 
 # So many are synced together: one journal commit of the file system then serves them all.
@@ -59,9 +59,7 @@ def is_right(state: str, name: str, pace: Callable[[int], None] | None = None) -
 
     digest = sha256()
     try:
-        # A FIFO would be waited for.
-        descriptor = os.open(blob_path(state, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as blob:
+        with open(open_file(blob_path(state, name)), "rb", buffering=0) as blob:
             while octets := blob.read(_CHUNK):
                 digest.update(octets)
                 if pace:
@@ -131,9 +129,23 @@ def _sort(folder: str, stock: Stock, entries: Iterable[os.DirEntry[str]]) -> Non
 
 
 def write_state_file(state: str, name: str, content: bytes) -> None:
-    """Put a file of the state folder in place whole."""
+    """Put a file of the state folder in place whole; a folder that lies there is set aside."""
+    path = f"{state}/{name}"
     with storing():
-        replace_file(f"{state}/{name}", content, preserve=False, draft=_draft(state))
+        try:
+            replace_file(path, content, preserve=False, draft=_draft(state))
+        except IsADirectoryError:
+            set_aside(path)
+            replace_file(path, content, preserve=False, draft=_draft(state))
+
+
+def remove_state_file(path: str) -> None:
+    """Remove a file of the state folder, if it is there; a folder that lies there is set aside."""
+    with suppress(FileNotFoundError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            set_aside(path)
+        else:
+            os.unlink(path)
 
 
 def _draft(state: str) -> str:
@@ -224,13 +236,21 @@ class Blobs:
             for file in self._pending.values():
                 os.fsync(file.descriptor)
             for name, file in tuple(self._pending.items()):
+                path = blob_path(self.state, name)
                 self._make_folder(name[:2])
-                file.rename(blob_path(self.state, name))
+                if os.path.isdir(path):
+                    set_aside(path)
+                file.rename(path)
                 del self._pending[name]
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._folders:
-            os.makedirs(f"{self.state}/blobs/{folder}", exist_ok=True)
+            path = f"{self.state}/blobs/{folder}"
+            try:
+                os.makedirs(path, exist_ok=True)
+            except FileExistsError:
+                set_aside(path)
+                os.makedirs(path)
             self._folders.add(folder)
 
 

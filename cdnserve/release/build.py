@@ -14,7 +14,18 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.files import read_governing
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.scan import Look, Tree, scan
-from cdnserve.release.state_files import FileIndex, are_proved, chosen, held, holds, read_index, sum_of
+from cdnserve.release.state_files import (
+    HOLD_FILE,
+    FileIndex,
+    are_proved,
+    chosen,
+    held,
+    holds,
+    lost_hold,
+    read_index,
+    record_damaged,
+    sum_of,
+)
 from cdnserve.release.store import BuildPaths, Store, find_places, is_denied
 from cdnserve.release.writer import BuildProgress, Built, Silence, Writer
 
@@ -42,8 +53,8 @@ def build(
     tree, index = _find(places, seen)
     if index and _is_unchanged(index, tree, places.state, locked):
         return Built(index.number, False, tree.problems)
-    kept = None if despite_hold else _held(tree, places.state)
-    if kept and Store(Path(places.state)).holds(kept.number) and are_proved(places.state):
+    kept = None if despite_hold else _held(tree, index, places.state)
+    if kept and not kept.damage and Store(Path(places.state)).holds(kept.number) and are_proved(places.state):
         return kept
     progress = progress or Silence()
     try:
@@ -51,7 +62,7 @@ def build(
             if writer.waited:
                 tree, index = _find(places, seen)
             # Once more: somebody may have rolled back a moment ago.
-            kept = None if despite_hold else _held(tree, places.state)
+            kept = None if despite_hold else _held(tree, index, places.state)
             from cdnserve.release.make import Task, make  # noqa: PLC0415
 
             return make(Task(tree, index, locked, progress, int(time.time()), seen), writer, kept)
@@ -94,14 +105,16 @@ def _is_unchanged(index: FileIndex, tree: Tree, state: str, locked: bool) -> boo
     )
 
 
-def _held(tree: Tree, state: str) -> Built | None:
+def _held(tree: Tree, index: FileIndex | None, state: str) -> Built | None:
     """Return the release that a rollback chose, while nothing below the root has changed since."""
     store = Store(Path(state))
-    hold = holds(state, chosen(store), tree)
+    lost = lost_hold(store, index, tree)
+    hold = lost or holds(state, chosen(store), tree)
     if hold is None:
         return None
     try:
         store.read(hold.number)
     except ConfigurationError:  # what is damaged or gone can't be kept
         return None
-    return Built(hold.number, False, (*tree.problems, held(hold)))
+    damage = (record_damaged(f"{state}/{HOLD_FILE}"),) if lost else ()
+    return Built(hold.number, False, (*tree.problems, held(hold)), damage=damage)

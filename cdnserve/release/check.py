@@ -16,9 +16,9 @@ from cdnserve.release.immutable import broken, promises
 from cdnserve.release.inputs import missing, published, read_inputs
 from cdnserve.release.prebuilt import ELSEWHERE
 from cdnserve.release.read import FileContent, Sources, probe, read
-from cdnserve.release.repair import BlobNames, Mended, look_up_makings, lost_blobs, mend, unmended
+from cdnserve.release.repair import BlobNames, Mended, look_up_makings, lost_blobs, mend, mend_records, unmended
 from cdnserve.release.scan import Signature, Tree, scan
-from cdnserve.release.state_files import known_blobs, note_proved, prove
+from cdnserve.release.state_files import known_blobs, lost_hold, note_proved, prove, read_index
 from cdnserve.release.store import Store, find_places, is_denied, store_problem
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 
@@ -88,13 +88,14 @@ def _examine(writer: Writer, tree: Tree, names: BlobNames | None, progress: Buil
     known, expected, damaged = _prepare(writer.store, names)
     proof = prove(writer.state, known, progress)
     writer.proved = proof.sizes()
+    records = mend_records(writer, lost_hold(writer.store, read_index(writer.state), tree)) if names is None else []
     mended = mend(writer, tree, proof, expected)
     note_proved(writer.state, proof)
     current = writer.store.pointed()
     gone = {number: problem for number, problem in damaged.items() if number != current}
     for number in gone:
         writer.remove_damaged(number)
-    return Mended(mended.again, (*mended.left, *map(_removed, gone.values())))
+    return Mended((*records, *mended.again), (*mended.left, *map(_removed, gone.values())))
 
 
 def _only_tell(store: Store, names: BlobNames | None, progress: BuildProgress) -> Mended:

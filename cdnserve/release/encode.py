@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Literal
@@ -24,6 +23,7 @@ import msgspec
 import zstandard
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import read_file
 from cdnserve.release.blobs import Blobs, Draft, blob_path, storing, write_state_file
 from cdnserve.release.catalog import Representation
 
@@ -211,7 +211,7 @@ class Results:
     def load(cls, state: str) -> Results:
         """Read the results of earlier builds; none where they are lost or damaged, which only costs time."""
         try:
-            return cls(msgspec.msgpack.decode(Path(state, _FILE).read_bytes(), type=dict[str, _Known]))
+            return cls(msgspec.msgpack.decode(read_file(f"{state}/{_FILE}"), type=dict[str, _Known]))
         except (OSError, msgspec.DecodeError):
             return cls({})
 

@@ -19,7 +19,7 @@ from typing import Literal
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import sync_folder
-from cdnserve.release.blobs import StoreError, blob_path, storing, take_stock
+from cdnserve.release.blobs import StoreError, blob_path, remove_state_file, storing, take_stock
 from cdnserve.release.state_files import Proof, known_blobs, note_proved, read_hold, read_index
 from cdnserve.release.store import Store, store_problem, unused
 from cdnserve.release.writer import BuildProgress, Silence, Writer
@@ -135,7 +135,7 @@ def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) 
                 kept[number] = "in use"
                 continue
             if not dry_run:
-                store.catalog(number).unlink()
+                remove_state_file(str(store.catalog(number)))
             yield number
     if going and not dry_run:
         # Before any blob goes: no power cut shall leave a catalog that names what is not there.

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from cdnserve.display import printable
 from cdnserve.errors import ConfigurationError, Problem, Problems
+from cdnserve.files import read_file
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.lock import Lock, LockedFile, changing, read_lock, render_lock, unresolved, write_lock
 from cdnserve.manifest.model import Manifest
@@ -147,7 +148,7 @@ def _changed(path: str, promised: bytes, got: bytes) -> Problem:
     )
 
 
-FILE = "forgotten"
+FORGOTTEN = "forgotten"
 Forgotten = Mapping[str, Sequence[str]]
 """The sha384 in hexadecimal that nobody is held to any more, by path."""
 
@@ -179,17 +180,18 @@ def forget(root: Path, state: Path, paths: Sequence[str], progress: BuildProgres
         raise ConfigurationError([store_problem(failure, places.state)]) from failure
 
 
-def read_forgotten(state: str) -> Forgotten:
-    """Read what was forgotten of releases; nothing where that is damaged, so that promises hold."""
+def read_forgotten(state: str) -> Forgotten | None:
+    """Read what was forgotten of releases; `None` where that is damaged or not there, so that promises hold."""
     try:
-        found = json.loads(Path(state, FILE).read_bytes())
+        found = json.loads(read_file(f"{state}/{FORGOTTEN}"))
         return {str(path): [str(digest) for digest in digests] for path, digests in found.items()}
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
-        return {}
+        return None
 
 
 def _forget_released(places: BuildPaths, paths: Sequence[str]) -> None:
-    forgotten = defaultdict(set, {path: set(digests) for path, digests in read_forgotten(places.state).items()})
+    before = read_forgotten(places.state) or {}
+    forgotten = defaultdict(set, {path: set(digests) for path, digests in before.items()})
     # All of them: where the current one is damaged, earlier ones bind a build too.
     store = Store(Path(places.state))
     for catalog in store.whole(store.numbers()):
@@ -197,7 +199,7 @@ def _forget_released(places: BuildPaths, paths: Sequence[str]) -> None:
         for path in released.keys() & set(paths):
             forgotten[path].add(released[path].hex())
     text = json.dumps({path: sorted(digests) for path, digests in sorted(forgotten.items())}, indent=1)
-    write_state_file(places.state, FILE, text.encode() + b"\n")
+    write_state_file(places.state, FORGOTTEN, text.encode() + b"\n")
 
 
 def _matching(glob: str, paths: Collection[str]) -> Iterator[str]:

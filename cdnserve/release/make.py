@@ -18,9 +18,9 @@ from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_pr
 from cdnserve.release.inputs import Inputs, missing, published, read_inputs
 from cdnserve.release.package_entries import read_packages
 from cdnserve.release.read import FileContent, unstable
-from cdnserve.release.repair import mend
+from cdnserve.release.repair import mend, mend_records
 from cdnserve.release.scan import Look, Tree
-from cdnserve.release.state_files import FileIndex, known_blobs, make_index, note_proved, prove, write_index
+from cdnserve.release.state_files import FileIndex, known_blobs, lost_hold, make_index, note_proved, prove, write_index
 from cdnserve.release.store import Store
 from cdnserve.release.writer import BuildProgress, Built, Writer
 from cdnserve.rules.media_types import coding_by_nature, is_text
@@ -68,10 +68,12 @@ def make(task: Task, writer: Writer, kept: Built | None) -> Built:
     known = known_blobs(writer.state)
     proof = prove(writer.state, known, task.progress)
     writer.proved = proof.sizes()
+    records = mend_records(writer, lost_hold(writer.store, task.index, task.tree) if kept else None)
     built = _keep(writer, kept) if kept else _make(task, writer)
     mended = mend(writer, task.tree, proof, known.keys())
     note_proved(writer.state, proof)
-    return replace(built, damage=(*built.damage, *mended.again, *mended.left))
+    damage = dict.fromkeys((*built.damage, *records, *mended.again, *mended.left))
+    return replace(built, damage=tuple(damage))
 
 
 def _keep(writer: Writer, kept: Built) -> Built:
@@ -111,7 +113,7 @@ def _plan(task: Task, writer: Writer) -> _Plan:
     rules = published(inputs.manifest, task.tree)
     # Of a release that is lost, others may know what it promised.
     others = writer.store.left_behind() if previous else writer.store.whole(reversed(writer.store.numbers()))
-    promised = promises(inputs.lock, previous, *others, forgotten=read_forgotten(writer.state))
+    promised = promises(inputs.lock, previous, *others, forgotten=read_forgotten(writer.state) or {})
     plan = _Plan(inputs, previous, rules, promised, (*inputs.warnings, *missing(inputs, task.tree)), damage)
     unrecorded = [path for path in plan.immutable(rules) if path not in inputs.lock.immutable]
     if task.locked and unrecorded:

@@ -9,13 +9,15 @@ from itertools import islice
 
 from cdnserve.display import printable
 from cdnserve.errors import Problem
+from cdnserve.files import set_aside
 from cdnserve.release.blobs import Blobs, blob_path, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.encode import Job, encode_all
+from cdnserve.release.immutable import FORGOTTEN, read_forgotten
 from cdnserve.release.read import Sources, read
 from cdnserve.release.scan import Tree
-from cdnserve.release.state_files import Proof
-from cdnserve.release.store import Store
+from cdnserve.release.state_files import HOLD_FILE, Hold, Proof, read_hold, record_damaged, write_hold
+from cdnserve.release.store import REMOVED, Store
 from cdnserve.release.writer import Writer
 
 _MOST_TOLD = 10
@@ -124,6 +126,28 @@ def lost_blobs(state: str, proof: Proof, makings: Mapping[str, _Makings], names:
         yield Lost(blob_path(state, name), makings[name].held, name in proof.wrong)
     if len(names) > _MOST_TOLD:
         yield Lost(state, f"{len(names) - _MOST_TOLD} more", bool(names & proof.wrong))
+
+
+def mend_records(writer: Writer, hold: Hold | None) -> list[Problem]:
+    """Begin anew each record that no build makes and that can't be read; `hold` is what the rollback's has to say."""
+    state, before = writer.state, read_hold(writer.state)
+    highest = max(writer.next_number() - 1, before.number if before else 0, before.left if before else 0)
+    whole = {
+        HOLD_FILE: before is not None,
+        REMOVED: writer.store.last_removed() > 0,
+        FORGOTTEN: read_forgotten(state) is not None,
+    }
+    damaged = [f"{state}/{name}" for name, is_whole in whole.items() if not is_whole]
+    damaged = [path for path in damaged if os.path.lexists(path)]
+    with storing():
+        for path in damaged:
+            set_aside(path)
+    if f"{state}/{REMOVED}" in damaged:
+        writer.note_removed(highest)
+    if hold:
+        write_hold(state, hold)
+        damaged.append(f"{state}/{HOLD_FILE}")
+    return [record_damaged(path) for path in dict.fromkeys(damaged)]
 
 
 def _mended(lost: Lost) -> Problem:

@@ -6,17 +6,20 @@ A note that is damaged or gone only costs time: files are read again.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from zlib import crc32
 
 from cdnserve.errors import Problem
+from cdnserve.files import read_file
 from cdnserve.manifest.files import Governing, read_governing
 from cdnserve.release.blobs import Stock, is_right, take_stock, write_state_file
 from cdnserve.release.scan import Signature, Tree, pack, unpack
-from cdnserve.release.store import Store
+from cdnserve.release.store import REMOVED, Store
 from cdnserve.release.writer import BuildProgress, Silence
 
 _INDEX_FILE = "index"
@@ -65,8 +68,7 @@ def write_index(state: str, index: FileIndex) -> None:
 def read_index(state: str) -> FileIndex | None:
     """Read the index, `None` where there is no whole one of this format."""
     try:
-        with open(f"{state}/{_INDEX_FILE}", "rb") as file:
-            octets = file.read()
+        octets = read_file(f"{state}/{_INDEX_FILE}")
     except OSError:
         return None
     if len(octets) <= _SUM or crc32(memoryview(octets)[_SUM:]).to_bytes(_SUM) != octets[:_SUM]:
@@ -84,12 +86,12 @@ def read_index(state: str) -> FileIndex | None:
 def sum_of(path: Path) -> int | None:
     """Return the CRC-32 of a file, `None` where it can't be read."""
     try:
-        return crc32(path.read_bytes())
+        return crc32(read_file(path))
     except OSError:
         return None
 
 
-_HOLD_FILE = "held"
+HOLD_FILE = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +122,35 @@ def fingerprint(tree: Tree) -> str:
 def read_hold(state: str) -> Hold | None:
     """Read the hold of the last rollback, `None` where there is no whole one."""
     try:
-        with open(f"{state}/{_HOLD_FILE}", "rb") as file:
-            return Hold(**json.loads(file.read()))
-    except (OSError, ValueError, TypeError):
+        hold = Hold(**json.loads(read_file(f"{state}/{HOLD_FILE}")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    facts = (int, hold.number), (int, hold.left), (str, hold.root)
+    return hold if all(type(fact) is kind for kind, fact in facts) else None
 
 
 def write_hold(state: str, hold: Hold) -> None:
     """Write a hold; it begins to mean something when its release becomes the current one."""
-    write_state_file(state, _HOLD_FILE, json.dumps(asdict(hold)).encode() + b"\n")
+    write_state_file(state, HOLD_FILE, json.dumps(asdict(hold)).encode() + b"\n")
 
 
 def holds(state: str, current: int | None, tree: Tree) -> Hold | None:
     """Return the hold on the current release, if the root is still as it was when that was chosen."""
     hold = read_hold(state)
     return hold if hold and hold.number == current and hold.root == fingerprint(tree) else None
+
+
+def lost_hold(store: Store, index: FileIndex | None, tree: Tree) -> Hold | None:
+    """Return the hold of a rollback whose record is damaged or gone: as if it had just been made, `None` without one.
+
+    The last build made a newer release than the current one; where that is lost too, but a record lies there, so did
+    some build.
+    """
+    current, state = store.pointed(), str(store.state)
+    if not current or read_hold(state):
+        return None
+    left = index.number if index else max(store.numbers(), default=0) * os.path.lexists(f"{state}/{HOLD_FILE}")
+    return Hold(current, left, fingerprint(tree)) if left > current else None
 
 
 def chosen(store: Store) -> int | None:
@@ -144,7 +160,7 @@ def chosen(store: Store) -> int | None:
         return current
     hold = read_hold(str(store.state))
     with suppress(OSError, ValueError):
-        if hold and (store.state / _HOLD_FILE).stat().st_mtime >= store.made(max(store.numbers())):
+        if hold and (store.state / HOLD_FILE).stat().st_mtime >= store.made(max(store.numbers())):
             return hold.number
     return None
 
@@ -155,6 +171,27 @@ def held(hold: Hold) -> Problem:
         "release-held",
         f"release {hold.number} is current since it was rolled back from release {hold.left}",
         hint="a change in the root makes a new release, and so does cdnserve build",
+        warning=True,
+    )
+
+
+_RECORDS: Mapping[str, str] = MappingProxyType(
+    {
+        HOLD_FILE: "a release that was rolled back to stays current until something in the root changes, or until you "
+        "run cdnserve build",
+        REMOVED: "nothing is left to do: numbers go on from the highest that is known",
+        "forgotten": "promises hold again: where a build refuses a file (immutable-changed), run cdnserve forget again",
+    }
+)
+
+
+def record_damaged(path: str) -> Problem:
+    """Tell that one of the records can't be read that no build makes."""
+    return Problem(
+        "record-damaged",
+        "a record in the state folder was damaged or gone, and begins anew; what lay there is kept beside it",
+        where=path,
+        hint=_RECORDS[os.path.basename(path)],
         warning=True,
     )
 
@@ -186,8 +223,7 @@ class Proof:
 def read_proved(state: str) -> bytes:
     """Read the packed names and signatures of the blobs that were found right; empty where that is lost."""
     try:
-        with open(f"{state}/{_PROVED_FILE}", "rb") as file:
-            octets = file.read()
+        octets = read_file(f"{state}/{_PROVED_FILE}")
     except OSError:
         return b""
     whole = crc32(memoryview(octets)[_SUM:]).to_bytes(_SUM) == octets[:_SUM]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.files import lock
+from cdnserve.files import NO_FILE, lock, open_file, read_file
 from cdnserve.manifest.files import missing_hint
 from cdnserve.release.blobs import StoreError, blob_path, take_stock
 
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from cdnserve.release.catalog import Asset, Catalog
 
 # Far below the largest that a catalog may have, for it is counted on from here.
-_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+# The line feed says that nothing is cut off.
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}\n")
 _CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _AGAIN = "run cdnserve build"
+REMOVED = "removed"
+"""The file that has the highest number of a release that was removed."""
 
 
 def state_folder(root: Path, chosen: str | None) -> Path:
@@ -69,13 +72,15 @@ class Store:
         """Return the number of the release to serve, `None` before the first; a damaged pointer is a problem."""
         pointer = self.state / "current"
         try:
-            text = pointer.read_bytes().decode("ascii", "replace").removesuffix("\n")
+            text = read_file(pointer).decode("ascii", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno in NO_FILE:
+                raise ConfigurationError([_pointer_corrupt(pointer, error.strerror or "")]) from error
             raise ConfigurationError([_unreadable(str(pointer), error)]) from error
         if not _NUMBER.fullmatch(text):
-            raise ConfigurationError([_pointer_corrupt(pointer, text)])
+            raise ConfigurationError([_pointer_corrupt(pointer, repr(text[:40]))])
         return int(text)
 
     def pointed(self) -> int:
@@ -97,7 +102,7 @@ class Store:
     def last_removed(self) -> int:
         """Return the highest number of a release that was removed, 0 where none was; it is not given again."""
         try:
-            text = (self.state / "removed").read_bytes().decode("ascii", "replace").removesuffix("\n")
+            text = read_file(self.state / REMOVED).decode("ascii", "replace")
         except OSError:
             return 0
         return int(text) if _NUMBER.fullmatch(text) else 0
@@ -124,11 +129,12 @@ class Store:
             raise ConfigurationError([_release_missing(self.state, 0)])
         path = self.catalog(number)
         try:
-            return decode(path.read_bytes())
+            return decode(read_file(path))
         except FileNotFoundError:
             raise ConfigurationError([_release_missing(self.state, number)]) from None
         except OSError as error:
-            raise ConfigurationError([_unreadable(str(path), error)]) from error
+            problem = _release_corrupt(path) if error.errno in NO_FILE else _unreadable(str(path), error)
+            raise ConfigurationError([problem]) from error
         except CatalogSchemaError as unknown:
             raise ConfigurationError([_release_unknown(path, unknown)]) from unknown
         except CatalogDamageError as corrupt:
@@ -214,14 +220,23 @@ def store_problem(failure: StoreError, state: str) -> Problem:
     return Problem(
         "state-failed",
         "writing the state folder failed; the last release stays",
-        where=state,
+        where=_place(failure.error, state),
         value=reason,
-        hint="look after the disk, or put the state elsewhere with --state or CDNSERVE_STATE",
+        hint="move away what lies in the way, then run cdnserve build"
+        if failure.error.errno in NO_FILE
+        else "look after the disk, or put the state elsewhere with --state or CDNSERVE_STATE",
     )
 
 
-def _pointer_corrupt(pointer: Path, text: str) -> Problem:
-    return Problem("pointer-corrupt", "this names no release", where=str(pointer), value=repr(text[:40]), hint=_AGAIN)
+def _place(error: OSError, state: str) -> str:
+    """Return which place in the state folder an error tells of, but no draft, whose name says nothing."""
+    places = (str(name) for name in (error.filename2, error.filename) if name)
+    inner = (place for place in places if place.startswith(f"{state}/") and not place.startswith(f"{state}/drafts/"))
+    return next(inner, state)
+
+
+def _pointer_corrupt(pointer: Path, value: str) -> Problem:
+    return Problem("pointer-corrupt", "this names no release", where=str(pointer), value=value, hint=_AGAIN)
 
 
 def _release_missing(state: Path, number: int) -> Problem:
@@ -289,7 +304,7 @@ def _state_is_root(state: Path) -> Problem:
 
 def read_text(store: Store, asset: Asset) -> str:
     """Return an asset's content as text; octets that are not UTF-8 become replacement characters."""
-    return store.blob(asset.identity.sha256).read_bytes().decode("utf-8", "replace")
+    return read_file(store.blob(asset.identity.sha256)).decode("utf-8", "replace")
 
 
 # How long answers from a release may go on after another one has been taken up.
@@ -303,7 +318,7 @@ class CatalogUse:
         self._descriptor = -1
         # What can't be opened is told by whoever reads it; a file system without locks has none to offer.
         with suppress(OSError):
-            self._descriptor = os.open(catalog, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = open_file(catalog)
             lock(self._descriptor, shared=True, wait=True)
 
     def __del__(self) -> None:
@@ -350,8 +365,11 @@ class Uses:
 def unused(catalog: Path) -> Iterator[bool]:
     """Return whether no server uses this catalog; while the block runs, none begins to."""
     try:
-        descriptor = os.open(catalog, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        descriptor = open_file(catalog)
+    except OSError as error:
+        # What is no file nobody can use.
+        if error.errno not in (errno.ENOENT, *NO_FILE):
+            raise
         yield True
         return
     try:

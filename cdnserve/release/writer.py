@@ -14,8 +14,8 @@ from typing import Literal, Protocol
 
 from cdnserve.errors import Problem
 from cdnserve.files import lock, sync_folder
-from cdnserve.release.blobs import remove_state_drafts, storing, write_state_file
-from cdnserve.release.store import Store
+from cdnserve.release.blobs import remove_state_drafts, remove_state_file, storing, write_state_file
+from cdnserve.release.store import REMOVED, Store
 
 Phase = Literal["waiting", "proving", "reading", "encoding"]
 
@@ -57,7 +57,7 @@ _OURS = frozenset(
         "proved",
         "results",
         "held",
-        "removed",
+        REMOVED,
         "forgotten",
     )
 )
@@ -117,13 +117,13 @@ class Writer:
     def note_removed(self, number: int) -> None:
         """Note that a release is about to be removed, so that its number is never given again."""
         if number > self.store.last_removed():
-            write_state_file(self.state, "removed", b"%d\n" % number)
+            write_state_file(self.state, REMOVED, b"%d\n" % number)
 
     def remove_damaged(self, number: int) -> None:
         """Remove a catalog that can't be read any more, and so is no release."""
         self.note_removed(number)
         with storing():
-            self.store.catalog(number).unlink(missing_ok=True)
+            remove_state_file(str(self.store.catalog(number)))
             sync_folder(f"{self.state}/releases")
 
     def _wait(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import open_file
 from cdnserve.origin.message import Stored
 from cdnserve.release.blobs import blob_path, is_right, take_stock
 from cdnserve.release.scan import Signature, signature
@@ -61,7 +62,7 @@ class Contents:
 
     def read(self, stored: Stored) -> bytes | Stored:
         """Read small content and prove it; content of a large blob is given back as it is. Raises OSError."""
-        with self._store.blob(stored.sha256).open("rb") as file:
+        with open(open_file(self._store.blob(stored.sha256)), "rb") as file:
             if os.fstat(file.fileno()).st_size > LARGEST_IN_MEMORY:
                 return stored
             octets = file.read()
@@ -86,7 +87,7 @@ class Contents:
 
         Gives the descriptor, and what says whether the scrubber has told since that the file is wrong.
         """
-        descriptor = os.open(self._store.blob(stored.sha256), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_file(self._store.blob(stored.sha256))
         try:
             status = os.fstat(descriptor)
             if status.st_size < stored.start + stored.length:

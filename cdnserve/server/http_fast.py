@@ -15,6 +15,7 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from cdnserve.files import open_file
 from cdnserve.origin.message import Stored
 from cdnserve.origin.text_replies import Line
 from cdnserve.server.connection import LINGER_SECONDS, Linger
@@ -350,7 +351,7 @@ class Sending:
         """Send the head and as much of the content as the socket takes; raises OSError for a blob not (yet) proved."""
         self._head, self._at, self._end = head, stored.start, stored.start + stored.length
         try:
-            self._file = os.open(blob, os.O_RDONLY)
+            self._file = open_file(blob)
             status = os.fstat(self._file)
             if status.st_size < self._end:
                 raise too_short()

@@ -197,13 +197,6 @@ def test_a_damaged_pointer_can_be_mended_by_naming_a_release(root: Path, state: 
     assert OLD == public_bytes(state)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'{"number": 1}', b"\xff"])
-def test_a_damaged_hold_holds_nothing(root: Path, state: Path, text: bytes) -> None:
-    roll_back(root, state)
-    (state / "held").write_bytes(text)
-    assert Built(3, True) == build(root, state)
-
-
 def test_immutable_bytes_stay_promised_where_the_lock_can_not_say_so(root: Path, state: Path) -> None:
     """A release that was left has promised, too: caches hold its bytes."""
     plant(root, {"npm/lib@2.0.0/b.js": "once"})

@@ -105,13 +105,13 @@ def test_a_damaged_release_promises_nothing(root: Path, state: Path) -> None:
 @pytest.mark.parametrize("octets", [b"", b"[]", b'{"a": 1}', b"{", b"[" * 100_000])
 def test_a_damaged_note_forgets_nothing(tmp_path: Path, octets: bytes) -> None:
     (tmp_path / "forgotten").write_bytes(octets)
-    assert {} == read_forgotten(str(tmp_path))
+    assert read_forgotten(str(tmp_path)) is None
 
 
 def test_a_second_note_is_added_to_the_first(root: Path, state: Path) -> None:
     for path in (PATH, OTHER):
         forget(root, state, [path])
-    assert {PATH, OTHER} == read_forgotten(str(state)).keys()
+    assert {PATH, OTHER} == (read_forgotten(str(state)) or {}).keys()
     assert json.loads((state / "forgotten").read_text()).keys() == {PATH, OTHER}
     plant(root, {PATH: SCRIPT, OTHER: b"bb"})
     assert build(root, state).changed
