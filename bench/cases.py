@@ -40,6 +40,7 @@ class Case:
     setup: Setup = "plain"
     protocol: Protocol = "http/1.1"
     streams: int = 8  # at once on a connection of HTTP/2
+    requests: int = 900  # in all on a connection of HTTP/2
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -78,6 +79,9 @@ CASES = (
     Case("1 MB, the same head", _MB, 0.7, servers=EVERYONE),
     Case("16 MB, the same head", "/npm/one@1.0.0/16m.bin", 0.7, connections=4, servers=EVERYONE),
     Case("TLS, 1 MB, the same head", _MB, 0.7, setup="tls"),
+    Case("HTTP/2, 1 KB", _KB, 0.9, setup="tls", protocol="h2"),
+    Case("HTTP/2, 70 KB", _70KB, 0.7, setup="tls", protocol="h2", requests=300),
+    Case("HTTP/2, 1 MB", _MB, 0.6, setup="tls", protocol="h2", requests=40),
 )
 TWO_WORKERS = (
     Case("1 KB, two fields differ, 2 workers", _KB, varies=True),

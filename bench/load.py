@@ -54,20 +54,24 @@ def measure(pid: int, url: str, script: Path, fields: tuple[str, ...], seconds: 
     return _read(done.stdout, spent)
 
 
-def measure_h2(pid: int, url: str, fields: tuple[str, ...], seconds: int, connections: int, streams: int) -> Measured:
-    """Load a server with h2load from the client's core, over HTTP/2 with so many streams a connection."""
-    command = ["taskset", "-c", str(CLIENT_CORE), "h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}"]
+def measure_h2(pid: int, url: str, fields: tuple[str, ...], requests: int, connections: int, streams: int) -> Measured:
+    """Load a server with h2load from the client's core, over HTTP/2 with so many requests and streams a connection.
+
+    A server may want a new connection after a thousand requests; h2load doesn't make one.
+    """
+    command = ["taskset", "-c", str(CLIENT_CORE), "h2load", "-t1", f"-c{connections}", f"-m{streams}"]
+    command += [f"-n{requests * connections}"]
     for line in fields:
         command += ["--header", line]
     before = cpu_seconds(pid)
     done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
     spent = cpu_seconds(pid) - before
-    requests, failed = _number(r"(\d+) succeeded", done.stdout), _number(r"(\d+) failed", done.stdout)
+    answered, failed = _number(r"(\d+) succeeded", done.stdout), _number(r"(\d+) failed", done.stdout)
     rate = _number(r"finished in .*, ([0-9.]+) req/s", done.stdout)
     middle = _milliseconds(re.search(r"time for request: +\S+ +\S+ +([0-9.]+)(us|ms|s)", done.stdout))
     # h2load tells the mean and the longest, no percentiles.
     longest = _milliseconds(re.search(r"time for request: +\S+ +([0-9.]+)(us|ms|s)", done.stdout))
-    return Measured(spent / max(requests, 1) * 1e6, rate, middle, longest, int(failed))
+    return Measured(spent / max(answered, 1) * 1e6, rate, middle, longest, int(failed))
 
 
 def cpu_seconds(pid: int) -> float:

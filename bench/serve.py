@@ -89,7 +89,7 @@ class Bench:
         url = f"{'https' if case.setup == 'tls' else 'http'}://127.0.0.1:{server.port}{case.path}"
         fields = BROWSER + case.fields + ((_condition(url),) if case.etag else ())
         if case.protocol == "h2":
-            return measure_h2(server.pid, url, fields, seconds, case.connections, case.streams)
+            return measure_h2(server.pid, url, fields, case.requests, case.connections, case.streams)
         order: Order = "once" if case.once else "at random" if case.many else "in turn"
         asked = Asked(case.paths, case.method, case.status, order, case.varies)
         script = request_script(self.folder, re.sub("[^0-9A-Za-z]+", "-", case.name), asked)

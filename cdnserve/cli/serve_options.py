@@ -16,7 +16,7 @@ import click
 from cdnserve.cli.command import Decorated, setting
 from cdnserve.cli.logs import LOG_FORMATS
 from cdnserve.server.proxies import Proxies, trusted
-from cdnserve.server.settings import ServerLimits, ServerSettings, read_notices
+from cdnserve.server.settings import ServerLimits, ServerSettings, read_notices, speaks_http2
 from cdnserve.server.sockets import Unix, passed_descriptor
 from cdnserve.server.tls import Pair
 
@@ -118,8 +118,9 @@ _LISTENING_OPTIONS = (
     ),
     setting(
         "--http2/--no-http2",
-        default=False,
-        help="HTTP/2 over TLS, beside HTTP/1.1. Experimental, as it is in uvicorn.",
+        default=None,
+        show_default="where its parser is installed",
+        help="HTTP/2 over TLS, beside HTTP/1.1. Its parser calls itself experimental.",
     ),
     setting(
         "--proxy-headers/--no-proxy-headers",
@@ -158,7 +159,7 @@ def _settings(
     fd: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
-    http2: bool,
+    http2: bool | None,
     proxy_headers: bool,
     trusted_proxies: Proxies,
 ) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def _settings(
         "unix": Unix(uds, uds_mode) if uds else None,
         "descriptor": fd,
         "pair": Pair(tls_cert, tls_key or tls_cert, os.environ.get(PASSWORD, "")) if tls_cert else None,
-        "http2": http2,
+        "http2": bool(tls_cert) and speaks_http2(http2),
         "proxies": trusted_proxies if proxy_headers else Proxies(),
         "notices": read_notices(os.environ),
     }

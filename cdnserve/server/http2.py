@@ -1,8 +1,12 @@
-"""HTTP/2 (RFC 9113): uvicorn's protocol with the limits that it lacks; experimental, as it is there."""
+"""HTTP/2 (RFC 9113) to the ASGI application: uvicorn's protocol with the limits that it lacks.
+
+Its parser, zttp, is experimental, as its authors say.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from typing import Any, cast
 
@@ -22,17 +26,26 @@ from cdnserve.server.worker import Worker, address_of_peer
 
 # What is handed over at once: so much waits in memory for a client whose window is closed (RFC 9113 §5.2).
 _PIECE = 16 * 1024
-# A client that asks more often gets a new connection, when it is idle, or else a little later; zttp would end this one
-# at 4096, with what is under way.
-_MANY_REQUESTS, _MOST_REQUESTS = 1000, 3000
+# A client that asks more often, a thousand times, gets a new connection, when it is idle, or else a little later; zttp
+# would end this one at the 4096th stream, with what is under way. The numbers of its streams are odd.
+_MANY_STREAMS, _MOST_STREAMS = 2 * 1000 - 1, 2 * 3000 - 1
+# RFC 9113 §6.5.2.
+_INITIAL_WINDOW_SIZE, _WINDOW = 4, 65_535
 # RFC 9113 §6.8: how the end is announced before it is known which stream is the last.
 _NO_ERROR, _EVERY_STREAM = 0, 2**31 - 1
+# RFC 9113 §7.
+_PROTOCOL_ERROR, _ENHANCE_YOUR_CALM = 1, 11
 # RFC 9113 §6.5.2: what each field counts besides its octets.
 _OVERHEAD = 32
+# zttp takes no larger head: it ends the connection.
+_LARGEST_HEAD = 64 * 1024
+# So many octets of frames that ask for nothing may come before the next request, or while content is taken.
+_MOST_UNASKED = 256 * 1024
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Http2Connection(ZttpH2Protocol):
-    """One connection with many requests at once."""
+    """One connection with many requests at once, which the ASGI application answers."""
 
     def __init__(
         self,
@@ -50,7 +63,11 @@ class Http2Connection(ZttpH2Protocol):
         self._taken = worker.tick  # the last time that the client took octets, or none waited
         self._unsent = 0
         self._moved = asyncio.Event()  # something was taken, or time has passed
-        self._requests = 0
+        self._newest = 0  # the number of the last stream that the client has opened
+        self._window = _WINDOW  # of each stream that it opens
+        self._unasked = 0  # octets since the last request
+        # Content that went past zttp: its window of the connection is so much wider than the client's.
+        self._past = 0
         self._closes: int | None = None  # once the client was told to ask elsewhere
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -68,32 +85,66 @@ class Http2Connection(ZttpH2Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take frames; what is none ends the connection."""
+        self._unasked += len(data)
         try:
             self.conn.receive_data(data)
             self.handle_events()
         except zttp.RemoteProtocolError:
-            for cycle in self.cycles.values():
-                cycle.disconnected = True  # nothing can be sent any more but why
-            self.flush()
-            self.transport.close()
-        else:
-            self.flush()
+            self._end()  # zttp has said why
+            return
+        if self._unasked > _MOST_UNASKED:
+            self._end(_ENHANCE_YOUR_CALM)
+            return
+        self.flush()
+        if self.cycles:
+            self._wake()
+        if self._newest >= _MANY_STREAMS:
+            self._look_at_streams()
+
+    def _end(self, *reason: int) -> None:
+        for cycle in self.cycles.values():
+            cycle.disconnected = True  # nothing can be sent any more but why
+        if reason:
+            self.conn.close(*reason)
+        self.flush()
+        self.transport.close()
         self._wake()
+
+    def handle_events(self) -> None:
+        """Take what zttp has read; content is nothing that is asked for."""
+        next_event = self.conn.next_event
+        while (event := next_event()) is not zttp.NEED_DATA:
+            if isinstance(event, zttp.Request):
+                self._newest, self._unasked = event.stream_id, 0
+                self.handle_request(event)
+            elif isinstance(event, zttp.Data):
+                self._unasked -= len(event.data)
+            elif isinstance(event, zttp.RstStream):
+                self.handle_rst_stream(event)
+            elif isinstance(event, zttp.Settings):
+                self._window = dict(event.params).get(_INITIAL_WINDOW_SIZE, self._window)
+            elif isinstance(event, zttp.GoAway):
+                self._closes = self._worker.tick
 
     def handle_request(self, event: zttp.Request) -> None:
         """Hand a request to the application."""
-        size = sum(len(name) + len(value) + _OVERHEAD for name, value in event.headers)
-        is_too_large = size + len(event.target) > self._worker.limits.head or len(event.headers) > MOST_FIELDS
-        self.app = self._refuse if is_too_large else self._serve
+        if is_malformed(event):
+            self.conn.stream(event.stream_id).reset(_PROTOCOL_ERROR)
+            return
+        self.app = self._refuse if self._is_too_large(event) else self._serve
         self._seen = self._worker.tick
-        self._requests += 1
-        if self._requests == _MOST_REQUESTS:
-            self.shutdown()
         super().handle_request(event)
         # Its task has not begun yet.
         cycle = self.cycles[event.stream_id]
         cycle.scope["client"] = self._worker.client(self.client, cycle.scope["headers"])
         cycle.send = partial(self._send, cycle)  # type: ignore[method-assign]
+
+    def _is_too_large(self, event: zttp.Request) -> bool:
+        fields, limit = event.headers, self._worker.limits.head
+        if len(fields) > MOST_FIELDS or limit >= _LARGEST_HEAD:
+            return len(fields) > MOST_FIELDS
+        size = sum(len(name) + len(value) + _OVERHEAD for name, value in fields)
+        return size + len(event.target) > limit
 
     async def _send(self, cycle: RequestResponseCycle, message: ASGISendEvent) -> None:
         """Send, and wait until the client has room: uvicorn's own would keep whole files for it."""
@@ -101,24 +152,32 @@ class Http2Connection(ZttpH2Protocol):
         if message["type"] != "http.response.body":
             await send(message)
             return
-        content = message.get("body", b"")
-        for at in range(0, len(content), _PIECE):
-            await send({"type": "http.response.body", "body": content[at : at + _PIECE], "more_body": True})
-            await self._room(cycle)
+        content, at = message.get("body", b""), 0
+        while at < len(content):
+            room = await self._room(cycle)
+            piece = content[at : at + room]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
             if cycle.disconnected:
                 raise ClientDisconnected(len(content) - at)
+            at += len(piece)
         if cycle.disconnected:
             raise ClientDisconnected(0)
         # At the end, the stream counts as under way no more.
         await send({"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)})
 
-    async def _room(self, cycle: RequestResponseCycle) -> None:
+    async def _room(self, cycle: RequestResponseCycle) -> int:
+        """Wait for room in the client's windows, and return how much there is: none where the client has left."""
         began = self._worker.tick
-        while cycle.stream.pending_bytes and not cycle.disconnected:
+        while not cycle.disconnected:
+            room = min(cycle.stream.send_window or 0, self.conn.send_window - self._past, _PIECE)
+            if room > 0:
+                self._unasked = 0
+                return room
             if self._worker.tick - began >= self._worker.limits.stall_seconds:
                 cycle.abort_stream()
-                return
-            await self._moved.wait()
+            else:
+                await self._moved.wait()
+        return 0
 
     def _wake(self) -> None:
         self._moved.set()
@@ -129,8 +188,21 @@ class Http2Connection(ZttpH2Protocol):
         self._seen = self._worker.tick
         super().on_stream_closed()
         self._unset_keepalive_if_required()
-        if self._requests >= _MANY_REQUESTS and not self.cycles:
+        self._look_at_streams()
+
+    def _look_at_streams(self) -> None:
+        if self._newest >= (_MOST_STREAMS if self.is_active else _MANY_STREAMS):
             self.shutdown()
+
+    def pause_writing(self) -> None:
+        """Read nothing while the client takes nothing: what it asks meanwhile, if only for a PING, would wait here."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self.transport.resume_reading()
 
     def shutdown(self) -> None:
         """Let the client ask elsewhere; what is under way, and what it asked before it knew, is answered."""
@@ -157,9 +229,14 @@ class Http2Connection(ZttpH2Protocol):
             self.transport.abort()
         # Frames that ask for nothing win no time.
         is_over = tick - self._seen >= limits.idle_seconds or (self._closes is not None and tick >= self._closes)
-        if is_over and not self.cycles:
+        if is_over and not self.is_active:
             self._close_connection()
         self._wake()
+
+
+def is_malformed(event: zttp.Request) -> bool:
+    """Return whether zttp let pass what is no method, or no path (RFC 9113 §8.3.1)."""
+    return not _METHOD.fullmatch(event.method) or not event.target.isascii()
 
 
 async def _refuse_head(worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:

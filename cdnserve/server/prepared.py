@@ -22,11 +22,15 @@ from cdnserve.server.wire import (
     Openings,
     connection_line,
     connection_options,
+    field_line,
     head_after_date,
     is_spoken,
     new_parser,
     target_path,
 )
+
+Http2Key = tuple[bytes, bytes, Fields]
+"""A request in HTTP/2: method, path without query, and those of its fields that are `RELEVANT`."""
 
 _OURS = b"/-/"
 # Around lines each of which begins with the line feed of the one before it.
@@ -50,6 +54,10 @@ _relevant_lines = RELEVANT_LINES.findall
 _FOLDED = re.compile(rb"\n[ \t]")
 # The request line, the fields, and the empty line.
 _MOST_LINES = MOST_FIELDS + 2
+# The type of a frame, and END_HEADERS (RFC 9113 §6.2).
+_HEADERS = b"\x01\x04"
+# RFC 9113 §4.2: every client takes one of this size.
+_LARGEST_FRAME = 16 * 1024
 # What the objects around a response or a part of a head weigh, and those around each of its fields, rounded up.
 _OVERHEAD, _FIELD_OVERHEAD = 768, 192
 # What is longer is answered, but not remembered: nobody sends two that are alike.
@@ -71,6 +79,26 @@ class PreparedResponse:
         self.plain = stored is None and not close  # one write, and nothing else to do
         self.tally = tally
         self.hits = self.timed = 0  # since the meter was last settled
+
+
+class Http2Response:
+    """A response in HTTP/2: the same octets of content, and a head that is written once for all connections.
+
+    Its HEADERS frame is `begin`, the stream's number, the opening's fields, and `fields`; without `begin` there is no
+    room for it in one frame.
+    """
+
+    __slots__ = ("begin", "content", "fields", "octets", "opening", "prepared", "stored")
+
+    def __init__(self, prepared: PreparedResponse) -> None:
+        self.prepared = prepared
+        self.opening, self.stored, self.octets = prepared.opening, prepared.stored, prepared.octets
+        end = len(prepared.tail) - (0 if prepared.stored else prepared.octets)
+        lines = (line.partition(b": ") for line in prepared.tail[:end].split(b"\r\n") if line)
+        self.fields = b"".join(field_line(name, value) for name, _, value in lines)
+        size = len(self.opening.fields) + len(self.fields)
+        self.begin = size.to_bytes(3, "big") + _HEADERS if size <= _LARGEST_FRAME else b""
+        self.content = memoryview(prepared.tail)[end:]
 
 
 class RequestFacts:
@@ -104,6 +132,8 @@ class _Generation:
     shared: dict[object, RequestFacts] = field(default_factory=dict)
     responses: dict[object, PreparedResponse] = field(default_factory=dict)
     entries: dict[bytes, LogEntry] = field(default_factory=dict)
+    asked: dict[Http2Key, Http2Response] = field(default_factory=dict)
+    http2: dict[PreparedResponse, Http2Response] = field(default_factory=dict)
     size: int = 0
 
 
@@ -125,6 +155,7 @@ class PreparedResponses:
         # One attribute away, for every request looks at them.
         self.facts = self._young.facts
         self.lines = self._young.lines
+        self.asked = self._young.asked
 
     @property
     def size(self) -> int:
@@ -146,6 +177,30 @@ class PreparedResponses:
         if head.count(b"\n") > _MOST_LINES:
             return None
         return self.known(head) or self._interpret(head)
+
+    def ask(self, key: Http2Key) -> Http2Response | None:
+        """Return the response to a whole request in HTTP/2, `None` where the ASGI application must give it."""
+        method, path, fields = key
+        if path.startswith(_OURS):
+            return None
+        self._make_room()
+        request = Request(method.decode("ascii"), path, fields, "2")
+        prepared = self._respond(request, self._live.reply(request, self._origin), b"")
+        young = self._young
+        response = young.http2.get(prepared)
+        if response is None:
+            response = young.http2[prepared] = Http2Response(prepared)
+            young.size += len(response.fields) + _OVERHEAD
+        size = len(method) + len(path) + _weight(fields)
+        # As in HTTP/1.1: a failure of ours may be mended by the next request, and nobody sends two long ones alike.
+        if (
+            prepared.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR
+            and size <= _LONGEST_REMEMBERED
+            and response.begin
+        ):
+            young.asked[key] = response
+            young.size += size + _OVERHEAD
+        return response if response.begin else None
 
     def entry(self, head: bytes, response: PreparedResponse, log: AccessLog) -> LogEntry:
         """Return the entry in the log for a head and its response."""

@@ -177,7 +177,9 @@ def _protocol(settings: ServerSettings, worker: Worker, *, logs: bool) -> tuple[
 
     protocols: dict[str, Callable[..., asyncio.Protocol]] = {_H1: plain}
     if settings.http2:
-        from cdnserve.server.http2 import Http2Connection  # noqa: PLC0415 - its parser may not be installed
+        # Its parser may not be installed.
+        from cdnserve.server.http2 import Http2Connection  # noqa: PLC0415
+        from cdnserve.server.http2_fast import FastHttp2Connection  # noqa: PLC0415
 
-        protocols[_H2] = partial(Http2Connection, worker)
+        protocols[_H2] = partial(FastHttp2Connection if settings.fast_lane else Http2Connection, worker)
     return cast(ProtocolFactory, partial(Handshake, TlsContext(worker, certificate, protocols))), [renew]

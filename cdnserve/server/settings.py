@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from cdnserve.errors import ConfigurationError, Problem
@@ -99,6 +100,11 @@ class ServerSettings:
     proxies: Proxies = field(default_factory=Proxies)
     notices: Notices = field(default_factory=Notices)
     scrub_rate: int = 4 * 1024 * 1024
+
+
+def speaks_http2(wanted: bool | None) -> bool:
+    """Return whether HTTP/2 is spoken over TLS; where nobody has said so, it is if its parser is installed."""
+    return find_spec("zttp") is not None if wanted is None else wanted
 
 
 def read_settings(environment: Mapping[str, str]) -> ServerSettings:

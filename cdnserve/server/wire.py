@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the wire (RFC 9112): a reply as octets, a request target as a path, and how llhttp is asked."""
+"""HTTP/1.1 and HTTP/2 on the wire (RFC 9112, 9113): a reply as octets, a target as a path, and how llhttp is asked."""
 
 from __future__ import annotations
 
@@ -21,10 +21,58 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode("ascii")
 
 
-class Opening:
-    """How each response of one status begins: its status line and Date."""
+# RFC 7541 appendix A: where the static table has the names of our fields, and whole statuses.
+_STATIC_NAMES = {
+    b":status": 8,
+    b"accept-ranges": 18,
+    b"access-control-allow-origin": 20,
+    b"allow": 22,
+    b"cache-control": 24,
+    b"content-encoding": 26,
+    b"content-length": 28,
+    b"content-range": 30,
+    b"content-type": 31,
+    b"date": 33,
+    b"etag": 34,
+    b"last-modified": 44,
+    b"location": 46,
+    b"vary": 59,
+}
+_STATIC_STATUSES = {200: 8, 204: 9, 206: 10, 304: 11, 400: 12, 404: 13, 500: 14}
 
-    __slots__ = ("octets", "status")
+
+def field_line(name: bytes, value: bytes) -> bytes:
+    """Return a field as HPACK writes it without the dynamic table (RFC 7541 §6.2.2): the same on each connection."""
+    place = _STATIC_NAMES.get(name, 0)
+    return _integer(place, 4) + (b"" if place else _string(name)) + _string(value)
+
+
+def _string(octets: bytes) -> bytes:
+    return _integer(len(octets), 7) + octets
+
+
+def _integer(number: int, bits: int) -> bytes:
+    """Write an integer (RFC 7541 §5.1) whose first octet has so many bits for it; the others are zero."""
+    most = (1 << bits) - 1
+    if number < most:
+        return bytes([number])
+    octets, number = bytearray([most]), number - most
+    while number >= 128:
+        octets.append(number & 127 | 128)
+        number >>= 7
+    return bytes(octets) + bytes([number])
+
+
+@cache
+def _status_field(status: int) -> bytes:
+    place = _STATIC_STATUSES.get(status)
+    return bytes([128 | place]) if place else field_line(b":status", b"%d" % status)
+
+
+class Opening:
+    """How each response of one status begins: its status line and Date; `fields` are those two in HTTP/2."""
+
+    __slots__ = ("fields", "octets", "status")
 
     def __init__(self, status: int, date: bytes) -> None:
         self.status = status
@@ -33,6 +81,8 @@ class Opening:
     def renew(self, date: bytes) -> None:
         """Take a new Date, as a whole header line."""
         self.octets = status_line(self.status) + date
+        name, _, value = date.rstrip().partition(b": ")
+        self.fields = _status_field(self.status) + (field_line(name, value) if name else b"")
 
 
 class Openings(dict[int, Opening]):

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.cli.serve_options import limit_options, size, written
+from cdnserve.cli.serve_options import limit_options, listening_options, size, written
 from cdnserve.server.settings import ServerLimits
 from tests.certificates import identity
 from tests.cli.conftest import FILES, Run
@@ -109,9 +109,34 @@ def test_over_tls(root: Path, tmp_path: Path) -> None:
         assert 1 == sum("[tls-key-invalid]" in line for line in server.stderr.rest())
 
 
+@click.command()
+@listening_options
+def listen(listening: dict[str, object]) -> None:
+    """Say whether HTTP/2 is spoken."""
+    click.echo(listening["http2"])
+
+
+@pytest.mark.parametrize(
+    ("options", "is_installed", "spoken"),
+    [
+        pytest.param(["--tls-cert", "c"], True, True, id="nothing is said"),
+        pytest.param(["--tls-cert", "c"], False, False, id="its parser is not there"),
+        pytest.param(["--tls-cert", "c", "--no-http2"], True, False, id="not wanted"),
+        pytest.param(["--tls-cert", "c", "--http2"], False, True, id="wanted, which is a problem"),
+        pytest.param([], True, False, id="no TLS"),
+    ],
+)
+def test_http_2_is_spoken_over_tls_where_its_parser_is_installed(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], is_installed: bool, spoken: bool
+) -> None:
+    monkeypatch.setattr("cdnserve.server.settings.find_spec", lambda _: object() if is_installed else None)
+    result = CliRunner().invoke(listen, options)
+    assert (0, f"{spoken}\n") == (result.exit_code, result.output)
+
+
 def test_http_2(root: Path, tmp_path: Path) -> None:
     made = identity(tmp_path / "tls", password="secret")
-    options = ("--tls-cert", str(made.certificate), "--tls-key", str(made.key), "--http2")
+    options = ("--tls-cert", str(made.certificate), "--tls-key", str(made.key))
     with serving("--port", "0", *options, cwd=root.parent, CDNSERVE_TLS_KEY_PASSWORD="secret") as server:
         host, _, port = server.stdout.until("").removeprefix("listening on https://").rpartition(":")
         with made.client("h2", "http/1.1").wrap_socket(

@@ -14,8 +14,11 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from cdnserve.release.store import Store
+from cdnserve.server.access_log import AccessLog
 from cdnserve.server.asgi import create_app
 from cdnserve.server.connection import Expiring
+from cdnserve.server.http2 import Http2Connection
+from cdnserve.server.http2_fast import FastHttp2Connection
 from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.live import Live
@@ -71,10 +74,10 @@ class Tape(asyncio.Transport):
 class Room:
     """A worker without a loop: its lane, and the connections that are made in it."""
 
-    def __init__(self, place: Built, limits: ServerLimits | None = None) -> None:
-        self.worker = Worker(Live(Store(place.state)), limits or ServerLimits())
+    def __init__(self, place: Built, limits: ServerLimits | None = None, log: AccessLog | None = None) -> None:
+        self.worker = Worker(Live(Store(place.state)), limits or ServerLimits(), log)
         self.state = ServerState()
-        self._app = create_app(lambda: settings(place.root, place.state), lambda _: self.worker.live)
+        self._app = create_app(lambda: settings(place.root, place.state), lambda _: self.worker.live, log=log)
         self.config = Config(cast(Any, self._app), log_config=None, access_log=False, server_header=False)
 
     def serving(self) -> AbstractAsyncContextManager[Any]:
@@ -90,6 +93,13 @@ class Room:
     def asgi(self) -> tuple[AsgiConnection, Tape]:
         """Make a connection of the ASGI edge, in a running loop."""
         protocol, tape = AsgiConnection(self.worker, self.config, self.state, {}, asyncio.get_running_loop()), Tape()
+        protocol.connection_made(tape)
+        return protocol, tape
+
+    def http2(self, lane: str = "fast") -> tuple[Http2Connection, Tape]:
+        """Make a connection of HTTP/2, in a running loop."""
+        kind = FastHttp2Connection if lane == "fast" else Http2Connection
+        protocol, tape = kind(self.worker, self.config, self.state, {}, asyncio.get_running_loop()), Tape()
         protocol.connection_made(tape)
         return protocol, tape
 

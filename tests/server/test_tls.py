@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -194,6 +194,30 @@ def test_files_small_and_large_come_whole(built: Built, tmp_path: Path, lane: st
 def made(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """A certificate that stays."""
     return identity(tmp_path_factory.mktemp("tls"))
+
+
+def negotiated(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
+    """Shake hands without a network; gives the cipher."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = client.wrap_bio(back, there, server_hostname="localhost"), server.wrap_bio(there, back, server_side=True)
+    for _ in range(4):
+        for end in ends:
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    cipher = ends[0].cipher()
+    assert cipher
+    return cipher[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("ECDHE+CHACHA20:ECDHE+AESGCM", "CHACHA20"), ("ECDHE+AESGCM:ECDHE+CHACHA20", "GCM")]
+)
+def test_the_order_of_the_clients_ciphers_counts(made: Identity, wanted: str, found: str) -> None:
+    client = made.client()
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_ciphers(wanted)
+    server = CertificateFiles(Pair(made.certificate, made.key), ["http/1.1"]).context
+    assert found in negotiated(server, client)
 
 
 def test_what_is_negotiated(built: Built, made: Identity, tmp_path: Path) -> None:

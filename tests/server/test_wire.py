@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import httptools
 import pytest
+from hpack import Decoder
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cdnserve.origin.message import Reply
 from cdnserve.origin.text_replies import Line
@@ -12,6 +15,7 @@ from cdnserve.server.wire import (
     Opening,
     Openings,
     connection_line,
+    field_line,
     head_after_date,
     refusal,
     status_line,
@@ -122,3 +126,25 @@ def test_a_refusal_is_a_whole_response() -> None:
         b"cache-control: no-store",
         b"connection: close",
     ]
+
+
+@given(
+    name=st.sampled_from([b"etag", b"cache-control", b"vary", b":status", b"x-content-type-options"])
+    | st.binary(min_size=1),
+    value=st.binary(max_size=300) | st.binary(min_size=16_000, max_size=17_000),
+)
+def test_a_field_in_http_2_needs_no_state_of_its_connection(name: bytes, value: bytes) -> None:
+    """RFC 7541 §6.2.2: the decoder's table stays empty, so the same octets may be sent on any connection."""
+    decoder = Decoder(max_header_list_size=2**20)
+    assert [(name, value)] == [(n, v) for n, v in decoder.decode(field_line(name, value), raw=True)]
+    assert 0 == len(decoder.header_table.dynamic_entries)
+
+
+@pytest.mark.parametrize("status", [200, 206, 304, 404, 405, 503])
+def test_an_opening_in_http_2(status: int) -> None:
+    """RFC 9113 §8.3.2: the status comes first."""
+    opening = Opening(status, DATE)
+    expected = [(b":status", b"%d" % status), (b"date", DATE[6:-2])]
+    assert expected == [(n, v) for n, v in Decoder().decode(opening.fields, raw=True)]
+    opening.renew(LATER)
+    assert LATER[6:-2] in opening.fields

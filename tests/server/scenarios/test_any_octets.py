@@ -6,13 +6,12 @@ import asyncio
 import itertools
 import random
 import re
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cdnserve.server.http2 import Http2Connection
 from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.settings import ServerLimits
@@ -20,6 +19,7 @@ from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.connections import Room, Tape, until
+from tests.server.serving import LANES
 
 LIMITS = ServerLimits(head=4096, head_seconds=3, idle_seconds=4, stall_seconds=5)
 _DATE = re.compile(rb"\r\ndate: [^\r]*\r\n")
@@ -111,13 +111,13 @@ def test_both_lanes_say_the_same_and_end(room: Room, stream: bytes, seed: int) -
 
 
 @settings(max_examples=200, deadline=None)
-@given(stream=st.binary(max_size=120), seed=st.integers(0, 99), is_preceded=st.booleans())
-def test_no_octets_leave_http_2_with_an_exception(room: Room, stream: bytes, seed: int, is_preceded: bool) -> None:
+@given(stream=st.binary(max_size=120), seed=st.integers(0, 99), is_preceded=st.booleans(), lane=st.sampled_from(LANES))
+def test_no_octets_leave_http_2_with_an_exception(
+    room: Room, stream: bytes, seed: int, is_preceded: bool, lane: str
+) -> None:
     async def story() -> None:
         async with room.serving():
-            protocol = Http2Connection(room.worker, room.config, room.state, {}, asyncio.get_running_loop())
-            tape = Tape()
-            protocol.connection_made(cast(asyncio.Transport, tape))
+            protocol, tape = room.http2(lane)
             for piece in cut(_PREFACE * is_preceded + stream, seed):
                 if not tape.is_closing():
                     protocol.data_received(piece)
