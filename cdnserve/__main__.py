@@ -1,7 +1,4 @@
-"""`python -m cdnserve`: the command line, where no script is installed.
-
-Never anything else.
-"""
+"""`python -m cdnserve`: the command line, where no script is installed."""
 
 from cdnserve.cli.main import main
 

@@ -36,7 +36,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class NoAnswerError(Exception):
-    """Says in words why no answer came, or no whole one; `is_distrust` where the host's certificate is to blame."""
+    """No answer came, or no whole one; `is_distrust` where the host's certificate is to blame."""
 
     def __init__(self, why: str, *, is_distrust: bool = False) -> None:
         super().__init__(why)
@@ -290,7 +290,7 @@ class Response:
 
 
 def no_answer(error: Exception) -> NoAnswerError:
-    """Say in words why a request failed."""
+    """Return in words why a request failed."""
     cause = error.args[0] if error.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
         return NoAnswerError(f"the host's certificate is not trusted: {cause.verify_message}", is_distrust=True)

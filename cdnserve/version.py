@@ -1,7 +1,4 @@
-"""The version of the program, as it is installed.
-
-Never guesses one.
-"""
+"""The version of the program, as it is installed."""
 
 from __future__ import annotations
 

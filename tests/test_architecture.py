@@ -42,6 +42,46 @@ TESTED_WHOLE = {
 # A command is as short as what it does; a specification, the version and the way in may be short, too.
 SHORT_ROOMS, SHORT_MODULES = {"cli", "rules"}, {"version", "__main__"}
 
+# What the docstring of a module says that it never does, by the test that proves it.
+PROVEN = {
+    "cli/check": "cli/test_check.py::test_a_warning_alone_is_a_failure",
+    "cli/command": "cli/test_command.py::test_a_fault_of_ours_is_not_hidden",
+    "cli/forget": "cli/test_forget.py::test_without_a_terminal_it_wants_a_yes",
+    "cli/logs": "cli/test_logs.py::test_control_characters_are_escaped_line_by_line",
+    "cli/main": "cli/test_main.py::test_nothing_heavy_is_loaded_without_need",
+    "manifest/origins": "manifest/test_origins.py::test_any_text_is_told_about_or_sent_by_browsers",
+    "manifest/s3_cors_translate": (
+        "manifest/test_s3_cors_translate.py::test_no_origin_is_let_in_that_the_store_keeps_out"
+    ),
+    "migrate/rewrite": "migrate/test_rewrite.py::test_what_stands_around_is_kept",
+    "modules/imports": "modules/test_imports.py::test_no_source_takes_more_than_linear_time",
+    "npm/bundle_export": "npm/test_bundle_export.py::test_a_broken_promise_is_told_and_the_old_archive_stays",
+    "npm/cache": "npm/test_cache.py::test_what_is_damaged_is_not_given_and_removed",
+    "npm/download": "npm/test_download_client.py::test_a_token_does_not_follow_to_another_origin",
+    "npm/fetch": "npm/test_fetch.py::test_other_bytes_than_the_lock_demands_are_refused",
+    "npm/hosted": "npm/test_hosted.py::test_a_package_json_elsewhere_is_not_read",
+    "npm/registry": "npm/test_registry.py::test_a_token_goes_only_where_it_belongs",
+    "npm/remove": "npm/test_remove.py::test_what_was_published_can_come_back_with_the_same_bytes_only",
+    "npm/signatures": "npm/test_signatures.py::test_keys_of_another_kind_are_left_out",
+    "npm/spec": "npm/test_spec.py::test_what_is_no_package_name_is_refused",
+    "npm/sync": "npm/test_sync.py::test_a_changed_file_is_a_problem_and_never_overwritten",
+    "npm/unpack": "npm/test_unpack.py::test_nothing_is_written_outside_the_folder",
+    "origin/aliases": "origin/test_aliases.py::test_any_path_gets_an_answer_of_the_contract_or_leads_to_a_public_file",
+    "origin/respond": "origin/test_respond.py::test_any_request_gets_a_sound_reply",
+    "origin/suggest": "origin/test_suggest.py::test_a_few_of_many_paths_are_looked_at",
+    "release/blobs": "release/test_blobs.py::test_a_wrong_blob_is_replaced",
+    "release/gc": "release/test_gc.py::test_what_a_server_uses_stays",
+    "release/read": "release/test_read.py::test_what_was_swapped_in_since_the_scan_is_not_read",
+    "release/scan": "release/test_scan.py::test_links_that_lead_nowhere_good_are_left_out",
+    "release/writer": "release/test_killed.py::test_a_build_killed_at_any_step_leaves_a_whole_release",
+    "rules/cors": "rules/test_cors_patterns.py::test_only_an_admitted_origin_is_ever_echoed",
+    "rules/exports": "rules/test_exports.py::test_no_file_lies_outside_of_the_package",
+    "rules/globs": "rules/test_globs.py::test_compares_each_segment_at_most_once_for_each_of_the_globs",
+    "rules/ranges": "rules/test_ranges.py::test_anything_else_is_ignored",
+    "snippets/fetch": "snippets/test_fetch.py::test_a_redirect_from_https_to_http_is_refused",
+    "snippets/tags": "snippets/test_tags.py::test_every_element_that_can_asks_with_cors",
+}
+
 
 def recurring(package: Path) -> dict[str, list[str]]:
     """Find the public names that more than one module gives to a class of its own."""
@@ -93,6 +133,13 @@ def unmirrored(tests: Path, package: Path) -> Iterator[str]:
             yield "/".join(parts)
 
 
+def promising(package: Path) -> set[str]:
+    """Return the modules whose docstring says that they never do something."""
+    docstrings = {file: ast.get_docstring(ast.parse(file.read_bytes())) or "" for file in package.rglob("*.py")}
+    found = (file for file, text in docstrings.items() if re.search(r"\bNever\b", text))
+    return {file.relative_to(package).with_suffix("").as_posix() for file in found}
+
+
 def named_modules(text: str) -> list[str]:
     """List the modules that a page names, as `release/build`."""
     return re.findall(r"`([a-z_]+(?:/[a-z0-9_]+)+)`", text)
@@ -116,6 +163,14 @@ def test_no_modules_import_each_other() -> None:
 def test_tests_mirror_the_modules() -> None:
     assert [] == list(unmirrored(TESTS, PACKAGE))
     assert [] == [name for name in TESTED_WHOLE if not [*TESTS.rglob(name), *TESTS.rglob(f"{name}.py")]]
+
+
+def test_what_a_module_never_does_is_proven() -> None:
+    """By a test that is there."""
+    assert set(PROVEN) == promising(PACKAGE)
+    for place in PROVEN.values():
+        file, _, name = place.partition("::")
+        assert f"def {name}(" in (PACKAGE.parent / "tests" / file).read_text(encoding="utf-8"), place
 
 
 def test_every_module_on_the_map_exists() -> None:

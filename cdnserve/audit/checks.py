@@ -1,7 +1,4 @@
-"""Checks of integrity metadata (SRI §3): is it there, can it match, does it match.
-
-Never takes a warning for harmless: metadata that browsers ignore is no metadata.
-"""
+"""The checks of an audit: integrity metadata (SRI §3), CORS, hosts and addresses, preloads and import maps."""
 
 from __future__ import annotations
 
@@ -22,6 +19,27 @@ _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _WEAK = re.compile(r"[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9+/_-]+={0,2}(?:\?\S*)?", re.ASCII)
 _FETCH = "cdnserve audit --fetch computes it"
 _NONE_IS_RIGHT = "no integrity metadata is right for it, for {}"
+
+_MIGRATE = "cdnserve migrate takes it to your own host, if npm has it"
+_ADDRESSES = {"script": "src", "link": "href", "svg:script": "href"}
+
+_USES = {"script": ("script",), "style": ("style",), "modulepreload": ("module", "mapped")}
+
+
+def audit(known: AuditInput) -> tuple[Finding, ...]:
+    """Find what is wrong with how a page loads scripts, styles and modules, in the order of the page."""
+    found = [finding for load in known.loads.every for finding in _of_load(facts(load, known), known.site)]
+    found += [*preloads(known.loads), *maps(known.loads)]
+    return tuple(sorted(found, key=lambda finding: finding.place.start))
+
+
+def _of_load(known: LoadFacts, site: OwnSite) -> Iterator[Finding]:
+    if known.load.is_templated:
+        found = [*template(known, site)]
+    else:
+        found = [finding for check in _CHECKS for finding in check(known)]
+        found += [*host(known, site), *public(known, site)]
+    return (replace(finding, part=known.load.part) for finding in found)
 
 
 def missing(facts: LoadFacts) -> Iterator[Finding]:
@@ -166,10 +184,6 @@ def _fits(expression: HashExpression) -> bool:
     return len(expression.digest) == _SIZES[expression.algorithm]
 
 
-_MIGRATE = "cdnserve migrate takes it to your own host, if npm has it"
-_ADDRESSES = {"script": "src", "link": "href", "svg:script": "href"}
-
-
 def scheme(facts: LoadFacts) -> Iterator[Finding]:
     """Check that a file comes over https."""
     load = facts.load
@@ -205,7 +219,7 @@ def host(facts: LoadFacts, site: OwnSite) -> Iterator[Finding]:
 
 
 def template(facts: LoadFacts, site: OwnSite) -> Iterator[Finding]:
-    """Tell of what a template writes a part of, and of its host where that is certain all the same."""
+    """Note what a template writes a part of, and check its host where that is certain all the same."""
     load = facts.load
     if template_at(authority(load.url)) is None and template_at(load.written) != 0:
         yield from host(facts, site)
@@ -262,9 +276,6 @@ def _with_url(load: Load, url: str) -> str:
     return with_attributes(load.tag, {name: url}) if not load.by_map and load.tag.attribute(name) else ""
 
 
-_USES = {"script": ("script",), "style": ("style",), "modulepreload": ("module", "mapped")}
-
-
 def preloads(loads: Loads) -> Iterator[Finding]:
     """Check that a preload has the integrity metadata of its use."""
     used: dict[str, list[Load]] = {}
@@ -318,19 +329,3 @@ _CHECKS = (
     scheme,
     credentials,
 )
-
-
-def audit(known: AuditInput) -> tuple[Finding, ...]:
-    """Find what is wrong with how a page loads scripts, styles and modules, in the order of the page."""
-    found = [finding for load in known.loads.every for finding in _of_load(facts(load, known), known.site)]
-    found += [*preloads(known.loads), *maps(known.loads)]
-    return tuple(sorted(found, key=lambda finding: finding.place.start))
-
-
-def _of_load(known: LoadFacts, site: OwnSite) -> Iterator[Finding]:
-    if known.load.is_templated:
-        found = [*template(known, site)]
-    else:
-        found = [finding for check in _CHECKS for finding in check(known)]
-        found += [*host(known, site), *public(known, site)]
-    return (replace(finding, part=known.load.part) for finding in found)

@@ -1,7 +1,4 @@
-"""Facts of a load: whose file it is, and which digests it really has.
-
-Never a verdict: the checks draw it from these.
-"""
+"""Facts of a load: whose file it is, and which digests it really has."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ class Place:
 
 
 Locate = Callable[[str], Place]
-"""Gives what the path of a URL names, as the server that has the release would."""
+"""Returns what the path of a URL names, as the server that has the release would."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -15,6 +14,8 @@ from urllib.parse import quote
 
 from cdnserve.errors import Problem
 from cdnserve.markup.tag import NEWLINE, Part, Tag
+from cdnserve.markup.urls import web_url
+from cdnserve.version import running_version
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -135,10 +136,8 @@ def _driver() -> dict[str, object]:
         }
         for name, rule in RULES.items()
     ]
-    try:
-        return {"name": "cdnserve", "version": version("cdnserve"), "rules": rules}
-    except PackageNotFoundError:
-        return {"name": "cdnserve", "rules": rules}
+    version = running_version()
+    return {"name": "cdnserve", **({"version": version} if version else {}), "rules": rules}
 
 
 def _notification(problem: Problem) -> dict[str, object]:
@@ -178,7 +177,7 @@ def _region(place: Tag | Part) -> dict[str, int]:
 
 
 def _artifact(page: str) -> dict[str, str]:
-    if page.lower().startswith(("http://", "https://")):
+    if web_url(page):
         return {"uri": page}
     path = Path(page)
     uri = quote(path.as_posix(), errors="surrogateescape")

@@ -128,7 +128,7 @@ _EARLIER_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({"js-cookie":
 # Mirrors of cdnjs have Bootstrap under its own name too.
 _MIRRORED = MappingProxyType({"bootstrap": "twitter-bootstrap"})
 
-# DataTables is one library at cdnjs, and a package for each manner of styling at npm.
+# DataTables is one library at cdnjs, and a package for each way of styling at npm.
 _DATATABLES = "datatables"
 _STYLED = re.compile(r"(?:js|css)/dataTables\.(bootstrap[45]?|foundation|jqueryui|semanticui)\.")
 _STYLINGS: Mapping[str, str] = MappingProxyType(

@@ -66,7 +66,7 @@ _Found = tuple[str, tuple[Face, ...], str]
 
 
 class _UnmappableError(ValueError):
-    """Says why a family can't be mapped."""
+    """A family can't be mapped; the message says why."""
 
 
 def google_fonts(path: str, query: str = "") -> Mapped | Unmapped:

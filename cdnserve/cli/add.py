@@ -1,7 +1,4 @@
-"""`cdnserve add`: npm packages into the root, the manifest and the lock; it ends with their tags.
-
-Never adds what was not verified, and never replaces a version that is hosted.
-"""
+"""`cdnserve add`: npm packages into the root, the manifest and the lock; it ends with their tags."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`cdnserve build`: make a release of what has changed, and stop.
-
-Never serves; a running server takes the new release up by itself.
-"""
+"""`cdnserve build`: make a release of what has changed, and stop."""
 
 from __future__ import annotations
 

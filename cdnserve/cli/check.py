@@ -1,6 +1,6 @@
 """`cdnserve check`: every problem in manifest, lock and files; for a person, an editor or CI.
 
-Never writes to the root, and never lets a warning pass.
+Never lets a warning pass.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Surroundings of the process, as values for the rooms that never look at them: environment, home, folder.
-
-Never looked at before a command needs them.
-"""
+"""What commands share: the surroundings of the process as values, the build and its release, libraries in words."""
 
 from __future__ import annotations
 

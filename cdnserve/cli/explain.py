@@ -1,7 +1,4 @@
-"""`cdnserve explain`: why a browser gets what it gets; the tool for "blocked by CORS".
-
-Never asks a server: the same rules answer here.
-"""
+"""`cdnserve explain`: why a browser gets what it gets; the tool for "blocked by CORS"."""
 
 from __future__ import annotations
 

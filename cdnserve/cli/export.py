@@ -1,7 +1,4 @@
-"""`cdnserve export`: manifest, lock and files of a root as one archive.
-
-Never an archive of a root that has a problem.
-"""
+"""`cdnserve export`: manifest, lock and files of a root as one archive."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`cdnserve forget`: the deliberate way back from a promise, for a file that became immutable by mistake.
 
-Never without a yes, and never without saying what it can't undo.
+Never forgets without a yes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""`cdnserve gc`: old releases go, and the stored bytes that only they needed.
-
-Never takes what is current or in use.
-"""
+"""`cdnserve gc`: old releases go, and the stored bytes that only they needed."""
 
 from __future__ import annotations
 
@@ -47,30 +44,30 @@ def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, 
     The current release stays, so does one that a running server answers from, and one that was rolled back
     from. A build that is under way is waited for.
     """
-    wish = GcOptions(keep, float(grace), forget, dry_run)
+    options = GcOptions(keep, float(grace), forget, dry_run)
     with build_progress() as progress:
-        done = collect(releases_folder(root, state), wish, progress)
+        done = collect(releases_folder(root, state), options, progress)
     if as_json:
-        write_json(_as_object(done, wish))
+        write_json(_as_object(done, options))
         return
     report(done.warnings)
-    click.echo("\n".join(_lines(done, wish)))
+    click.echo("\n".join(_lines(done, options)))
 
 
-def _lines(done: Collected, wish: GcOptions) -> list[str]:
-    verb, freed = ("would be removed", "would be freed") if wish.dry_run else ("removed", "freed")
+def _lines(done: Collected, options: GcOptions) -> list[str]:
+    verb, freed = ("would be removed", "would be freed") if options.dry_run else ("removed", "freed")
     which = f": {', '.join(map(str, done.releases))}" if done.releases else ""
     lines = [f"{plural(len(done.releases), 'release')} {verb}{which}"]
     lines.append(f"{plural(done.blobs, 'stored file')} {verb}, {done.octets:,} octets {freed}")
     return lines + [f"release {number} stays: {reason}" for number, reason in done.kept.items()]
 
 
-def _as_object(done: Collected, wish: GcOptions) -> dict[str, object]:
+def _as_object(done: Collected, options: GcOptions) -> dict[str, object]:
     return {
         "removed": done.releases,
         "stored_files": done.blobs,
         "octets": done.octets,
         "kept": [{"release": number, "reason": reason} for number, reason in done.kept.items()],
-        "dry_run": wish.dry_run,
+        "dry_run": options.dry_run,
         "problems": as_objects(done.warnings),
     }

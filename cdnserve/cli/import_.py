@@ -1,7 +1,4 @@
-"""`cdnserve import`: what `cdnserve export` wrote, into a root.
-
-Never a file that was not verified, and never one in the place of another unless that was asked for.
-"""
+"""`cdnserve import`: what `cdnserve export` wrote, into a root."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`cdnserve list`: what is public, with sizes, policy, caching and integrity.
-
-Never lists what the manifest leaves out.
-"""
+"""`cdnserve list`: what is public, with sizes, policy, caching and integrity."""
 
 from __future__ import annotations
 

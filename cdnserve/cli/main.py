@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cdnserve.display import printable
+from cdnserve.version import running_version
 
 PROGRAM = "cdnserve"
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -107,17 +108,8 @@ class Program(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        click.echo(f"cdnserve {_version()}")
+        click.echo(f"cdnserve {running_version() or '(not installed)'}")
         ctx.exit()
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("cdnserve")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,7 +1,4 @@
-"""`cdnserve outdated`: which libraries are behind the registry.
-
-Never changes anything.
-"""
+"""`cdnserve outdated`: which libraries are behind the registry."""
 
 from __future__ import annotations
 

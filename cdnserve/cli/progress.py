@@ -1,6 +1,6 @@
 """Progress on a terminal: bars for builds and downloads, gone when the work is done.
 
-Never shown in a pipe: `None` stands for nobody who looks.
+In a pipe there is none: `None` stands for nobody who looks.
 """
 
 from __future__ import annotations

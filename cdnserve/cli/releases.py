@@ -1,7 +1,4 @@
-"""`cdnserve releases`: the releases that are there, and what each one changed.
-
-Never builds: what has changed in the root since is not looked at.
-"""
+"""`cdnserve releases`: the releases that are there, and what each one changed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`cdnserve remove`: npm packages out of the root, the manifest and the lock.
-
-Never asks: what is removed can be added again, with the same bytes.
-"""
+"""`cdnserve remove`: npm packages out of the root, the manifest and the lock."""
 
 from __future__ import annotations
 

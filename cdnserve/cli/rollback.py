@@ -1,7 +1,4 @@
-"""`cdnserve rollback`: an earlier release becomes the current one again.
-
-Never changes a file in the root, and never a release.
-"""
+"""`cdnserve rollback`: an earlier release becomes the current one again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`cdnserve schema`: the JSON Schema of the manifest, for editors that complete and check it.
-
-Never looks at a manifest.
-"""
+"""`cdnserve schema`: the JSON Schema of the manifest, for editors that complete and check it."""
 
 from __future__ import annotations
 

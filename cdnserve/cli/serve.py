@@ -1,7 +1,4 @@
-"""`cdnserve serve`: build, listen, watch; all that a new user needs.
-
-Never listens before there is a whole release.
-"""
+"""`cdnserve serve`: build, listen, watch; all that a new user needs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Limits of a server as options, each also a `CDNSERVE_*` variable.
-
-Never knows a default of its own: `server.limits` has them.
-"""
+"""The options of a server, each also a `CDNSERVE_*` variable: limits, listening and operation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`cdnserve sync`: the libraries, exactly as the lock records them.
-
-Never a newer version, and never bytes that the lock does not know.
-"""
+"""`cdnserve sync`: the libraries, exactly as the lock records them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`cdnserve update`: newer versions of the libraries, as far as the manifest lets them in.
-
-Never removes the older ones unless it is told to: pages out there name them.
-"""
+"""`cdnserve update`: newer versions of the libraries, as far as the manifest lets them in."""
 
 from __future__ import annotations
 

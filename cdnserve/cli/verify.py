@@ -1,7 +1,4 @@
-"""`cdnserve verify`: what a live URL answers, compared with the release; for a person or for CI.
-
-Never builds, and never changes anything.
-"""
+"""`cdnserve verify`: what a live URL answers, compared with the release; for a person or for CI."""
 
 from __future__ import annotations
 

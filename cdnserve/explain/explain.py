@@ -1,6 +1,6 @@
 """An explanation: which rule decides about a path, what is answered, and what the browser makes of it.
 
-Never decides an answer itself: `origin.respond` gives each one, exactly as the server would.
+`origin.respond` gives each answer, exactly as the server would.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _below(root: Path, text: str, public: Container[str]) -> str:
 
 
 def _exchanges(question: PageRequest, raw_path: bytes, origin: Origin) -> tuple[tuple[ExplainedExchange, ...], str]:
-    """Ask as the browser would, and give what was exchanged and why it was blocked."""
+    """Ask as the browser would; return what was exchanged and why it was blocked."""
     script, page = _script_request(question), question.origin
     actual = Request(script.method, raw_path, _sent(question, origin))
     if not page or page == _site_origin(origin):

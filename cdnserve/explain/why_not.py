@@ -1,6 +1,6 @@
-"""Why a path is not public: what the manifest and the disk say to the person who may read both.
+"""Why a path is not public, or an origin not admitted: what manifest and disk say to the person who may read both.
 
-Never part of an answer to a client: there, an unlisted file and an absent one look the same.
+Not for answers to a client: there, an unlisted file and an absent one look the same.
 """
 
 from __future__ import annotations

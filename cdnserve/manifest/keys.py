@@ -1,7 +1,4 @@
-"""Keys: every key that a manifest may have, its kind, meaning and default; the reader and the schema follow it.
-
-Never says which values make sense: only their shape is told here.
-"""
+"""Keys: every key that a manifest may have, its kind, meaning and default; the reader and the schema follow it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The manifest as frozen values: what is public, and which origins may read it.
-
-Never holds anything unvalidated: `read_manifest` makes these, or says every problem.
-"""
+"""The manifest as frozen values: what is public, and which origins may read it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Origins (HTML §7.1.1, Fetch §3.2): the patterns of `allow-origins`, in the form in which browsers send an origin.
+"""What a CORS policy may list (HTML §7.1.1, Fetch §2.2, §3.2): origins as browsers send them, methods, header names.
 
-Never accepts what no browser would send, nor a pattern that covers more than its author can know.
+Never accepts what no browser would send.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading an object store's CORS configuration: S3's JSON, as consoles, APIs and tools have it, its XML, or R2's JSON.
 
-Never takes a configuration in part: one unknown element could be what makes it narrower.
+A configuration is taken whole or refused: one unknown element could be what makes it narrower.
 """
 
 from __future__ import annotations
@@ -13,53 +13,31 @@ from xml.parsers import expat
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
 
+LARGEST = 2**20
+"""The octets of a configuration that are read; S3 itself takes 64 KiB."""
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
+_MOST_DIGITS = 9
 _DEEPEST = 8
-
-
-class XmlError(Exception):
-    """Says why the text is not taken."""
-
-
-@dataclass(slots=True)
-class Element:
-    """An element by its local name, what is in it, and its own text."""
-
-    name: str
-    children: list[Element] = field(default_factory=list)
-    text: str = ""
-
-
-def parse_xml(data: bytes) -> Element:
-    """Parse a document and give its outermost element; raise XmlError for what is refused or malformed."""
-    document = Element("")
-    stack = [document]
-
-    def start(name: str, _: object) -> None:
-        if len(stack) > _DEEPEST:
-            raise XmlError("its elements lie too deep in each other")
-        element = Element(name.rpartition(" ")[2])
-        stack[-1].children.append(element)
-        stack.append(element)
-
-    def end(_: str) -> None:
-        stack.pop()
-
-    def text(characters: str) -> None:
-        stack[-1].text += characters
-
-    def refuse(*_: object) -> None:
-        raise XmlError("it has a document type declaration")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
-    # Without a document type no entity can be declared, neither an internal one nor one to be fetched.
-    parser.StartDoctypeDeclHandler = refuse
-    parser.buffer_text = True
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise XmlError(f"it is not XML: {error}") from None
-    return document.children[0]
+# In JSON lists have names of their own, in XML elements come several times.
+_LISTS = {
+    "AllowedOrigins": "AllowedOrigin",
+    "AllowedMethods": "AllowedMethod",
+    "AllowedHeaders": "AllowedHeader",
+    "ExposeHeaders": "ExposeHeader",
+}
+_SINGLE = ("ID", "MaxAgeSeconds")
+# Tools write these names as their language does, and some have another word; case and strokes don't count.
+_SPELLINGS = {
+    **{name.lower(): name for name in (*_LISTS, *_LISTS.values(), *_SINGLE)},
+    "exposedheaders": "ExposeHeaders",
+    "exposedheader": "ExposeHeader",
+    "maxage": "MaxAgeSeconds",
+}
+_ALLOWED_BY_R2 = {"origins": "AllowedOrigins", "methods": "AllowedMethods", "headers": "AllowedHeaders"}
+# What the rules lie in, and what answers and parameters of an API have beside them.
+_WRAPPERS = ("corsconfiguration", "corsrules", "cors", "rules")
+_BESIDE = ("bucket", "checksumalgorithm", "contentmd5", "expectedbucketowner", "metadata", "responsemetadata")
+Entry = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +60,6 @@ class StoreRule:
         ('rule 2 (uploads)', 'rule 1')
         """
         return f"rule {self.number} ({self.name})" if self.name else f"rule {self.number}"
-
-    def covers_origin(self, origin: str) -> bool:
-        """Return whether one of its origins matches."""
-        return _any_covers(self.origins, origin)
 
     def covers_header(self, name: str) -> bool:
         """Return whether a request header is allowed; names are compared without case."""
@@ -123,33 +97,6 @@ def covers(pattern: str, text: str) -> bool:
             return False
         start = found + len(part)
     return True
-
-
-LARGEST = 2**20
-"""The octets of a configuration that are read; S3 itself takes 64 KiB."""
-METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
-_MOST_DIGITS = 9
-
-# In JSON lists have names of their own, in XML elements come several times.
-_LISTS = {
-    "AllowedOrigins": "AllowedOrigin",
-    "AllowedMethods": "AllowedMethod",
-    "AllowedHeaders": "AllowedHeader",
-    "ExposeHeaders": "ExposeHeader",
-}
-_SINGLE = ("ID", "MaxAgeSeconds")
-# Tools write these names in the manner of their language, and some have another word; case and strokes don't count.
-_SPELLINGS = {
-    **{name.lower(): name for name in (*_LISTS, *_LISTS.values(), *_SINGLE)},
-    "exposedheaders": "ExposeHeaders",
-    "exposedheader": "ExposeHeader",
-    "maxage": "MaxAgeSeconds",
-}
-_ALLOWED_BY_R2 = {"origins": "AllowedOrigins", "methods": "AllowedMethods", "headers": "AllowedHeaders"}
-# What the rules lie in, and what answers and parameters of an API have beside them.
-_WRAPPERS = ("corsconfiguration", "corsrules", "cors", "rules")
-_BESIDE = ("bucket", "checksumalgorithm", "contentmd5", "expectedbucketowner", "metadata", "responsemetadata")
-Entry = dict[str, list[str]]
 
 
 def read_configuration(path: Path) -> tuple[StoreRule, ...]:
@@ -295,3 +242,49 @@ def _is_number(text: str) -> bool:
 def _foreign(name: str, why: str) -> ConfigurationError:
     hint = "give what the store's console, get-bucket-cors or its API gives: JSON or XML"
     return ConfigurationError([Problem("store-cors-foreign", f"not a CORS configuration: {why}", name, hint=hint)])
+
+
+class XmlError(Exception):
+    """The text is not taken; the message says why."""
+
+
+@dataclass(slots=True)
+class Element:
+    """An element by its local name, what is in it, and its own text."""
+
+    name: str
+    children: list[Element] = field(default_factory=list)
+    text: str = ""
+
+
+def parse_xml(data: bytes) -> Element:
+    """Parse a document and return its outermost element; raise XmlError for what is refused or malformed."""
+    document = Element("")
+    stack = [document]
+
+    def start(name: str, _: object) -> None:
+        if len(stack) > _DEEPEST:
+            raise XmlError("its elements lie too deep in each other")
+        element = Element(name.rpartition(" ")[2])
+        stack[-1].children.append(element)
+        stack.append(element)
+
+    def end(_: str) -> None:
+        stack.pop()
+
+    def text(characters: str) -> None:
+        stack[-1].text += characters
+
+    def refuse(*_: object) -> None:
+        raise XmlError("it has a document type declaration")
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    # Without a document type no entity can be declared, neither an internal one nor one to be fetched.
+    parser.StartDoctypeDeclHandler = refuse
+    parser.buffer_text = True
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise XmlError(f"it is not XML: {error}") from None
+    return document.children[0]

@@ -1,6 +1,6 @@
 """From an object store's rules to one policy (Fetch §3.2): every file of a store is under all of its rules at once.
 
-Never widens: no origin, header or method is let in that each rule which the policy stands for did not let in.
+Never lets in an origin that the store keeps out.
 """
 
 from __future__ import annotations
@@ -84,12 +84,15 @@ def translate(rules: Sequence[StoreRule], name: str, *, take_any: bool = False) 
     origins = tuple(dict.fromkeys(origin for rule in used for origin in kept[rule]))
     if not origins:
         return Translation(None, tuple(told))
+    before = rules[: 1 + max(at for at, rule in enumerate(rules) if rule in used)]
+    # What one of these hides is hidden, though nothing else is taken of it: the store may answer with it.
+    answering = [rule for rule in before if not set(_READING).isdisjoint(rule.methods)]
     policy = Policy(
         name,
         allow_origins=tuple(origin for origin in origins if origin != "null"),
         allow_methods=tuple(method for method in _READING if all(method in rule.methods for rule in used)),
-        allow_headers=_headers(used, _REQUEST, told),
-        expose_headers=_headers(used, _RESPONSE, told),
+        allow_headers=_headers(used, _REQUEST, used, told),
+        expose_headers=_headers(used, _RESPONSE, answering, told),
         max_age=_max_age(used, told),
         allow_null_origin="null" in origins,
     )
@@ -150,15 +153,17 @@ def _origin_problem(pattern: str) -> Problem | None:
     return next(origin_problems(pattern, Tolerance()), None)
 
 
-def _headers(rules: Sequence[StoreRule], side: _Side, told: list[Problem]) -> tuple[str, ...]:
-    """Return the header names that every rule has; `*` only where all have it."""
-    if all("*" in side.names(rule) for rule in rules):
+def _headers(
+    rules: Sequence[StoreRule], side: _Side, bounds: Sequence[StoreRule], told: list[Problem]
+) -> tuple[str, ...]:
+    """Return the header names of the rules that every rule of the bounds has; `*` only where all have it."""
+    if all("*" in side.names(rule) for rule in bounds):
         # A store's * covers Authorization, a policy's doesn't.
         return ("*", _AUTHORIZATION) if side is _REQUEST else ("*",)
     kept: dict[str, str] = {}
     for rule in rules:
         for name in side.names(rule):
-            why = _header_fault(name, rules, side)
+            why = _header_fault(name, bounds, side)
             if why:
                 told.append(_at(rule, Problem("store-cors-header", f"left out: {why}", value=name)))
             else:
@@ -221,14 +226,14 @@ def policy_text(policy: Policy, paths: Sequence[str]) -> str:
 
 
 def append_policy(root: Path, text: str) -> tuple[Problem, ...]:
-    """Write tables behind those of the manifest; give what is doubtful about them. Raises ConfigurationError."""
+    """Write tables behind those of the manifest; return what is doubtful about them. Raises ConfigurationError."""
     path = root / MANIFEST
     read_manifest(path)
     with changing(root):
         before = path.read_bytes().decode()
         newline = "\r\n" if "\r\n" in before else "\n"
-        lead = "" if not before else newline if before.endswith("\n") else newline * 2
-        after = before + lead + text.replace("\n", newline)
+        gap = "" if not before else newline if before.endswith("\n") else newline * 2
+        after = before + gap + text.replace("\n", newline)
         warnings = _inspected(after)
         replace_file(path, after.encode())
     known = {(one.reference, one.value) for one in inspect_text(before).warnings}

@@ -1,6 +1,6 @@
 """The JSON Schema (2020-12) of a manifest, so that editors complete it and check it while people write.
 
-Never a second truth: it is made from the same table of keys that the reader follows.
+It is made from the same table of keys that the reader follows.
 """
 
 from __future__ import annotations

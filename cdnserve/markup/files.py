@@ -22,7 +22,7 @@ LARGEST = 32 * 2**20
 FORMAT = "XHTML is read by other rules than HTML, so its tags can't be told"
 _XHTML = (".xhtml", ".xht")
 CARRIED = "surrogateescape"
-"""How octets without a character are carried: give it to `str.encode` too."""
+"""How octets without a character are carried: `str.encode` needs it too."""
 
 
 def pages_below(folder: Path, root: Path) -> list[Path]:
@@ -41,7 +41,7 @@ def is_template(path: Path) -> bool:
 
 
 def no_page(folder: Path) -> Problem:
-    """Say that a folder has no page."""
+    """Return the problem of a folder without a page."""
     message = f"no page lies in this folder: no file ends in {', '.join(ENDINGS)} or as templates do"
     hint = (
         "name files to read them whatever their ending; what lies in dot-folders, node_modules and ROOT/npm is not read"
@@ -50,7 +50,7 @@ def no_page(folder: Path) -> Problem:
 
 
 def read_page_file(path: Path) -> bytes | Problem:
-    """Read a page's octets, or say why it is none that can be read."""
+    """Return a page's octets, or why it is none that can be read."""
     name = str(path)
     if path.suffix.lower() in _XHTML:
         return Problem("page-format", FORMAT, name)
@@ -67,7 +67,7 @@ def read_page_file(path: Path) -> bytes | Problem:
 
 
 def too_large(name: str) -> Problem:
-    """Say that a page is too large."""
+    """Return the problem of a page that is too large."""
     return Problem("page-too-large", f"the page is larger than {readable_size(LARGEST)}", name)
 
 

@@ -1,7 +1,4 @@
-"""JSON (RFC 8259) with the places of its strings and objects, for changes that leave the rest as it is.
-
-Never writes JSON: who changes a text says with what.
-"""
+"""JSON (RFC 8259) with the places of its strings and objects, for changes that leave the rest as it is."""
 
 from __future__ import annotations
 

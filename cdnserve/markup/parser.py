@@ -1,6 +1,6 @@
 """Scanning (HTML Standard §13.2): a page's text becomes the tags that a browser would make elements of.
 
-Never guesses: the parser is html5lib, and a page that it can't read in bounded time is refused.
+The parser is html5lib; a page that it can't read in bounded time is refused.
 """
 
 from __future__ import annotations
@@ -22,9 +22,59 @@ from cdnserve.markup.tag import NEWLINE, Attribute, Lines, Page, Tag, template_c
 
 _BOM = "\ufeff"
 
+LARGEST = 8 * 2**20  # characters
+_BLANK = re.compile(r"[^\r\n]")
+# A character that is in nobody's page.
+_MASK = "\ufdd0"
+
 
 class TooComplexError(Exception):
     """The page would take too long to read."""
+
+
+def scan(text: str, *, scripting: bool = True, template: bool = False) -> Page:
+    """Find the tags that load something or say how it is loaded; raise ConfigurationError for hostile pages.
+
+    Without `scripting` what stands in `noscript` counts too, as it does where scripts are off. In a `template` its own
+    code is no markup: `<?php … ?>` and `{{ a > b }}` end no tag.
+
+    >>> [tag.value("src") for tag in scan("<!--<script src=a>--><script src='b'></script>").tags]
+    ['b']
+    """
+    if len(text) > LARGEST:
+        message = f"the page has more than {LARGEST:,} characters"
+        raise ConfigurationError([Problem("page-too-large", message, hint="audit the pages that it is made of")])
+    try:
+        return _template(text, scripting=scripting) if template else Parser().read(text, scripting=scripting)
+    except TooComplexError:
+        message = "the page nests elements too deep, or has tags too long, to be read in bounded time"
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        message = "the page has markup that the HTML parser can't read"
+    raise ConfigurationError([Problem("page-unreadable", message)])
+
+
+def _template(text: str, *, scripting: bool) -> Page:
+    """Scan a template: the parser sees blanks where its code is."""
+    code = tuple(template_code(text))
+    pieces, at = [], 0
+    for start, end in code:
+        pieces += [text[at:start], _BLANK.sub(_MASK, text[start:end])]
+        at = end
+    page = Parser().read("".join([*pieces, text[at:]]), scripting=scripting)
+    is_part = "<html" not in text.lower()
+    tags = tuple(_unmasked(tag, text) for tag in page.tags)
+    return Page(text, tags, page.lines, code, is_part)
+
+
+def _unmasked(tag: Tag, text: str) -> Tag:
+    """Return a tag with the text and the values that the template has."""
+    attributes = tuple(
+        replace(one, value=text[slice(*one.value_span)].strip(one.quote or None))
+        if one.value_span and _MASK in one.value
+        else one
+        for one in tag.attributes
+    )
+    return replace(tag, text=text[tag.start : tag.end], attributes=attributes)
 
 
 class TokenizerInput:
@@ -75,60 +125,8 @@ class TokenizerInput:
         return at + bisect_left(self._pairs, at)
 
 
-LARGEST = 8 * 2**20  # characters
-_BLANK = re.compile(r"[^\r\n]")
-# A character that is in nobody's page.
-_MASK = "\ufdd0"
-
-
-def scan(text: str, *, scripting: bool = True, template: bool = False) -> Page:
-    """Find the tags that load something or say how it is loaded; raise ConfigurationError for hostile pages.
-
-    Without `scripting` what stands in `noscript` counts too, as it does where scripts are off. In a `template` its own
-    code is no markup: `<?php … ?>` and `{{ a > b }}` end no tag.
-
-    >>> [tag.value("src") for tag in scan("<!--<script src=a>--><script src='b'></script>").tags]
-    ['b']
-    """
-    if len(text) > LARGEST:
-        message = f"the page has more than {LARGEST:,} characters"
-        raise ConfigurationError([Problem("page-too-large", message, hint="audit the pages that it is made of")])
-    try:
-        return _template(text, scripting=scripting) if template else Parser().read(text, scripting=scripting)
-    except TooComplexError:
-        message = "the page nests elements too deep, or has tags too long, to be read in bounded time"
-    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        message = "the page has markup that the HTML parser can't read"
-    raise ConfigurationError([Problem("page-unreadable", message)])
-
-
-def _template(text: str, *, scripting: bool) -> Page:
-    """Scan a template: the parser sees blanks where its code is."""
-    code = tuple(template_code(text))
-    pieces, at = [], 0
-    for start, end in code:
-        pieces += [text[at:start], _BLANK.sub(_MASK, text[start:end])]
-        at = end
-    page = Parser().read("".join([*pieces, text[at:]]), scripting=scripting)
-    is_part = "<html" not in text.lower()
-    tags = tuple(_unmasked(tag, text) for tag in page.tags)
-    return Page(text, tags, page.lines, code, is_part)
-
-
-def _unmasked(tag: Tag, text: str) -> Tag:
-    """Return a tag with the text and the values that the template has."""
-    attributes = tuple(
-        replace(one, value=text[slice(*one.value_span)].strip(one.quote or None))
-        if one.value_span and _MASK in one.value
-        else one
-        for one in tag.attributes
-    )
-    return replace(tag, text=text[tag.start : tag.end], attributes=attributes)
-
-
 _START, _END, _ERROR = (tokenTypes[name] for name in ("StartTag", "EndTag", "ParseError"))
 _NAMES = frozenset(("script", "link", "base", "meta"))
-
 # html5lib copies a token each time that it grows, compares each attribute with all before it, and looks through all
 # open elements for most tags. What that costs is counted in characters copied, of which a second is good for about
 # 10**10, so that a page made to be slow is refused before it is.
@@ -152,7 +150,7 @@ class _Part:
 
 
 class Tokenizer(HTMLTokenizer):
-    """Gives html5lib's tokens; a start tag of interest has a `Tag` as its `"tag"`."""
+    """Yields html5lib's tokens; a start tag of interest has a `Tag` as its `"tag"`."""
 
     stream: Any
     currentToken: Any  # noqa: N815
@@ -321,7 +319,7 @@ class ElementNode:
         node.parent = None
 
     def reparentChildren(self, node: ElementNode) -> None:  # noqa: N802
-        """Give the children, which nobody knows, to another node."""
+        """Do nothing: an element does not know its children."""
 
     def cloneNode(self) -> ElementNode:  # noqa: N802
         """Return an element with the same name and attributes."""
@@ -330,7 +328,7 @@ class ElementNode:
         return clone
 
     def hasContent(self) -> bool:  # noqa: N802
-        """Tell that there may be text."""
+        """Return that there may be text."""
         return True
 
 
@@ -413,7 +411,7 @@ class Parser(HTMLParser):
         """Forget what browsers forgive."""
 
     def ended(self, name: str) -> bool:
-        """Hear of an end tag; tell whether nothing more is to be done about it."""
+        """Take note of an end tag; return whether nothing more is to be done about it."""
         if name == "script" and self.phase is self.phases["text"]:
             self._end_script()
         if name in ("p", "br"):

@@ -1,7 +1,4 @@
-"""Tags (HTML Standard §13.1.2): start tags as they stand in a page, with the place of every part.
-
-Never holds a tag that a browser makes no element of: what stands in a comment or a script is text.
-"""
+"""Tags (HTML Standard §13.1.2) with the place of every part; the code of templates; what a page uses a file as."""
 
 from __future__ import annotations
 
@@ -16,26 +13,8 @@ from typing import Literal
 from cdnserve.modules.imports import looks_like_module
 
 NEWLINE = re.compile(r"\r\n?|\n")
-
-
-class Lines:
-    """The lines of a text, found once."""
-
-    def __init__(self, text: str) -> None:
-        self._begins = [0, *(newline.end() for newline in NEWLINE.finditer(text))]
-
-    def place(self, offset: int) -> tuple[int, int]:
-        r"""Return line and column of an offset, both from 1.
-
-        >>> [Lines("a\r\nbc").place(offset) for offset in (0, 1, 4)]
-        [(1, 1), (1, 2), (2, 2)]
-        """
-        line = bisect_right(self._begins, offset)
-        return line, offset - self._begins[line - 1] + 1
-
-
-Kind = Literal["script", "module", "style", "font", "image", "audio", "video", "track", "json", "map", ""]
-
+Span = tuple[int, int]
+"""Where something begins and ends in the page's text, in characters."""
 _ECMASCRIPT = ("ecmascript", "javascript", "x-ecmascript", "x-javascript")
 # MIME Sniffing §4.6, "JavaScript MIME type".
 JAVASCRIPT = frozenset(
@@ -46,79 +25,11 @@ JAVASCRIPT = frozenset(
     )
 )
 """The essences that browsers take for JavaScript."""
-_FONTS = ("font/", "application/font-", "application/x-font-", "application/vnd.ms-fontobject")
-
-
-def kind_of(path: str, media_type: str, source: str = "", *, module: bool | None = None) -> Kind:
-    """Return what a page would use a file as, by its media type, its name and, for JavaScript, its source.
-
-    JavaScript is a module when `module` says so, else when its name ends in `.mjs`, else when its source
-    shows `import` or `export`.
-
-    >>> kind_of("a.mjs", "text/javascript; charset=utf-8"), kind_of("f.woff2", "font/woff2")
-    ('module', 'font')
-    """
-    essence = media_type.partition(";")[0].strip().lower()
-    if essence in JAVASCRIPT:
-        return "module" if _is_module(path, source, module) else "script"
-    if path.endswith(".map"):
-        return "map"
-    return _by_essence(essence)
-
-
-def _is_module(path: str, source: str, module: bool | None) -> bool:
-    return module if module is not None else path.endswith(".mjs") or looks_like_module(source)
-
-
-def _by_essence(essence: str) -> Kind:
-    exact: dict[str, Kind] = {"text/css": "style", "text/vtt": "track", "application/json": "json", "text/json": "json"}
-    families: dict[str, Kind] = {"image": "image", "audio": "audio", "video": "video"}
-    if essence.startswith(_FONTS):
-        return "font"
-    if essence.endswith("+json"):
-        return "json"
-    return exact.get(essence) or families.get(essence.partition("/")[0], "")
-
 
 ScriptType = Literal["script", "module", "importmap", ""]
 _SCRIPT_TYPES: Mapping[str, ScriptType] = MappingProxyType(
     {"": "script", "module": "module", "importmap": "importmap", **dict.fromkeys(JAVASCRIPT, "script")}
 )
-
-# What template languages write in the place of a value: Jinja, Liquid, Twig, Vue, ERB, PHP, JSP, JavaScript, Razor.
-_EXPRESSION = re.compile(
-    r"\{\{|\{%|\{!!|\{\$|<[%?]|[$#@]\{|\A\s*~/|@\(|@@|@(?:Url|Html|Model|Href|ViewBag|ViewData|Context)\b"
-)
-
-_LONGEST = 1000  # characters of an expression in braces, which stands on one line
-_CLOSED: Mapping[str, str] = MappingProxyType({"<?": "?>", "<%": "%>", "{{": "}}", "{%": "%}", "{!!": "!!}"})
-_OPENED = re.compile("|".join(map(re.escape, _CLOSED)))
-
-Span = tuple[int, int]
-"""Where something begins and ends in the page's text, in characters."""
-
-
-def template_at(value: str) -> int | None:
-    """Return where a template writes a part of a value, `None` where the whole value is known.
-
-    >>> template_at("/static/{{ version }}/a.js"), template_at("/a.js")
-    (8, None)
-    """
-    found = _EXPRESSION.search(value)
-    return found.start() if found else None
-
-
-def template_code(text: str) -> Iterator[Span]:
-    """Yield the places of a template's code; what is never closed goes on to the end."""
-    at = 0
-    while found := _OPENED.search(text, at):
-        closing, in_braces = _CLOSED[found[0]], found[0].startswith("{")
-        end = text.find(closing, found.end(), found.end() + _LONGEST if in_braces else len(text))
-        if in_braces and (end < 0 or NEWLINE.search(text, found.end(), end)):
-            at = found.end()
-            continue
-        at = len(text) if end < 0 else end + len(closing)
-        yield found.start(), at
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +124,22 @@ class Page:
         return self.lines.place(offset)[0]
 
 
+class Lines:
+    """The lines of a text, found once."""
+
+    def __init__(self, text: str) -> None:
+        self._begins = [0, *(newline.end() for newline in NEWLINE.finditer(text))]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        r"""Return line and column of an offset, both from 1.
+
+        >>> [Lines("a\r\nbc").place(offset) for offset in (0, 1, 4)]
+        [(1, 1), (1, 2), (2, 2)]
+        """
+        line = bisect_right(self._begins, offset)
+        return line, offset - self._begins[line - 1] + 1
+
+
 def is_module(tag: Tag) -> bool:
     """Return whether a tag loads or holds a module."""
     if tag.inert:
@@ -253,3 +180,70 @@ def _end(tag: Tag) -> int:
         return tag.start + 1 + len(tag.name)
     last = tag.attributes[-1]
     return last.name_span[1] if last.value_span is None else last.value_span[1]
+
+
+# What template languages write in the place of a value: Jinja, Liquid, Twig, Vue, ERB, PHP, JSP, JavaScript, Razor.
+_EXPRESSION = re.compile(
+    r"\{\{|\{%|\{!!|\{\$|<[%?]|[$#@]\{|\A\s*~/|@\(|@@|@(?:Url|Html|Model|Href|ViewBag|ViewData|Context)\b"
+)
+_LONGEST = 1000  # characters of an expression in braces, which stands on one line
+_CLOSED: Mapping[str, str] = MappingProxyType({"<?": "?>", "<%": "%>", "{{": "}}", "{%": "%}", "{!!": "!!}"})
+_OPENED = re.compile("|".join(map(re.escape, _CLOSED)))
+
+
+def template_at(value: str) -> int | None:
+    """Return where a template writes a part of a value, `None` where the whole value is known.
+
+    >>> template_at("/static/{{ version }}/a.js"), template_at("/a.js")
+    (8, None)
+    """
+    found = _EXPRESSION.search(value)
+    return found.start() if found else None
+
+
+def template_code(text: str) -> Iterator[Span]:
+    """Yield the places of a template's code; what is never closed goes on to the end."""
+    at = 0
+    while found := _OPENED.search(text, at):
+        closing, in_braces = _CLOSED[found[0]], found[0].startswith("{")
+        end = text.find(closing, found.end(), found.end() + _LONGEST if in_braces else len(text))
+        if in_braces and (end < 0 or NEWLINE.search(text, found.end(), end)):
+            at = found.end()
+            continue
+        at = len(text) if end < 0 else end + len(closing)
+        yield found.start(), at
+
+
+Kind = Literal["script", "module", "style", "font", "image", "audio", "video", "track", "json", "map", ""]
+_FONTS = ("font/", "application/font-", "application/x-font-", "application/vnd.ms-fontobject")
+
+
+def kind_of(path: str, media_type: str, source: str = "", *, module: bool | None = None) -> Kind:
+    """Return what a page would use a file as, by its media type, its name and, for JavaScript, its source.
+
+    JavaScript is a module when `module` says so, else when its name ends in `.mjs`, else when its source
+    shows `import` or `export`.
+
+    >>> kind_of("a.mjs", "text/javascript; charset=utf-8"), kind_of("f.woff2", "font/woff2")
+    ('module', 'font')
+    """
+    essence = media_type.partition(";")[0].strip().lower()
+    if essence in JAVASCRIPT:
+        return "module" if _is_module(path, source, module) else "script"
+    if path.endswith(".map"):
+        return "map"
+    return _by_essence(essence)
+
+
+def _is_module(path: str, source: str, module: bool | None) -> bool:
+    return module if module is not None else path.endswith(".mjs") or looks_like_module(source)
+
+
+def _by_essence(essence: str) -> Kind:
+    exact: dict[str, Kind] = {"text/css": "style", "text/vtt": "track", "application/json": "json", "text/json": "json"}
+    families: dict[str, Kind] = {"image": "image", "audio": "audio", "video": "video"}
+    if essence.startswith(_FONTS):
+        return "font"
+    if essence.endswith("+json"):
+        return "json"
+    return exact.get(essence) or families.get(essence.partition("/")[0], "")

@@ -1,7 +1,4 @@
-"""URLs of a page (URL Standard §4.4): a reference and a base become what a browser would ask for.
-
-Never more of the standard than http and https need: all other schemes stay as they are.
-"""
+"""URLs of a page (URL Standard §4.4): a reference and a base become what a browser would ask for."""
 
 from __future__ import annotations
 

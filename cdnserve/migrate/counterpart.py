@@ -23,7 +23,7 @@ UNKNOWN_HOST = "cdnserve does not know this host: if it is yours, say --host; if
 IN_RAZOR = "Razor would take the @ of the new address for code: write it by hand, with @@"
 NOT_ON_NPM = "npm does not have the package or the version"
 NOT_IN_PACKAGE = "the npm package does not have what the CDN makes of it"
-CARRIED = "by an entry of the page's import map"
+BY_MAP = "by an entry of the page's import map"
 DIFFERS = "its integrity is not that of npm's file: the CDN's file differs from npm's"
 A_MODULE = 'it is an ES module, which fails in a script tag without type="module"'
 BROUGHT = "earlier tags bring the same faces"
@@ -96,7 +96,7 @@ def find_counterparts(
     mapped = _without_absent_faces(mapped, packages)
     files: list[Counterpart] = []
     libraries: dict[str, None] = {}
-    remarks = [_remark(mapped), CARRIED if reference.role == "inline" else ""]
+    remarks = [_remark(mapped), BY_MAP if reference.role == "inline" else ""]
     for file in mapped.files:
         package = packages[file.name, earlier.get(file, file.requirement)]
         if isinstance(package, str):

@@ -45,7 +45,7 @@ class PageUse:
 
 
 class AbsentError(ValueError):
-    """Says why a package has no counterpart."""
+    """A package has no counterpart; the message says why."""
 
 
 def find_file(file: PackageFile, contents: PackageContents, use: PageUse) -> str:
@@ -185,7 +185,7 @@ def _is_known(specifier: str, names: Collection[str]) -> bool:
 def _modules(
     entries: Iterable[str], contents: PackageContents, follow: Callable[[str, str], str | None]
 ) -> Iterator[tuple[str, Imports]]:
-    """Yield modules and all that they import; `follow` gives the file that an importer's specifier leads to, if any."""
+    """Yield modules and all that they import; `follow` returns the file that an importer's specifier leads to."""
     waiting = list(entries)
     seen = set(waiting)
     while waiting:

@@ -93,6 +93,54 @@ class Plan:
         return Counter(one.kind for page in self.pages for one in page.outcomes if one.fate == fate)
 
 
+@dataclass(frozen=True, slots=True)
+class MigrateOptions:
+    """The public base URL, `""` for the manifest's, `hosts` to load from as before, and whether nothing is changed."""
+
+    url: str = ""
+    hosts: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What was decided, and what was added for it."""
+
+    plan: Plan
+    added: Added
+
+
+def migrate(
+    targets: Sequence[Path],
+    root: Path,
+    options: MigrateOptions,
+    settings: NpmSettings,
+    progress: DownloadProgress | None,
+) -> Migration:
+    """Host what pages load from public CDNs, and rewrite the pages; raise ConfigurationError before any change."""
+    manifest = read_manifest(root / MANIFEST)
+    site_url = _site_url(options.url, manifest)
+    pages = read_own_pages(targets, root)
+    plan = make_plan(pages, manifest, site_url, options.hosts, RegistryAccess(root, settings, progress or Silent()))
+    added = Added((), ())
+    if not options.dry_run:
+        if plan.libraries:
+            added = add(root, plan.libraries, settings, progress)
+        write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
+    return Migration(plan, added)
+
+
+def _site_url(url: str, manifest: Manifest) -> str:
+    if url:
+        # It is checked as the manifest's is.
+        return parse_manifest(f"schema = 1\n[site]\nurl = {json.dumps(url)}\n", "--url").site.url
+    if manifest.site.url:
+        return manifest.site.url
+    message = "pages of other origins need a whole URL, and the manifest has none"
+    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
+    raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])
+
+
 def make_plan(
     files: Sequence[OwnPage], manifest: Manifest, site_url: str, hosts: Sequence[str], access: RegistryAccess
 ) -> Plan:
@@ -169,51 +217,3 @@ def _outcome(reference: Reference, found: Moved | Left, left: set[str], site_url
     if cdn_of(reference.url) in left:
         return ReferenceOutcome(reference, "needed", remark="something of this CDN is left")
     return ReferenceOutcome(reference, "unneeded", remark="nothing is loaded from there any more; it can be taken out")
-
-
-@dataclass(frozen=True, slots=True)
-class MigrateOptions:
-    """The public base URL, `""` for the manifest's, `hosts` to load from as before, and whether nothing is changed."""
-
-    url: str = ""
-    hosts: tuple[str, ...] = ()
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """What was decided, and what was added for it."""
-
-    plan: Plan
-    added: Added
-
-
-def migrate(
-    targets: Sequence[Path],
-    root: Path,
-    options: MigrateOptions,
-    settings: NpmSettings,
-    progress: DownloadProgress | None,
-) -> Migration:
-    """Host what pages load from public CDNs, and rewrite the pages; raise ConfigurationError before any change."""
-    manifest = read_manifest(root / MANIFEST)
-    site_url = _site_url(options.url, manifest)
-    pages = read_own_pages(targets, root)
-    plan = make_plan(pages, manifest, site_url, options.hosts, RegistryAccess(root, settings, progress or Silent()))
-    added = Added((), ())
-    if not options.dry_run:
-        if plan.libraries:
-            added = add(root, plan.libraries, settings, progress)
-        write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
-    return Migration(plan, added)
-
-
-def _site_url(url: str, manifest: Manifest) -> str:
-    if url:
-        # It is checked as the manifest's is.
-        return parse_manifest(f"schema = 1\n[site]\nurl = {json.dumps(url)}\n", "--url").site.url
-    if manifest.site.url:
-        return manifest.site.url
-    message = "pages of other origins need a whole URL, and the manifest has none"
-    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
-    raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])

@@ -1,7 +1,4 @@
-"""References: where a page points to other hosts (HTML Standard §4.12.1, §4.2.4, import maps).
-
-Never says what an address stands for, only where it is and what the page uses it for.
-"""
+"""References: where a page points to other hosts (HTML Standard §4.12.1, §4.2.4, import maps)."""
 
 from __future__ import annotations
 
@@ -98,13 +95,13 @@ def first_module(page: Page) -> Tag | None:
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
-    """A page, the address that its others are relative to, and the hosts that are no strangers."""
+    """A page, the address that its others are relative to, and the hosts that are its own."""
 
     page: Page
     base: str
     own: Collection[str]
 
-    def stranger(self, written: str) -> str:
+    def elsewhere(self, written: str) -> str:
         """Return an address that leads to another host, `""` for all others."""
         resolved = resolve(self.base, written)
         host, scheme = authority(resolved), resolved.partition("//")[0].lower()
@@ -114,11 +111,11 @@ class _Finder:
         return written.strip() if authority(clean(written)) else resolved
 
     def in_template(self, written: str) -> Role | None:
-        """Return what is known of an address that a template writes a part of, `None` where it leads to no stranger."""
+        """Return the role of an address that a template writes a part of, `None` where it leads to no other host."""
         before = written[: template_at(written)].strip()
         if not before or before.endswith("//"):
             return "unknown"
-        return "other" if self.stranger(before) else None
+        return "other" if self.elsewhere(before) else None
 
 
 def _is_name(path: tuple[str, ...]) -> bool:
@@ -135,7 +132,7 @@ def _of_tag(tag: Tag, finder: _Finder) -> Iterator[Reference]:
             yield from _at(tag, tag.attribute(name), "other", finder, IN_SVG)
     elif tag.name == "link":
         yield from _of_link(tag, finder)
-    elif tag.name == "meta" and (tag.value("http-equiv") or "").strip().lower() == "content-security-policy":
+    elif _is_policy(tag):
         yield from _of_policy(tag)
 
 
@@ -175,7 +172,7 @@ def _at(tag: Tag, attribute: Attribute | None, role: Role, finder: _Finder, reas
     if template_at(attribute.value) is not None:
         if known := finder.in_template(attribute.value):
             yield Reference(attribute.value.strip(), known, tag.line, attribute.value_span, tag, reason=TEMPLATED)
-    elif url := finder.stranger(attribute.value):
+    elif url := finder.elsewhere(attribute.value):
         yield Reference(url, role, tag.line, attribute.value_span, tag, tag.value("integrity") or "", reason)
 
 
@@ -191,7 +188,7 @@ def _in_import_map(tag: Tag, finder: _Finder) -> Iterator[Reference]:
         if not text.is_key and len(text.path) == 2 and text.path[0] == "integrity"
     }
     for text in texts:
-        if _is_address(text) and (url := finder.stranger(text.value)):
+        if _is_address(text) and (url := finder.elsewhere(text.value)):
             place = (start + text.span[0], start + text.span[1])
             line, integrity = page.line(place[0]), checked.get(resolve(finder.base, text.value), "")
             if text.is_key:
@@ -259,7 +256,7 @@ def _in_text(tag: Tag, span: Span, finder: _Finder, reason: str) -> Iterator[Ref
         place = (span[0] + start, span[0] + end)
         before = page.text[max(place[0] - _LOOK_BACK, span[0]) : place[0]]
         is_import = bool(_IMPORT.search(before))
-        if not finder.stranger(url) or not (is_import or _is_loaded(url, before)):
+        if not finder.elsewhere(url) or not (is_import or _is_loaded(url, before)):
             continue
         line = page.line(place[0])
         if template_at(page.text[place[0] : place[1] + 2]) is not None:
@@ -269,7 +266,7 @@ def _in_text(tag: Tag, span: Span, finder: _Finder, reason: str) -> Iterator[Ref
         elif resolve(finder.base, url) not in led:
             yield Reference(url, "inline", line, place, tag, reason=why, specifier=url)
     near = (one for one in sorted(imported) if one.startswith(("./", "../", "/")) and not one.startswith("//"))
-    for url in filter(None, map(finder.stranger, near)):
+    for url in filter(None, map(finder.elsewhere, near)):
         yield Reference(url, "other", tag.line, span, reason=reason)
 
 
@@ -294,7 +291,7 @@ def _in_rest(finder: _Finder, found: Collection[Span]) -> Iterator[Reference]:
         in_code = _is_inside(start, page.code)
         passive = told if in_code else values
         is_done = _is_inside(start, scripts) or _is_inside(start, passive)
-        if is_done or (_is_inside(start, comments) and not in_code) or not finder.stranger(url):
+        if is_done or (_is_inside(start, comments) and not in_code) or not finder.elsewhere(url):
             continue
         before = page.text[max(start - _LOOK_BACK, 0) : start]
         if reason := _reason_of_rest(url, before, page, in_code=in_code):

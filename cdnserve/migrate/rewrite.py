@@ -5,7 +5,6 @@ Never changes a character outside of the addresses that it is given and the attr
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,12 +26,11 @@ Edit = tuple[int, int, str]
 
 _ALGORITHM = "sha384"
 _NEEDS_QUOTES = re.compile(r"[\s\"'=<>`]|/\Z")
-_FOR_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 @dataclass(frozen=True, slots=True)
 class Counterpart:
-    """A file of ours: its logical path and its digests; a folder ends in `/` and has none.
+    """A hosted file: its logical path and its digests; a folder ends in `/` and has none.
 
     `modules` are those that an import map lists too, because they load with it. One that `is_built` stands for what a
     CDN builds as the address's query says.
@@ -88,12 +86,12 @@ def rewrite(page: Page, decided: Sequence[Replacement], site_url: str) -> str:
 
 def _new_map(page: Page, first: Tag, decided: Sequence[Replacement], site_url: str) -> Edit:
     """Put an import map before the first module; its keys are the addresses that the page's modules import."""
-    lead = _indentation(page.text, first.start)
+    indent = _indentation(page.text, first.start)
     urls = _urls(decided, site_url)
-    text = script_json({"imports": urls, "integrity": _hashes(decided, site_url)}).replace("\n", lead or "\n")
+    text = script_json({"imports": urls, "integrity": _hashes(decided, site_url)}).replace("\n", indent or "\n")
     nonce = first.attribute("nonce")
     same = f' nonce="{escape(nonce.value)}"' if nonce else ""
-    return (first.start, first.start, f'<script type="importmap"{same}>{text}</script>{lead}')
+    return (first.start, first.start, f'<script type="importmap"{same}>{text}</script>{indent}')
 
 
 def _hashes(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
@@ -118,15 +116,15 @@ def _applied(text: str, edits: Iterable[Edit], offset: int = 0) -> str:
 
 
 def _tag_edits(page: Page, tag: Tag, one: Replacement, site_url: str) -> Iterator[Edit]:
-    lead = _indentation(page.text, tag.start)
+    indent = _indentation(page.text, tag.start)
     if not one.counterparts:
-        is_alone = page.text.endswith(lead, 0, tag.start)
-        yield (tag.start - len(lead) * is_alone, tag.end, "")
+        is_alone = page.text.endswith(indent, 0, tag.start)
+        yield (tag.start - len(indent) * is_alone, tag.end, "")
         return
     first, *others = one.counterparts
     yield from _attribute_edits(tag, one.reference, first, site_url)
     copies = (_copy(tag, one.reference, other, site_url) for other in others)
-    yield from ((tag.end, tag.end, lead + copy) for copy in copies)
+    yield from ((tag.end, tag.end, indent + copy) for copy in copies)
 
 
 def _copy(tag: Tag, reference: Reference, counterpart: Counterpart, site_url: str) -> str:
@@ -213,7 +211,7 @@ def _map_edits(page: Page, tag: Tag, decided: Sequence[Replacement], site_url: s
     urls = _urls(decided, site_url)
     inline = {one.reference.url: urls[one.reference.url] for one in decided if one.reference.role == "inline"}
     yield from (
-        (*one.reference.span, _json(urls[one.reference.url])) for one in decided if one.reference.role == "import"
+        (*one.reference.span, script_json(urls[one.reference.url])) for one in decided if one.reference.role == "import"
     )
     # The place and the new spelling of what has integrity already.
     moved = {resolve(base, url): new for url, new in urls.items() if url not in inline}
@@ -221,7 +219,7 @@ def _map_edits(page: Page, tag: Tag, decided: Sequence[Replacement], site_url: s
     again = {url: moved[resolve(base, url)] for url in listed if resolve(base, url) in moved}
     for url, new in again.items():
         begin, end = listed[url].span
-        yield (start + begin, start + end, _json(new))
+        yield (start + begin, start + end, script_json(new))
     present = listed.keys() | set(again.values())
     hashes = {url: value for url, value in _hashes(decided, site_url).items() if url not in present}
     parts = {"imports": inline, "integrity": hashes}
@@ -235,12 +233,12 @@ def _map_edits(page: Page, tag: Tag, decided: Sequence[Replacement], site_url: s
 
 
 def _extended(text: str, found: JsonPositions, name: str, values: Mapping[str, str]) -> Edit:
-    """Add members to a part of an import map, or the part to the map, in the manner of what stands there."""
+    """Add members to a part of an import map, or the part to the map, laid out as what stands there."""
     whole = next(one for one in found.objects if one.path == ())
     listed = next((one for one in found.objects if one.path == (name,)), None)
     outer = _gap(text, whole)
     inner = _gap(text, listed) if listed and listed.first is not None else _deeper(outer)
-    members = f",{inner or ' '}".join(f"{_json(url)}: {_json(value)}" for url, value in values.items())
+    members = f",{inner or ' '}".join(f"{script_json(url)}: {script_json(value)}" for url, value in values.items())
     if listed and listed.first is None:
         return (listed.span[0] + 1, listed.span[1] - 1, f"{inner}{members}{outer}")
     if listed:
@@ -269,7 +267,3 @@ def _deeper(gap: str) -> str:
     if not gap:
         return ""
     return gap + ("\t" if gap.endswith("\t") else "  ")
-
-
-def _json(text: str) -> str:
-    return json.dumps(text).translate(_FOR_HTML)

@@ -1,6 +1,6 @@
 """Free names (ECMAScript §9.1): what a script takes from Node.js, which no browser has.
 
-Never runs the source. It finds scopes and guards, not values: a file that asks `typeof require` first is believed.
+It finds scopes and guards, not values: a file that asks `typeof require` first is believed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The module graph (HTML, fetch the descendants of a module script): every hosted file that names given to it load.
-
-Never leaves a file out because nothing checks it, and never stops at the first thing that is missing.
-"""
+"""The module graph (HTML, fetch the descendants of a module script): every hosted file that names given to it load."""
 
 from __future__ import annotations
 
@@ -16,10 +13,10 @@ from cdnserve.modules.resolve import ResolvedModule, Resolver, common_js, not_ho
 MOST_MODULES = 20_000
 
 
-def module_graph(wanted: Sequence[ModuleRequest], shelf: HostedPackages) -> Graph:
+def module_graph(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> Graph:
     """Follow the imports of hosted packages; raise ConfigurationError with everything that can't be resolved."""
-    modules = Modules(shelf)
-    entries, problems = _choose(wanted, Resolver(modules, {}), shelf)
+    modules = Modules(packages)
+    entries, problems = _choose(wanted, Resolver(modules, {}), packages)
     asked = {package.name: package.version for _, package in reversed(entries)}
     files = {(package, one.subpath): one.file for one, package in entries if one.file}
     walk = _Walk(modules, Resolver(modules, asked, files))
@@ -37,11 +34,11 @@ def module_graph(wanted: Sequence[ModuleRequest], shelf: HostedPackages) -> Grap
 
 
 def _choose(
-    wanted: Sequence[ModuleRequest], resolver: Resolver, shelf: HostedPackages
+    wanted: Sequence[ModuleRequest], resolver: Resolver, packages: HostedPackages
 ) -> tuple[list[tuple[ModuleRequest, HostedPackage]], list[Problem]]:
     chosen = [(one, resolver.choose(one.name, one.range)) for one in wanted]
     entries = [(one, package) for one, package in chosen if package]
-    problems = [not_hosted(one.name, one.range, None, shelf) for one, package in chosen if not package]
+    problems = [not_hosted(one.name, one.range, None, packages) for one, package in chosen if not package]
     first: dict[str, str] = {}
     for one, package in entries:
         meant = f"{package}={one.file}" if one.file else str(package)
@@ -108,7 +105,7 @@ class _Walk:
             self.check_names(module, specifier, found.path)
 
     def check_names(self, module: str, specifier: str, path: str) -> None:
-        """Tell where a name is taken from a file that has none to give."""
+        """Note where a name is taken from a file that exports none."""
         package = package_of(path)
         if package and specifier in self.modules.imports(module).named and self.modules.exports_nothing(path):
             self.problems.append(common_js(package, path))

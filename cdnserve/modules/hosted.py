@@ -1,7 +1,4 @@
-"""Hosted packages, as the module graph asks for them (Node.js, "Modules: packages"): versions, package.json, files.
-
-Never says where they come from: whoever holds a release answers.
-"""
+"""Hosted packages, as the module graph asks for them (Node.js, "Modules: packages"): versions, package.json, files."""
 
 from __future__ import annotations
 
@@ -124,10 +121,10 @@ _NONE = Imports()
 
 
 class Modules:
-    """The modules on a shelf, each parsed once."""
+    """The modules of hosted packages, each parsed once."""
 
-    def __init__(self, shelf: HostedPackages) -> None:
-        self.shelf = shelf
+    def __init__(self, packages: HostedPackages) -> None:
+        self.packages = packages
         self._read: dict[str, Imports] = {}
         self._descriptions: dict[str, Description] = {}
 
@@ -135,13 +132,13 @@ class Modules:
         """Return what a public file imports; nothing where it is no JavaScript."""
         if path not in self._read:
             is_script = essence(path) == "text/javascript"
-            self._read[path] = read_imports(self.shelf.source(path)) if is_script else _NONE
+            self._read[path] = read_imports(self.packages.source(path)) if is_script else _NONE
         return self._read[path]
 
     def described(self, package: HostedPackage) -> Description:
         """Return a package's package.json."""
         if package.folder not in self._descriptions:
-            self._descriptions[package.folder] = self.shelf.described(package.folder)
+            self._descriptions[package.folder] = self.packages.described(package.folder)
         return self._descriptions[package.folder]
 
     def is_importable(self, path: str) -> bool:
@@ -157,7 +154,7 @@ class Modules:
             return True
         package = package_of(path)
         is_said = package is not None and self.described(package).get("type") == "module"
-        return is_said and not free_node_names(self.shelf.source(path))
+        return is_said and not free_node_names(self.packages.source(path))
 
     def exports_nothing(self, path: str) -> bool:
         """Return whether a public file is JavaScript without any import or export, as CommonJS is."""
@@ -166,4 +163,4 @@ class Modules:
 
     def first_public(self, paths: Iterable[str]) -> str | None:
         """Return the first path that is public."""
-        return next((path for path in paths if self.shelf.is_public(path)), None)
+        return next((path for path in paths if self.packages.is_public(path)), None)

@@ -1,7 +1,7 @@
 """Modules (ECMAScript §16.2, §13.3.10): what JavaScript imports, and whether it is a module at all.
 
-Never runs the source, never guesses a specifier that is computed, and never takes more than linear time: it reads
-tokens, and of the grammar only what decides where an import or export may stand.
+Never takes more than linear time: it reads tokens, and of the grammar only what decides where an import or export may
+stand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Entries: the files that a package.json without `exports` may mean, and what its `browser` map puts in their place.
-
-Never decides which of them is an ES module: that takes their content.
-"""
+"""Entries: the files that a package.json without `exports` may mean, and what its `browser` map puts in their place."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ def replaced(description: Description, file: str) -> str | None:
     >>> replaced({"browser": {"./node.js": "./web.js", "./fs.js": False}}, "node.js")
     'web.js'
     """
-    value = _mapped(description, tuple(f"{lead}{name}" for name in _names(file) for lead in ("./", "")))
+    value = _mapped(description, tuple(f"{prefix}{name}" for name in _names(file) for prefix in ("./", "")))
     if value is False:
         return None
     other = inside(value) if isinstance(value, str) and value.startswith("./") else None

@@ -1,7 +1,4 @@
-"""Resolution (Node.js, "Modules: packages"; HTML, resolving a module specifier): a specifier to a hosted, public file.
-
-Never falls back to another host, and never takes a CommonJS file for a module.
-"""
+"""Resolution (Node.js, "Modules: packages"; HTML, module specifiers): a specifier to a hosted, public file."""
 
 from __future__ import annotations
 
@@ -27,78 +24,6 @@ _BUILT_IN = frozenset(
         *("string_decoder", "timers", "tls", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib"),
     )
 )
-
-
-def not_hosted(name: str, wanted: str | None, dependent: HostedPackage | None, shelf: HostedPackages) -> Problem:
-    """Say that no version that will do is hosted."""
-    spec = f"{name}@{wanted}" if wanted else name
-    where = str(dependent) if dependent else ""
-    if name in _BUILT_IN and not shelf.versions(name):
-        message = "it needs what only Node.js has built in"
-        hint = f"if the npm package of that name does the same in browsers: cdnserve add {name}"
-        return Problem("module-built-in", message, where, name, hint)
-    hosted = ", ".join(shelf.versions(name))
-    message = "no hosted version of the package satisfies the range" if hosted else "the package is not hosted"
-    if not hosted and shelf.is_here(name):
-        message = "the package is here, but no rule publishes a file of it"
-    instead = f"; hosted are {hosted}" if hosted else ""
-    return Problem("module-not-hosted", message, where, spec, f"run cdnserve add {quote(spec)}{instead}")
-
-
-def with_one_command(problems: Iterable[Problem]) -> list[Problem]:
-    """Say with the last package that is not hosted how all of them are added at once."""
-    told = list(problems)
-    absent = [at for at, problem in enumerate(told) if problem.reference == "module-not-hosted"]
-    specs = list(dict.fromkeys(told[at].value for at in absent))
-    if len(specs) > 1:
-        last = told[absent[-1]]
-        every = " ".join(map(quote, specs))
-        told[absent[-1]] = replace(last, hint=f"{last.hint}; all that are missing: cdnserve add {every}")
-    return told
-
-
-def common_js(package: HostedPackage, path: str) -> Problem:
-    """Say that there is only a CommonJS file."""
-    message = "not an ES module: a browser can't import it"
-    hint = "look for another build or another package; a bundler can convert it, an import map can't"
-    return Problem("module-common-js", message, str(package), path, hint)
-
-
-def unlisted(path: str) -> Problem:
-    """Say that the file is there but not public."""
-    hint = "let a [[publish]] rule of the manifest publish it"
-    return Problem("module-unlisted", "the file is here, but no rule publishes it", path, hint=hint)
-
-
-def missing(where: str, specifier: str) -> Problem:
-    """Say that no public file is meant."""
-    message = "this leads to no public file"
-    hint = "see what is public: cdnserve list; the library's files globs may have left it out"
-    return Problem("module-missing", message, where, specifier, hint)
-
-
-def not_exported(package: HostedPackage, said: str, why: Refused) -> Problem:
-    """Return what the package.json makes of it."""
-    return Problem("module-not-exported", why.value, str(package), said, "import a path that the package exports")
-
-
-def taken_away(where: str, specifier: str) -> Problem:
-    """Say that the package has nothing for browsers in its place."""
-    message = "the package's browser field takes this module away, and an import map can't give an empty one"
-    return Problem("module-excluded", message, where, specifier, "use a build of the package that is made for browsers")
-
-
-def by_scheme(where: str, specifier: str) -> Problem | None:
-    """Return what a specifier with a scheme means; nothing for `data:`, whose content stands in the checked file."""
-    scheme = specifier.partition(":")[0].lower()
-    if scheme == "data":
-        return None
-    if scheme == "node":
-        message = "it needs what only Node.js has built in"
-        return Problem("module-built-in", message, where, specifier, "use a build of the package for browsers")
-    message = "this is loaded from elsewhere, and no integrity is known for it"
-    return Problem("module-elsewhere", message, where, specifier, "host it here instead", warning=True)
-
 
 _LONGEST = 1024
 _DEPENDENCIES = ("dependencies", "peerDependencies", "optionalDependencies")
@@ -128,13 +53,13 @@ class Resolver:
         self, modules: Modules, asked: Mapping[str, str], files: Mapping[tuple[HostedPackage, str], str] | None = None
     ) -> None:
         self._modules = modules
-        self._shelf = modules.shelf
+        self._packages = modules.packages
         self._asked = asked
         self._files = files or {}
 
     def choose(self, name: str, wanted: str | None) -> HostedPackage | None:
         """Choose the hosted version of a package that satisfies a range, the best one; `None` for any."""
-        versions = self._shelf.versions(name)
+        versions = self._packages.versions(name)
         asked = self._asked.get(name)
         if asked and (wanted is None or best(wanted, [asked])):
             return HostedPackage(name, asked)
@@ -150,13 +75,13 @@ class Resolver:
         modules, description = self._modules, self._modules.described(package)
         mapped = [replaced(description, file) for file in named]
         paths = [f"{package.folder}/{file}" for file in mapped if file is not None]
-        public = [path for path in paths if self._shelf.is_public(path)]
+        public = [path for path in paths if self._packages.is_public(path)]
         module = next((path for path in public if modules.is_importable(path)), None)
         if module:
             return ResolvedModule(module)
         if public:
             return common_js(package, public[0])
-        hidden = next((path for path in paths if self._shelf.lies_unlisted(path)), None)
+        hidden = next((path for path in paths if self._packages.lies_unlisted(path)), None)
         said = chosen or _said(package, subpath)
         return unlisted(hidden) if hidden else missing(str(package), said)
 
@@ -193,7 +118,7 @@ class Resolver:
         folder = inside(subpath)
         if not folder or subpath == ".":
             return ()
-        description = self._shelf.described(f"{package.folder}/{folder}")
+        description = self._packages.described(f"{package.folder}/{folder}")
         named = candidates(description, ".") if description else ()
         return tuple(f"{folder}/{file}" for file in named)
 
@@ -203,13 +128,13 @@ class Resolver:
             return missing(module, specifier)
         path = normpath(f"{dirname(module)}/{unquote(specifier)}") + ("/" if specifier.endswith("/") else "")
         if not path.startswith(f"{package.folder}/"):
-            return ResolvedModule(path) if self._shelf.is_public(path) else missing(module, specifier)
+            return ResolvedModule(path) if self._packages.is_public(path) else missing(module, specifier)
         file = replaced(self._modules.described(package), path.removeprefix(f"{package.folder}/"))
         if file is None:
             return taken_away(module, specifier)
         found = self._modules.first_public(f"{package.folder}/{one}" for one in spellings(file.rstrip("/")))
         if found is None:
-            is_there = self._shelf.lies_unlisted(path)
+            is_there = self._packages.lies_unlisted(path)
             return unlisted(path) if is_there else missing(module, specifier)
         return ResolvedModule(found) if found == path else ResolvedModule(found, path, is_path=True)
 
@@ -235,7 +160,7 @@ class Resolver:
             return missing(module, specifier)
         chosen = self.choose(real, allowed)
         if chosen is None:
-            return not_hosted(real, allowed, package, self._shelf)
+            return not_hosted(real, allowed, package, self._packages)
         found = _called(self.entry(chosen, subpath), specifier)
         if wanted is None and isinstance(found, ResolvedModule):
             return ResolvedModule(found.path, found.key, undeclared=str(chosen))
@@ -261,7 +186,7 @@ class Resolver:
         if not is_package_name(real):
             return missing(module, target)
         chosen = self.choose(real, allowed)
-        return self.entry(chosen, subpath) if chosen else not_hosted(real, allowed, package, self._shelf)
+        return self.entry(chosen, subpath) if chosen else not_hosted(real, allowed, package, self._packages)
 
 
 def _called(found: ResolvedModule | Problem | None, key: str) -> ResolvedModule | Problem | None:
@@ -291,3 +216,74 @@ def _alias(name: str, wanted: str | None) -> tuple[str, str | None]:
         real = aliased if at and aliased else text
         text = text if at and aliased else ""
     return real, text if text and is_range(text) else None
+
+
+def not_hosted(name: str, wanted: str | None, dependent: HostedPackage | None, packages: HostedPackages) -> Problem:
+    """Return the problem of a package that is not hosted in a version that will do."""
+    spec = f"{name}@{wanted}" if wanted else name
+    where = str(dependent) if dependent else ""
+    if name in _BUILT_IN and not packages.versions(name):
+        message = "it needs what only Node.js has built in"
+        hint = f"if the npm package of that name does the same in browsers: cdnserve add {name}"
+        return Problem("module-built-in", message, where, name, hint)
+    hosted = ", ".join(packages.versions(name))
+    message = "no hosted version of the package satisfies the range" if hosted else "the package is not hosted"
+    if not hosted and packages.is_here(name):
+        message = "the package is here, but no rule publishes a file of it"
+    instead = f"; hosted are {hosted}" if hosted else ""
+    return Problem("module-not-hosted", message, where, spec, f"run cdnserve add {quote(spec)}{instead}")
+
+
+def with_one_command(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems; the last package that is not hosted also says how to add all of them at once."""
+    told = list(problems)
+    absent = [at for at, problem in enumerate(told) if problem.reference == "module-not-hosted"]
+    specs = list(dict.fromkeys(told[at].value for at in absent))
+    if len(specs) > 1:
+        last = told[absent[-1]]
+        every = " ".join(map(quote, specs))
+        told[absent[-1]] = replace(last, hint=f"{last.hint}; all that are missing: cdnserve add {every}")
+    return told
+
+
+def common_js(package: HostedPackage, path: str) -> Problem:
+    """Return the problem of a package that has only a CommonJS file."""
+    message = "not an ES module: a browser can't import it"
+    hint = "look for another build or another package; a bundler can convert it, an import map can't"
+    return Problem("module-common-js", message, str(package), path, hint)
+
+
+def unlisted(path: str) -> Problem:
+    """Return the problem of a file that is there but not public."""
+    hint = "let a [[publish]] rule of the manifest publish it"
+    return Problem("module-unlisted", "the file is here, but no rule publishes it", path, hint=hint)
+
+
+def missing(where: str, specifier: str) -> Problem:
+    """Return the problem of a specifier that leads to no public file."""
+    message = "this leads to no public file"
+    hint = "see what is public: cdnserve list; the library's files globs may have left it out"
+    return Problem("module-missing", message, where, specifier, hint)
+
+
+def not_exported(package: HostedPackage, said: str, why: Refused) -> Problem:
+    """Return the problem of a path that the package.json does not export."""
+    return Problem("module-not-exported", why.value, str(package), said, "import a path that the package exports")
+
+
+def taken_away(where: str, specifier: str) -> Problem:
+    """Return the problem of a module that the `browser` field takes away."""
+    message = "the package's browser field takes this module away, and an import map can't give an empty one"
+    return Problem("module-excluded", message, where, specifier, "use a build of the package that is made for browsers")
+
+
+def by_scheme(where: str, specifier: str) -> Problem | None:
+    """Return what a specifier with a scheme means; nothing for `data:`, whose content stands in the checked file."""
+    scheme = specifier.partition(":")[0].lower()
+    if scheme == "data":
+        return None
+    if scheme == "node":
+        message = "it needs what only Node.js has built in"
+        return Problem("module-built-in", message, where, specifier, "use a build of the package for browsers")
+    message = "this is loaded from elsewhere, and no integrity is known for it"
+    return Problem("module-elsewhere", message, where, specifier, "host it here instead", warning=True)

@@ -1,7 +1,4 @@
-"""Scripts: which file of a package a page can load by a tag, found by what is in it.
-
-Never takes a file for its name: what runs in Node.js only is passed over, whatever package.json calls it.
-"""
+"""Scripts: which file of a package a page can load by a tag, found by what is in it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`import`: what `export` wrote, into a root, all or nothing.
-
-Never places anything before everything is verified, and never takes away a file that the archive does not have.
-"""
+"""`import`: what `export` wrote, into a root, all or nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Tarballs kept for the next command, by their digests: whole ones that were verified, and downloads under way.
 
-Never believed: whatever is taken out of it is verified again, and what can't be kept is done without.
+Never returns a damaged tarball: whatever is taken out is verified again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the registry says of a package: npm's package document, read with suspicion.
-
-Never takes an answer that speaks of another package or version than the one that was asked for.
-"""
+"""What the registry says of a package: npm's package document, read with suspicion."""
 
 from __future__ import annotations
 

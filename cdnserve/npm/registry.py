@@ -1,7 +1,6 @@
 """Where a package's registry is, what may be said to it, and over which connection: npm's own configuration decides.
 
-Never knows a registry by itself, never gives credentials to any address but the registry's own, and never leaves a
-certificate unchecked.
+Never sends credentials to any address but the registry's own, and never leaves a certificate unchecked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`sync`: the libraries that the lock records, exactly these, and `sync --check`: whether they are there.
 
-Never takes the registry's word for what a tarball should be, and never removes or overwrites anything unasked.
+Never overwrites a file that was changed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""From the incoming folder to the public place: by renaming, all or nothing.
-
-Never changes a file of a library that is there already.
-"""
+"""From the incoming folder to the public place: by renaming, all or nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`update`: the newest version that each requirement allows, beside those that are hosted.
-
-Never takes a hosted version away unless it is told to: pages out there name it.
-"""
+"""`update`: the newest version that each requirement allows, beside those that are hosted."""
 
 from __future__ import annotations
 

@@ -27,113 +27,10 @@ _HOME = "npm/"
 _MOST_REMEMBERED = 1024
 _MOST_SHOWN = 10
 
-
-class HostedVersions:
-    """The versions of each library, ascending, and the best one for what people ask."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        """Look at a few of these sorted logical paths: one for each folder."""
-        found: dict[str, list[str]] = {}
-        at = bisect_left(paths, _HOME)
-        while at < len(paths) and paths[at].startswith(_HOME):
-            folder = package_folder(paths[at])
-            name, _, version = folder.removeprefix(_HOME).rpartition("@")
-            if is_pin(f"{name}@{version}"):
-                found.setdefault(name, []).append(version)
-            # "0" is the character after "/": so this is the end of all that lies in the folder.
-            at = bisect_left(paths, f"{folder}0", at + 1) if folder else at + 1
-        self._versions = {name: tuple(semver.ascending(known)) for name, known in found.items()}
-        # Deterministic, so that remembering changes nothing but the time that it takes.
-        self._best = lru_cache(_MOST_REMEMBERED)(self._find_best)
-
-    def versions(self, name: str) -> tuple[str, ...]:
-        """Return the hosted versions of a library, ascending; none of one that isn't hosted."""
-        return self._versions.get(name, ())
-
-    def best(self, name: str, wanted: str | None) -> str | None:
-        """Return the hosted version that a version, a range, `latest` or `None` (nothing was said) means."""
-        return wanted if wanted in self.versions(name) else self._best(name, wanted)
-
-    def listed(self, name: str) -> str:
-        """Return a sentence that lists the hosted versions, the newest first."""
-        newest = self.versions(name)[: -_MOST_SHOWN - 1 : -1]
-        return f"Hosted versions of {name}: {', '.join(newest)}."
-
-    def _find_best(self, name: str, wanted: str | None) -> str | None:
-        if wanted in (None, LATEST):
-            return semver.newest(self.versions(name))
-        # npm takes nothing for any version; but an address made from an empty variable is a mistake.
-        return semver.best(wanted, self.versions(name)) if wanted else None
-
-
 Shape = Literal["jsdelivr", "unpkg"]
 _BEFORE: dict[Shape, str] = {"jsdelivr": "npm/", "unpkg": ""}
 # What the path percent-encode set of the URL Standard leaves alone, but for what RFC 3986 §3.3 has in no segment.
 _SAFE = "/!$&'()*+,;=:@"
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryAddress:
-    """A library's file as it was asked for; `version` is `None` and `file` is `""` where nothing was said."""
-
-    shape: Shape
-    name: str
-    version: str | None
-    file: str
-
-    def exact(self, version: str, file: str) -> str:
-        """Return the logical path of a file of an exact version in the same shape."""
-        return f"{_BEFORE[self.shape]}{self.name}@{version}/{file}"
-
-
-def read_address(path: str, shape: Shape) -> LibraryAddress | None:
-    """Take a logical path apart, `None` where it is none of this shape.
-
-    >>> read_address("npm/@scope/x@^1.2/dist/x.js", "jsdelivr")
-    LibraryAddress(shape='jsdelivr', name='@scope/x', version='^1.2', file='dist/x.js')
-    >>> read_address("vue", "unpkg")
-    LibraryAddress(shape='unpkg', name='vue', version=None, file='')
-    """
-    before = _BEFORE[shape]
-    if not path.startswith(before):
-        return None
-    rest = path.removeprefix(before)
-    # The @ of a scope does not begin a version.
-    scope, slash, rest = rest.partition("/") if rest.startswith("@") else ("", "", rest)
-    pinned, _, file = rest.partition("/")
-    name, at, version = pinned.partition("@")
-    return LibraryAddress(shape, scope + slash + name, version if at else None, file)
-
-
-def relative_reference(folder: Sequence[str], path: str) -> str:
-    """Return the reference (RFC 3986 §4.2) from a folder, by its segments, to a logical path.
-
-    It begins with a dot, so that no segment passes for a scheme or a host, and whatever an edge puts before all paths
-    stays as it is.
-
-    >>> relative_reference(["npm", "jquery@3", "dist"], "npm/jquery@3.7.1/dist/jquery.min.js")
-    '../../jquery@3.7.1/dist/jquery.min.js'
-    >>> relative_reference([], "vue@3.5.0/a b.js")
-    './vue@3.5.0/a%20b.js'
-    """
-    segments = path.split("/")
-    shared = 0
-    while shared < min(len(folder), len(segments) - 1) and folder[shared] == segments[shared]:
-        shared += 1
-    up = "../" * (len(folder) - shared) or "./"
-    return up + quote("/".join(segments[shared:]), safe=_SAFE)
-
-
-def default_file(entries: Entries, shape: Shape, folder: str, public: Container[str]) -> str:
-    """Return the path in the library's folder of its default file, `""` where none is public."""
-    named = {field: getattr(entries, field) for field in FIELDS}
-    found = default_files(named, shape, accepts=_is_loaded)
-    return next((path for path in found if f"{folder}/{path}" in public), "")
-
-
-def _is_loaded(path: str) -> bool:
-    """Return whether a page can load a file: a main file may be Sass or JSON."""
-    return destination(path) in ("script", "style")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +110,105 @@ class Aliases:
         candidates = [f"npm/{found.package}@{found.version}/{place}" for place in found.files]
         hint = "" if found.version in hosted else self._hosted.listed(found.package)
         return AliasTarget(next((path for path in candidates if path in self._public), candidates[0]), hint=hint)
+
+
+class HostedVersions:
+    """The versions of each library, ascending, and the best one for what people ask."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Look at a few of these sorted logical paths: one for each folder."""
+        found: dict[str, list[str]] = {}
+        at = bisect_left(paths, _HOME)
+        while at < len(paths) and paths[at].startswith(_HOME):
+            folder = package_folder(paths[at])
+            name, _, version = folder.removeprefix(_HOME).rpartition("@")
+            if is_pin(f"{name}@{version}"):
+                found.setdefault(name, []).append(version)
+            # "0" is the character after "/": so this is the end of all that lies in the folder.
+            at = bisect_left(paths, f"{folder}0", at + 1) if folder else at + 1
+        self._versions = {name: tuple(semver.ascending(known)) for name, known in found.items()}
+        # Deterministic, so that remembering changes nothing but the time that it takes.
+        self._best = lru_cache(_MOST_REMEMBERED)(self._find_best)
+
+    def versions(self, name: str) -> tuple[str, ...]:
+        """Return the hosted versions of a library, ascending; none of one that isn't hosted."""
+        return self._versions.get(name, ())
+
+    def best(self, name: str, wanted: str | None) -> str | None:
+        """Return the hosted version that a version, a range, `latest` or `None` (nothing was said) means."""
+        return wanted if wanted in self.versions(name) else self._best(name, wanted)
+
+    def listed(self, name: str) -> str:
+        """Return a sentence that lists the hosted versions, the newest first."""
+        newest = self.versions(name)[: -_MOST_SHOWN - 1 : -1]
+        return f"Hosted versions of {name}: {', '.join(newest)}."
+
+    def _find_best(self, name: str, wanted: str | None) -> str | None:
+        if wanted in (None, LATEST):
+            return semver.newest(self.versions(name))
+        # npm takes nothing for any version; but an address made from an empty variable is a mistake.
+        return semver.best(wanted, self.versions(name)) if wanted else None
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryAddress:
+    """A library's file as it was asked for; `version` is `None` and `file` is `""` where nothing was said."""
+
+    shape: Shape
+    name: str
+    version: str | None
+    file: str
+
+    def exact(self, version: str, file: str) -> str:
+        """Return the logical path of a file of an exact version in the same shape."""
+        return f"{_BEFORE[self.shape]}{self.name}@{version}/{file}"
+
+
+def read_address(path: str, shape: Shape) -> LibraryAddress | None:
+    """Take a logical path apart, `None` where it is none of this shape.
+
+    >>> read_address("npm/@scope/x@^1.2/dist/x.js", "jsdelivr")
+    LibraryAddress(shape='jsdelivr', name='@scope/x', version='^1.2', file='dist/x.js')
+    >>> read_address("vue", "unpkg")
+    LibraryAddress(shape='unpkg', name='vue', version=None, file='')
+    """
+    before = _BEFORE[shape]
+    if not path.startswith(before):
+        return None
+    rest = path.removeprefix(before)
+    # The @ of a scope does not begin a version.
+    scope, slash, rest = rest.partition("/") if rest.startswith("@") else ("", "", rest)
+    pinned, _, file = rest.partition("/")
+    name, at, version = pinned.partition("@")
+    return LibraryAddress(shape, scope + slash + name, version if at else None, file)
+
+
+def default_file(entries: Entries, shape: Shape, folder: str, public: Container[str]) -> str:
+    """Return the path in the library's folder of its default file, `""` where none is public."""
+    named = {field: getattr(entries, field) for field in FIELDS}
+    found = default_files(named, shape, accepts=_is_loaded)
+    return next((path for path in found if f"{folder}/{path}" in public), "")
+
+
+def _is_loaded(path: str) -> bool:
+    """Return whether a page can load a file: a main file may be Sass or JSON."""
+    return destination(path) in ("script", "style")
+
+
+def relative_reference(folder: Sequence[str], path: str) -> str:
+    """Return the reference (RFC 3986 §4.2) from a folder, by its segments, to a logical path.
+
+    It begins with a dot, so that no segment passes for a scheme or a host, and whatever an edge puts before all paths
+    stays as it is.
+
+    >>> relative_reference(["npm", "jquery@3", "dist"], "npm/jquery@3.7.1/dist/jquery.min.js")
+    '../../jquery@3.7.1/dist/jquery.min.js'
+    >>> relative_reference([], "vue@3.5.0/a b.js")
+    './vue@3.5.0/a%20b.js'
+    """
+    segments = path.split("/")
+    shared = 0
+    while shared < min(len(folder), len(segments) - 1) and folder[shared] == segments[shared]:
+        shared += 1
+    up = "../" * (len(folder) - shared) or "./"
+    return up + quote("/".join(segments[shared:]), safe=_SAFE)

@@ -1,7 +1,4 @@
-"""The reply for an asset: coding, preconditions, range, in that order (RFC 9110 §12.5.3, §13.2.2, §14).
-
-Never reads the content: a reply names the blob and the octets.
-"""
+"""The reply for an asset: coding, preconditions, range, in that order (RFC 9110 §12.5.3, §13.2.2, §14)."""
 
 from __future__ import annotations
 

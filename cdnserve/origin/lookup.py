@@ -1,6 +1,6 @@
-"""The compiled origin: a catalog with each rule's policy, caching and headers made ready.
+"""Looking up a request path in the compiled origin: a catalog with the policy, caching and headers of each rule ready.
 
-Never changes after it is made: a new release is a new origin, and a request keeps the one it began with.
+It stays as it is made: a new release is a new origin, and a request keeps the one it began with.
 """
 
 from __future__ import annotations
@@ -21,55 +21,10 @@ from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.rules import media_types
 from cdnserve.rules.cors import CompiledPolicy
 
-
-class NoPath(Enum):
-    """Why octets are no logical path: against the grammar, or not in normal form (so never a file's)."""
-
-    MALFORMED = 400
-    NOT_NORMAL = 404
-
-
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SEPARATOR = re.compile(r"[/\\]")
-
-
-def logical_path(raw_path: bytes) -> str | NoPath:
-    """Decode a target's path once; only one normal path without its leading slash comes back.
-
-    >>> [logical_path(p) for p in (b"/a/b%20c.js", b"/a/../b", b"/a%2fb", b"/%zz")]
-    ['a/b c.js', <NoPath.NOT_NORMAL: 404>, <NoPath.NOT_NORMAL: 404>, <NoPath.MALFORMED: 400>]
-    """
-    if _BAD_ESCAPE.search(raw_path):
-        return NoPath.MALFORMED
-    try:
-        path = unquote_to_bytes(raw_path).decode("utf-8")
-    except UnicodeDecodeError:
-        return NoPath.MALFORMED
-    if _CONTROL.search(path):
-        return NoPath.MALFORMED
-    segments = path.split("/")
-    # An encoded slash is data, not a separator, and no file's name holds one.
-    normal = not _ENCODED_SLASH.search(raw_path) and "\\" not in path and segments[0] == "" and len(segments) > 1
-    if not normal or any(segment in ("", ".", "..") for segment in segments[1:]):
-        return NoPath.NOT_NORMAL
-    return path[1:]
-
-
-def nearest_path(raw_path: bytes) -> str:
-    """Return what is left of a path that is no logical path, `""` for nothing: to find its rule by, never a file.
-
-    It begins as the path does, for as long as that is normal. Segments with dots are left out, not followed.
-
-    >>> [nearest_path(path) for path in (b"/npm//x@1/a.js", b"/npm/@a%2fb/%zz.js", b"/open/../private", b"*")]
-    ['npm/x@1/a.js', 'npm/@a/b/%zz.js', 'open/private', '']
-    """
-    if not raw_path.startswith(b"/"):
-        return ""
-    path = _CONTROL.sub("\ufffd", unquote_to_bytes(raw_path).decode("utf-8", "replace"))
-    return "/".join(segment for segment in _SEPARATOR.split(path) if segment not in ("", ".", ".."))
-
 
 # A library's HTML, SVG and XML must not become live pages of this host; but what they look like is their own.
 _SANDBOX = (
@@ -77,6 +32,13 @@ _SANDBOX = (
     b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
 )
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
+
+
+class NoPath(Enum):
+    """Why octets are no logical path: against the grammar, or not in normal form (so never a file's)."""
+
+    MALFORMED = 400
+    NOT_NORMAL = 404
 
 
 class PublishRule:
@@ -136,26 +98,26 @@ class Origin:
             return self.find(path)
         # No file's path ends in a slash, but a library's address may.
         folder = logical_path(raw_path.removesuffix(b"/"))
-        lead = self._aliases.find(folder, as_folder=True) if isinstance(folder, str) else None
-        return self._follow(lead) if lead and lead.location else self._flawed(raw_path, path)
+        target = self._aliases.find(folder, as_folder=True) if isinstance(folder, str) else None
+        return self._follow(target) if target and target.location else self._flawed(raw_path, path)
 
     def find(self, path: str) -> Match:
         """Look up a logical path."""
         asset = self.catalog.assets.get(path)
         if asset is not None:
             return Match(path, self.rules[asset.rule], asset)
-        lead = self._aliases.find(path)
-        if lead is None:
+        target = self._aliases.find(path)
+        if target is None:
             return Match(path, self._rule(path))
-        found = self._follow(lead)
-        return found if found.rule else Match(path, self._rule(path), hint=lead.hint)
+        found = self._follow(target)
+        return found if found.rule else Match(path, self._rule(path), hint=target.hint)
 
-    def _follow(self, lead: AliasTarget) -> Match:
-        asset = self.catalog.assets.get(lead.path)
+    def _follow(self, target: AliasTarget) -> Match:
+        asset = self.catalog.assets.get(target.path)
         if asset is None:
-            return Match(lead.path, self._rule(lead.path), hint=lead.hint)
+            return Match(target.path, self._rule(target.path), hint=target.hint)
         rule = self.rules[asset.rule]
-        return Match(lead.path, rule, None, lead.location) if lead.location else Match(lead.path, rule, asset)
+        return Match(target.path, rule, None, target.location) if target.location else Match(target.path, rule, asset)
 
     def _flawed(self, raw_path: bytes, flaw: NoPath) -> Match:
         # A slash too many is the commonest slip of all: without the rule's CORS headers it looks like a CORS error.
@@ -174,3 +136,39 @@ class Origin:
     def paths(self) -> Sequence[str]:
         """Every public logical path, sorted."""
         return sorted(self.catalog.assets)
+
+
+def logical_path(raw_path: bytes) -> str | NoPath:
+    """Decode a target's path once; only one normal path without its leading slash comes back.
+
+    >>> [logical_path(p) for p in (b"/a/b%20c.js", b"/a/../b", b"/a%2fb", b"/%zz")]
+    ['a/b c.js', <NoPath.NOT_NORMAL: 404>, <NoPath.NOT_NORMAL: 404>, <NoPath.MALFORMED: 400>]
+    """
+    if _BAD_ESCAPE.search(raw_path):
+        return NoPath.MALFORMED
+    try:
+        path = unquote_to_bytes(raw_path).decode("utf-8")
+    except UnicodeDecodeError:
+        return NoPath.MALFORMED
+    if _CONTROL.search(path):
+        return NoPath.MALFORMED
+    segments = path.split("/")
+    # An encoded slash is data, not a separator, and no file's name holds one.
+    normal = not _ENCODED_SLASH.search(raw_path) and "\\" not in path and segments[0] == "" and len(segments) > 1
+    if not normal or any(segment in ("", ".", "..") for segment in segments[1:]):
+        return NoPath.NOT_NORMAL
+    return path[1:]
+
+
+def nearest_path(raw_path: bytes) -> str:
+    """Return what is left of a path that is no logical path, `""` for nothing: to find its rule by, never a file.
+
+    It begins as the path does, for as long as that is normal. Segments with dots are left out, not followed.
+
+    >>> [nearest_path(path) for path in (b"/npm//x@1/a.js", b"/npm/@a%2fb/%zz.js", b"/open/../private", b"*")]
+    ['npm/x@1/a.js', 'npm/@a/b/%zz.js', 'open/private', '']
+    """
+    if not raw_path.startswith(b"/"):
+        return ""
+    path = _CONTROL.sub("\ufffd", unquote_to_bytes(raw_path).decode("utf-8", "replace"))
+    return "/".join(segment for segment in _SEPARATOR.split(path) if segment not in ("", ".", ".."))

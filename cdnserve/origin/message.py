@@ -1,7 +1,4 @@
-"""Messages (RFC 9110 §6): the facts of a request, and the reply to it.
-
-Never holds a socket or an open file: stored content is named by its sha256 and left to the edge.
-"""
+"""Messages (RFC 9110 §6): the facts of a request, and the reply to it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The one door: from the facts of a request and a compiled origin to a reply (RFC 9110, Fetch).
+"""The response to any request: from its facts and a compiled origin to a reply (RFC 9110, Fetch).
 
-Never opens a file, and never raises for anything that a client sends.
+Never raises for anything that a client sends.
 """
 
 from __future__ import annotations
@@ -24,6 +24,72 @@ from cdnserve.rules.semver import is_exact_version, is_package_name
 
 ALLOW = (b"allow", ", ".join(ALLOWED_METHODS).encode("latin-1"))
 METHOD_UNKNOWN = Line(405, NO_STORE, f"The methods here are {', '.join(ALLOWED_METHODS)}.")
+
+_NOT_FOUND = "No public file has this path."
+_NO_STORE = NO_STORE.encode("ascii")
+
+
+def respond(request: Request, origin: Origin) -> Reply:
+    """Decide status, headers and content of the response to any request."""
+    found = origin.locate(request.raw_path)
+    reply = _refuse(request, found.rule) or _answer(request, origin, found)
+    return _to_method(request, _tagged(reply, origin, found))
+
+
+def failure(request: Request, origin: Origin, status: int, text: str) -> Reply:
+    """Reply to a failure of ours (500, 503) so that whoever may read the path may read its status."""
+    rule = origin.locate(request.raw_path).rule
+    return _to_method(request, plain(request, rule, Line(status, NO_STORE, text)))
+
+
+def _tagged(reply: Reply, origin: Origin, found: Match) -> Reply:
+    """Tag what a cache may keep; whatever is purged must go with all that was said of it."""
+    names = origin.catalog.site.cache_tags
+    if not names or found.flaw or reply.header(b"cache-control") in (None, _NO_STORE):
+        return reply
+    more = tag_fields(names, found.path, is_alias=bool(found.location))
+    return replace(reply, headers=reply.headers + more)
+
+
+def _to_method(request: Request, reply: Reply) -> Reply:
+    # RFC 9110 §9.3.2: to HEAD the same header fields as to GET, and no content.
+    return replace(reply, body=b"") if request.method == "HEAD" else reply
+
+
+def _refuse(request: Request, rule: PublishRule | None) -> Reply | None:
+    """Refuse what no path could make right."""
+    if not is_valid_host(request.values(b"host"), request.http_version):
+        return plain(request, rule, Line(400, NO_STORE, "Host must stand exactly once and be well-formed."))
+    if request.method not in ALLOWED_METHODS:
+        return plain(request, rule, METHOD_UNKNOWN, (ALLOW,))
+    return None
+
+
+def _answer(request: Request, origin: Origin, found: Match) -> Reply:
+    if request.method == "OPTIONS":
+        if request.raw_path == b"*":
+            return capabilities(request, None)
+        # Whether a file lies there or not: the script that asks shall be able to read the 404.
+        if found.rule is not None and (answer := preflight(request, found.rule)):
+            return answer
+    if found.flaw is NoPath.MALFORMED:
+        return plain(request, found.rule, Line(400, NO_STORE, "The path is malformed."))
+    if found.rule is None:
+        return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
+    if found.asset is None and not found.location:
+        text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.paths)}".rstrip()
+        return plain(request, found.rule, Line(404, NOT_FOUND.control, text))
+    if request.method == "OPTIONS":
+        return capabilities(request, found.rule)
+    if found.asset is None:
+        return _redirect(request, found.rule, found.location)
+    return files.reply(request, found.path, found.rule, found.asset, origin.clock())
+
+
+def _redirect(request: Request, rule: PublishRule, location: str) -> Reply:
+    # Relative, so that it stays on this host and below whatever an edge puts before all paths (RFC 9110 §10.2.2).
+    line = Line(302, ALIAS.control, f"Today this address leads to {location}")
+    return plain(request, rule, line, ((b"location", location.encode("ascii")),))
 
 
 def preflight(request: Request, rule: PublishRule) -> Reply | None:
@@ -106,70 +172,3 @@ def tags(path: str, *, is_alias: bool = False) -> tuple[str, ...]:
     if is_alias or not is_exact_version(address.version or ""):
         return (address.name,)
     return (address.name, f"{address.name}@{address.version}")
-
-
-def respond(request: Request, origin: Origin) -> Reply:
-    """Decide status, headers and content of the response to any request."""
-    found = origin.locate(request.raw_path)
-    reply = _refuse(request, found.rule) or _answer(request, origin, found)
-    return _to_method(request, _tagged(reply, origin, found))
-
-
-def failure(request: Request, origin: Origin, status: int, text: str) -> Reply:
-    """Reply to a failure of ours (500, 503) so that whoever may read the path may read its status."""
-    rule = origin.locate(request.raw_path).rule
-    return _to_method(request, plain(request, rule, Line(status, NO_STORE, text)))
-
-
-def _tagged(reply: Reply, origin: Origin, found: Match) -> Reply:
-    """Tag what a cache may keep; whatever is purged must go with all that was said of it."""
-    names = origin.catalog.site.cache_tags
-    if not names or found.flaw or reply.header(b"cache-control") in (None, _NO_STORE):
-        return reply
-    more = tag_fields(names, found.path, is_alias=bool(found.location))
-    return replace(reply, headers=reply.headers + more)
-
-
-def _to_method(request: Request, reply: Reply) -> Reply:
-    # RFC 9110 §9.3.2: to HEAD the same header fields as to GET, and no content.
-    return replace(reply, body=b"") if request.method == "HEAD" else reply
-
-
-def _refuse(request: Request, rule: PublishRule | None) -> Reply | None:
-    """Refuse what no path could make right."""
-    if not is_valid_host(request.values(b"host"), request.http_version):
-        return plain(request, rule, Line(400, NO_STORE, "Host must stand exactly once and be well-formed."))
-    if request.method not in ALLOWED_METHODS:
-        return plain(request, rule, METHOD_UNKNOWN, (ALLOW,))
-    return None
-
-
-def _answer(request: Request, origin: Origin, found: Match) -> Reply:
-    if request.method == "OPTIONS":
-        if request.raw_path == b"*":
-            return capabilities(request, None)
-        # Whether a file lies there or not: the script that asks shall be able to read the 404.
-        if found.rule is not None and (answer := preflight(request, found.rule)):
-            return answer
-    if found.flaw is NoPath.MALFORMED:
-        return plain(request, found.rule, Line(400, NO_STORE, "The path is malformed."))
-    if found.rule is None:
-        return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
-    if found.asset is None and not found.location:
-        text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.paths)}".rstrip()
-        return plain(request, found.rule, Line(404, NOT_FOUND.control, text))
-    if request.method == "OPTIONS":
-        return capabilities(request, found.rule)
-    if found.asset is None:
-        return _redirect(request, found.rule, found.location)
-    return files.reply(request, found.path, found.rule, found.asset, origin.clock())
-
-
-def _redirect(request: Request, rule: PublishRule, location: str) -> Reply:
-    # Relative, so that it stays on this host and below whatever an edge puts before all paths (RFC 9110 §10.2.2).
-    line = Line(302, ALIAS.control, f"Today this address leads to {location}")
-    return plain(request, rule, line, ((b"location", location.encode("ascii")),))
-
-
-_NOT_FOUND = "No public file has this path."
-_NO_STORE = NO_STORE.encode("ascii")

@@ -1,6 +1,6 @@
 """Suggestions: what a 404 may point to, the nearest public file or the hosted versions.
 
-Never costs more than a bounded look at the neighbours, and never names what is not public.
+Never costs more than a bounded look at the neighbours.
 """
 
 from __future__ import annotations

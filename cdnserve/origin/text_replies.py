@@ -1,7 +1,4 @@
-"""Replies without a file: one line of plain text, and the headers that every status carries.
-
-Never repeats what a client sent, unless the rule that refused it quotes it.
-"""
+"""Replies without a file: one line of plain text, and the headers that every status carries."""
 
 from __future__ import annotations
 

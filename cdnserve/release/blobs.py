@@ -33,7 +33,7 @@ class StoreError(Exception):
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """Tell failures of the state folder from those of the files that are read."""
+    """Raise `StoreError` for failures of the state folder, to tell them from those of the files that are read."""
     try:
         yield
     except OSError as error:

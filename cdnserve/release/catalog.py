@@ -1,7 +1,4 @@
-"""The catalog: logical path → asset → representations, as a release holds it.
-
-Never changes once written, and never names a file outside the store: bytes are named by their sha256.
-"""
+"""The catalog: logical path → asset → representations, as a release holds it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The check: every problem of manifest, lock and files at once.
-
-Never writes anything, and needs no state folder: it can run where files are only looked after.
-"""
+"""The check: every problem of manifest, lock and files at once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Content codings (RFC 9110 §8.4.1, RFC 7932, RFC 8878): a blob becomes smaller blobs, where that pays.
 
-Never depends on the clock, the machine or the file's name: the same octets and encoder give the same octets.
+The same octets and encoder give the same octets, whatever the clock, the machine or the name of the file.
 """
 
 from __future__ import annotations

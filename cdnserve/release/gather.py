@@ -1,6 +1,6 @@
 """Gathering: the content of every public file, read again only where it may have changed.
 
-Never trusts a timestamp that a later change could share (what git calls a racily clean entry).
+A timestamp that a later change could share proves nothing (what git calls a racily clean entry).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Collecting: old releases go, and then the blobs that no release names any more.
 
-Never takes what is in use: not the current release, not one that a server still answers from, and nothing while a
-build is under way.
+Never removes the current release, nor one that a server still answers from.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Collected:
     warnings: tuple[Problem, ...] = ()
 
 
-def collect(state: Path, wish: GcOptions, progress: BuildProgress | None = None) -> Collected:
+def collect(state: Path, options: GcOptions, progress: BuildProgress | None = None) -> Collected:
     """Remove old releases and unnamed blobs; raise ConfigurationError where the state can't be written or read.
 
     A build that is under way is waited for, and none begins meanwhile.
@@ -64,29 +63,29 @@ def collect(state: Path, wish: GcOptions, progress: BuildProgress | None = None)
     real = os.path.realpath(state)
     try:
         with Writer(real, progress or Silence()) as writer, storing():
-            return _collect(writer, wish)
+            return _collect(writer, options)
     except StoreError as failure:
         raise ConfigurationError([store_problem(failure, real)]) from failure
 
 
-def _collect(writer: Writer, wish: GcOptions) -> Collected:
+def _collect(writer: Writer, options: GcOptions) -> Collected:
     store = writer.store
-    kept = _kept(store, wish)
-    removed = tuple(_remove_catalogs(writer, kept, dry_run=wish.dry_run))
+    kept = _kept(store, options)
+    removed = tuple(_remove_catalogs(writer, kept, dry_run=options.dry_run))
     kept = dict(sorted(kept.items()))
     named, warnings = _named(store, kept)
     if named is None:
         return Collected(removed, 0, 0, kept, warnings)
     blobs = octets = 0
     for name in sorted(filter(_NAME.fullmatch, store.blobs() - named)):
-        size = _remove_blob(writer.state, name, dry_run=wish.dry_run)
+        size = _remove_blob(writer.state, name, dry_run=options.dry_run)
         blobs, octets = blobs + (size is not None), octets + (size or 0)
-    if not wish.dry_run:
+    if not options.dry_run:
         _note(writer.state, kept)
     return Collected(removed, blobs, octets, kept, warnings)
 
 
-def _kept(store: Store, wish: GcOptions) -> dict[int, Reason]:
+def _kept(store: Store, options: GcOptions) -> dict[int, Reason]:
     """Return the releases that stay by rule; those that servers use show when they are to go."""
     current = store.current()
     if current is None:
@@ -95,12 +94,12 @@ def _kept(store: Store, wish: GcOptions) -> dict[int, Reason]:
     hold = read_hold(str(store.state))
     left = hold.left if hold and hold.number == current else None
     kept: dict[int, Reason] = {current: "current"}
-    if left in numbers and not wish.forget:
+    if left in numbers and not options.forget:
         kept[left] = "rolled back from"
-    newest = [number for number in numbers if not (wish.forget and number == left)][-wish.keep :]
+    newest = [number for number in numbers if not (options.forget and number == left)][-options.keep :]
     kept |= {number: "among the newest" for number in newest if number not in kept}
-    now = time.time() if wish.now is None else wish.now
-    for number in _lately_current(store, numbers, now - wish.grace):
+    now = time.time() if options.now is None else options.now
+    for number in _lately_current(store, numbers, now - options.grace):
         kept.setdefault(number, "current a moment ago")
     return kept
 
@@ -154,7 +153,7 @@ def _named(store: Store, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Pr
 
 
 def _remove_blob(state: str, name: str, *, dry_run: bool) -> int | None:
-    """Remove a blob and give its size, `None` where it is not one of ours."""
+    """Remove a blob and return its size, `None` where it is not one of ours."""
     path = blob_path(state, name)
     try:
         status = os.lstat(path)

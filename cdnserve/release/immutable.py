@@ -116,7 +116,7 @@ def record(root: str, lock: Lock, octets: bytes, new: Mapping[str, LockedFile]) 
 
 
 def lock_incomplete(paths: Sequence[str]) -> Problem:
-    """Tell that immutable files are released for the first time where the lock may not change."""
+    """Return the problem of immutable files that are new where the lock may not change."""
     more = f" and {len(paths) - 1} more" if paths[1:] else ""
     return Problem(
         "lock-incomplete",

@@ -1,7 +1,4 @@
-"""Inputs: the manifest and its lock, read together so that the problems of both are told together.
-
-Never looks at the files that they govern.
-"""
+"""Inputs: the manifest and its lock, read together so that the problems of both are told together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Packages: which files the package.json of each hosted library names for whoever asks for no file.
-
-Never trusts what it says: a package.json may be huge, deep or no JSON, and may name anything.
-"""
+"""Packages: which files the package.json of each hosted library names for whoever asks for no file."""
 
 from __future__ import annotations
 

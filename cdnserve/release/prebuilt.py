@@ -1,6 +1,6 @@
-"""A baked release: served as it was built where its state folder can't be written, as in an image.
+"""A prebuilt release: served as it was built where its state folder can't be written, as in an image.
 
-Never asks for what a copy does not keep: inode numbers, ctimes, fractions of seconds. Where times differ, content
+A copy keeps no inode numbers, ctimes and fractions of seconds, so these count for nothing. Where times differ, content
 decides.
 """
 

@@ -1,6 +1,6 @@
 """Sources: one read of each file under the root gives its digests and its stored bytes.
 
-Never opens what a symbolic link stands for, and never waits for a FIFO: the scan was a moment ago.
+Never opens what was swapped in since the scan, a symbolic link or a FIFO.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ def _unreadable(path: str, error: OSError) -> Problem:
 
 
 def unstable(path: str) -> Problem:
-    """Say that a file is being written, so that nobody knows what it will be."""
+    """Return the problem of a file that is being written, so that nobody knows what it will be."""
     return Problem(
         "file-unstable",
         "the file is being written: it changed while it was read, or somebody has it open for writing",

@@ -121,7 +121,7 @@ def _remove(state: str, names: BlobNames) -> None:
 
 
 def lost_blobs(state: str, proof: Proof, makings: Mapping[str, _Makings], names: BlobNames) -> Iterator[Lost]:
-    """Say of each blob where it lies and what it held; of very many, how many more there are."""
+    """Yield where each blob lies and what it held; of very many, how many more there are."""
     for name in islice(sorted(names, key=lambda name: makings[name].held), _MOST_TOLD):
         yield Lost(blob_path(state, name), makings[name].held, name in proof.wrong)
     if len(names) > _MOST_TOLD:
@@ -167,7 +167,7 @@ def unmended(lost: Lost) -> Problem:
 
 
 def corrupt(place: str, held: str) -> Problem:
-    """Tell of a blob that is not what its name says."""
+    """Return the problem of a blob that is not what its name says."""
     return Problem(
         "blob-corrupt",
         "stored bytes are damaged, and are not served",

@@ -1,6 +1,6 @@
 """Scan: which files lie below the root, and the signatures that tell whether they changed.
 
-Never opens a file, and never follows a symbolic link to anything outside of the root.
+Never follows a symbolic link out of the root.
 """
 
 from __future__ import annotations

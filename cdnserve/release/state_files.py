@@ -166,7 +166,7 @@ def chosen(store: Store) -> int | None:
 
 
 def held(hold: Hold) -> Problem:
-    """Tell that the files are not what is served."""
+    """Return the warning that the files are not what is served."""
     return Problem(
         "release-held",
         f"release {hold.number} is current since it was rolled back from release {hold.left}",

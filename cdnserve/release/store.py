@@ -1,7 +1,4 @@
-"""The store: releases in a local folder, as a server reads them.
-
-Never writes and never locks: what it reads was renamed into place whole.
-"""
+"""The store: releases in a local folder, as a server reads them."""
 
 from __future__ import annotations
 
@@ -199,7 +196,7 @@ def is_denied(failure: StoreError) -> bool:
 
 
 def store_problem(failure: StoreError, state: str) -> Problem:
-    """Tell in words why the state folder could not be written."""
+    """Return why the state folder could not be written."""
     reason = failure.error.strerror or str(failure.error)
     if failure.error.errno in _FULL:
         return Problem(

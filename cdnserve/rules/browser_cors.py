@@ -1,7 +1,4 @@
-"""The browser's side of CORS (Fetch Standard §4.8, §4.9, §4.10): when it asks first, and when it blocks.
-
-Never decides an answer of ours: it reads answers as a browser does, to explain them.
-"""
+"""The browser's side of CORS (Fetch Standard §4.8, §4.9, §4.10): when it asks first, and when it blocks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Caching (RFC 9111, RFC 8246, RFC 5861, RFC 9213): the Cache-Control of each class of response.
-
-Never looks at a request: how long an answer stays fresh depends on its class alone.
-"""
+"""Caching (RFC 9111, RFC 8246, RFC 5861, RFC 9213): the Cache-Control of each class of response."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Character encodings (RFC 7303 §3, HTML §13.2.3.2, CSS Syntax §3.2): what the octets of a file say of themselves.
-
-Never guesses: octets are UTF-8 or they are something else, and of what they declare only that it is another encoding.
-"""
+"""Character encodings (RFC 7303 §3, HTML §13.2.3.2, CSS Syntax §3.2): what the octets of a file say of themselves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Content codings (RFC 9110 §12.5.3): which representation an Accept-Encoding asks for.
-
-Never refuses while anything is acceptable, and never guesses what a malformed element meant.
-"""
+"""Content codings (RFC 9110 §12.5.3): which representation an Accept-Encoding asks for."""
 
 from __future__ import annotations
 

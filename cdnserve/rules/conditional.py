@@ -1,6 +1,6 @@
 """Preconditions (RFC 9110 §13): entity tags, HTTP dates, and what a conditional request leads to.
 
-Never looks at the method or the status: the caller evaluates only where the answer would be 2xx (§13.2.1).
+The method and the status are not looked at: the caller evaluates only where the answer would be 2xx (§13.2.1).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """CORS (Fetch Standard §3.2): what a policy answers to an actual request and to a CORS-preflight request.
 
-Never reads a path or a body, and never reflects an origin that the policy does not list.
+Never reflects an origin that the policy does not list.
 """
 
 from __future__ import annotations

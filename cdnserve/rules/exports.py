@@ -1,6 +1,6 @@
 """Exports (Node.js, "Modules: packages"): which file `exports` and `imports` of a package.json mean for a browser.
 
-Never looks whether the file is there, and never gives one outside of the package.
+Never returns a file outside of the package.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _RANGES = re.compile(r"(.)(?:-(.))?", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Segment = Callable[[str], object]
-"""Tells by its truth whether one segment of a path matches."""
+"""Returns what is true where one segment of a path matches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,4 @@
-"""Subresource Integrity (W3C SRI 2): hash expressions, the strongest set, matching.
-
-Never computes a digest of a file: the release did that in its one read.
-"""
+"""Subresource Integrity (W3C SRI 2): hash expressions, the strongest set, matching, and what can have none."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Media types (RFC 9110 §8.3, RFC 9239, Fetch destinations): what a logical path's ending says.
 
-The octets have a word in it too, by the form that they were seen to have. Never asks the host's table: the same file
-has the same type on every machine.
+The octets have a word in it too, by the form that they were seen to have.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Range requests (RFC 9110 §14): one byte range, or none.
 
-Never answers several ranges, and never fails a request whose range can't be understood: that is ignored.
+Never fails a request whose range can't be understood: that is ignored.
 """
 
 from __future__ import annotations

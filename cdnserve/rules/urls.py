@@ -1,7 +1,4 @@
-"""Hosts (URL Standard §3.5): a host in the one form that browsers serialize it to.
-
-Never resolves a name, and never guesses what a host that isn't valid was meant to be.
-"""
+"""Hosts (URL Standard §3.5) in the form that browsers serialize them to, and the URLs of logical paths (§4.1)."""
 
 from __future__ import annotations
 

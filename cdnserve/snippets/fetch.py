@@ -1,6 +1,6 @@
-"""A file of somebody else's, by URL (RFC 9110): the content that a browser would hash, and what speaks against it.
+"""A file of another server, by URL (RFC 9110): the content that a browser would hash, and what speaks against it.
 
-Never sends credentials, never goes from https to http, never holds more than the limit.
+Never goes from https to http.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from cdnserve.npm.settings import NpmSettings
 from cdnserve.rules.integrity import varying
 
 # RFC 2606: nobody's origin, so what is allowed for it is allowed for any.
-_STRANGER = "https://page.example"
-_FIELDS = {"User-Agent": "cdnserve", "Accept-Encoding": "identity", "Origin": _STRANGER}
+_OTHER_ORIGIN = "https://page.example"
+_FIELDS = {"User-Agent": "cdnserve", "Accept-Encoding": "identity", "Origin": _OTHER_ORIGIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _content(response: Response, address: HttpUrl, limit: int) -> bytes:
 
 
 def _readable(response: Response) -> tuple[str, ...]:
-    if response.headers.get("Access-Control-Allow-Origin") in ("*", _STRANGER):
+    if response.headers.get("Access-Control-Allow-Origin") in ("*", _OTHER_ORIGIN):
         return ()
     return ("its server does not let pages of any origin read it (CORS), so a tag with crossorigin may be blocked",)
 

@@ -65,8 +65,6 @@ def specifiers(subjects: Sequence[Subject]) -> dict[str, str]:
 
 def _short(subject: Subject, libraries: Counter[str]) -> str:
     found = _library(subject)
-    if subject.specifier:
-        return subject.specifier
     if not found:
         return _ENDING.sub("", _path(subject).rpartition("/")[2])
     return found[1] if libraries[found[1]] == 1 else f"{found[1]}/{found[2]}"

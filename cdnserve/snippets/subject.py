@@ -1,7 +1,4 @@
-"""A subject: one file to make a tag for, as a value (SRI §3.1).
-
-Never reads anything: who holds the bytes or the catalog makes the subject.
-"""
+"""A subject: one file to make a tag for, as a value (SRI §3.1)."""
 
 from __future__ import annotations
 
@@ -27,8 +24,7 @@ class Subject:
     """One file to make tags for.
 
     `name` is what a person calls it: a logical path, a file name or a URL. `url` is absolute, or begins with `/`
-    or `./`. `size` counts the octets without a content coding, which are also what `digests` were made of. An alias
-    (not `exact`) never gets integrity metadata. `specifier` is what import maps call it, `""` for a derived one.
+    or `./`. `size` counts the octets without a content coding, which are also what `digests` were made of.
     `remarks` are told with every note on it.
     """
 
@@ -38,8 +34,6 @@ class Subject:
     kind: Kind
     size: int
     digests: tuple[HashExpression, ...]
-    exact: bool = True
-    specifier: str = ""
     remarks: tuple[str, ...] = ()
 
     @property
@@ -81,8 +75,8 @@ def _unknown(name: str) -> Problem:
 
 
 def expressions(subject: Subject, options: Options) -> tuple[HashExpression, ...]:
-    """Return the hash expressions that were asked for, weakest first; none for an alias."""
-    chosen = [e for e in subject.digests if subject.exact and e.algorithm in options.algorithms]
+    """Return the hash expressions that were asked for, weakest first."""
+    chosen = [e for e in subject.digests if e.algorithm in options.algorithms]
     return tuple(sorted(chosen, key=lambda e: ALGORITHMS.index(e.algorithm)))
 
 
@@ -112,21 +106,6 @@ def of_asset(catalog: Catalog, path: str, source: str = "", *, module: bool | No
         # A browser hashes what is left without the coding, and of that nothing is known.
         digests=() if asset.is_coded else _digests(asset.identity.sha256, asset.sha384, asset.sha512),
         remarks=(*_needs(kind, path, source.encode()), *_remarks(catalog.rules[asset.rule])),
-    )
-
-
-def of_alias(catalog: Catalog, alias: str, path: str, source: str = "", *, module: bool | None = None) -> Subject:
-    """Make the subject of an alias that leads to a public path today: its address, and no digest."""
-    target = of_asset(catalog, path, source, module=module)
-    return Subject(
-        name=alias,
-        url=public_url(alias, catalog.site.url),
-        media_type=target.media_type,
-        kind=target.kind,
-        size=target.size,
-        digests=(),
-        exact=False,
-        remarks=(f"today it leads to {path}", *target.remarks),
     )
 
 

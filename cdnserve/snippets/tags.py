@@ -1,6 +1,7 @@
 """Tags (HTML Standard §4.12.1, §4.2.4): the elements that load a subject, checked where browsers check.
 
-Never leaves out `crossorigin`: without CORS a response from another origin is opaque, and integrity fails.
+Never leaves out `crossorigin` where an element takes it: without CORS a response from another origin is opaque, and
+integrity fails.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from cdnserve.rules.urls import given_url
 from cdnserve.snippets.importmap import importmap
 from cdnserve.snippets.subject import Options, Subject, expressions, metadata
 
-ALIAS = "an alias leads to other bytes one day, so it gets no integrity; name an exact version"
 _FONT = (
     "CSS has no place for a font's integrity; of the browsers only Chromium is known to check it on a preload, "
     "and only for the @font-face rules that use this preload"
@@ -34,9 +34,7 @@ _BY_KIND: dict[Kind, str] = {
 
 def notes(subject: Subject, options: Options) -> tuple[str, ...]:
     """Return what a person must know about a subject's snippet; empty when the tag says it all."""
-    found = [] if subject.exact else [ALIAS]
-    found += [_kind(subject, options)] if subject.exact else []
-    return tuple(note for note in [*found, *subject.remarks] if note)
+    return tuple(note for note in (_kind(subject, options), *subject.remarks) if note)
 
 
 def _kind(subject: Subject, options: Options) -> str:
@@ -174,7 +172,8 @@ def _object(subject: Subject, options: Options) -> dict[str, object]:
         "media_type": subject.media_type,
         "kind": subject.kind,
         "size": subject.size,
-        "exact": subject.exact,
+        # An alias is a problem, not a subject.
+        "exact": True,
         "integrity": {e.algorithm: str(e) for e in expressions(subject, options)},
         "tags": list(elements(subject, options)),
         "notes": list(notes(subject, options)),

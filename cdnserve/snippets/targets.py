@@ -125,7 +125,7 @@ def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
         message, hint = f"{folder} has no such public file", _near(path, folder, public)
     else:
         message = "neither a local file nor a public path nor a hosted library"
-        hint = _versions(name or "", public) or _alike(path, public)
+        hint = _versions(name or "", public) or did_you_mean(path, public, "see what is public: cdnserve list")
     problem = _alias_problem(text, hosted.catalog) or Problem("target-unknown", message, text, hint=hint)
     raise ConfigurationError([problem])
 
@@ -213,10 +213,6 @@ def _versions(name: str, public: dict[str, Asset]) -> str:
     begin = f"{FOLDER}/{name}@"
     versions = dict.fromkeys(path[len(begin) :].partition("/")[0] for path in public if path.startswith(begin))
     return f"say {name}@VERSION; hosted are {', '.join(list(versions)[:_MOST_LISTED])}" if name and versions else ""
-
-
-def _alike(path: str, public: dict[str, Asset]) -> str:
-    return did_you_mean(path, public, "see what is public: cdnserve list")
 
 
 def _listed(paths: Iterator[str]) -> str:

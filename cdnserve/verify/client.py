@@ -1,6 +1,6 @@
 """The client: one request to one host, answered as values, over HTTP/1.1.
 
-Never follows a redirect, keeps a cookie, or asks a proxy: what answers is what the URL names, or stands in for it.
+No redirect is followed, no cookie kept and no proxy asked: what answers is what the URL names, or stands in for it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,61 @@ from cdnserve.verify.question import Question
 
 OPENING = 64 * 1024
 ENDING = 64
+
+_ATTEMPTS = 2
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked: a base URL in its parts, and where to connect instead of its host."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str = ""
+    address: str = ""
+    address_port: int = 0
+
+    @property
+    def authority(self) -> str:
+        """The value of Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        return f"{self.scheme}://{self.authority}{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """How to ask: with which fields besides our own, whom to trust, and on how many connections at once."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+    ca: str = ""
+    insecure: bool = False
+    concurrency: int = 8
+
+
+def parse_target(url: str, resolve: str = "") -> Target:
+    """Read a base URL, and HOST or HOST:PORT to connect to instead; raise ConfigurationError for anything else."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        instead = urlsplit(f"//{resolve}")
+        other = instead.port
+    except ValueError as error:
+        raise ConfigurationError([_refused(url, str(error))]) from None
+    host = parts.hostname or ""
+    if parts.scheme not in _PORTS or not host:
+        raise ConfigurationError([_refused(url, "it is no http or https URL with a host")])
+    if parts.query or parts.fragment or "@" in parts.netloc or not f"{url}{resolve}".isascii():
+        raise ConfigurationError([_refused(url, "it has more than scheme, host, port and path, or is not in ASCII")])
+    port = port or _PORTS[parts.scheme]
+    return Target(parts.scheme, host, port, parts.path.rstrip("/"), instead.hostname or host, other or port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +118,78 @@ class EdgeResponse:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Says in words why there is none."""
+    """Why there is no answer, in words."""
 
     reason: str
+
+
+class EdgeClient:
+    """Asks one host, from several threads at once."""
+
+    def __init__(self, target: Target, options: ClientOptions, patience: Patience | None = None) -> None:
+        self._target = target
+        self._options = options
+        self._http = HttpClient(patience or Patience(), lambda: _context(options), at_once=options.concurrency)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def ask(self, question: Question, limit: int, query: str = "") -> EdgeResponse | NoAnswer:
+        """Send a request, once more where the connection broke; no more than `limit` octets are read."""
+        answer = NoAnswer("it was not asked")
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._ask(self._request(question, query), limit)
+            except NoAnswerError as error:
+                answer = NoAnswer(str(error))
+        return answer
+
+    def _request(self, question: Question, query: str) -> OutgoingRequest:
+        target = self._target
+        fields = {"Host": target.authority, "User-Agent": "cdnserve", "Accept-Encoding": SKIP_HEADER}
+        fields |= dict(self._options.fields)
+        for name, value in question.fields:
+            fields["Accept-Encoding" if name == "accept-encoding" else name] = value
+        url = f"{target.url}{question.target}{query}"
+        return OutgoingRequest(url, fields, question.method, (target.address, target.address_port))
+
+    def _ask(self, request: OutgoingRequest, limit: int) -> EdgeResponse:
+        with self._http.exchange() as exchange, exchange.ask(request) as response:
+            headers = tuple((name.lower(), value) for name, value in response.headers.iteritems())
+            return EdgeResponse(response.status, headers, receive(response.pieces(), response.coding, limit))
+
+
+def _context(options: ClientOptions) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=options.ca or None)
+    except (OSError, ValueError) as error:
+        message = "the certificates to trust can't be read"
+        raise ConfigurationError([Problem("certificates-unreadable", message, options.ca, str(error))]) from None
+    if options.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _refused(url: str, why: str) -> Problem:
+    return Problem("edge-url", "this can't be verified", url, why, "give a base URL such as https://cdn.example.com")
+
+
+def receive(pieces: Iterable[bytes], coding: str, limit: int) -> ReceivedContent:
+    """Take content in; neither it nor what it decodes to is read further than `limit` octets."""
+    digest, length, opening, ending = sha256(), 0, b"", b""
+    plain = _Plain(coding, limit)
+    for piece in pieces:
+        digest.update(piece)
+        length += len(piece)
+        opening += piece[: OPENING - len(opening)]
+        ending = (ending + piece)[-ENDING:]
+        plain.take(piece)
+        if length > limit:
+            break
+    whole = plain.sha384 if length <= limit else None
+    return ReceivedContent(length, digest.digest(), whole, opening, ending, plain.opening)
 
 
 class _Plain:
@@ -96,129 +220,3 @@ class _Plain:
     @property
     def sha384(self) -> bytes | None:
         return self._digest.digest() if self._decode else None
-
-
-def receive(pieces: Iterable[bytes], coding: str, limit: int) -> ReceivedContent:
-    """Take content in; neither it nor what it decodes to is read further than `limit` octets."""
-    digest, length, opening, ending = sha256(), 0, b"", b""
-    plain = _Plain(coding, limit)
-    for piece in pieces:
-        digest.update(piece)
-        length += len(piece)
-        opening += piece[: OPENING - len(opening)]
-        ending = (ending + piece)[-ENDING:]
-        plain.take(piece)
-        if length > limit:
-            break
-    whole = plain.sha384 if length <= limit else None
-    return ReceivedContent(length, digest.digest(), whole, opening, ending, plain.opening)
-
-
-_ATTEMPTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is asked: a base URL in its parts, and where to connect instead of its host."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str = ""
-    address: str = ""
-    address_port: int = 0
-
-    @property
-    def authority(self) -> str:
-        """The value of Host."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """The base URL, without a slash at its end."""
-        return f"{self.scheme}://{self.authority}{self.prefix}"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientOptions:
-    """How to ask: with which fields besides our own, whom to trust, and on how many connections at once."""
-
-    fields: tuple[tuple[str, str], ...] = ()
-    ca: str = ""
-    insecure: bool = False
-    concurrency: int = 8
-
-
-_PORTS = {"http": 80, "https": 443}
-
-
-def parse_target(url: str, resolve: str = "") -> Target:
-    """Read a base URL, and HOST or HOST:PORT to connect to instead; raise ConfigurationError for anything else."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        instead = urlsplit(f"//{resolve}")
-        other = instead.port
-    except ValueError as error:
-        raise ConfigurationError([_refused(url, str(error))]) from None
-    host = parts.hostname or ""
-    if parts.scheme not in _PORTS or not host:
-        raise ConfigurationError([_refused(url, "it is no http or https URL with a host")])
-    if parts.query or parts.fragment or "@" in parts.netloc or not f"{url}{resolve}".isascii():
-        raise ConfigurationError([_refused(url, "it has more than scheme, host, port and path, or is not in ASCII")])
-    port = port or _PORTS[parts.scheme]
-    return Target(parts.scheme, host, port, parts.path.rstrip("/"), instead.hostname or host, other or port)
-
-
-class EdgeClient:
-    """Asks one host, from several threads at once."""
-
-    def __init__(self, target: Target, manner: ClientOptions, patience: Patience | None = None) -> None:
-        self._target = target
-        self._manner = manner
-        self._http = HttpClient(patience or Patience(), lambda: _context(manner), at_once=manner.concurrency)
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._http.close()
-
-    def ask(self, question: Question, limit: int, query: str = "") -> EdgeResponse | NoAnswer:
-        """Send a request, once more where the connection broke; no more than `limit` octets are read."""
-        answer = NoAnswer("it was not asked")
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._ask(self._request(question, query), limit)
-            except NoAnswerError as error:
-                answer = NoAnswer(str(error))
-        return answer
-
-    def _request(self, question: Question, query: str) -> OutgoingRequest:
-        target = self._target
-        fields = {"Host": target.authority, "User-Agent": "cdnserve", "Accept-Encoding": SKIP_HEADER}
-        fields |= dict(self._manner.fields)
-        for name, value in question.fields:
-            fields["Accept-Encoding" if name == "accept-encoding" else name] = value
-        url = f"{target.url}{question.target}{query}"
-        return OutgoingRequest(url, fields, question.method, (target.address, target.address_port))
-
-    def _ask(self, request: OutgoingRequest, limit: int) -> EdgeResponse:
-        with self._http.exchange() as exchange, exchange.ask(request) as response:
-            headers = tuple((name.lower(), value) for name, value in response.headers.iteritems())
-            return EdgeResponse(response.status, headers, receive(response.pieces(), response.coding, limit))
-
-
-def _context(manner: ClientOptions) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=manner.ca or None)
-    except (OSError, ValueError) as error:
-        message = "the certificates to trust can't be read"
-        raise ConfigurationError([Problem("certificates-unreadable", message, manner.ca, str(error))]) from None
-    if manner.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _refused(url: str, why: str) -> Problem:
-    return Problem("edge-url", "this can't be verified", url, why, "give a base URL such as https://cdn.example.com")

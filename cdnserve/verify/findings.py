@@ -1,7 +1,4 @@
-"""Findings: where an edge and the release disagree, each kind with a stable id and one sentence.
-
-Never about what an edge may do as it likes: Age, Via, Date, Server, and the like.
-"""
+"""Findings: where an edge and the release disagree, each kind with a stable id and one sentence."""
 
 from __future__ import annotations
 

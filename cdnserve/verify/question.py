@@ -1,7 +1,4 @@
-"""Questions: the requests that show whether an edge passes on what the release says of a path (RFC 9110, Fetch).
-
-Never sends anything, and never asks for what a browser or a cache would not.
-"""
+"""Questions: the requests that show whether an edge passes on what the release says of a path (RFC 9110, Fetch)."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ BROWSER = "gzip, br, zstd"
 _LARGE = 256 * 1024
 _FIRST_OCTETS = 30_000
 _SUFFIX = 32
-_STRANGERS = ("https://stranger.example", "https://stranger.test", "https://stranger.invalid")
+_UNKNOWN_ORIGINS = ("https://stranger.example", "https://stranger.test", "https://stranger.invalid")
 _LABELS = ("app", "www")
 
 
@@ -69,12 +66,12 @@ def origins(policy: CompiledPolicy) -> tuple[str | None, ...]:
 
     A cache that takes no notice of Origin then gives the first one's answer to all.
     """
-    stranger = next((origin for origin in _STRANGERS if not policy.admits(origin).allowed), None)
+    refused = next((origin for origin in _UNKNOWN_ORIGINS if not policy.admits(origin).allowed), None)
     if not policy.is_allow_list:
-        return (_STRANGERS[0], None)
+        return (_UNKNOWN_ORIGINS[0], None)
     allowed = dict.fromkeys(origin for text in policy.policy.allow_origins for origin in _examples(text))
     admitted = [origin for origin in (*allowed, "null") if policy.admits(origin).allowed][:2]
-    return (*admitted, *([stranger] if stranger else []), None)
+    return (*admitted, *([refused] if refused else []), None)
 
 
 def _examples(pattern: str) -> Iterator[str]:
@@ -125,7 +122,7 @@ def preflights(path: str, policy: CompiledPolicy) -> Iterator[Question]:
     first, *others = origins(policy)
     listed = policy.policy.allow_headers
     header = "x-requested-with" if not listed or "*" in listed else listed[0].lower()
-    for origin in (first, *(other for other in others if other in _STRANGERS)):
+    for origin in (first, *(other for other in others if other in _UNKNOWN_ORIGINS)):
         if origin:
             asked = (("access-control-request-headers", header),) if listed or policy.name == "any" else ()
             yield Question(
@@ -145,4 +142,4 @@ def absent(origin: Origin, name: str) -> Iterator[Question]:
                 seen.add(asset.rule)
                 yield Question("absent", "GET", missing, _fields(origins(rule.policy)[0], "identity"))
     if origin.find(name).rule is None:
-        yield Question("absent", "GET", name, _fields(_STRANGERS[0], "identity"))
+        yield Question("absent", "GET", name, _fields(_UNKNOWN_ORIGINS[0], "identity"))

@@ -1,7 +1,4 @@
-"""Walking: every public path of a release, or a sample of them, asked of a live URL.
-
-Never asks more than so many at once, and never for what is not public but to see that it is not.
-"""
+"""The verification: every public path of a release, or a sample of them, asked of a live URL."""
 
 from __future__ import annotations
 
@@ -30,37 +27,137 @@ _MORE = 256 * 1024
 # So many other releases may explain an answer, the newest first.
 _MOST_RELEASES = 20
 
+_FOUND = 302
+_NOTHING = 1 << 16
+_ORIGIN = "https://stranger.example"
+_LIBRARY = re.compile(r"(?P<library>npm/(?:@[^/@]{1,214}/)?[^/@]{1,214})@(?P<major>[0-9]{1,15})\.[^/]{1,256}(?=/)")
 Ask = Callable[[Question, int, str], EdgeResponse | NoAnswer]
+OnPath = Callable[[int, int], None]
 
 
-class Others:
-    """The other releases of the store, each read when an answer first differs."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which paths: those that match any glob, and of them a sample of so many, or of so many per cent.
 
-    def __init__(self, store: Store, current: int) -> None:
-        self._store = store
-        self._numbers = [number for number in reversed(store.numbers()) if number != current][:_MOST_RELEASES]
-        self._lock = Lock()
-        self._origins: list[Origin] | None = None
+    The same `seed` chooses the same paths of a release.
+    """
 
-    def origins(self) -> Sequence[Origin]:
-        """Return all that can be read, the newest first."""
-        with self._lock:
-            if self._origins is None:
-                self._origins = list(self._read())
-            return self._origins
+    globs: tuple[str, ...] = ()
+    number: int | None = None
+    per_cent: float | None = None
+    seed: int = 0
 
-    def _read(self) -> Iterator[Origin]:
-        for number in self._numbers:
-            try:
-                yield Origin(self._store.read(number))
-            except ConfigurationError:  # removed meanwhile, or of another version
-                continue
+    def choose(self, paths: Sequence[str]) -> list[str]:
+        """Choose, in order."""
+        meant = [path for path in paths if not self.globs or any(matches(glob, path) for glob in self.globs)]
+        wanted = self.number
+        if self.per_cent is not None:
+            wanted = -int(-len(meant) * self.per_cent // 100)
+        if wanted is None or wanted >= len(meant):
+            return meant
+        return sorted(random.Random(self.seed).sample(meant, wanted))  # noqa: S311 - the same each time
 
 
-class Visits:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was verified, and what was found, the gravest first."""
+
+    release: int
+    paths: int
+    requests: int
+    groups: tuple[Group, ...]
+
+
+def verify(target: Target, store: Store, choice: Choice, options: ClientOptions, on_path: OnPath) -> Report:
+    """Hold what a live URL answers against the current release.
+
+    `on_path` hears after each path how many are done, and of how many. Raises ConfigurationError where there is no
+    release, no path is meant, or nothing answers at all.
+    """
+    origin = Origin(store.read())
+    paths = choice.choose(origin.paths)
+    if not paths:
+        raise ConfigurationError([_nothing_meant(choice)])
+    client = EdgeClient(target, options)
+    try:
+        return _Walk(client, target, origin, OtherReleases(store, origin.catalog.number)).run(paths, options, on_path)
+    finally:
+        client.close()
+
+
+class _Walk:
+    """One walk; `besides` are questions that belong to no public file."""
+
+    def __init__(self, client: EdgeClient, target: Target, origin: Origin, others: OtherReleases) -> None:
+        self._client = client
+        self._origin = origin
+        self._requests = count()
+        self._verifier = PathVerifier(self._ask, target.url, origin, others)
+
+    def run(self, paths: Sequence[str], options: ClientOptions, on_path: OnPath) -> Report:
+        self._check_reachable(paths[0])
+        found = Findings()
+        executor = ThreadPoolExecutor(options.concurrency)
+        try:
+            for done, findings in enumerate(executor.map(self._verifier.file, paths), 1):
+                found.add(findings)
+                on_path(done, len(paths))
+            for findings in executor.map(self._alone, [*_absent(self._origin), *aliases(self._origin)]):
+                found.add(findings)
+        finally:
+            # Ctrl-C shall not wait for what was not even begun.
+            executor.shutdown(cancel_futures=True)
+        return Report(self._origin.catalog.number, len(paths), next(self._requests), found.groups())
+
+    def _ask(self, question: Question, limit: int, query: str) -> EdgeResponse | NoAnswer:
+        next(self._requests)
+        return self._client.ask(question, limit, query)
+
+    def _alone(self, question: Question) -> list[EdgeFinding]:
+        rule = self._origin.find(question.path).rule
+        return self._verifier.all([question], Knowledge(origins(rule.policy) if rule else ()))
+
+    def _check_reachable(self, path: str) -> None:
+        """See that there is anybody at all, before all paths are asked for in vain."""
+        answer = self._ask(Question("head", "HEAD", path), _NOTHING, "")
+        if isinstance(answer, NoAnswer):
+            raise ConfigurationError([_unreachable(self._verifier.url, answer.reason)])
+
+
+def _absent(origin: Origin) -> Iterator[Question]:
+    return absent(origin, f"cdnserve-verify-{secrets.token_hex(8)}.txt")
+
+
+def aliases(origin: Origin) -> Iterator[Question]:
+    """Yield a question for one version alias of each library that has any."""
+    seen = set()
+    for path in origin.paths:
+        match = _LIBRARY.match(path)
+        if match and match["library"] not in seen:
+            alias = f"{match['library']}@{match['major']}{path[match.end() :]}"
+            asked = Question("alias", "GET", alias, (("accept-encoding", "identity"), ("origin", _ORIGIN)))
+            if respond(asked.request(), origin).status == _FOUND:
+                seen.add(match["library"])
+                yield asked
+
+
+def _nothing_meant(choice: Choice) -> Problem:
+    if choice.globs:
+        return Problem(
+            "verify-nothing", "no public path matches", value=", ".join(choice.globs), hint="look at cdnserve list"
+        )
+    return Problem("verify-nothing", "the release has no file to ask for", hint="look at cdnserve list")
+
+
+def _unreachable(url: str, why: str) -> Problem:
+    hint = "check the address and the network; --ca names an authority of your own, --resolve another address"
+    return Problem("edge-unreachable", why, url, hint=hint)
+
+
+class PathVerifier:
     """Asks and judges; safe in several threads."""
 
-    def __init__(self, ask: Ask, url: str, origin: Origin, others: Others) -> None:
+    def __init__(self, ask: Ask, url: str, origin: Origin, others: OtherReleases) -> None:
         self._ask = ask
         self.url = url
         self._origin = origin
@@ -110,7 +207,7 @@ class Visits:
         return None
 
     def _explained(self, reference: str, exchange: Exchange, limit: int) -> str:
-        """Tell a cache that mixes origins from an edge that strips: by a query, which no cache has seen."""
+        """Return `origins-mixed` where a query, which no cache has seen, shows that the edge does not strip."""
         if reference != "cors-stripped" or len(exchange.knowledge.asked_origins) < len(("allowed", "other", "none")):
             return reference
         question = exchange.question
@@ -121,128 +218,25 @@ class Visits:
         return reference if any(other == reference for other, _ in again) else "origins-mixed"
 
 
-_FOUND = 302
-_NOTHING = 1 << 16
-_ORIGIN = "https://stranger.example"
-_LIBRARY = re.compile(r"(?P<library>npm/(?:@[^/@]{1,214}/)?[^/@]{1,214})@(?P<major>[0-9]{1,15})\.[^/]{1,256}(?=/)")
+class OtherReleases:
+    """The other releases of the store, each read when an answer first differs."""
 
-OnPath = Callable[[int, int], None]
+    def __init__(self, store: Store, current: int) -> None:
+        self._store = store
+        self._numbers = [number for number in reversed(store.numbers()) if number != current][:_MOST_RELEASES]
+        self._lock = Lock()
+        self._origins: list[Origin] | None = None
 
+    def origins(self) -> Sequence[Origin]:
+        """Return all that can be read, the newest first."""
+        with self._lock:
+            if self._origins is None:
+                self._origins = list(self._read())
+            return self._origins
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which paths: those that match any glob, and of them a sample of so many, or of so many per cent.
-
-    The same `seed` chooses the same paths of a release.
-    """
-
-    globs: tuple[str, ...] = ()
-    number: int | None = None
-    per_cent: float | None = None
-    seed: int = 0
-
-    def choose(self, paths: Sequence[str]) -> list[str]:
-        """Choose, in order."""
-        meant = [path for path in paths if not self.globs or any(matches(glob, path) for glob in self.globs)]
-        wanted = self.number
-        if self.per_cent is not None:
-            wanted = -int(-len(meant) * self.per_cent // 100)
-        if wanted is None or wanted >= len(meant):
-            return meant
-        return sorted(random.Random(self.seed).sample(meant, wanted))  # noqa: S311 - the same each time
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was verified, and what was found, the gravest first."""
-
-    release: int
-    paths: int
-    requests: int
-    groups: tuple[Group, ...]
-
-
-def verify(target: Target, store: Store, choice: Choice, manner: ClientOptions, on_path: OnPath) -> Report:
-    """Hold what a live URL answers against the current release.
-
-    `on_path` hears after each path how many are done, and of how many. Raises ConfigurationError where there is no
-    release, no path is meant, or nothing answers at all.
-    """
-    origin = Origin(store.read())
-    paths = choice.choose(origin.paths)
-    if not paths:
-        raise ConfigurationError([_nothing_meant(choice)])
-    client = EdgeClient(target, manner)
-    try:
-        return _Walk(client, target, origin, Others(store, origin.catalog.number)).run(paths, manner, on_path)
-    finally:
-        client.close()
-
-
-class _Walk:
-    """One walk; `besides` are questions that belong to no public file."""
-
-    def __init__(self, client: EdgeClient, target: Target, origin: Origin, others: Others) -> None:
-        self._client = client
-        self._origin = origin
-        self._requests = count()
-        self._visits = Visits(self._ask, target.url, origin, others)
-
-    def run(self, paths: Sequence[str], manner: ClientOptions, on_path: OnPath) -> Report:
-        self._knock(paths[0])
-        found = Findings()
-        executor = ThreadPoolExecutor(manner.concurrency)
-        try:
-            for done, findings in enumerate(executor.map(self._visits.file, paths), 1):
-                found.add(findings)
-                on_path(done, len(paths))
-            for findings in executor.map(self._alone, [*_absent(self._origin), *aliases(self._origin)]):
-                found.add(findings)
-        finally:
-            # Ctrl-C shall not wait for what was not even begun.
-            executor.shutdown(cancel_futures=True)
-        return Report(self._origin.catalog.number, len(paths), next(self._requests), found.groups())
-
-    def _ask(self, question: Question, limit: int, query: str) -> EdgeResponse | NoAnswer:
-        next(self._requests)
-        return self._client.ask(question, limit, query)
-
-    def _alone(self, question: Question) -> list[EdgeFinding]:
-        rule = self._origin.find(question.path).rule
-        return self._visits.all([question], Knowledge(origins(rule.policy) if rule else ()))
-
-    def _knock(self, path: str) -> None:
-        """See that there is anybody at all, before all paths are asked for in vain."""
-        answer = self._ask(Question("head", "HEAD", path), _NOTHING, "")
-        if isinstance(answer, NoAnswer):
-            raise ConfigurationError([_unreachable(self._visits.url, answer.reason)])
-
-
-def _absent(origin: Origin) -> Iterator[Question]:
-    return absent(origin, f"cdnserve-verify-{secrets.token_hex(8)}.txt")
-
-
-def aliases(origin: Origin) -> Iterator[Question]:
-    """Yield a question for one version alias of each library that has any."""
-    seen = set()
-    for path in origin.paths:
-        match = _LIBRARY.match(path)
-        if match and match["library"] not in seen:
-            alias = f"{match['library']}@{match['major']}{path[match.end() :]}"
-            asked = Question("alias", "GET", alias, (("accept-encoding", "identity"), ("origin", _ORIGIN)))
-            if respond(asked.request(), origin).status == _FOUND:
-                seen.add(match["library"])
-                yield asked
-
-
-def _nothing_meant(choice: Choice) -> Problem:
-    if choice.globs:
-        return Problem(
-            "verify-nothing", "no public path matches", value=", ".join(choice.globs), hint="look at cdnserve list"
-        )
-    return Problem("verify-nothing", "the release has no file to ask for", hint="look at cdnserve list")
-
-
-def _unreachable(url: str, why: str) -> Problem:
-    hint = "check the address and the network; --ca names an authority of your own, --resolve another address"
-    return Problem("edge-unreachable", why, url, hint=hint)
+    def _read(self) -> Iterator[Origin]:
+        for number in self._numbers:
+            try:
+                yield Origin(self._store.read(number))
+            except ConfigurationError:  # removed meanwhile, or of another version
+                continue

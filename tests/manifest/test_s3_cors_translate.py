@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cdnserve.errors import ConfigurationError
@@ -108,6 +108,23 @@ def test_methods_that_are_never_answered_are_told(rules: list[StoreRule], expect
 )
 def test_of_several_rules_only_common_headers_hold(first: str, second: str, expected: tuple[str, ...]) -> None:
     assert expected == policy_of(rule(APP, allow=first), rule(OTHER, allow=second)).allow_headers
+
+
+@pytest.mark.parametrize(
+    ("methods", "expected"),
+    [
+        pytest.param(("GET",), (), id="to any request"),
+        pytest.param(("HEAD",), (), id="to HEAD"),
+        pytest.param(("PUT",), ("ETag",), id="to an upload only"),
+    ],
+)
+def test_what_an_earlier_rule_hides_is_not_exposed(methods: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    """A store answers with the first rule that matches, also where no origin of that one is taken."""
+    listed = StoreRule(2, "", ("https://a.example",), ("GET",), expose_headers=("ETag",))
+    for order in ([StoreRule(1, "", ("*",), methods), listed], [listed, StoreRule(1, "", ("*",), methods)]):
+        policy = translate(order, "store").policy
+        assert policy
+        assert (expected if order[1] is listed else ("ETag",)) == policy.expose_headers
 
 
 def test_a_header_that_is_left_out_is_told() -> None:
@@ -214,6 +231,11 @@ def near(rules: list[StoreRule]) -> set[str]:
     return {*found, *STRANGERS}
 
 
+def lets_in(rule: StoreRule, origin: str) -> bool:
+    """Return whether a store's rule matches an origin."""
+    return any(covers(pattern, origin) for pattern in rule.origins)
+
+
 @given(st.lists(RULES, min_size=1, max_size=3))
 def test_no_origin_is_let_in_that_the_store_keeps_out(rules: list[StoreRule]) -> None:
     """Whatever the configuration: if the policy lets an origin read, some rule with GET did."""
@@ -221,7 +243,7 @@ def test_no_origin_is_let_in_that_the_store_keeps_out(rules: list[StoreRule]) ->
     reading = [one for one in rules if "GET" in one.methods]
     for origin in near(rules):
         if policy and CompiledPolicy(policy).admits(origin).allowed:
-            assert any(covers(pattern, origin) for one in reading for pattern in one.origins), origin
+            assert any(lets_in(one, origin) for one in reading), origin
 
 
 @given(st.lists(RULES, min_size=1, max_size=3))
@@ -230,7 +252,7 @@ def test_no_preflight_succeeds_that_the_store_refuses(rules: list[StoreRule]) ->
     compiled = CompiledPolicy(policy or NONE)
     for origin, method, name in product(near(rules), ("GET", "HEAD"), ("X-A", "x-c", "Authorization", "Content-Type")):
         answer = compiled.preflight(Preflight(origin, method, name))
-        allowed = [one for one in rules if method in one.methods and one.covers_origin(origin)]
+        allowed = [one for one in rules if method in one.methods and lets_in(one, origin)]
         assert isinstance(answer, Verdict) or any(one.covers_header(name) for one in allowed), (origin, name)
 
 
@@ -241,7 +263,7 @@ def test_a_preflight_that_only_the_store_grants_is_told(rules: list[StoreRule], 
     told = {problem.reference for problem in found.differences}
     compiled = CompiledPolicy(found.policy or NONE)
     for origin in (origin for origin in near(rules) if compiled.admits(origin).allowed):
-        matching = next((one for one in rules if "GET" in one.methods and one.covers_origin(origin)), None)
+        matching = next((one for one in rules if "GET" in one.methods and lets_in(one, origin)), None)
         for name in ("X-A", "Authorization") if matching else ():
             answer = compiled.preflight(Preflight(origin, "GET", name))
             if matching and matching.covers_header(name) and isinstance(answer, Verdict):
@@ -249,12 +271,13 @@ def test_a_preflight_that_only_the_store_grants_is_told(rules: list[StoreRule], 
 
 
 @given(st.lists(RULES, min_size=1, max_size=3))
+@example([StoreRule(1, "", ("*",), ("GET",)), StoreRule(2, "", ("null",), ("GET",), expose_headers=("*",))])
 def test_no_header_is_exposed_that_the_store_hides(rules: list[StoreRule]) -> None:
     """A store answers with the first rule that matches origin and method."""
     policy = translate(rules, "store").policy
     for origin in near(rules) if policy != ANY else ():
         if policy and CompiledPolicy(policy).admits(origin).allowed:
-            first = next(one for one in rules if "GET" in one.methods and one.covers_origin(origin))
+            first = next(one for one in rules if "GET" in one.methods and lets_in(one, origin))
             assert all(first.exposes(name) for name in policy.expose_headers), origin
 
 

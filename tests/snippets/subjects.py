@@ -31,13 +31,8 @@ UNCHECKED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in CHECKE
 
 
 def subject(kind: Kind = "script", url: str = f"{SITE}/demo/1.0.0/greet.js", content: bytes = b"greet()") -> Subject:
-    """Make a subject of any kind, exact, with all digests."""
+    """Make a subject of any kind, with all digests."""
     return replace(of_response(url, content, KINDS[kind]), kind=kind)
-
-
-def alias(kind: Kind = "script", url: str = f"{SITE}/demo@1/greet.js") -> Subject:
-    """Make an alias that (wrongly) knows digests, so that tests see them left out."""
-    return replace(subject(kind, url), exact=False)
 
 
 def digest(algorithm: str, content: bytes) -> str:

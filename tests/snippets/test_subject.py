@@ -21,14 +21,13 @@ from cdnserve.snippets.subject import (
     Options,
     Subject,
     metadata,
-    of_alias,
     of_asset,
     of_file,
     of_response,
     read_algorithms,
 )
 from cdnserve.snippets.tags import notes
-from tests.snippets.subjects import ALL, DEFAULT, SITE, alias, digest, subject
+from tests.snippets.subjects import ALL, DEFAULT, SITE, digest, subject
 
 
 @pytest.mark.parametrize(
@@ -63,11 +62,6 @@ def test_metadata_order_does_not_depend_on_the_order_asked_for() -> None:
     assert metadata(subject(), ALL) == metadata(subject(), Options(("sha512", "sha384", "sha256")))
 
 
-def test_an_alias_never_has_metadata() -> None:
-    assert alias().digests
-    assert "" == metadata(alias(), ALL)
-
-
 def test_without_digests_there_is_no_metadata() -> None:
     assert "" == metadata(replace(subject(), digests=()), ALL)
 
@@ -98,7 +92,6 @@ def test_an_asset() -> None:
     found = of_asset(catalog("demo/1.0.0/greet.js"), "demo/1.0.0/greet.js")
     assert ("demo/1.0.0/greet.js", f"{SITE}/demo/1.0.0/greet.js") == (found.name, found.url)
     assert ("text/javascript; charset=utf-8", "script", len(CONTENT)) == (found.media_type, found.kind, found.size)
-    assert found.exact
     assert () == found.remarks
 
 
@@ -140,13 +133,6 @@ def test_an_unlisted_path_is_absent() -> None:
 def test_a_rule_that_the_tag_depends_on_is_told(rule: int, words: str) -> None:
     (note,) = notes(of_asset(catalog("a.js", rule), "a.js"), DEFAULT)
     assert words in note
-
-
-def test_an_alias_has_the_address_of_the_alias_and_no_digest() -> None:
-    path = "npm/x@1.2.3/a.mjs"
-    found = of_alias(catalog(path), "npm/x@1/a.mjs", path)
-    assert (f"{SITE}/npm/x@1/a.mjs", "module", (), False) == (found.url, found.kind, found.digests, found.exact)
-    assert f"today it leads to {path}" in notes(found, DEFAULT)
 
 
 def test_a_local_file() -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from cdnserve.markup.tag import Kind
 from cdnserve.rules.urls import public_url
 from cdnserve.snippets.subject import Options, Subject
-from cdnserve.snippets.tags import ALIAS, DEFAULT_FORMAT, FORMATS, as_hashes, as_json, csp, elements, html, notes
-from tests.snippets.subjects import ALL, CHECKED, DEFAULT, KINDS, SITE, UNCHECKED, alias, digest, hashes, subject
+from cdnserve.snippets.tags import DEFAULT_FORMAT, FORMATS, as_hashes, as_json, csp, elements, html, notes
+from tests.snippets.subjects import ALL, CHECKED, DEFAULT, KINDS, SITE, UNCHECKED, digest, hashes, subject
 
 URL = f"{SITE}/demo/1.0.0/greet.js"
 
@@ -51,10 +51,6 @@ def test_directives_have_a_fixed_order_and_each_source_once() -> None:
     style, script, module = subject("style", f"{SITE}/a.css"), subject(), subject("module", f"{SITE}/b.mjs")
     expected = f"script-src '{hashes(script)[0]}'; style-src {SITE}/a.css"
     assert expected == csp([style, script, module, style], DEFAULT)
-
-
-def test_an_alias_is_matched_by_url() -> None:
-    assert f"script-src {alias().url}" == csp([alias()], ALL)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +106,6 @@ def test_algorithm_names_are_in_lower_case(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_no_format_gives_an_alias_integrity(name: str) -> None:
-    aliases = [alias(kind) for kind in KINDS]
-    assert "sha384-" not in FORMATS[name](aliases, ALL)
-    assert "sha384-" in FORMATS[name](SUBJECTS, ALL)
-
-
-@pytest.mark.parametrize("name", FORMATS)
 def test_no_format_ends_with_a_newline(name: str) -> None:
     assert not FORMATS[name](SUBJECTS, ALL).endswith("\n")
 
@@ -159,12 +148,6 @@ def test_json_has_an_object_for_each_subject() -> None:
     assert ["new"] == notes[1:]
 
 
-def test_json_of_an_alias_has_no_integrity() -> None:
-    (found,) = json.loads(as_json([alias()], ALL))
-    assert (False, {}, [ALIAS]) == (found["exact"], found["integrity"], found["notes"])
-    assert "integrity" not in found["tags"][0]
-
-
 def test_json_of_what_no_element_loads_still_has_its_integrity() -> None:
     (found,) = json.loads(as_json([subject("json")], DEFAULT))
     assert ([], {"sha384": digest("sha384", b"greet()")}) == (found["tags"], found["integrity"])
@@ -184,10 +167,6 @@ def test_a_line_has_all_hash_expressions_and_the_name() -> None:
     one = replace(subject(), name="my file.js")
     expected = " ".join(digest(name, b"greet()") for name in ("sha256", "sha384", "sha512"))
     assert f"{expected}  my file.js" == as_hashes([one], ALL)
-
-
-def test_an_alias_has_no_line() -> None:
-    assert 1 == len(as_hashes([alias(), subject()], DEFAULT).splitlines())
 
 
 @pytest.mark.parametrize("name", ["a\nsha384-x  b.js", "a\rb.js", "a\u2028b.js", "a\x1b[2Jb.js"])
@@ -211,11 +190,6 @@ def test_what_no_element_checks_says_how_a_script_does(kind: Kind) -> None:
     found = subject(kind, "https://cdn.example.com/a.wasm")
     call = f'fetch("https://cdn.example.com/a.wasm", {{ integrity: "{hashes(found)[0]}" }})'
     assert call in notes(found, DEFAULT)[0]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_alias_says_why_it_has_no_integrity_and_nothing_of_what_would_check_it(kind: Kind) -> None:
-    assert (ALIAS,) == notes(alias(kind), DEFAULT)
 
 
 def test_remarks_come_last() -> None:
@@ -281,17 +255,9 @@ def test_no_attribute_pretends_that_an_unchecked_kind_is_checked(kind: Kind) -> 
     assert 1 == len(comments)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_alias_has_its_elements_without_integrity(kind: Kind) -> None:
-    found, comments = parse(html([alias(kind)], ALL))
-    assert [name for name, _ in TABLE[kind]] == [name for name, _ in found]
-    assert all("integrity" not in attributes for _, attributes in found)
-    assert any("alias" in comment for comment in comments)
-
-
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("track", "json", "map", "")])
 def test_every_element_that_can_asks_with_cors(kind: Kind) -> None:
-    assert all(attributes["crossorigin"] == "anonymous" for _, attributes in parse(html([alias(kind)], ALL))[0])
+    assert all(attributes["crossorigin"] == "anonymous" for _, attributes in parse(html([subject(kind)], ALL))[0])
 
 
 def test_scripts_and_media_are_closed() -> None:

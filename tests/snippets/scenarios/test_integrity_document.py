@@ -29,7 +29,6 @@ STYLE = demo("greet.css", b"p { color: teal }\n")
 FONT = demo("greet.woff2", b"wOF2")
 IMAGE = demo("logo.png", b"\x89PNG")
 DATA = demo("names.json", b"[]\n")
-ALIAS = replace(CLASSIC, name="demo@1/greet.js", url=f"{SITE}/demo@1/greet.js", exact=False)
 
 DEFAULT, TWO = Options(), Options(("sha256", "sha384"))
 EXAMPLES = {
@@ -37,7 +36,6 @@ EXAMPLES = {
     "two-algorithms": FORMATS["html"]([CLASSIC], TWO),
     "html": FORMATS["html"]([MODULE, STYLE, FONT, IMAGE], DEFAULT),
     "fetch": FORMATS["html"]([DATA], DEFAULT),
-    "alias": FORMATS["html"]([ALIAS], DEFAULT),
     "importmap": FORMATS["importmap"]([MODULE, NAMES], DEFAULT),
     "csp": FORMATS["csp"]([CLASSIC, STYLE], DEFAULT),
     "hash": FORMATS["hash"]([CLASSIC, STYLE], DEFAULT),
