@@ -14,8 +14,8 @@ from click.core import ParameterSource
 from cdnserve.audit.findings import LEVELS, Audited, Finding, Level, as_sarif
 from cdnserve.audit.run import AuditReport, audit_pages
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
-from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.npm import library_settings
+from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Piece, print_rows, write, write_json
 from cdnserve.display import plural, printable_lines
 from cdnserve.manifest.files import MANIFEST

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, one_root, root_option, state_option
-from cdnserve.cli.context import build_release, open_release
+from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain
 from cdnserve.explain.why_not import read_origin

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, algorithm_option, as_objects, json_option, report, root_option, state_option
-from cdnserve.cli.context import build_release, open_release
+from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.npm.hosted import HostedLibraries
 from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
-from cdnserve.cli.context import build_release, open_release
+from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Column, write, write_json, write_table
 from cdnserve.display import plural
 from cdnserve.release.catalog import Asset, Catalog

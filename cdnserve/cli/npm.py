@@ -45,7 +45,7 @@ def write_tags(root: Path, state: str | None, pins: Sequence[str]) -> None:
 
     What keeps a tag from being written is a warning: the libraries are there all the same.
     """
-    from cdnserve.cli.context import build_release, open_release
+    from cdnserve.cli.release import build_release, open_release
     from cdnserve.snippets.targets import Hosted, Snippets, library_snippets
 
     found = Snippets("", ())
@@ -111,7 +111,7 @@ class DownloadBars:
             self._bars.remove_task(self._tasks.pop(library))
 
     def retry(self, library: str, why: str, pause: float) -> None:
-        """Say on a library's bar that it begins again after a while, and why."""
+        """Show on a library's bar that it begins again after a while, and why."""
         # Where a line is too long its end is cut off.
         again = f"{printable(library)}: again in {pause:.0f} s, {printable(why)}"
         if library in self._tasks:

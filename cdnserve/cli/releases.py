@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, json_option, root_argument, state_option
-from cdnserve.cli.context import releases_folder
+from cdnserve.cli.release import releases_folder
 from cdnserve.cli.terminal import Column, write_json, write_table
 from cdnserve.release.history import ReleaseEntry, history
 

@@ -14,8 +14,8 @@ import click
 import msgspec
 
 from cdnserve.cli.command import Command, root_argument, setting, state_option
-from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.logs import LogFormat, logging_to_stderr, tell_no_start, tell_problems
+from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.serve_options import limit_options, listening_options, operation_options
 from cdnserve.cli.terminal import Piece, write
 from cdnserve.display import plural

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, algorithm_option, root_option, state_option
-from cdnserve.cli.context import build_release, open_release
 from cdnserve.cli.npm import library_settings
+from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import write
 from cdnserve.snippets.subject import Options, read_algorithms
 from cdnserve.snippets.tags import DEFAULT_FORMAT, FORMATS

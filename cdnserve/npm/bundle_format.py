@@ -80,7 +80,7 @@ def decode_index(octets: bytes) -> BundleIndex:
 
 
 def not_exported(why: str) -> ConfigurationError:
-    """Say that a file is not what `export` writes."""
+    """Return the problem of a file that `export` did not write."""
     hint = "take a file that cdnserve export wrote"
     return ConfigurationError([Problem("archive-foreign", f"not an archive of cdnserve: {why}", hint=hint)])
 
@@ -111,7 +111,7 @@ class _Plain:
 
 
 def coding_of(name: str) -> Coding:
-    """Tell the coding that a file's name asks for.
+    """Return the coding that a file's name asks for.
 
     >>> coding_of("site.tar"), coding_of("site.tar.gz"), coding_of("site.tar.zst")
     ('', 'gzip', 'zstd')

@@ -23,38 +23,38 @@ from cdnserve.rules.integrity import DEFAULT_ALGORITHM, hash_expression, parse_m
 
 
 class DownloadProgress(Protocol):
-    """Hears of every download; called from several threads at once.
+    """Follows every download; called from several threads at once.
 
     A `library` is a name, for what the registry says of it, or NAME@VERSION, for its tarball.
     """
 
     def begin(self, library: str, size: int | None) -> None:
-        """Hear that a download begins, or begins again after a failure; `size` is `None` when unknown."""
+        """Note that a download begins, or begins again after a failure; `size` is `None` when unknown."""
 
     def advance(self, library: str, octets: int) -> None:
-        """Hear that more octets have come."""
+        """Note that more octets have come."""
 
     def finish(self, library: str) -> None:
-        """Hear that it is done: for a tarball, that it is verified and unpacked; one that began nowhere may finish."""
+        """Note that it is done: for a tarball, that it is verified and unpacked; one that began nowhere may finish."""
 
     def retry(self, library: str, why: str, pause: float) -> None:
-        """Hear that a download failed, and is tried again after so many seconds."""
+        """Note that a download failed, and is tried again after so many seconds."""
 
 
 class Silent:
     """Progress that nobody looks at."""
 
     def begin(self, library: str, size: int | None) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def advance(self, library: str, octets: int) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def finish(self, library: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def retry(self, library: str, why: str, pause: float) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 _PIECE = 2**18
@@ -192,7 +192,7 @@ PASSING = frozenset({408, 425, 429})
 
 
 class StoppedError(Exception):
-    """Says that the download was called off by `Client.stop`."""
+    """The download was called off by `Client.stop`."""
 
 
 @dataclass(frozen=True, slots=True)

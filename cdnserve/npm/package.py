@@ -58,7 +58,7 @@ def refused(what: object, registry: Registry, status: int) -> ConfigurationError
 
 
 def nonsense(what: str, registry: Registry, why: str) -> ConfigurationError:
-    """Say that the registry's answer can't be used; `why` may hold what it said."""
+    """Return the problem of an answer that can't be used; `why` may hold what the registry said."""
     message = f"{what}: the registry's answer can't be used"
     hint = "check that the address is an npm registry's"
     return ConfigurationError([Problem("registry-answer", message, registry.address.shown, excerpt(why), hint)])
@@ -220,7 +220,7 @@ def read_document(data: bytes, name: str, registry: Registry) -> Packument:
 
 
 def version_not_found(package: Packument, wanted: str) -> ConfigurationError:
-    """Say that a package has no version that is wanted (exact, a range or a tag), and name those that are near."""
+    """Return the problem of a version that a package lacks (exact, a range or a tag), with those that are near."""
     major = re.search(r"[0-9]+", wanted)
     same = [version for version in package.versions if major and version.partition(".")[0] == major[0]]
     there = same or package.versions

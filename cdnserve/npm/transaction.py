@@ -426,7 +426,7 @@ def _require_place(root: Path, path: str, *, is_new: bool) -> None:
 
 
 def changed(spec: PinnedPackage, difference: Comparison) -> ConfigurationError:
-    """Say that a library's folder holds something else than the package does."""
+    """Return the problem of a library's folder that holds something else than the package does."""
     message = "the library here is not what the package holds, and what was published must not change"
     hint = f"if nothing depends on it, delete {spec.folder}/ and run the command again"
     value = excerpt(first_difference(difference))

@@ -196,11 +196,11 @@ _LARGEST_WINDOW = 2**27
 
 
 class CorruptError(Exception):
-    """Says that the data is damaged or ends too early."""
+    """The data is damaged or ends too early."""
 
 
 class ForbiddenError(Exception):
-    """Says that the archive holds what no package may; `value` is the member."""
+    """The archive holds what no package may; `value` is the member."""
 
     def __init__(self, why: str, value: str) -> None:
         super().__init__(why)

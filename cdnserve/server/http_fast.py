@@ -82,7 +82,7 @@ class FastConnection(asyncio.Protocol):
             self._refuse(TOO_MANY)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give everything back that the connection held."""
+        """Release everything that the connection held."""
         self._state.connections.discard(self)
         self._log_cut()
         if self._sending:
@@ -403,7 +403,7 @@ class Sending:
         self._on_end(complete)
 
     def close(self) -> None:
-        """Give the descriptors back; what isn't sent is not sent any more."""
+        """Close the descriptors; what isn't sent is not sent any more."""
         if self._waits:
             self._waits = False
             self._loop.remove_writer(self._socket)

@@ -35,7 +35,7 @@ class Pair:
     password: str = field(default="", repr=False)
 
     def stamp(self) -> Stamp:
-        """Tell two states of the files apart; links are followed, and nothing is what a missing file has."""
+        """Return what tells two states of the files apart; links are followed, and a missing file has nothing."""
         found = []
         for path in (self.certificate, self.key):
             try:
@@ -164,7 +164,7 @@ async def keep_renewing(certificate: CertificateFiles, stop: asyncio.Event, *, l
 
 
 def log_warnings(certificate: CertificateFiles) -> None:
-    """Tell what is odd about the certificate in use."""
+    """Log what is odd about the certificate in use."""
     for warning in certificate.warnings:
         logger.warning("%s", warning)
 

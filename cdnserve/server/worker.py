@@ -80,7 +80,7 @@ class Worker:
         )
 
     def close(self) -> None:
-        """Tell each connection with its next response that it was the last one (RFC 9112 §9.6)."""
+        """Let each connection say with its next response that it was the last one (RFC 9112 §9.6)."""
         if not self.closing:
             self.closing = True
             self.renew_responses()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cdnserve.cli.npm import DownloadBars, download_progress
-from cdnserve.cli.progress import BuildBar, build_progress
+from cdnserve.cli.release import BuildBar, build_progress
 
 
 class Terminal(io.StringIO):
