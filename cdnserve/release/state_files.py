@@ -186,7 +186,7 @@ _RECORDS: Mapping[str, str] = MappingProxyType(
 
 
 def record_damaged(path: str) -> Problem:
-    """Tell that one of the records can't be read that no build makes."""
+    """Return the problem of a record that can't be read, and that no build makes again."""
     return Problem(
         "record-damaged",
         "a record in the state folder was damaged or gone, and begins anew; what lay there is kept beside it",
