@@ -72,7 +72,7 @@ class _Sending:
         return octets
 
     def close(self) -> None:
-        """Give the file back; it can be opened again."""
+        """Close the file; it can be opened again."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -104,7 +104,7 @@ class FastHttp2Connection(Http2Connection):
     # Called by the transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give up what the client did not take."""
+        """Drop what the client did not take."""
         super().connection_lost(exc)
         for sending in self._sendings.values():
             self._log_cut(sending)
