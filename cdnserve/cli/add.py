@@ -27,6 +27,7 @@ from cdnserve.errors import Problem
 @click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
 @click.option("--files", multiple=True, metavar="GLOB", help="Keep these files only; may be repeated.")
 @click.option("--exact", is_flag=True, help="Write the exact version into the manifest, no range.")
+@click.option("--deps", is_flag=True, help="Add also what their ES modules import from other packages.")
 @click.option("--publish", is_flag=True, help="Where no rule publishes the libraries, add one to the manifest.")
 @root_option
 @state_option
@@ -36,6 +37,7 @@ def command(  # one for each option
     specs: tuple[str, ...],
     files: tuple[str, ...],
     exact: bool,
+    deps: bool,
     publish: bool,
     root: Path,
     state: str | None,
@@ -47,13 +49,15 @@ def command(  # one for each option
     VERSION is an exact version, an npm range in quotes, or a tag; without it the tag "latest" is meant. Each
     tarball is verified before anything of it is unpacked into ROOT/npm/NAME@VERSION/. The manifest gets the range
     or version, the lock the exact version and its integrity. Versions that are here already stay beside the new
-    one. Nothing is changed unless all goes well. Where there is no manifest, a first one is written. The tags at the
-    end are those of cdnserve sri, after a build; with --json there are none.
+    one. With --deps the packages come too that their ES modules import, in versions that each dependent allows;
+    the manifest keeps only what was asked for. Nothing is changed unless all goes well. Where there is no
+    manifest, a first one is written. The tags at the end are those of cdnserve sri, after a build; with --json
+    there are none.
     """
     from cdnserve.npm.add import AddOptions, add
 
     begin = root == Path(default_root()) or root.is_dir()
-    options = AddOptions(files, exact, publish, begin)
+    options = AddOptions(files, exact, deps, publish, begin)
     with download_progress() as progress:
         added = add(root, specs, library_settings(registry), progress, options)
     if as_json:
@@ -64,7 +68,7 @@ def command(  # one for each option
     is_published = not hidden or _publish(root, hidden)
     report([problem for problem in added.warnings if not is_published or problem not in hidden])
     write_libraries(root, added.libraries, begun=added.begun)
-    write_tags(root, state, [] if not is_published else [str(one) for one in added.libraries])
+    write_tags(root, state, [] if not is_published else added.asked, prefer_modules=deps)
 
 
 def _publish(root: Path, hidden: list[Problem]) -> bool:

@@ -40,7 +40,7 @@ def write_libraries(root: Path, libraries: Sequence[Placed], *, begun: bool = Fa
     write([(f"{name:<{first}}", "bold"), (f"  {size:<{second}}  {folder}", "")] for name, size, folder in rows)
 
 
-def write_tags(root: Path, state: str | None, pins: Sequence[str]) -> None:
+def write_tags(root: Path, state: str | None, pins: Sequence[str], *, prefer_modules: bool = False) -> None:
     """Write the tags of libraries as they are served now, and the next command, to stdout.
 
     What keeps a tag from being written is a warning: the libraries are there all the same.
@@ -52,7 +52,7 @@ def write_tags(root: Path, state: str | None, pins: Sequence[str]) -> None:
     try:
         if pins:
             hosted = Hosted(root, *open_release(root, state, build_release(root, state)))
-            found = library_snippets(pins, hosted)
+            found = library_snippets(pins, hosted, prefer_modules=prefer_modules)
     except ConfigurationError as error:
         found = Snippets("", error.problems)
     report([replace(problem, warning=True) for problem in found.problems])

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,13 +36,19 @@ _LIBRARY = re.compile(rf"sha512-[A-Za-z0-9+/]{{85}}[AQgw]==|{_SHA384}|sha256-[A-
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 
 
-class LockedLibrary(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """The integrity metadata of a package's tarball: one hash expression, sha256, sha384 or sha512."""
+class LockedLibrary(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
+    """The integrity metadata of a package's tarball: one hash expression, sha256, sha384 or sha512.
+
+    `dependents` are the libraries (NAME@VERSION) that import it, for which it was added.
+    """
 
     integrity: str
+    dependents: tuple[str, ...] = ()
 
     def fault(self) -> str:
         """Return what is wrong with the values, empty where nothing is."""
+        if not all(map(is_pin, self.dependents)):
+            return "its dependents are not NAME@VERSION"
         return "" if _LIBRARY.fullmatch(self.integrity) else "not one whole hash expression, as sha512-…"
 
 
@@ -71,6 +77,17 @@ class Lock(msgspec.Struct, frozen=True):
         """Return the versions of a library, by precedence."""
         pins = (key.rpartition("@") for key in self.libraries)
         return ascending(version for known, _, version in pins if known == name)
+
+    def left(self, gone: Collection[str], wanted: Collection[str]) -> set[str]:
+        """Return the libraries (NAME@VERSION) that stay when some go: what is wanted, and whatever these import.
+
+        One that was added for others stays as long as one of these does; any other stays unless it goes itself.
+        """
+        roots = (pin for pin, entry in self.libraries.items() if pin in wanted or not entry.dependents)
+        stay = {pin for pin in roots if pin not in gone}
+        while more := {pin for pin, one in self.libraries.items() if pin not in stay and stay & {*one.dependents}}:
+            stay |= more
+        return stay
 
     @property
     def names(self) -> list[str]:

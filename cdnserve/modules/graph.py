@@ -15,6 +15,13 @@ MOST_MODULES = 20_000
 
 def module_graph(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> Graph:
     """Follow the imports of hosted packages; raise ConfigurationError with everything that can't be resolved."""
+    graph = explored(wanted, packages)
+    Problems(with_one_command(graph.warnings)).raise_errors()
+    return graph
+
+
+def explored(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> Graph:
+    """Follow the imports of hosted packages as far as they lead; what can't be resolved is among what is to be told."""
     modules = Modules(packages)
     entries, problems = _choose(wanted, Resolver(modules, {}), packages)
     asked = {package.name: package.version for _, package in reversed(entries)}
@@ -24,7 +31,6 @@ def module_graph(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> G
         walk.enter(one, package)
     walk.run()
     problems += walk.problems
-    Problems(with_one_command(dict.fromkeys(problems))).raise_errors()
     return Graph(
         edges=tuple(dict.fromkeys(walk.edges)),
         modules=tuple(sorted(walk.seen)),

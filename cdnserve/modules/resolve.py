@@ -222,7 +222,7 @@ def not_hosted(name: str, wanted: str | None, dependent: HostedPackage | None, p
     """Return the problem of a package that is not hosted in a version that will do."""
     spec = f"{name}@{wanted}" if wanted else name
     where = str(dependent) if dependent else ""
-    if name in _BUILT_IN and not packages.versions(name):
+    if name in _BUILT_IN and wanted is None and not packages.versions(name):
         message = "it needs what only Node.js has built in"
         hint = f"if the npm package of that name does the same in browsers: cdnserve add {name}"
         return Problem("module-built-in", message, where, name, hint)
@@ -231,7 +231,8 @@ def not_hosted(name: str, wanted: str | None, dependent: HostedPackage | None, p
     if not hosted and packages.is_here(name):
         message = "the package is here, but no rule publishes a file of it"
     instead = f"; hosted are {hosted}" if hosted else ""
-    return Problem("module-not-hosted", message, where, spec, f"run cdnserve add {quote(spec)}{instead}")
+    deps = f", or cdnserve add {quote(where)} --deps" if where else ""
+    return Problem("module-not-hosted", message, where, spec, f"run cdnserve add {quote(spec)}{deps}{instead}")
 
 
 def with_one_command(problems: Iterable[Problem]) -> list[Problem]:

@@ -27,11 +27,13 @@ from cdnserve.rules.semver import is_exact_version, is_requirement, resolve
 class AddOptions:
     """How libraries are added: the globs of what is kept, and whether the manifest gets exact versions.
 
-    `publish` adds a rule for libraries where none publishes them; `begin` writes a first manifest where there is none.
+    `deps` brings what they import. `publish` adds a rule for libraries where none publishes them; `begin` writes a
+    first manifest where there is none.
     """
 
     files: tuple[str, ...] = ()
     exact: bool = False
+    deps: bool = False
     publish: bool = False
     begin: bool = False
 
@@ -80,11 +82,26 @@ def add(
             choices = _choose(requests, session, options)
             prepared = prepare(_orders(choices, project, options), session)
             staged = stage(prepared, folder, session)
-            hidden = tuple(unlisted(staged, project.manifest))
-            revisions, publish = tuple(_revisions(choices, project, options)), options.publish and bool(hidden)
-            libraries = commit(root, folder, Decision(staged, revisions=revisions, publish=publish))
-    warnings = (*notes(staged), *_deprecations(choices), *(() if publish else hidden))
-    return Added(libraries, warnings, is_first)
+            decision = Decision(staged, revisions=tuple(_revisions(choices, project, options)))
+            absent: tuple[Problem, ...] = ()
+            if options.deps:
+                decision, absent = _with_dependencies(root, folder, project, decision, session)
+            hidden = tuple(unlisted(decision.staged, project.manifest))
+            publish = options.publish and bool(hidden)
+            libraries = commit(root, folder, replace(decision, publish=publish))
+    warnings = (*notes(decision.staged), *_deprecations(choices), *absent, *(() if publish else hidden))
+    asked = dict.fromkeys(str(choice.spec) for choice in choices)
+    return Added(libraries, warnings, is_first, tuple(asked))
+
+
+def _with_dependencies(
+    root: Path, folder: Path, project: Project, decision: Decision, session: Session
+) -> tuple[Decision, tuple[Problem, ...]]:
+    from cdnserve.npm.dependencies import with_dependencies  # noqa: PLC0415 - what reads modules takes long to load
+
+    pins = [one.order.spec for one in decision.staged]
+    found = with_dependencies(root, folder, project, pins, decision.staged, session)
+    return replace(decision, staged=found.staged, dependents=found.dependents), found.warnings
 
 
 def publish_libraries(root: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
@@ -16,6 +17,7 @@ from cdnserve.manifest.starter import LIBRARY_RULE
 from cdnserve.npm.fetch import StagedLibrary
 from cdnserve.npm.spec import FOLDER, PinnedPackage
 from cdnserve.npm.transaction import Changes, is_present
+from cdnserve.rules.semver import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,17 @@ class Project:
 
     manifest: Manifest
     lock: Lock
+
+    def wanted(self, revisions: Iterable[Revision], gone: Collection[str]) -> set[str]:
+        """Return the libraries (NAME@VERSION) that the manifest stands for, once it is revised and some are gone."""
+        entries = self.entries
+        for revision in revisions:
+            entries[revision.name] = revision.revised(entries.get(revision.name)) or Library(revision.name, ())
+        found: set[str] = set()
+        for entry in entries.values():
+            versions = [one for one in self.lock.hosted(entry.name) if f"{entry.name}@{one}" not in gone]
+            found |= {f"{entry.name}@{resolve(requirement, versions)}" for requirement in entry.versions}
+        return found
 
     @property
     def entries(self) -> dict[str, Library]:
@@ -65,11 +78,15 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What `add` did, in the order that was asked for; `begun` says that it wrote the first manifest, too."""
+    """What `add` did, in the order that was asked for; `begun` says that it wrote the first manifest, too.
+
+    `asked` are the libraries (NAME@VERSION) that were asked for; the others are their dependencies.
+    """
 
     libraries: tuple[Placed, ...]
     warnings: tuple[Problem, ...]
     begun: bool = False
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,7 @@ class Removed:
 
     libraries: tuple[str, ...]
     requirements: tuple[str, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +149,7 @@ class Decision:
     """The libraries that lie ready, those that go, and how the manifest's entries change.
 
     `swept` are paths below the root that go, of which neither lock nor manifest knows. `publish` adds a rule for
-    libraries to the manifest.
+    libraries to the manifest. `dependents` are those that import a library, as far as that was found out.
     """
 
     staged: tuple[StagedLibrary, ...] = ()
@@ -139,6 +157,7 @@ class Decision:
     revisions: tuple[Revision, ...] = ()
     swept: tuple[str, ...] = ()
     publish: bool = False
+    dependents: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def commit(root: Path, folder: Path, decision: Decision, *, beside: bool = False) -> tuple[Placed, ...]:
@@ -150,16 +169,34 @@ def commit(root: Path, folder: Path, decision: Decision, *, beside: bool = False
                 changes.take_away(spec.folder)
         for path in decision.swept:
             changes.take_away(path)
-        new = {str(one.order.spec): LockedLibrary(one.integrity) for one in decision.staged}
         gone = frozenset(map(str, decision.removed))
         # Between the writes the lock has more than the manifest wants: that does no harm, the opposite does.
-        _write_lock(root, changes, lambda known: {**known, **new})
+        _write_lock(root, changes, lambda known: _with_new(known, decision))
         _write_manifest(root, changes, decision)
-        _write_lock(root, changes, lambda known: {key: entry for key, entry in known.items() if key not in gone})
+        _write_lock(root, changes, lambda known: _without(known, gone))
         changes.keep()
     for spec in decision.removed:
         _remove_empty_scope(root, spec)
     return libraries
+
+
+def _with_new(known: Libraries, decision: Decision) -> dict[str, LockedLibrary]:
+    libraries = dict(known)
+    integrity = {str(one.order.spec): one.integrity for one in decision.staged}
+    for pin in dict.fromkeys((*integrity, *decision.dependents)):
+        before = libraries.get(pin)
+        dependents = {*(before.dependents if before else ()), *decision.dependents.get(pin, ())}
+        if before or pin in integrity:
+            libraries[pin] = LockedLibrary(integrity.get(pin) or libraries[pin].integrity, tuple(sorted(dependents)))
+    return libraries
+
+
+def _without(known: Libraries, gone: Collection[str]) -> dict[str, LockedLibrary]:
+    left = {pin: entry for pin, entry in known.items() if pin not in gone}
+    for pin, entry in left.items():
+        if any(one in gone for one in entry.dependents):
+            left[pin] = LockedLibrary(entry.integrity, tuple(one for one in entry.dependents if one not in gone))
+    return left
 
 
 def _write_lock(root: Path, changes: Changes, change: Callable[[Libraries], dict[str, LockedLibrary]]) -> None:

@@ -21,6 +21,17 @@ LARGEST_DESCRIPTION = 2**22
 """The octets of a package.json that are read; a larger one counts as none."""
 
 
+def read_description(path: Path) -> Mapping[str, object]:
+    """Read a package.json; empty where there is none that can be read."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            text = file.read(LARGEST_DESCRIPTION + 1)
+        described = json.loads(text) if len(text) <= LARGEST_DESCRIPTION else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return described if isinstance(described, dict) else {}
+
+
 class HostedLibraries:
     """Answers what is hosted in a root, out of the release that was made of it."""
 
@@ -36,14 +47,7 @@ class HostedLibraries:
 
     def described(self, folder: str) -> Mapping[str, object]:
         """Return a folder's package.json, public or not; empty where there is none that can be read."""
-        try:
-            descriptor = os.open(self._root / folder / "package.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with open(descriptor, "rb") as file:
-                text = file.read(LARGEST_DESCRIPTION + 1)
-            described = json.loads(text) if len(text) <= LARGEST_DESCRIPTION else {}
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return described if isinstance(described, dict) else {}
+        return read_description(self._root / folder / "package.json")
 
     def is_public(self, path: str) -> bool:
         """Return whether a rule publishes this file."""

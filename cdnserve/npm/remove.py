@@ -5,7 +5,7 @@ Never forgets what was published: the lock goes on recording the bytes of immuta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cdnserve.display import did_you_mean
@@ -27,10 +27,11 @@ def remove(root: Path, specs: Sequence[str]) -> Removed:
     requests = parse_specs(specs)
     _decide(requests, read_project(root))
     with reported(root), incoming_folder(root) as folder:
-        decision = _decide(requests, read_project(root))
+        project = read_project(root)
+        decision = _decide(requests, project)
         commit(root, folder, decision)
     requirements = (f"{revision.name}@{old}" for revision in decision.revisions for old in revision.replaced)
-    return Removed(tuple(map(str, decision.removed)), tuple(requirements))
+    return Removed(tuple(map(str, decision.removed)), tuple(requirements), tuple(_stay(requests, decision, project)))
 
 
 def _decide(requests: Iterable[PackageSpec], project: Project) -> Decision:
@@ -46,9 +47,40 @@ def _decide(requests: Iterable[PackageSpec], project: Project) -> Decision:
             problems.append(_not_hosted(request, versions, entries))
         gone |= dict.fromkeys(checked_spec(request.name, version) for version in meant)
         dropped.setdefault(request.name, set()).update(literal)
+    revisions = tuple(_revisions(dropped, gone, project))
+    pins = set(map(str, gone))
+    stay = lock.left(pins, project.wanted(revisions, pins))
+    problems += (_needed(spec, lock, stay) for spec in gone if str(spec) in stay and not dropped[spec.name])
     problems.raise_errors()
-    revisions = (_revision(entries[name], gone, also, lock) for name, also in dropped.items() if name in entries)
-    return Decision(removed=tuple(gone), revisions=tuple(revisions))
+    removed = tuple(_pinned(pin) for pin in dict.fromkeys((*map(str, gone), *lock.libraries)) if pin not in stay)
+    return Decision(removed=removed, revisions=tuple(_revisions(dropped, removed, project)))
+
+
+def _revisions(dropped: Mapping[str, set[str]], gone: Iterable[PinnedPackage], project: Project) -> Iterator[Revision]:
+    for name, also in dropped.items():
+        if entry := project.entries.get(name):
+            yield _revision(entry, gone, also, project.lock)
+
+
+def _pinned(pin: str) -> PinnedPackage:
+    name, _, version = pin.rpartition("@")
+    return checked_spec(name, version)
+
+
+def _needed(spec: PinnedPackage, lock: Lock, stay: Collection[str], *, warning: bool = False) -> Problem:
+    message = "the library stays, because others import it" if warning else "other libraries import it"
+    dependents = " ".join(one for one in lock.libraries[str(spec)].dependents if one in stay)
+    hint = "" if warning else f"remove them, too: cdnserve remove {dependents}"
+    return Problem("library-needed", message, spec.folder, dependents, hint, warning=warning)
+
+
+def _stay(requests: Iterable[PackageSpec], decision: Decision, project: Project) -> Iterator[Problem]:
+    """Tell which libraries stay that the manifest does not name any more."""
+    for request in requests:
+        for version in project.lock.hosted(request.name):
+            spec = checked_spec(request.name, version)
+            if _is_meant(request, version) and spec not in decision.removed:
+                yield _needed(spec, project.lock, project.lock.libraries, warning=True)
 
 
 def _is_meant(request: PackageSpec, version: str) -> bool:

@@ -42,7 +42,7 @@ class Examined:
     """One hosted library: whether anything lies at its place, how that differs, and from what.
 
     `basis` is `"tarball"` where the cache had it (all is seen), `"lock"` where the lock records immutable files (those
-    are seen), else `"nothing"`. `is_named` is false where the manifest has no such library.
+    are seen), else `"nothing"`. `is_named` is false where neither the manifest names it nor another library imports it.
     """
 
     order: Order
@@ -60,7 +60,8 @@ def hosted_orders(project: Project) -> Iterator[tuple[Order, bool]]:
         for version in project.lock.hosted(name):
             spec = checked_spec(name, version)
             files = entry.files if entry else ()
-            yield Order(spec, files, project.lock.libraries[str(spec)].integrity), entry is not None
+            locked = project.lock.libraries[str(spec)]
+            yield Order(spec, files, locked.integrity), entry is not None or bool(locked.dependents)
 
 
 def examine(root: Path, project: Project, settings: NpmSettings) -> Iterator[Examined]:

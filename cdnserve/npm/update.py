@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.errors import Problem
@@ -57,9 +57,34 @@ def update(
     with reported(root), incoming_folder(root) as folder, Session(settings, progress) as session:
         plan = _plan(root, names, session, options)
         staged = stage(prepare(_orders(plan), session), folder, session)
-        libraries = commit(root, folder, Decision(staged, plan.pruned, tuple(_revisions(plan.moves))))
-    warnings = (*notes(staged), *_deprecations(plan), *unlisted(staged, plan.project.manifest))
-    return Updated(plan.moves, libraries, _texts(plan.pruned), warnings)
+        decision = Decision(staged, plan.pruned, tuple(_revisions(plan.moves)))
+        decision = _with_orphans(plan, _with_dependencies(root, folder, plan.project, decision, session))
+        libraries = commit(root, folder, decision)
+    warnings = (*notes(decision.staged), *_deprecations(plan), *unlisted(decision.staged, plan.project.manifest))
+    return Updated(plan.moves, libraries, _texts(decision.removed), warnings)
+
+
+def _with_dependencies(root: Path, folder: Path, project: Project, decision: Decision, session: Session) -> Decision:
+    """Bring what new versions import, where what their earlier ones import was brought."""
+    dependents = {one.rpartition("@")[0] for entry in project.lock.libraries.values() for one in entry.dependents}
+    pins = [one.order.spec for one in decision.staged if one.order.spec.name in dependents]
+    if not pins:
+        return decision
+    from cdnserve.npm.dependencies import with_dependencies  # noqa: PLC0415 - what reads modules takes long to load
+
+    found = with_dependencies(root, folder, project, pins, decision.staged, session)
+    return replace(decision, staged=found.staged, dependents=found.dependents)
+
+
+def _with_orphans(plan: _Plan, decision: Decision) -> Decision:
+    """Let what was there for pruned libraries alone go with them."""
+    if not decision.removed:
+        return decision
+    lock, gone = plan.project.lock, _texts(decision.removed)
+    wanted = {*plan.project.wanted(decision.revisions, gone), *(f"{move.name}@{move.version}" for move in plan.moves)}
+    stay = lock.left(gone, wanted | set(decision.dependents))
+    pins = (pin.rpartition("@") for pin in lock.libraries if pin not in stay)
+    return replace(decision, removed=tuple(checked_spec(name, version) for name, _, version in pins))
 
 
 def _plan(root: Path, names: Sequence[str], session: Session, options: UpdateOptions) -> _Plan:
@@ -68,7 +93,9 @@ def _plan(root: Path, names: Sequence[str], session: Session, options: UpdateOpt
     outlooks = look_out(libraries, project.lock, session)
     moves = _moves(outlooks, options)
     unmeant = ((library.name, version) for library in libraries for version in _unmeant(library, moves, project.lock))
-    pruned = tuple(checked_spec(name, version) for name, version in unmeant) if options.prune else ()
+    gone = {checked_spec(name, version): f"{name}@{version}" for name, version in unmeant} if options.prune else {}
+    stay = project.lock.left(gone.values(), project.wanted(_revisions(moves), gone.values()))
+    pruned = tuple(spec for spec, pin in gone.items() if pin not in stay)
     return _Plan(project, {outlook.name: outlook.package for outlook in outlooks}, moves, pruned)
 
 

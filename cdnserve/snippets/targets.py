@@ -12,6 +12,8 @@ from cdnserve.display import alike, did_you_mean
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
+from cdnserve.modules.hosted import HostedPackage, Modules
+from cdnserve.modules.resolve import ResolvedModule, Resolver
 from cdnserve.modules.scripts import main_files
 from cdnserve.npm.hosted import HostedLibraries
 from cdnserve.npm.settings import NpmSettings
@@ -180,24 +182,36 @@ class Snippets:
     problems: tuple[Problem, ...]
 
 
-def library_snippets(pins: Sequence[str], hosted: Hosted) -> Snippets:
-    """Write the tags of libraries (NAME@VERSION), and one import map for those that are ES modules."""
+def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: bool = False) -> Snippets:
+    """Write the tags of libraries (NAME@VERSION), and one import map for those that are ES modules.
+
+    With `prefer_modules`, also for those that have a classic script as well.
+    """
+    packages = HostedLibraries(hosted.root, hosted.store, hosted.catalog)
     subjects: list[Subject] = []
     modules: list[str] = []
     problems = Problems()
     for pin in pins:
         with problems.caught():
+            if prefer_modules and _is_module(pin, packages):
+                modules.append(pin)
+                continue
             found = [_public(path, hosted, None) for path in _main_files(f"{FOLDER}/{pin}", hosted)]
             modules += [pin] if any(one.kind == "module" for one in found) else []
             subjects += [one for one in found if one.kind != "module"]
     parts = [html(subjects, Options())] if subjects else []
     if modules:
         with problems.caught():
-            packages = HostedLibraries(hosted.root, hosted.store, hosted.catalog)
             mapped = hosted_import_map(module_requests(modules), packages, hosted.catalog, Options())
             problems += mapped.warnings
             parts.append(f'<script type="importmap">\n{script_json(mapped.map)}\n</script>')
     return Snippets("\n".join(parts), tuple(problems))
+
+
+def _is_module(pin: str, packages: HostedLibraries) -> bool:
+    name, _, version = pin.rpartition("@")
+    modules = Modules(packages)
+    return isinstance(Resolver(modules, {}).entry(HostedPackage(name, version), "."), ResolvedModule)
 
 
 def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:

@@ -85,6 +85,19 @@ def test_an_es_module_gets_the_import_map(run: Run, listed: Path, registry: Loca
     assert run("importmap", "module", "--format", "html").stdout in result.stdout
 
 
+def test_with_deps_what_is_imported_comes_too(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    described = json.dumps(
+        {"name": "two", "exports": "./two.js", "unpkg": "classic.js", "dependencies": {"module": "^1"}}
+    )
+    files = {"package.json": described, "two.js": 'import "module"; export {};\n', "classic.js": "let two = 2;\n"}
+    registry.publish("two", "1.0.0", packed(files))
+    result = run("add", "two", "--deps", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert run("importmap", "two", "--format", "html").stdout in result.stdout
+    assert "module@1.0.0" in result.stdout
+    assert "classic.js" not in result.stdout
+
+
 def test_what_keeps_a_tag_from_being_written_is_a_warning(run: Run, listed: Path, registry: LocalRegistry) -> None:
     result = run("add", "needy", "hello", "--registry", registry.url)
     assert 0 == result.exit_code

@@ -396,6 +396,41 @@ def test_hosted_versions_are_those_of_the_lock_by_precedence() -> None:
     assert ["@s/x", "x", "x-y"] == LOCK_REQUIREMENTS.names
 
 
+DEPENDENT = Lock(
+    {
+        "a@1.0.0": LockedLibrary(TARBALL),
+        "b@1.0.0": LockedLibrary(TARBALL, ("a@1.0.0", "c@1.0.0")),
+        "c@1.0.0": LockedLibrary(TARBALL, ("b@1.0.0",)),
+        "d@1.0.0": LockedLibrary(TARBALL, ("a@1.0.0",)),
+    }
+)
+
+
+def test_dependents_are_written_and_read() -> None:
+    assert b'"d@1.0.0": {"integrity":"' + TARBALL.encode() + b'","dependents":["a@1.0.0"]}' in render_lock(DEPENDENT)
+    assert DEPENDENT == parse_lock(render_lock(DEPENDENT)) == diagnose(render_lock(DEPENDENT), "manifest.lock")
+
+
+def test_dependents_are_libraries() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_lock(render_lock(Lock({"a@1.0.0": LockedLibrary(TARBALL, ("../b",))})))
+    assert ["its dependents are not NAME@VERSION"] == [problem.message for problem in raised.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("gone", "wanted", "expected"),
+    [
+        pytest.param(set(), {"a@1.0.0"}, set("abcd"), id="nothing goes"),
+        pytest.param({"a@1.0.0"}, set(), set(), id="what was there for one alone goes with it, in a circle, too"),
+        pytest.param({"a@1.0.0"}, {"d@1.0.0"}, {"d"}, id="what is wanted stays"),
+        pytest.param({"a@1.0.0"}, {"c@1.0.0"}, {"b", "c"}, id="and what it imports"),
+        pytest.param({"b@1.0.0"}, {"a@1.0.0"}, set("abcd"), id="what others import stays"),
+    ],
+)
+def test_what_stays(gone: set[str], wanted: set[str], expected: set[str]) -> None:
+    assert {f"{name}@1.0.0" for name in expected} == DEPENDENT.left(gone, wanted)
+
+
 def test_what_nothing_hosted_satisfies() -> None:
     x, y = Library("x", ("^1", "^3", "2.0.0")), Library("y", ("1.0.0",))
     manifest = Manifest(Site(), (), (x, y))

@@ -269,7 +269,7 @@ def test_all_that_is_not_hosted_is_told_together() -> None:
     assert [("module-not-hosted", value) for value in ("one@^1", "two@2", "three@^3")] == [
         (one.reference, one.value) for one in problems
     ]
-    assert problems[0].hint == "run cdnserve add 'one@^1'"
+    assert problems[0].hint == "run cdnserve add 'one@^1', or cdnserve add app@1.0.0 --deps"
     assert "hosted are 2.0.0" in problems[2].hint
     assert problems[2].hint.endswith("cdnserve add 'one@^1' two@2 'three@^3'")
 
