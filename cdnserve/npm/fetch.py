@@ -20,10 +20,9 @@ from cdnserve.manifest.model import is_kept, is_named
 from cdnserve.npm import signatures
 from cdnserve.npm.cache import Begun, TarballCache, cache_folder
 from cdnserve.npm.download import Download, DownloadProgress, Measured, RegistryClient, Silent
-from cdnserve.npm.npmrc import ask_npm, read_configuration
 from cdnserve.npm.package import Packument, Published, find_package, refused
 from cdnserve.npm.registry import HttpUrl, Registry, find_registry, http_client
-from cdnserve.npm.settings import NpmSettings
+from cdnserve.npm.settings import NpmSettings, ask_npm, read_configuration
 from cdnserve.npm.signatures import Keys, find_keys
 from cdnserve.npm.spec import PinnedPackage
 from cdnserve.npm.transaction import Placement

@@ -19,8 +19,7 @@ from urllib3.util import parse_url
 
 from cdnserve.client import HttpClient, Patience
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.npm.npmrc import Configuration
-from cdnserve.npm.settings import NpmSettings
+from cdnserve.npm.settings import Configuration, NpmSettings
 from cdnserve.npm.spec import PinnedPackage
 
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -1,13 +1,22 @@
-"""What a command on libraries is given: where it runs, who it speaks for, how far it goes."""
+"""What a command on libraries is given: where it runs, how far it goes, and npm's own configuration.
+
+That is `.npmrc` files (a dialect of INI), the environment, and what `npm config get` says.
+"""
 
 from __future__ import annotations
 
+import json
 import random
+import re
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cdnserve.errors import ConfigurationError, Problem
 
 MEBIBYTE = 2**20
 
@@ -57,3 +66,148 @@ class NpmSettings:
     caches: bool = True
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     chance: Callable[[], float] = random.random
+
+
+# npm: an even number of backslashes before `${` is halved, an odd one keeps the variable as text.
+_VARIABLE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
+_SECTION = re.compile(r"\[[^\]]*\]\s*")
+
+
+def parse_npmrc(text: str, environment: Mapping[str, str]) -> dict[str, str]:
+    r"""Read keys and values; those of a `[section]` are left out, a `key[]` list is joined by line ends.
+
+    >>> parse_npmrc("registry = https://npm.example/ ; ours\n//npm.example/:_authToken=${TOKEN}", {"TOKEN": "t"})
+    {'registry': 'https://npm.example/', '//npm.example/:_authToken': 't'}
+    """
+    values: dict[str, str] = {}
+    for line in re.split(r"[\r\n]+", text):
+        if _SECTION.fullmatch(line):
+            break
+        key, found, value = line.partition("=")
+        key = expand(_unquoted(key), environment)
+        if not key or line.lstrip()[:1] in (";", "#"):
+            continue
+        value = expand(_unquoted(value), environment) if found else "true"
+        if key.endswith("[]") and len(key) > 2:
+            key = key[:-2]
+            value = f"{values[key]}\n{value}" if key in values else value
+        values[key] = value
+    return values
+
+
+def expand(text: str, environment: Mapping[str, str]) -> str:
+    """Fill in `${NAME}`; one that isn't set stays as it is, `${NAME?}` becomes empty.
+
+    >>> expand("${A}-${B}-${B?}", {"A": "1"})
+    '1-${B}-'
+    """
+
+    def filled(match: re.Match[str]) -> str:
+        slashes, name, optional = match.groups()
+        if len(slashes) % 2:
+            return match[0][(len(slashes) + 1) // 2 :]
+        return slashes[len(slashes) // 2 :] + environment.get(name, "" if optional else f"${{{name}}}")
+
+    return _VARIABLE.sub(filled, text)
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return _json_string(text if text[0] == '"' else text[1:-1])
+    # A comment may follow; `\;`, `\#` and `\\` stand for themselves, before anything else a backslash is one.
+    plain = re.match(r"(?:[^;#\\]|\\.|\\$)*", text, re.DOTALL)
+    return re.sub(r"\\([;#\\])", r"\1", plain[0] if plain else "").strip()
+
+
+def _json_string(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
+
+
+Configuration = Mapping[str, str]
+NPM_SECONDS = 30
+
+
+def read_configuration(settings: NpmSettings) -> Configuration:
+    """Read every layer into one mapping; a file that is absent is an empty layer."""
+    variables = environment_layer(settings.environment)
+    project = _read(_project_folder(settings.directory) / ".npmrc", settings)
+    above = {**project, **variables}
+    user = _read(_path(above.get("userconfig", "~/.npmrc"), settings), settings)
+    above = {**user, **above}
+    shared = _global_file(above, settings)
+    return {**(_read(shared, settings) if shared else {}), **above}
+
+
+def environment_layer(environment: Mapping[str, str]) -> dict[str, str]:
+    """Take npm's keys out of the environment; npm reads their names in any case.
+
+    >>> environment_layer({"NPM_CONFIG_Https_Proxy": "p", "npm_config_//h/:_authToken": "t", "npm_config_x": ""})
+    {'https-proxy': 'p', '//h/:_authToken': 't'}
+    """
+    layer: dict[str, str] = {}
+    for variable, value in environment.items():
+        key = variable[len("npm_config_") :]
+        if not variable.lower().startswith("npm_config_") or not key or not value:
+            continue
+        # npm: an underscore at the start belongs to the name, a key of one registry is taken as it stands.
+        layer[key if key.startswith("//") else key[0].lower() + key[1:].replace("_", "-").lower()] = value
+    return layer
+
+
+def ask_npm(key: str, settings: NpmSettings) -> str:
+    """Return what `npm config get` says of a key; `""` where npm is absent, fails or knows nothing."""
+    npm = shutil.which("npm", path=settings.environment.get("PATH", ""))
+    if not npm:
+        return ""
+    try:
+        answer = subprocess.run(  # noqa: S603 - npm itself, found on PATH, and a key that was checked
+            [npm, "config", "get", key],
+            env=dict(settings.environment),
+            cwd=settings.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=NPM_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said = answer.stdout.decode(errors="replace").strip()
+    return said if answer.returncode == 0 and said not in ("undefined", "null") else ""
+
+
+def _project_folder(directory: Path) -> Path:
+    for folder in (directory, *directory.parents):
+        if (folder / "package.json").is_file() or (folder / "node_modules").is_dir():
+            return folder
+    return directory
+
+
+def _global_file(above: Configuration, settings: NpmSettings) -> Path | None:
+    if "globalconfig" in above:
+        return _path(above["globalconfig"], settings)
+    prefix = above.get("prefix") or settings.environment.get("PREFIX")
+    if prefix:
+        return _path(prefix, settings) / "etc" / "npmrc"
+    node = shutil.which("node", path=settings.environment.get("PATH", ""))
+    # npm takes the folder above the one that holds the real node; without a node there is no npm to agree with.
+    return Path(node).resolve().parent.parent / "etc" / "npmrc" if node else None
+
+
+def _path(text: str, settings: NpmSettings) -> Path:
+    return settings.home / text[2:] if text.startswith("~/") else settings.directory / text
+
+
+def _read(path: Path, settings: NpmSettings) -> dict[str, str]:
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        problem = Problem("npmrc-unreadable", "npm's configuration can't be read", str(path), error.strerror or "")
+        raise ConfigurationError([problem]) from None
+    return parse_npmrc(data.decode(errors="replace"), settings.environment)

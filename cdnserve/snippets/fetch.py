@@ -11,9 +11,8 @@ from cdnserve.client import REDIRECTS, HttpExchange, NoAnswerError, OutgoingRequ
 from cdnserve.decode import OversizeError, UndecodableError
 from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.npm.npmrc import read_configuration
 from cdnserve.npm.registry import HttpUrl, http_client, parse_address
-from cdnserve.npm.settings import NpmSettings
+from cdnserve.npm.settings import NpmSettings, read_configuration
 from cdnserve.rules.integrity import varying
 
 # RFC 2606: nobody's origin, so what is allowed for it is allowed for any.

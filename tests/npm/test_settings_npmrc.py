@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.npm.npmrc import ask_npm, environment_layer, expand, parse_npmrc, read_configuration
-from cdnserve.npm.settings import NpmSettings
+from cdnserve.npm.settings import NpmSettings, ask_npm, environment_layer, expand, parse_npmrc, read_configuration
 from tests.npm.registry import settings_for
 
 
