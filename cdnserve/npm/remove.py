@@ -75,7 +75,7 @@ def _needed(spec: PinnedPackage, lock: Lock, stay: Collection[str], *, warning: 
 
 
 def _stay(requests: Iterable[PackageSpec], decision: Decision, project: Project) -> Iterator[Problem]:
-    """Tell which libraries stay that the manifest does not name any more."""
+    """Yield the libraries that stay, though the manifest does not name them any more."""
     for request in requests:
         for version in project.lock.hosted(request.name):
             spec = checked_spec(request.name, version)
