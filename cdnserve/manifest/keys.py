@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
 
-from cdnserve.manifest.model import Digest, Documents, TagField
+from cdnserve.manifest.model import CODINGS, ContentCoding, Digest, Documents, TagField
 
 SCHEMA = 1
 """The only value of `schema` that this version reads."""
@@ -86,6 +86,14 @@ SITE: Keys = (
         "The headers that tell an edge the tags to purge an answer by: Cache-Tag, Surrogate-Key, or both.",
         (),
         choices=get_args(TagField),
+        may_be_empty=True,
+    ),
+    KeySpec(
+        "codings",
+        Kind.STRINGS,
+        "The content codings that a build makes of text: br, gzip, zstd.",
+        CODINGS,
+        choices=get_args(ContentCoding),
         may_be_empty=True,
     ),
 )

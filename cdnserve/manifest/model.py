@@ -16,6 +16,9 @@ from cdnserve.rules.globs import Glob, compile_glob, matches
 Documents = Literal["sandbox", "live"]
 Digest = Literal["repr", "unencoded"]
 TagField = Literal["Cache-Tag", "Surrogate-Key"]
+ContentCoding = Literal["br", "gzip", "zstd"]
+# Whoever takes zstd takes br, which is smaller.
+CODINGS: tuple[ContentCoding, ...] = ("br", "gzip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Site:
     """Who we are; `url` is the public base URL without a trailing slash, `""` when unknown.
 
     Hosted libraries have addresses in the shape of unpkg or cdnjs too, where these are set. `cache_tags` names the
-    headers with tags that answers have.
+    headers with tags that answers have, `codings` the content codings that a build makes of text.
     """
 
     name: str = ""
@@ -31,6 +34,7 @@ class Site:
     unpkg_addresses: bool = False
     cdnjs_addresses: bool = False
     cache_tags: tuple[TagField, ...] = ()
+    codings: tuple[ContentCoding, ...] = CODINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,17 @@ from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST, missing_hint
 from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
-from cdnserve.manifest.model import Digest, Documents, Library, Manifest, Rule, Site, TagField, is_unlisted
+from cdnserve.manifest.model import (
+    ContentCoding,
+    Digest,
+    Documents,
+    Library,
+    Manifest,
+    Rule,
+    Site,
+    TagField,
+    is_unlisted,
+)
 from cdnserve.manifest.origins import (
     Tolerance,
     method_problems,
@@ -180,7 +190,7 @@ def _read_site(table: TomlNode, problems: list[Problem]) -> Site:
     fields = read_fields(table, SITE, problems)
     problems += _each(fields.listed("name"), _site_name_problems)
     problems += _each(fields.listed("url"), _url_problems)
-    tags = fields.strings("cache-tags")
+    tags, codings = fields.strings("cache-tags"), fields.strings("codings")
     return Site(
         name=fields.string("name"),
         url=fields.string("url").removesuffix("/"),
@@ -188,6 +198,7 @@ def _read_site(table: TomlNode, problems: list[Problem]) -> Site:
         cdnjs_addresses=fields.flag("cdnjs-addresses"),
         # What is no choice is a problem already.
         cache_tags=tuple(name for name in get_args(TagField) if name in tags),
+        codings=tuple(name for name in get_args(ContentCoding) if name in codings),
     )
 
 

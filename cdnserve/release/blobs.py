@@ -19,6 +19,8 @@ from cdnserve.release.scan import Signature, pack, unpack
 # So many are synced together: one journal commit of the file system then serves them all.
 _BATCH = 128
 _DRAFT = re.compile(r"[0-9a-f]{32}\.part")
+# Of those who encode beside the one builder.
+_DRAFT_BESIDE = re.compile(r"[0-9a-f]{32}\.beside")
 _NAME = 64  # the length of a sha256 in hexadecimal
 _CHUNK = 1 << 18
 
@@ -148,15 +150,31 @@ def remove_state_file(path: str) -> None:
             os.unlink(path)
 
 
-def _draft(state: str) -> str:
-    return f"{state}/drafts/{os.urandom(16).hex()}.part"
+def append_to_state_file(state: str, name: str, content: bytes) -> None:
+    """Add octets to a file of the state folder in one write; whatever else lies there is replaced."""
+    path = f"{state}/{name}"
+    with suppress(OSError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            write_state_file(state, name, content)
+            return
+    with storing():
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(descriptor, content)
+        finally:
+            os.close(descriptor)
 
 
-def remove_state_drafts(state: str) -> None:
-    """Remove what killed builds left behind; nothing else that may lie there."""
+def _draft(state: str, ending: str = "part") -> str:
+    return f"{state}/drafts/{os.urandom(16).hex()}.{ending}"
+
+
+def remove_state_drafts(state: str, *, beside: bool = False) -> None:
+    """Remove what killed builds left behind, or those who worked `beside` them; nothing else that may lie there."""
+    draft = _DRAFT_BESIDE if beside else _DRAFT
     with storing():
         for name in os.listdir(f"{state}/drafts"):
-            if _DRAFT.fullmatch(name):
+            if draft.fullmatch(name):
                 os.unlink(f"{state}/drafts/{name}")
 
 
@@ -167,7 +185,7 @@ class Draft:
         self._blobs = blobs
         self._kept = False
         with storing():
-            self._file = NewFile(_draft(blobs.state))
+            self._file = NewFile(_draft(blobs.state, "beside" if blobs.beside else "part"))
 
     def __enter__(self) -> Draft:
         return self
@@ -191,11 +209,13 @@ class Draft:
 class Blobs:
     """Writes blobs: synced in batches, then named; leaving the `with` block does so, or drops them if it failed.
 
-    Those of the names in `proved` are known to be right; any other that is there is read before it is relied on.
+    Those of the names in `proved` are known to be right; any other that is there is read before it is relied on. Who
+    works `beside` the one builder keeps its drafts apart.
     """
 
-    def __init__(self, state: str, proved: Container[str] = ()) -> None:
+    def __init__(self, state: str, proved: Container[str] = (), *, beside: bool = False) -> None:
         self.state = state
+        self.beside = beside
         self._proved = proved
         self._pending: dict[str, NewFile] = {}
         self._folders: set[str] = set()

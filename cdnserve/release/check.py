@@ -9,6 +9,7 @@ from pathlib import Path
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.build import build
+from cdnserve.release.encode import Results
 from cdnserve.release.immutable import broken, promises
 from cdnserve.release.inputs import missing, published, read_inputs
 from cdnserve.release.prebuilt import ELSEWHERE
@@ -99,7 +100,7 @@ def _only_tell(store: Store, names: BlobNames | None, progress: BuildProgress) -
     known, expected, damaged = _prepare(store, names)
     proof = prove(str(store.state), known, progress)
     lost = proof.wrong | (expected - proof.found.keys())
-    makings = look_up_makings(store, lost)
+    makings = look_up_makings(store, lost, Results())
     told = map(unmended, lost_blobs(str(store.state), proof, makings, makings.keys()))
     return Mended((), tuple(replace(problem, hint=ELSEWHERE) for problem in (*told, *damaged.values())))
 

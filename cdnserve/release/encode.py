@@ -1,6 +1,6 @@
 """Content codings (RFC 9110 §8.4.1, RFC 7932, RFC 8878): a blob becomes smaller blobs, where that pays.
 
-The same octets and encoder give the same octets, whatever the clock, the machine or the name of the file.
+The same octets, encoder and effort give the same octets, whatever the clock, the machine or the name of the file.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import sys
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import brotli
 import msgspec
@@ -24,18 +24,36 @@ import zstandard
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import read_file
-from cdnserve.release.blobs import Blobs, Draft, blob_path, storing, write_state_file
-from cdnserve.release.catalog import Representation
+from cdnserve.manifest.model import ContentCoding
+from cdnserve.release.blobs import Blobs, Draft, append_to_state_file, blob_path, storing
+from cdnserve.release.catalog import Entries, Representation
+from cdnserve.rules.charsets import Form
+from cdnserve.rules.media_types import essence, is_text
 
-ContentCoding = Literal["br", "gzip", "zstd"]
-Job = tuple[str, int, ContentCoding]
-"""A blob's name, its size, and the coding that it shall get."""
+Effort = Literal["full", "cheap"]
+
+
+class Job(NamedTuple):
+    """A blob's name and size, the coding that it shall get, and with which effort."""
+
+    name: str
+    size: int
+    coding: ContentCoding
+    effort: Effort = "full"
+
+
 Coded = tuple[int, bytes]
 """Size and sha256 of the coded octets."""
-Result = tuple[str, ContentCoding, Coded | None]
-"""A blob's name, the coding, and what came out; `None` when it does not save enough."""
 
-# From here on the slowest effort costs minutes and saves little: brotli 11 takes about 1 MB a second.
+
+class Result(NamedTuple):
+    """What came out of a job; `None` when it does not save enough."""
+
+    job: Job
+    coded: Coded | None
+
+
+# From here on the slowest effort costs minutes and saves little: brotli 11 takes less than 1 MB a second.
 LARGE = 16 << 20
 _CHUNK = 1 << 20
 # A coding is stored when what it leaves is at most so many per cent.
@@ -50,62 +68,105 @@ class _Stream:
     finish: Callable[[], bytes]
 
 
-class _StoppedError(Exception):
+class EncodingStoppedError(Exception):
     """Nobody wants the result any more."""
 
 
-def _brotli(size: int) -> _Stream:
-    compressor = brotli.Compressor(quality=11 if size < LARGE else 9)
+def _brotli(size: int, effort: Effort) -> _Stream:
+    slow = 11 if size < LARGE else 9
+    compressor = brotli.Compressor(quality=slow if effort == "full" else 7)
     return _Stream(compressor.process, compressor.finish)
 
 
-def _gzip(_size: int) -> _Stream:
+def _gzip(_size: int, effort: Effort) -> _Stream:
     # 31: a gzip wrapper with the largest window; zlib writes no name and a zero for the time.
-    compressor = zlib.compressobj(9, zlib.DEFLATED, 31, 9)
+    compressor = zlib.compressobj(9 if effort == "full" else 6, zlib.DEFLATED, 31, 9)
     return _Stream(compressor.compress, compressor.flush)
 
 
-def _zstd(size: int) -> _Stream:
+def _zstd(size: int, effort: Effort) -> _Stream:
     # RFC 9659 §3: a window of no more than 8 MB; no level up to 19 takes a larger one.
-    parameters = zstandard.ZstdCompressionParameters.from_level(19 if size < LARGE else 12, source_size=size)
+    level = 19 if effort == "full" and size < LARGE else 12
+    parameters = zstandard.ZstdCompressionParameters.from_level(level, source_size=size)
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
     return _Stream(compressor.compress, compressor.flush)
 
 
-_STREAMS: Mapping[ContentCoding, Callable[[int], _Stream]] = MappingProxyType(
+_STREAMS: Mapping[ContentCoding, Callable[[int, Effort], _Stream]] = MappingProxyType(
     {"br": _brotli, "gzip": _gzip, "zstd": _zstd}
 )
-ENCODERS: Mapping[ContentCoding, str] = MappingProxyType(
+_BROTLI, _ZLIB = f"brotli {brotli.__version__}", f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+_ZSTD = f"zstandard {zstandard.__version__} {'.'.join(map(str, zstandard.ZSTD_VERSION))}"
+ENCODERS: Mapping[tuple[ContentCoding, Effort], str] = MappingProxyType(
     {
-        "br": f"brotli {brotli.__version__} 11/9",
-        "gzip": f"zlib {zlib.ZLIB_RUNTIME_VERSION} 9",
-        "zstd": f"zstandard {zstandard.__version__} {'.'.join(map(str, zstandard.ZSTD_VERSION))} 19/12",
+        ("br", "full"): f"{_BROTLI} 11/9",
+        ("br", "cheap"): f"{_BROTLI} 7",
+        ("gzip", "full"): f"{_ZLIB} 9",
+        ("gzip", "cheap"): f"{_ZLIB} 6",
+        ("zstd", "full"): f"{_ZSTD} 19/12",
+        ("zstd", "cheap"): f"{_ZSTD} 12",
     }
 )
-"""What made each coding: results are used again while this stays the same."""
+"""What makes each coding: results are used again while this stays the same."""
 # What encoders raise for lack of memory.
 _FAILURES = (MemoryError, brotli.error, zlib.error, zstandard.ZstdError)
+
+
+# Of these and of what browsers take for plain text, tools and people are the readers.
+_FOR_TOOLS = frozenset(("text/plain", "text/markdown", "application/yaml", "application/toml"))
+_ENDINGS_FOR_TOOLS = (".map", ".cjs", ".cjs.js", ".dev.js")
+_NAMES_FOR_TOOLS = frozenset(("package.json", "package-lock.json", "tsconfig.json", "bower.json", "composer.json"))
+_FOLDERS_FOR_TOOLS = frozenset(("src", "source", "cjs", "commonjs", "node", "test", "tests", "__tests__", "types"))
+
+
+def effort(path: str, paths: Container[str]) -> Effort:
+    """Return the effort that a file is worth beside the others: full for what pages load.
+
+    Cheap are source maps, types, documents and sources, among them what lies there minified or as a module too.
+
+    >>> effort("a.min.js", ["a.min.js"]), effort("a.js", ["a.js"]), effort("a.js", ["a.js", "a.min.js"])
+    ('full', 'full', 'cheap')
+    >>> effort("a.d.ts", []), effort("a.js.map", []), effort("LICENSE", []), effort("src/a.css", [])
+    ('cheap', 'cheap', 'cheap', 'cheap')
+    """
+    folder, _, name = path.rpartition("/")
+    stem, dot, ending = path.rpartition(".")
+    is_for_tools = (
+        name in _NAMES_FOR_TOOLS
+        or name.endswith(_ENDINGS_FOR_TOOLS)
+        or ".development." in name
+        or essence(path, "text") in _FOR_TOOLS
+        or not _FOLDERS_FOR_TOOLS.isdisjoint(folder.split("/"))
+        or any(f"{stem}{mark}{dot}{ending}" in paths for mark in (".min", ".prod"))
+        or (ending == "js" and f"{stem}.mjs" in paths)
+    )
+    return "cheap" if is_for_tools else "full"
 
 
 # A batch is what is stored, and counted, at once.
 _BATCH = 512 << 10
 
 
-def encode_all(state: str, jobs: Iterable[Job]) -> Generator[list[Result], None, None]:
+def encode_all(
+    state: str, jobs: Iterable[Job], *, beside: bool = False, stopped: threading.Event | None = None
+) -> Generator[list[Result], None, None]:
     """Encode blobs side by side, and yield the results of each batch once they are stored.
 
-    Raises ConfigurationError where there is not enough memory. Whoever stops listening stops the work.
+    Encoders give way to a server that works `beside`. Raises ConfigurationError where there is not enough memory,
+    EncodingStoppedError once it is `stopped`. Whoever stops listening stops the work.
     """
     batches = deque(batched(jobs))
     count = len(batches)
     done: SimpleQueue[list[Result] | Exception] = SimpleQueue()
-    stopped = threading.Event()
+    stopped = stopped or threading.Event()
 
     def work() -> None:
-        _give_way()
+        if beside:
+            _give_way()
         with suppress(IndexError):
             while not stopped.is_set():
-                done.put(_encode_batch(state, batches.popleft(), stopped))
+                done.put(_encode_batch(state, batches.popleft(), stopped, beside=beside))
+            done.put(EncodingStoppedError())
 
     try:
         for _ in range(min(cores(), count)):
@@ -125,17 +186,17 @@ def encode_all(state: str, jobs: Iterable[Job]) -> Generator[list[Result], None,
 def batched(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     """Group jobs, largest first so that no thread ends long after the others.
 
-    >>> [[size for _, size, _ in batch] for batch in batched([("a", 9, "br"), ("b", 600_000, "br"), ("c", 7, "br")])]
-    [[600000], [9, 7]]
+    >>> [[job.size for job in batch] for batch in batched([Job("a", 9, "br"), Job("b", 600_000, "br")])]
+    [[600000], [9]]
     """
     batch: list[Job] = []
     total = 0
-    for job in sorted(jobs, key=lambda job: job[1], reverse=True):
-        if batch and total + job[1] > _BATCH:
+    for job in sorted(jobs, key=lambda job: job.size, reverse=True):
+        if batch and total + job.size > _BATCH:
             yield batch
             batch, total = [], 0
         batch.append(job)
-        total += job[1]
+        total += job.size
     if batch:
         yield batch
 
@@ -148,14 +209,17 @@ def cores() -> int:
 
 
 def _give_way() -> None:
-    # A server that builds beside its requests answers them first. On Linux each thread has a priority of its own.
+    # Requests are answered first; still a thread gets a third of what they get, however busy the machine is. On Linux
+    # each thread has a priority of its own.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
-def _encode_batch(state: str, batch: Iterable[Job], stopped: threading.Event) -> list[Result] | Exception:
+def _encode_batch(
+    state: str, batch: Iterable[Job], stopped: threading.Event, *, beside: bool
+) -> list[Result] | Exception:
     try:
-        with Blobs(state) as blobs:
+        with Blobs(state, beside=beside) as blobs:
             return [_encode(blobs, job, stopped) for job in batch]
     except Exception as error:  # whatever it is, who asked has to know
         return error
@@ -163,24 +227,24 @@ def _encode_batch(state: str, batch: Iterable[Job], stopped: threading.Event) ->
 
 def _encode(blobs: Blobs, job: Job, stopped: threading.Event) -> Result:
     """Encode one blob and store what comes out, if it saves at least 5 %."""
-    name, size, coding = job
     digest, length = sha256(), 0
+    stream = _STREAMS[job.coding](job.size, job.effort)
     with storing(), Draft(blobs) as draft:
-        for piece in _pieces(_STREAMS[coding](size), blob_path(blobs.state, name), stopped):
+        for piece in _pieces(stream, blob_path(blobs.state, job.name), stopped):
             digest.update(piece)
             draft.write(piece)
             length += len(piece)
-        if length * 100 > size * _WORTH:
-            return name, coding, None
+        if length * 100 > job.size * _WORTH:
+            return Result(job, None)
         draft.keep(digest.hexdigest())
-    return name, coding, (length, digest.digest())
+    return Result(job, (length, digest.digest()))
 
 
 def _pieces(stream: _Stream, path: str, stopped: threading.Event) -> Iterator[bytes]:
     with open(path, "rb") as blob:
         while octets := blob.read(_CHUNK):
             if stopped.is_set():
-                raise _StoppedError
+                raise EncodingStoppedError
             yield stream.feed(octets)
     yield stream.finish()
 
@@ -194,46 +258,98 @@ def _encoder_died(error: Exception) -> Problem:
     )
 
 
-_Known = dict[bytes, Coded | None]
+@dataclass(frozen=True, slots=True)
+class Encodable:
+    """What is to be encoded: its size, the effort that it is worth, and the codings that it shall get."""
+
+    size: int
+    effort: Effort
+    codings: tuple[ContentCoding, ...]
+
+
+def find_texts(
+    files: Mapping[str, tuple[bytes, int, Form | None]],
+    packages: Mapping[str, Entries],
+    codings: tuple[ContentCoding, ...],
+) -> dict[bytes, Encodable]:
+    """Return what of these files is to be encoded, by sha256; each is its sha256, size and form, by logical path.
+
+    What lies under several paths is worth the highest effort of them, and what a package names for pages the full one.
+    """
+    named = {f"{folder}/{path}" for folder, entries in packages.items() for path in msgspec.structs.astuple(entries)}
+    found: dict[bytes, Encodable] = {}
+    for path, (digest, size, form) in files.items():
+        if is_text(path, form) and not (digest in found and found[digest].effort == "full"):
+            worth: Effort = "full" if path in named else effort(path, files)
+            found[digest] = Encodable(size, worth, codings)
+    return found
+
+
 _FILE = "results"
+_Line = tuple[str, bytes, Coded | None]
+"""The encoder, the sha256 of what was encoded, and what came out."""
 
 
 class Results:
-    """Results by encoder and by the sha256 of what was encoded; those of other encoders are kept aside."""
+    """What each encoder made of each blob, by the sha256 of what was encoded; those of other encoders are kept too."""
 
-    def __init__(self, known: dict[str, _Known], encoders: Mapping[ContentCoding, str] = ENCODERS) -> None:
-        self._known = known
-        self._current: dict[ContentCoding, _Known] = {
-            coding: known.setdefault(encoder, {}) for coding, encoder in encoders.items()
-        }
+    def __init__(self, lines: Iterable[_Line] = ()) -> None:
+        self._known = {(encoder, sha256): coded for encoder, sha256, coded in lines}
 
     @classmethod
     def load(cls, state: str) -> Results:
-        """Read the results of earlier builds; none where they are lost or damaged, which only costs time."""
+        """Read the results of earlier builds; what is lost or damaged only costs time."""
         try:
-            return cls(msgspec.msgpack.decode(read_file(f"{state}/{_FILE}"), type=dict[str, _Known]))
-        except (OSError, msgspec.DecodeError):
-            return cls({})
+            octets = read_file(f"{state}/{_FILE}")
+        except OSError:
+            return cls()
+        decoder = msgspec.json.Decoder(_Line)
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return cls(decoder.decode_lines(octets))
+        return cls(_whole(octets, decoder))
 
-    def save(self, state: str) -> None:
-        """Write all results for builds to come."""
-        write_state_file(state, _FILE, msgspec.msgpack.encode(self._known))
+    def add(self, state: str, results: Iterable[Result]) -> None:
+        """Remember what encoders gave, for builds to come too, however this one ends."""
+        lines = [(_encoder(job), bytes.fromhex(job.name), coded) for job, coded in results]
+        self._known |= {(encoder, sha256): coded for encoder, sha256, coded in lines}
+        # One write, so that builders can add at the same time. A line that was cut off shall not spoil the next one.
+        octets = b"\n" + msgspec.json.Encoder().encode_lines(lines)
+        append_to_state_file(state, _FILE, octets)
 
-    def add(self, results: Iterable[Result]) -> None:
-        """Remember what encoders gave."""
-        for name, coding, coded in results:
-            self._current[coding][bytes.fromhex(name)] = coded
-
-    def jobs(self, sizes: Mapping[bytes, int], there: Mapping[str, int]) -> Iterator[Job]:
+    def lacking(self, texts: Mapping[bytes, Encodable], there: Mapping[str, int]) -> Iterator[Job]:
         """Yield what is left to encode of these blobs, when those `there` are right, each of so many octets."""
-        for coding, known in self._current.items():
-            for name, size in sizes.items():
-                coded = known.get(name)
-                if name not in known or (coded and there.get(coded[1].hex()) != coded[0]):
-                    yield name.hex(), size, coding
+        for digest, text in texts.items():
+            for coding in text.codings:
+                job = Job(digest.hex(), text.size, coding, text.effort)
+                if not self._has(job, there):
+                    yield job
 
-    def representations(self, sha256: bytes) -> tuple[Representation, ...]:
-        """Return the content codings of a blob that are worth it, from small to large."""
-        coded = ((coding, known.get(sha256)) for coding, known in self._current.items())
-        found = [Representation(coding, *result) for coding, result in coded if result]
+    def _has(self, job: Job, there: Mapping[str, int]) -> bool:
+        key = _encoder(job), bytes.fromhex(job.name)
+        coded = self._known.get(key)
+        return key in self._known and (coded is None or there.get(coded[1].hex()) == coded[0])
+
+    def made(self, sha256: bytes, size: int, coding: ContentCoding, coded: Coded) -> tuple[Job, ...]:
+        """Return the job that gave these octets; where nobody knows any more, those that may have."""
+        jobs = tuple(Job(sha256.hex(), size, coding, effort) for effort in get_args(Effort))
+        return tuple(job for job in jobs if self._known.get((_encoder(job), sha256)) == coded)[:1] or jobs
+
+    def representations(self, sha256: bytes, text: Encodable, there: Mapping[str, int]) -> tuple[Representation, ...]:
+        """Return the content codings of a blob that are worth it and `there`, from small to large."""
+        found = []
+        for coding in text.codings:
+            coded = self._known.get((ENCODERS[coding, text.effort], sha256))
+            if coded and there.get(coded[1].hex()) == coded[0]:
+                found.append(Representation(coding, *coded))
         return tuple(sorted(found, key=lambda representation: (representation.size, representation.coding)))
+
+
+def _encoder(job: Job) -> str:
+    return ENCODERS[job.coding, job.effort]
+
+
+def _whole(octets: bytes, decoder: msgspec.json.Decoder[_Line]) -> Iterator[_Line]:
+    """Yield the lines that are whole."""
+    for line in octets.splitlines():
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            yield decoder.decode(line)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.release.blobs import StoreError, sync_blobs
+from cdnserve.manifest.model import ContentCoding
+from cdnserve.release.blobs import sync_blobs
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
-from cdnserve.release.encode import Results, encode_all
+from cdnserve.release.encode import Job, Results, encode_all, find_texts
 from cdnserve.release.gather import GatheredFiles, confirm, gather, take_known
 from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_promises, promises, read_forgotten, record
 from cdnserve.release.inputs import Inputs, missing, published, read_inputs
@@ -24,6 +24,8 @@ from cdnserve.release.state_files import FileIndex, known_blobs, lost_hold, make
 from cdnserve.release.store import Store
 from cdnserve.release.writer import BuildProgress, Built, Writer
 from cdnserve.rules.media_types import coding_by_nature, is_text
+
+_Encoded = Mapping[bytes, tuple[Representation, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,16 @@ def _keep(writer: Writer, kept: Built) -> Built:
 def _make(task: Task, writer: Writer) -> Built:
     plan = _plan(task, writer)
     gathered = _gather(task, writer, plan)
-    results = _encode(task, writer, gathered)
+    packages = read_packages(task.tree, task.index, plan.previous, gathered, writer)
+    encoded = _encode(task, writer, gathered, packages, plan.inputs.manifest.site.codings)
     _confirm(task, writer, plan, gathered)
     immutable = {path: gathered.contents[path] for path in plan.immutable(gathered.contents)}
     new = new_promises(plan.inputs.lock, immutable, task.now)
-    packages = read_packages(task.tree, task.index, plan.previous, gathered, writer)
     # The promise is written down before anybody can read the bytes.
     recorded = record(task.tree.root, plan.inputs.lock, plan.inputs.governing.lock, new)
-    catalog = _catalog(plan, gathered, results, recorded, packages)
-    # The catalog comes after the blobs that it names.
-    if new_blobs := catalog.blobs() - writer.proved.keys():
+    catalog = _catalog(plan, gathered, encoded, recorded, packages)
+    # The catalog comes after the blobs that it names; also those count as new that an unfinished build left.
+    if new_blobs := catalog.blobs() - (plan.previous.blobs() if plan.previous else set()):
         sync_blobs(writer.state, new_blobs)
     number, changed = _publish(task, writer, plan, catalog)
     warnings = (*plan.warnings, *gathered.problems, *recorded.warnings)
@@ -149,27 +151,37 @@ def _gather(task: Task, writer: Writer, plan: _Plan) -> GatheredFiles:
     return gathered
 
 
-def _encode(task: Task, writer: Writer, gathered: GatheredFiles) -> Results:
+def _encode(
+    task: Task,
+    writer: Writer,
+    gathered: GatheredFiles,
+    packages: Mapping[str, Entries],
+    codings: tuple[ContentCoding, ...],
+) -> _Encoded:
+    """Return the content codings of each text, by its sha256."""
+    files = {path: (content.sha256, content.size, content.form) for path, content in gathered.contents.items()}
+    texts = find_texts(files, packages, codings)
     results = Results.load(writer.state)
-    contents = gathered.contents
-    sizes = {content.sha256: content.size for path, content in contents.items() if is_text(path, content.form)}
-    jobs = list(results.jobs(sizes, writer.proved))
-    if not jobs:
-        return results
-    task.progress.start("encoding", len(jobs), sum(size for _, size, _ in jobs))
+    there = dict(writer.proved)
+    jobs = list(results.lacking(texts, there))
+    if jobs:
+        there |= _work(writer.state, jobs, results, task.progress)
+    return {name: results.representations(name, text, there) for name, text in texts.items()}
+
+
+def _work(state: str, jobs: Sequence[Job], results: Results, progress: BuildProgress) -> dict[str, int]:
+    """Do the jobs, and return the sizes of the blobs that came of them."""
+    made: dict[str, int] = {}
+    progress.start("encoding", len(jobs), sum(job.size for job in jobs))
     try:
-        for done in encode_all(writer.state, jobs):
-            results.add(done)
-            task.progress.advance(len(done), sum(sizes[bytes.fromhex(name)] for name, _, _ in done))
-    except BaseException:
-        # An interrupted build shall not have worked for nothing.
-        with suppress(StoreError):
-            results.save(writer.state)
-        raise
+        for done in encode_all(state, jobs):
+            # However the build ends, it shall not have worked for nothing.
+            results.add(state, done)
+            made |= {coded[1].hex(): coded[0] for _, coded in done if coded}
+            progress.advance(len(done), sum(job.size for job, _ in done))
     finally:
-        task.progress.finish()
-    results.save(writer.state)
-    return results
+        progress.finish()
+    return made
 
 
 def _confirm(task: Task, writer: Writer, plan: _Plan, gathered: GatheredFiles) -> None:
@@ -203,22 +215,22 @@ def _insist(task: Task, plan: _Plan, problems: Iterable[Problem]) -> None:
 
 
 def _catalog(
-    plan: _Plan, gathered: GatheredFiles, results: Results, recorded: Recorded, packages: dict[str, Entries]
+    plan: _Plan, gathered: GatheredFiles, encoded: _Encoded, recorded: Recorded, packages: dict[str, Entries]
 ) -> Catalog:
     """Put the catalog together under the number of the last release: they are equal when nothing changed."""
     dates = {path: recorded.modified(path) for path in plan.immutable(gathered.contents)}
     assets = {}
     for path, rule in plan.rules.items():
         if content := gathered.contents.get(path):
-            assets[path] = _asset(path, rule, content, results, dates.get(path))
+            assets[path] = _asset(path, rule, content, encoded, dates.get(path))
     manifest = plan.inputs.manifest
     number = plan.previous.number if plan.previous else 0
     return Catalog(SCHEMA, number, manifest.site, manifest.rules, assets, packages)
 
 
-def _asset(path: str, rule: int, content: FileContent, results: Results, modified: int | None) -> Asset:
+def _asset(path: str, rule: int, content: FileContent, encoded: _Encoded, modified: int | None) -> Asset:
     own = Representation(coding_by_nature(path, content.form) or "identity", content.size, content.sha256)
-    coded = results.representations(content.sha256) if is_text(path, content.form) else ()
+    coded = encoded[content.sha256] if is_text(path, content.form) else ()
     declared = content.looks is not None and content.looks.declared
     return Asset(rule, content.sha384, content.sha512, (own, *coded), modified, content.form, declared)
 

@@ -12,7 +12,7 @@ from cdnserve.errors import Problem
 from cdnserve.files import set_aside
 from cdnserve.release.blobs import Blobs, blob_path, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import Catalog
-from cdnserve.release.encode import Job, encode_all
+from cdnserve.release.encode import Job, Results, encode_all
 from cdnserve.release.immutable import FORGOTTEN, read_forgotten
 from cdnserve.release.read import Sources, read
 from cdnserve.release.scan import Tree
@@ -37,7 +37,7 @@ class _Makings:
     """What a blob can be made of: files by logical path, with their sha384, or another blob that gets a coding."""
 
     paths: dict[str, bytes] = field(default_factory=dict)
-    job: Job | None = None
+    jobs: tuple[Job, ...] = ()
     held: str = ""
 
 
@@ -58,7 +58,7 @@ def mend(writer: Writer, tree: Tree, proof: Proof, expected: BlobNames) -> Mende
     lost = proof.wrong | (expected - proof.found.keys())
     if not lost:
         return Mended()
-    makings = look_up_makings(writer.store, lost)
+    makings = look_up_makings(writer.store, lost, Results.load(writer.state))
     _make(writer, tree, proof, {name: makings[name] for name in _left(writer.state, proof, makings.keys())})
     left = _left(writer.state, proof, makings.keys())
     _remove(writer.state, _left(writer.state, proof, proof.wrong))
@@ -66,17 +66,17 @@ def mend(writer: Writer, tree: Tree, proof: Proof, expected: BlobNames) -> Mende
     return Mended(tuple(map(_mended, again)), tuple(map(unmended, lost_blobs(writer.state, proof, makings, left))))
 
 
-def look_up_makings(store: Store, lost: BlobNames) -> dict[str, _Makings]:
+def look_up_makings(store: Store, lost: BlobNames, results: Results) -> dict[str, _Makings]:
     """Find what the lost blobs were, in the newest releases that name them."""
     found: dict[str, _Makings] = {}
     for catalog in store.whole(reversed(store.numbers())):
-        found |= _named(catalog, lost - found.keys())
+        found |= _named(catalog, lost - found.keys(), results)
         if found.keys() == lost:
             break
     return found
 
 
-def _named(catalog: Catalog, lost: BlobNames) -> dict[str, _Makings]:
+def _named(catalog: Catalog, lost: BlobNames, results: Results) -> dict[str, _Makings]:
     found: dict[str, _Makings] = {}
     for path, asset in catalog.assets.items():
         for item in asset.representations:
@@ -87,7 +87,8 @@ def _named(catalog: Catalog, lost: BlobNames) -> dict[str, _Makings]:
             if item is asset.identity or item.coding == "identity":
                 makings.paths[path] = asset.sha384
             else:
-                makings.job = asset.identity.sha256.hex(), asset.identity.size, item.coding
+                own = asset.identity
+                makings.jobs = results.made(own.sha256, own.size, item.coding, (item.size, item.sha256))
     return found
 
 
@@ -104,9 +105,9 @@ def _make(writer: Writer, tree: Tree, proof: Proof, makings: Mapping[str, _Makin
         for path, sha384 in files.items():
             if path in there:
                 read(sources, tree.real(path), blobs, sha384)
-    jobs = [made.job for made in makings.values() if made.job]
-    lacking = _left(writer.state, proof, {name for name, _, _ in jobs})
-    for _ in encode_all(writer.state, (job for job in jobs if job[0] not in lacking)):
+    jobs = [job for made in makings.values() for job in made.jobs]
+    lacking = _left(writer.state, proof, {job.name for job in jobs})
+    for _ in encode_all(writer.state, (job for job in jobs if job.name not in lacking)):
         pass
     sync_blobs(writer.state, makings.keys() - _left(writer.state, proof, makings.keys()))
 

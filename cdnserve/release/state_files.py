@@ -24,7 +24,7 @@ from cdnserve.release.writer import BuildProgress, Silence
 
 _INDEX_FILE = "index"
 # Raise it when a release would come out differently from the same files.
-_FORMAT = 4
+_FORMAT = 5
 _BEGINNING = b"[%d, " % _FORMAT
 _SUM = 4
 

@@ -23,6 +23,7 @@ schema = 1
 [site]
 name = "Contract"
 url = "https://cdn.example.com"
+codings = ["br", "gzip", "zstd"]
 
 [[publish]]
 path = "any/1.0.0/inner/**"

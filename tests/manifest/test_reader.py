@@ -788,3 +788,21 @@ def test_tags_are_asked_for_by_the_header_that_has_them(value: str, expected: tu
 )
 def test_another_header_for_tags_is_refused(value: str, reference: str) -> None:
     assert [(reference, 3)] == told(f"schema = 1\n[site]\ncache-tags = {value}\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param('["zstd", "gzip"]', ("gzip", "zstd"), id="two"),
+        pytest.param('["br", "gzip", "zstd"]', ("br", "gzip", "zstd"), id="all"),
+        pytest.param("[]", (), id="none"),
+    ],
+)
+def test_a_site_may_say_which_codings_there_are(value: str, expected: tuple[str, ...]) -> None:
+    assert expected == parse_manifest(f"schema = 1\n[site]\ncodings = {value}\n").site.codings
+    assert ("br", "gzip") == parse_manifest("schema = 1\n[site]\n").site.codings == Site().codings
+
+
+@pytest.mark.parametrize("value", ['["deflate"]', '["identity"]', '["BR"]'])
+def test_another_coding_is_refused(value: str) -> None:
+    assert [("value-unknown", 3)] == told(f"schema = 1\n[site]\ncodings = {value}\n")

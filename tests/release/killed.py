@@ -42,7 +42,7 @@ def build_and_die(root: Path, state: Path, step: int, *, torn: bool) -> None:
 
     def write_half(descriptor: object, octets: object) -> None:
         assert isinstance(descriptor, int)
-        assert isinstance(octets, memoryview)
+        assert isinstance(octets, bytes | memoryview)
         write(descriptor, octets[: len(octets) // 2])
 
     for name in STEPS:

@@ -21,13 +21,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.errors import ConfigurationError
+from cdnserve.manifest.model import ContentCoding
 from cdnserve.release import encode as encoding
 from cdnserve.release.blobs import Blobs, StoreError, blob_path
-from cdnserve.release.encode import ENCODERS, ContentCoding, Job, Result, batched, cores, encode_all
+from cdnserve.release.catalog import Entries
+from cdnserve.release.encode import (
+    ENCODERS,
+    Effort,
+    Encodable,
+    Job,
+    Result,
+    batched,
+    cores,
+    effort,
+    encode_all,
+    find_texts,
+)
+from cdnserve.rules.charsets import Form
 from tests.cli.processes import UNMEASURED, environment
 from tests.release.roots import DECODERS, SCRIPT
 
 CODINGS: tuple[ContentCoding, ...] = ("br", "gzip", "zstd")
+EFFORTS: tuple[Effort, ...] = ("full", "cheap")
 HERE = Path(__file__).parents[2]
 NOISE = random.Random(1).randbytes(5_000)
 
@@ -46,10 +61,10 @@ def stored(state: str, octets: bytes) -> str:
     return name
 
 
-def coded(state: str, octets: bytes, coding: ContentCoding) -> bytes | None:
-    name = stored(state, octets)
-    [[(same_name, same_coding, result)]] = encode_all(state, [(name, len(octets), coding)])
-    assert (name, coding) == (same_name, same_coding)
+def coded(state: str, octets: bytes, coding: ContentCoding, effort: Effort = "full") -> bytes | None:
+    job = Job(stored(state, octets), len(octets), coding, effort)
+    [[(same_job, result)]] = encode_all(state, [job])
+    assert job == same_job
     if not result:
         return None
     blob = Path(blob_path(state, result[1].hex())).read_bytes()
@@ -57,9 +72,10 @@ def coded(state: str, octets: bytes, coding: ContentCoding) -> bytes | None:
     return blob
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("coding", CODINGS)
-def test_coded_octets_decode_to_the_same(state: str, coding: ContentCoding) -> None:
-    blob = coded(state, SCRIPT, coding)
+def test_coded_octets_decode_to_the_same(state: str, coding: ContentCoding, effort: Effort) -> None:
+    blob = coded(state, SCRIPT, coding, effort)
     assert blob is not None
     assert SCRIPT == DECODERS[coding](blob)
 
@@ -79,7 +95,7 @@ def test_what_does_not_get_smaller_is_not_stored(state: str, coding: ContentCodi
     ("size", "kept"), [pytest.param(95, True, id="5 % saved"), pytest.param(96, False, id="4 % saved")]
 )
 def test_a_coding_must_save_5_per_cent(state: str, monkeypatch: pytest.MonkeyPatch, size: int, kept: bool) -> None:
-    streams = {"gzip": lambda _size: encoding._Stream(lambda _octets: b"", lambda: bytes(size))}
+    streams = {"gzip": lambda *_: encoding._Stream(lambda _octets: b"", lambda: bytes(size))}
     monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType(streams))
     assert kept == (coded(state, NOISE[:100], "gzip") is not None)
 
@@ -106,6 +122,56 @@ def test_the_strongest_efforts_are_used(state: str) -> None:
     assert len(blobs["br"]) <= len(brotli.compress(SCRIPT, quality=11))
     assert len(blobs["gzip"]) <= len(gzip.compress(SCRIPT, 9))
     assert len(blobs["zstd"]) <= len(zstandard.compress(SCRIPT, 19))
+
+
+FULL = [
+    *("dist/a.min.js", "dist/a.js", "a.mjs", "a.css", "a.html", "a.svg", "a.json", "a.ttf", "a.wasm", "source.js"),
+    *("esm/a.js", "srcs/a.js"),
+]
+CHEAP = [
+    *("a.js.map", "a.css.map", "a.d.ts", "a.d.mts", "a.ts", "a.tsx", "a.cjs", "a.cjs.js", "a.js.flow", "a.vue"),
+    *("LICENSE", "LICENSE-MIT", "README.md", "CHANGELOG", "a.markdown", "a.scss", "a.less", "a.yml", "a.txt"),
+    *("package.json", "x/tsconfig.json", "src/a.js", "x/src/deep/a.css", "dist/cjs/a.js", "a.development.js"),
+]
+
+
+@pytest.mark.parametrize("path", FULL)
+def test_what_pages_load_is_worth_the_full_effort(path: str) -> None:
+    assert "full" == effort(path, [path])
+
+
+@pytest.mark.parametrize("path", CHEAP)
+def test_what_tools_and_people_read_is_encoded_cheaply(path: str) -> None:
+    assert "cheap" == effort(path, [path])
+
+
+@pytest.mark.parametrize("other", ["x/a.min.js", "x/a.prod.js", "x/a.mjs"])
+def test_what_lies_there_in_a_better_form_is_encoded_cheaply(other: str) -> None:
+    assert {"x/a.js": "cheap", other: "full"} == {path: effort(path, ["x/a.js", other]) for path in ("x/a.js", other)}
+
+
+def test_the_highest_effort_of_all_paths_counts() -> None:
+    """And what a package names for pages is worth it, wherever it lies."""
+    one, two, three, four = (bytes([at]) * 32 for at in range(4))
+    files: dict[str, tuple[bytes, int, Form | None]] = {
+        "src/a.js": (one, 1, "text"),
+        "a.js": (one, 1, "text"),
+        "b.js": (two, 2, "text"),
+        "src/b.js": (two, 2, "text"),
+        "npm/x@1.0.0/src/c.js": (three, 3, "text"),
+        "npm/x@1.0.0/src/d.js": (four, 4, "text"),
+        "e.png": (b"e" * 32, 5, None),
+    }
+    expected = {name: Encodable(at, "full", ("br",)) for at, name in ((1, one), (2, two), (3, three))}
+    expected[four] = Encodable(4, "cheap", ("br",))
+    assert expected == find_texts(files, {"npm/x@1.0.0": Entries(main="src/c.js")}, ("br",))
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_the_cheap_effort_costs_few_octets(state: str, coding: ContentCoding) -> None:
+    text = (HERE / "cdnserve/release/encode.py").read_bytes()
+    full, cheap = (len(coded(state, text, coding, effort) or b"") for effort in EFFORTS)
+    assert full <= cheap <= full * 1.1
 
 
 def test_a_zstd_window_has_no_more_than_8_megabytes(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,22 +209,23 @@ def test_whatever_is_stored_decodes(
 
 def test_a_blob_that_is_gone_is_a_failure_of_the_store(state: str) -> None:
     with pytest.raises(StoreError) as told:
-        list(encode_all(state, [("ab" * 32, 10, "gzip")]))
+        list(encode_all(state, [Job("ab" * 32, 10, "gzip")]))
     assert "No such file or directory" == told.value.error.strerror
     assert [] == os.listdir(f"{state}/drafts")
 
 
 def test_every_encoder_is_named_with_its_version() -> None:
-    assert set(CODINGS) == set(ENCODERS)
-    assert brotli.__version__ in ENCODERS["br"]
-    assert zstandard.__version__ in ENCODERS["zstd"]
+    assert {(coding, effort) for coding in CODINGS for effort in ("full", "cheap")} == set(ENCODERS)
+    assert len(ENCODERS) == len(set(ENCODERS.values()))
+    assert all(brotli.__version__ in ENCODERS["br", effort] for effort in EFFORTS)
+    assert all(zstandard.__version__ in ENCODERS["zstd", effort] for effort in EFFORTS)
 
 
 @pytest.fixture
 def jobs(state: str) -> list[Job]:
     """Enough to do for several threads."""
     contents = [b"%d" % number + SCRIPT * 100 for number in range(6)]
-    return [(stored(state, octets), len(octets), "gzip") for octets in contents]
+    return [Job(stored(state, octets), len(octets), "gzip") for octets in contents]
 
 
 @pytest.fixture
@@ -180,7 +247,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]
 
 
 def results(state: str, jobs: list[Job]) -> list[Result]:
-    return sorted((result for batch in encode_all(state, jobs) for result in batch), key=lambda result: result[0])
+    return sorted((result for batch in encode_all(state, jobs) for result in batch), key=lambda result: result.job.name)
 
 
 def test_two_threads_come_to_what_one_comes_to(
@@ -191,7 +258,7 @@ def test_two_threads_come_to_what_one_comes_to(
     monkeypatch.setattr(encoding, "cores", lambda: 1)
     assert both == results(state, jobs)
     assert 3 == len(threads)
-    assert sorted(name for name, _, _ in jobs) == [name for name, _, coded in both if coded]
+    assert sorted(job.name for job in jobs) == [job.name for job, coded in both if coded]
 
 
 def test_nothing_to_do_starts_no_thread(state: str, threads: list[threading.Thread]) -> None:
@@ -200,28 +267,30 @@ def test_nothing_to_do_starts_no_thread(state: str, threads: list[threading.Thre
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
-def test_encoders_give_way_and_nobody_else(
+def test_encoders_give_way_to_a_server_beside_and_nobody_else(
     state: str, jobs: list[Job], threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that builds answers requests beside."""
+    """A build that somebody waits for has the priority that it was started with."""
     nice: set[int] = set()
     before = os.getpriority(os.PRIO_PROCESS, 0)
 
-    def note(size: int) -> encoding._Stream:
+    def note(size: int, effort: Effort) -> encoding._Stream:
         nice.add(os.getpriority(os.PRIO_PROCESS, 0))
-        return encoding._gzip(size)
+        return encoding._gzip(size, effort)
 
     monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType({"gzip": note}))
     assert 6 == len(results(state, jobs))
-    assert (max(nice), before) == (5, os.getpriority(os.PRIO_PROCESS, 0))
-    assert 1 == len(nice)
+    assert {before} == nice
+    nice.clear()
+    assert 6 == len([result for batch in encode_all(state, jobs, beside=True) for result in batch])
+    assert ({before + 5}, before) == (nice, os.getpriority(os.PRIO_PROCESS, 0))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), brotli.error("no room"), zstandard.ZstdError("no room")])
 def test_an_encoder_without_memory_is_told(
     state: str, jobs: list[Job], threads: list[threading.Thread], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(_: int) -> encoding._Stream:
+    def fail(*_: object) -> encoding._Stream:
         raise error
 
     monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType({"gzip": fail}))
@@ -250,7 +319,7 @@ def test_a_thread_that_can_not_be_started_is_told(
 def test_who_stops_listening_stops_the_work(state: str, jobs: list[Job], threads: list[threading.Thread]) -> None:
     """What was encoded until then is stored, and what was begun leaves nothing behind."""
     running = encode_all(state, jobs)
-    (_, _, coded), *_ = next(running)
+    (_, coded), *_ = next(running)
     assert coded is not None
     running.close()
     for thread in threads:
@@ -271,12 +340,12 @@ def test_a_blob_that_nobody_wants_any_more_is_left_at_its_next_piece(
         may_go_on.wait(60)
         return b""
 
-    streams = {"gzip": encoding._gzip, "br": lambda _: encoding._Stream(feed, bytes)}
+    streams = {"gzip": encoding._gzip, "br": lambda *_: encoding._Stream(feed, bytes)}
     monkeypatch.setattr(encoding, "_STREAMS", MappingProxyType(streams))
     monkeypatch.setattr(encoding, "_CHUNK", 1 << 10)
     monkeypatch.setattr(encoding, "_BATCH", 1)
     name = stored(state, SCRIPT)
-    running = encode_all(state, [(name, len(SCRIPT), "br"), (name, len(SCRIPT), "gzip")])
+    running = encode_all(state, [Job(name, len(SCRIPT), "br"), Job(name, len(SCRIPT), "gzip")])
     assert next(running)
     assert at_work.wait(60)
     running.close()
@@ -288,10 +357,10 @@ def test_a_blob_that_nobody_wants_any_more_is_left_at_its_next_piece(
 
 
 def test_batches_are_large_first_and_lose_nothing() -> None:
-    jobs: list[Job] = [(str(number), number * 1000, "br") for number in range(1000)]
+    jobs = [Job(str(number), number * 1000, "br") for number in range(1000)]
     batches = list(batched(jobs))
     assert sorted(jobs) == sorted(job for batch in batches for job in batch)
-    assert "999" == batches[0][0][0]
+    assert "999" == batches[0][0].name
     assert 1 == len(batches[0])
     assert len(batches[-1]) > 1
 
@@ -315,9 +384,9 @@ hurry = threading.Event()
 def feed(octets):
     os.kill(os.getpid(), signal.SIGINT)
     hurry.wait()
-encode._STREAMS = {"gzip": lambda size: encode._Stream(feed, bytes)}
+encode._STREAMS = {"gzip": lambda *_: encode._Stream(feed, bytes)}
 try:
-    list(encode.encode_all(sys.argv[1], [(sys.argv[2], 1, "gzip")]))
+    list(encode.encode_all(sys.argv[1], [encode.Job(sys.argv[2], 1, "gzip")]))
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """

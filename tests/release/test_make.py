@@ -155,7 +155,8 @@ def test_whatever_fails_whenever_leaves_the_last_release(
 ) -> None:
     """Each call that writes fails in turn, the first, the second, and so on, until a build gets through."""
     lock = (root / "manifest.lock").read_bytes()
-    plant(root, {"page.css": SCRIPT + b"new", "npm/lib@1.0.0/new.js": SCRIPT + b"new.js"})
+    new: dict[str, bytes | str] = {"page.css": SCRIPT + b"new", "npm/lib@1.0.0/new.js": SCRIPT + b"new.js"}
+    plant(root, new)
     real = getattr(os, call)
     failures = 0
     while True:
@@ -179,7 +180,7 @@ def test_whatever_fails_whenever_leaves_the_last_release(
                 told = [problem.reference for problem in error.problems]
         failures += 1
         assert told in ([reference], ["lock-unwritable"])
-        assert FILES == public_bytes(state) or Store(state).current() == 2
+        assert public_bytes(state) in (FILES, FILES | new)
     assert failures > 0
     assert SCRIPT + b"new" == public_bytes(state)["page.css"]
     assert lock != (root / "manifest.lock").read_bytes()
@@ -260,7 +261,7 @@ def test_an_interrupted_build_keeps_what_was_encoded(root: Path, state: Path, mo
     monkeypatch.setattr(make_module, "encode_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(root, state)
-    assert 3 == len(jobs)
+    assert 2 == len(jobs)
     monkeypatch.setattr(make_module, "encode_all", lambda *_: pytest.fail("encoded again"))
     assert Built(2, True) == build(root, state)
     assert SCRIPT + b"new" == public_bytes(state)["new.js"]
@@ -357,7 +358,7 @@ def test_a_file_under_gzip_has_one_representation(tmp_path: Path) -> None:
         (one.coding, one.size, one.sha256) for one in assets["a.svgz"].representations
     ]
     for path in ("b.svgz", "c"):
-        assert {"identity", "br", "gzip", "zstd"} == {one.coding for one in assets[path].representations}
+        assert {"identity", "br", "gzip"} == {one.coding for one in assets[path].representations}
     plant(root, {"d.js": SCRIPT}, ONE_RULE)
     build(root, state)
     assert assets["a.svgz"] == Store(state).load().assets["a.svgz"]
