@@ -24,7 +24,7 @@ _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?((?:\.[xX*])*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class RequirementState:
     """One requirement: the hosted version that it stands for (`""` for none), the one it allows, and the latest.
 
     `leads` says that no other requirement of the library stands for a higher version.
@@ -50,25 +50,25 @@ def named(project: Project, names: Sequence[str]) -> tuple[Library, ...]:
     return tuple(entries[name] for name in dict.fromkeys(names or entries))
 
 
-def look_out(libraries: Sequence[Library], lock: Lock, session: Session) -> list[Outlook]:
+def requirement_states(libraries: Sequence[Library], lock: Lock, session: Session) -> list[RequirementState]:
     """Ask the registry about every requirement; raise the problems of all of them together."""
     packages = find([library.name for library in libraries], session)
-    outlooks: list[Outlook] = []
+    states: list[RequirementState] = []
     problems = Problems()
     for library, package in zip(libraries, packages, strict=True):
         with problems.caught():
-            outlooks += _outlooks(library, lock.hosted(library.name), package)
+            states += _states(library, lock.hosted(library.name), package)
     problems.raise_errors()
-    return outlooks
+    return states
 
 
-def _outlooks(library: Library, versions: Sequence[str], package: Packument) -> Iterator[Outlook]:
+def _states(library: Library, versions: Sequence[str], package: Packument) -> Iterator[RequirementState]:
     latest = choose("", package)
     current = {requirement: resolve(requirement, versions) or "" for requirement in library.versions}
     wanted = {requirement: _wanted(requirement, current[requirement], package) for requirement in library.versions}
     highest = higher(*wanted.values())
     for requirement, version in wanted.items():
-        yield Outlook(package, requirement, current[requirement], version, latest, version == highest)
+        yield RequirementState(package, requirement, current[requirement], version, latest, version == highest)
 
 
 def _wanted(requirement: str, current: str, package: Packument) -> str:
@@ -141,33 +141,33 @@ def outdated(
     """Return the requirements that are behind, or whose version is deprecated; raise ConfigurationError."""
     project = read_project(root)
     with Session(settings, progress) as session:
-        outlooks = look_out(named(project, names), project.lock, session)
-    return tuple(_behind(outlook) for outlook in outlooks if _is_behind(outlook))
+        states = requirement_states(named(project, names), project.lock, session)
+    return tuple(_behind(state) for state in states if _is_behind(state))
 
 
-def _is_behind(one: Outlook) -> bool:
+def _is_behind(one: RequirementState) -> bool:
     # An older version that stands beside a newer one is meant to be old.
     overtaken = one.leads and higher(one.wanted, one.latest) != one.wanted
     return one.wanted != one.current or overtaken or bool(_deprecated(one))
 
 
-def _behind(outlook: Outlook) -> OutdatedLibrary:
-    package, current = outlook.package, outlook.current
+def _behind(state: RequirementState) -> OutdatedLibrary:
+    package, current = state.package, state.current
     return OutdatedLibrary(
-        name=outlook.name,
-        requirement=outlook.requirement,
+        name=state.name,
+        requirement=state.requirement,
         current=current,
-        wanted=outlook.wanted,
-        latest=outlook.latest,
+        wanted=state.wanted,
+        latest=state.latest,
         current_size=_size(package, current),
-        wanted_size=_size(package, outlook.wanted),
-        latest_size=_size(package, outlook.latest),
-        deprecated=_deprecated(outlook),
+        wanted_size=_size(package, state.wanted),
+        latest_size=_size(package, state.latest),
+        deprecated=_deprecated(state),
     )
 
 
-def _deprecated(outlook: Outlook) -> str:
-    package, current = outlook.package, outlook.current
+def _deprecated(state: RequirementState) -> str:
+    package, current = state.package, state.current
     return excerpt(package.deprecated(current)) if current in package.versions else ""
 
 

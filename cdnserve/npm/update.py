@@ -12,7 +12,7 @@ from cdnserve.manifest.model import Library, Revision
 from cdnserve.npm.apply import Decision, Move, Project, Updated, commit, notes, read_project, unlisted
 from cdnserve.npm.download import DownloadProgress
 from cdnserve.npm.fetch import Order, Session, prepare, stage
-from cdnserve.npm.outdated import Outlook, higher, look_out, named, rewritten
+from cdnserve.npm.outdated import RequirementState, higher, named, requirement_states, rewritten
 from cdnserve.npm.package import Packument, deprecation
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import PinnedPackage, checked_spec
@@ -90,25 +90,25 @@ def _with_orphans(plan: _Plan, decision: Decision) -> Decision:
 def _plan(root: Path, names: Sequence[str], session: Session, options: UpdateOptions) -> _Plan:
     project = read_project(root)
     libraries = named(project, names)
-    outlooks = look_out(libraries, project.lock, session)
-    moves = _moves(outlooks, options)
+    states = requirement_states(libraries, project.lock, session)
+    moves = _moves(states, options)
     unmeant = ((library.name, version) for library in libraries for version in _unmeant(library, moves, project.lock))
     gone = {checked_spec(name, version): f"{name}@{version}" for name, version in unmeant} if options.prune else {}
     stay = project.lock.left(gone.values(), project.wanted(_revisions(moves), gone.values()))
     pruned = tuple(spec for spec, pin in gone.items() if pin not in stay)
-    return _Plan(project, {outlook.name: outlook.package for outlook in outlooks}, moves, pruned)
+    return _Plan(project, {state.name: state.package for state in states}, moves, pruned)
 
 
-def _moves(outlooks: Iterable[Outlook], options: UpdateOptions) -> tuple[Move, ...]:
-    moves = (_move(outlook, beyond=options.latest and outlook.leads) for outlook in outlooks)
+def _moves(states: Iterable[RequirementState], options: UpdateOptions) -> tuple[Move, ...]:
+    moves = (_move(state, beyond=options.latest and state.leads) for state in states)
     return tuple(move for move in moves if move.version != move.current or move.rewritten != move.requirement)
 
 
-def _move(outlook: Outlook, *, beyond: bool) -> Move:
-    version = higher(outlook.wanted, outlook.latest) if beyond else outlook.wanted
-    requirement = outlook.requirement
+def _move(state: RequirementState, *, beyond: bool) -> Move:
+    version = higher(state.wanted, state.latest) if beyond else state.wanted
+    requirement = state.requirement
     new = requirement if resolve(requirement, [version]) else rewritten(requirement, version)
-    return Move(outlook.name, requirement, new, outlook.current, version)
+    return Move(state.name, requirement, new, state.current, version)
 
 
 def _orders(plan: _Plan) -> tuple[Order, ...]:

@@ -17,7 +17,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.model import Site
 from cdnserve.markup.loads import loads
 from cdnserve.markup.parser import scan
-from tests.audit.scenes import OTHER, SITE, catalog, digest, findings, ids, integrity
+from tests.audit.pages import OTHER, SITE, catalog, digest, findings, ids, integrity
 from tests.markup.test_parser import PAGES
 
 LIB = f"{SITE}/npm/lib@1.0.0/lib.js"

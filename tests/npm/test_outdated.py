@@ -1,4 +1,4 @@
-"""The outlook, `outdated` and `update`."""
+"""What the registry has for each requirement, `outdated` and `update`."""
 
 from __future__ import annotations
 

@@ -150,8 +150,8 @@ def test_what_was_rolled_back_a_moment_ago_stays(root: Path, state: Path) -> Non
     for number in (1, 2, 3, 4):
         os.utime(state / f"releases/{number}.cat", (now - 900, now - 900))
     roll_back(root, state, 2)
-    wish = GcOptions(1, grace=300, forget=True, now=now + 100)
-    assert {2: "current", 3: "among the newest", 4: "current a moment ago"} == collect(state, wish).kept
+    options = GcOptions(1, grace=300, forget=True, now=now + 100)
+    assert {2: "current", 3: "among the newest", 4: "current a moment ago"} == collect(state, options).kept
 
 
 def test_what_a_server_uses_stays(root: Path, state: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scenes: pages, and a release that they load from."""
+"""Pages, and a release that they load from."""
 
 from __future__ import annotations
 
