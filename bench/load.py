@@ -51,6 +51,8 @@ def measure(pid: int, url: str, script: Path, fields: tuple[str, ...], seconds: 
     before = cpu_seconds(pid)
     done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
     spent = cpu_seconds(pid) - before
+    if done.stderr:  # wrk goes on without a program that it can't read
+        raise SystemExit(done.stderr)
     return _read(done.stdout, spent)
 
 
@@ -121,11 +123,12 @@ class Asked:
 _NEXT: dict[Order, str] = {
     "in turn": "at = at % #made + 1",
     "at random": "at = math.random(#made)",
-    "once": "at = at + 1; if at > #made then wrk.thread:stop(); at = #made end",
+    # Stopped threads alone would not end wrk before its time.
+    "once": "at = at + 1; if at > #made then at = 1; os.execute('kill -INT $PPID') end",
 }
 _SAME = "return made[at]"
 # What a CDN adds to each request: an id of its own, and the client's address.
-_VARIED = """count = count + 1
+_VARIED = r"""count = count + 1
   return made[at]:sub(1, -3) .. string.format("X-Request-Id: %08x-%04x\r\nX-Forwarded-For: 198.51.%d.%d\r\n\r\n",
     count, math.random(65535), count % 251, count % 241)"""
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from bench.cases import CASES, COLD, EVERYONE, MANY, TWO_WORKERS, Case, many_path
 from bench.chart import bars
 from bench.load import BROWSER, Asked, Measured, Order, measure, measure_h2, request_script
-from bench.servers import SETUPS, Running, Setup, running
+from bench.servers import SETUPS, Running, Setup, build, running
 
 MANIFEST = """schema = 1
 [site]
@@ -81,7 +81,7 @@ class Bench:
             for name, measures in taken.items():
                 with running([name], root, self.folder, setup=case.setup) as servers:
                     measured = self._measure(case, servers[name], 120)
-                if at:  # the first round builds the release, and brings the files into the page cache
+                if at:  # the first round brings the files into the page cache
                     measures.append(measured)
         return {name: _median(measures) for name, measures in taken.items()}
 
@@ -183,8 +183,9 @@ def run_all(bench: Bench, cases: list[Case], names: list[str], *, catalogs: bool
     """Run all cases; the results are in the order of the table."""
     results = [result for setup in SETUPS for result in run_setup(bench, setup, cases, names)]
     if any(case.once for case in cases):
-        make_root(bench.folder / "cold" / "root", COLD)
         root = bench.folder / "cold" / "root"
+        make_root(root, COLD)
+        build(root)
         results += [report(case, bench.run_cold(case, root)) for case in cases if case.once]
     order = [case.name for case in cases]
     results.sort(key=lambda result: order.index(result.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from itertools import pairwise
 
 from msgspec import structs
 
@@ -43,6 +44,21 @@ def _select(request: Request, asset: Asset) -> Representation | None:
 def entity_tag(representation: Representation) -> str:
     """Return the strong entity tag: the sha256 of the bytes as they are sent, so one for each content coding."""
     return f'"{base64.urlsafe_b64encode(representation.sha256).rstrip(b"=").decode("ascii")}"'
+
+
+def form(path: str, rule: PublishRule, asset: Asset, now: float) -> object:
+    """Return what decides the reply for a whole file besides the request, but for its length, validators and content.
+
+    `None` where there is more, as digests are: two files of one form get the same headers, with their own
+    Content-Length, ETag and Last-Modified.
+    """
+    sizes = [item.size for item in asset.representations]
+    # Then which coding is chosen does not depend on the sizes.
+    is_ordered = all(small < large for small, large in pairwise((*sizes[1:], sizes[0])))
+    if not is_ordered or rule.rule.digests or (asset.last_modified is not None and asset.last_modified > now):
+        return None
+    codings = tuple(item.coding for item in asset.representations)
+    return asset.rule, codings, rule.describe(path, asset), asset.last_modified is None
 
 
 def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Representation) -> Fields:

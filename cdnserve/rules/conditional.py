@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import formatdate
 from enum import Enum
 
 
@@ -104,6 +103,7 @@ def _lists(field: str, etag: str, *, weakly: bool) -> bool:
     return any(tag == etag and (weakly or not weak) for weak, tag in entity_tags(field))
 
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHORT_DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _LONG_DAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
@@ -152,4 +152,7 @@ def format_http_date(seconds: int) -> str:
     >>> format_http_date(784111777)
     'Sun, 06 Nov 1994 08:49:37 GMT'
     """
-    return formatdate(seconds, usegmt=True)
+    # strftime would write the names of another locale.
+    at = datetime.fromtimestamp(seconds, UTC)
+    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
+    return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"

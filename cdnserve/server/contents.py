@@ -62,10 +62,14 @@ class Contents:
 
     def read(self, stored: Stored) -> bytes | Stored:
         """Read small content and prove it; content of a large blob is given back as it is. Raises OSError."""
-        with open(open_file(self._store.blob(stored.sha256)), "rb") as file:
-            if os.fstat(file.fileno()).st_size > LARGEST_IN_MEMORY:
+        descriptor = open_file(blob_path(self._state, stored.sha256.hex()))
+        try:
+            size = os.fstat(descriptor).st_size
+            if size > LARGEST_IN_MEMORY:
                 return stored
-            octets = file.read()
+            octets = os.read(descriptor, size)
+        finally:
+            os.close(descriptor)
         content = octets[stored.start : stored.start + stored.length]
         if len(content) != stored.length or sha256(octets).digest() != stored.sha256:
             raise _damaged()

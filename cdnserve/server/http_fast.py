@@ -108,12 +108,14 @@ class FastConnection(asyncio.Protocol):
             self._take_heads(data)
             return
         self._seen = worker.tick
-        if response.plain and worker.log is None and response.hits & UNTIMED:
+        if response.plain and response.hits & UNTIMED:
             self._write(response.opening.octets + response.tail)
             response.hits += 1
+            if self._peer:
+                self._note(data, response)
         else:
             self._asked = perf_counter()
-            self._send_response(response, data)
+            self._send_response(response, data, is_last=True)
 
     def pause_writing(self) -> None:
         """Read no further requests while the client does not take the responses."""
@@ -198,7 +200,7 @@ class FastConnection(asyncio.Protocol):
                 return
             buffer = buffer[end:].lstrip(b"\r\n")
             self._began = self._seen = self._worker.tick
-            self._send_response(response, head)
+            self._send_response(response, head, is_last=not buffer)
             if self._left:
                 self._left.data_received(buffer)
             if self._left or self._linger:
@@ -209,7 +211,7 @@ class FastConnection(asyncio.Protocol):
         else:
             self._pending = buffer
 
-    def _send_response(self, response: PreparedResponse, head: bytes) -> None:
+    def _send_response(self, response: PreparedResponse, head: bytes, *, is_last: bool) -> None:
         self._unlogged = (head, response, 0)
         if response.stored is not None:
             self._send_large(response, response.stored, head)
@@ -218,12 +220,19 @@ class FastConnection(asyncio.Protocol):
             return
         self._write(response.opening.octets + response.tail)
         self._meter.count(response, perf_counter() - self._asked)
-        if self._busy:  # the client has not taken all of it yet
-            self._unlogged = (head, response, self.transport.get_write_buffer_size())
+        self._note(head, response)
+        if not response.close:
+            return
+        # RFC 9112 §9.6: who asked for the end sends nothing more, so there is nothing to wait for.
+        if is_last and not self._busy and not self._worker.closing and self.transport.can_write_eof():
+            self._close()
         else:
-            self._log_whole()
-        if response.close:
             self._begin_linger()
+
+    def _note(self, head: bytes, response: PreparedResponse) -> None:
+        self._unlogged = (head, response, self.transport.get_write_buffer_size() if self._busy else 0)
+        if not self._busy:  # else the client has not taken all of it yet
+            self._log(None)
 
     def _log_whole(self) -> None:
         self._log(None)

@@ -6,14 +6,18 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import cast
 
 import httptools
 
+from cdnserve.origin.files import entity_tag, form
 from cdnserve.origin.message import Fields, Reply, Request, Stored
+from cdnserve.release.catalog import Asset, Representation
+from cdnserve.rules.conditional import format_http_date
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.contents import LARGEST_IN_MEMORY
 from cdnserve.server.live import Live
-from cdnserve.server.metrics_count import Meter, Tally, outcome
+from cdnserve.server.metrics_count import CountedResponse, Meter, Tally, outcome
 from cdnserve.server.proxies import FORWARDED
 from cdnserve.server.settings import MOST_FIELDS
 from cdnserve.server.wire import (
@@ -42,22 +46,29 @@ RELEVANT = frozenset(
     | {b"access-control-request-headers", b"access-control-request-private-network"}
 )
 # The lines of a head that may say one of these, or anything of the connection; any case is spelled out, for
-# re.IGNORECASE takes twice the time. A folded line belongs to the one before it, and what follows the empty line to
-# another request: both stand out, so that no head with them is taken for one without.
+# re.IGNORECASE takes twice the time. (A line is never folded: llhttp refuses that, RFC 9112 §5.2.) What follows the
+# empty line belongs to another request: it stands out, so that no head with it is taken for one without.
 RELEVANT_LINES = re.compile(
     rb"\n(?:[HhOoRrIi](?:[Oo][Ss][Tt]|[Rr][Ii][Gg][Ii][Nn]|[Aa][Nn][Gg][Ee]|[Ff]-)"
     rb"|[Aa][Cc][Cc][Ee](?:[Pp][Tt]-[Ee]|[Ss][Ss]-[Cc][Oo][Nn][Tt][Rr][Oo][Ll]-[Rr])"
     rb"|[CcPp](?:[Oo][Nn][Nn][Ee][Cc]|[Rr][Oo][Xx][Yy]-[Cc])"
-    rb"|[ \t]|\r\n[\s\S])[^\n]*"
+    rb"|\r\n[\s\S])[^\n]*"
 )
-_relevant_lines = RELEVANT_LINES.findall
-_FOLDED = re.compile(rb"\n[ \t]")
+# Those that the access log has, and those that name the client.
+LOGGED_LINES = re.compile(rb"\n(?:[Rr][Ee][Ff][Ee][Rr]|[Uu][Ss][Ee][Rr]-[Aa])[^\n]*")
+FORWARDED_LINES = re.compile(rb"\n[Xx]-[Ff][Oo][Rr][Ww][^\n]*")
+_relevant_lines, _logged_lines, _forwarded_lines = (
+    pattern.findall for pattern in (RELEVANT_LINES, LOGGED_LINES, FORWARDED_LINES)
+)
 # The request line, the fields, and the empty line.
 _MOST_LINES = MOST_FIELDS + 2
 # The type of a frame, and END_HEADERS (RFC 9113 §6.2).
 _HEADERS = b"\x01\x04"
 # RFC 9113 §4.2: every client takes one of this size.
 _LARGEST_FRAME = 16 * 1024
+# To a GET that says of itself no more than these, the replies for files of one form are alike.
+_PLAIN = frozenset({b"host", b"origin", b"accept-encoding"})
+_PLAIN_LINE = re.compile(rb"GET /(?!-/)([!$&-.0-;=@-Z_a-z~/]+)(?:\?[!-~]*)? HTTP/1\.1")
 # What the objects around a response or a part of a head weigh, and those around each of its fields, rounded up.
 _OVERHEAD, _FIELD_OVERHEAD = 768, 192
 # What is longer is answered, but not remembered: nobody sends two that are alike.
@@ -104,10 +115,11 @@ class Http2Response:
 class RequestFacts:
     """What the relevant lines of a head say; those that are remembered and say the same share one instance."""
 
-    __slots__ = ("fields", "persists", "persists_in_1_0")
+    __slots__ = ("fields", "is_plain", "persists", "persists_in_1_0")
 
     def __init__(self, fields: Fields, persists: bool, persists_in_1_0: bool) -> None:
         self.fields = fields
+        self.is_plain = all(name in _PLAIN for name, _ in fields)
         self.persists = persists  # in HTTP/1.1
         self.persists_in_1_0 = persists_in_1_0
 
@@ -117,12 +129,32 @@ class RequestFacts:
         return self.fields, self.persists, self.persists_in_1_0
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """What the log says of a head and its response, but for client and time; and what the head says of the client."""
+class Template:
+    """The head of a 200 to one file, from behind its Date, with length, entity tag and date cut out."""
 
-    line: bytes
-    forwarded: tuple[bytes, ...]
+    __slots__ = ("at", "counted", "head")
+
+    def __init__(self, head: bytes, asset: Asset, digest: bytes, counted: CountedResponse) -> None:
+        self.at = next(at for at, item in enumerate(asset.representations) if item.sha256 == digest)
+        self.counted = counted
+        self.head = head.replace(b"%", b"%%")
+        for name, value in zip(_CUT, _cut(asset, asset.representations[self.at]), strict=False):
+            self.head = self.head.replace(b"%b: %b\r\n" % (name, value), name + b": %b\r\n", 1)
+
+    def fill(self, asset: Asset) -> bytes:
+        """Return the head for another file of the same form."""
+        return self.head % _cut(asset, asset.representations[self.at])
+
+
+# In the order of the head.
+_CUT = (b"content-length", b"etag", b"last-modified")
+
+
+def _cut(asset: Asset, representation: Representation) -> tuple[bytes, ...]:
+    length, tag = b"%d" % representation.size, entity_tag(representation).encode("ascii")
+    if asset.last_modified is None:
+        return length, tag
+    return length, tag, format_http_date(asset.last_modified).encode("ascii")
 
 
 @dataclass(slots=True)
@@ -131,9 +163,10 @@ class _Generation:
     lines: dict[bytes, dict[RequestFacts, PreparedResponse]] = field(default_factory=dict)  # by request line
     shared: dict[object, RequestFacts] = field(default_factory=dict)
     responses: dict[object, PreparedResponse] = field(default_factory=dict)
-    entries: dict[bytes, LogEntry] = field(default_factory=dict)
     asked: dict[Http2Key, Http2Response] = field(default_factory=dict)
     http2: dict[PreparedResponse, Http2Response] = field(default_factory=dict)
+    templates: dict[object, Template] = field(default_factory=dict)
+    entries: dict[object, bytes] = field(default_factory=dict)
     size: int = 0
 
 
@@ -167,7 +200,7 @@ class PreparedResponses:
         if octets.count(b"\n") > _MOST_LINES:
             return None
         try:
-            # What was remembered had no folded line, and nothing behind its empty line: nor have these octets, then.
+            # What was remembered had nothing behind its empty line: nor have these octets, then.
             return self.lines[octets.split(b"\r", 1)[0]][self.facts[b"".join(_relevant_lines(octets))]]
         except KeyError:
             return None
@@ -202,21 +235,22 @@ class PreparedResponses:
             young.size += size + _OVERHEAD
         return response if response.begin else None
 
-    def entry(self, head: bytes, response: PreparedResponse, log: AccessLog) -> LogEntry:
-        """Return the entry in the log for a head and its response."""
-        known = self._young.entries.get(head)
+    def entry(self, head: bytes, response: PreparedResponse, log: AccessLog) -> bytes:
+        """Return what the log says of a head and its response, but for client and time."""
+        said = b"".join(_logged_lines(head))
+        key = (head.split(b"\r", 1)[0], response, said)
+        known = self._young.entries.get(key)
         if known is None:
-            known = _entry(head, log, response.opening.status, response.octets)
-            if len(head) <= _LONGEST_REMEMBERED:
+            known = _entry(head, said, log, response.opening.status, response.octets)
+            if len(key[0]) + len(said) <= _LONGEST_REMEMBERED:
                 self._make_room()
-                self._young.entries[head] = known
-                forwarded = sum(len(value) + _FIELD_OVERHEAD for value in known.forwarded)
-                self._young.size += len(head) + len(known.line) + forwarded + _OVERHEAD
+                self._young.entries[key] = known
+                self._young.size += len(key[0]) + len(said) + len(known) + _OVERHEAD
         return known
 
-    def cut_entry(self, head: bytes, response: PreparedResponse, log: AccessLog, sent: int) -> LogEntry:
-        """Return the entry in the log for a head whose response was broken off."""
-        return _entry(head, log, response.opening.status, sent, cut=True)
+    def cut_entry(self, head: bytes, response: PreparedResponse, log: AccessLog, sent: int) -> bytes:
+        """Return the same of a head whose response was broken off."""
+        return _entry(head, b"".join(_logged_lines(head)), log, response.opening.status, sent, cut=True)
 
     def _make_room(self) -> None:
         if self._young.size > self._budget:
@@ -226,25 +260,68 @@ class PreparedResponses:
     def _interpret(self, head: bytes) -> PreparedResponse | None:
         self._make_room()
         line, relevant = head.partition(b"\r\n")[0], b"".join(_relevant_lines(head))
-        # Which line a folded one belongs to, the relevant lines don't say.
-        is_folded = _FOLDED.search(relevant) is not None
+        return self._fill(line, relevant) or self._decide(line, relevant)
+
+    def _decide(self, line: bytes, relevant: bytes) -> PreparedResponse | None:
         try:
             asked = _Head(line + b"\r\n\r\n")
             path = target_path(asked.method, asked.target)
-            facts = self._read(head[len(line) + 1 : -len(_ENDS)] if is_folded else relevant)
+            facts = self._read(relevant)
         except httptools.HttpParserError:
             return None
         # Refusals are the ASGI edge's, and so are our own paths.
         if not is_spoken(asked.version) or path.startswith(_OURS):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
-        response = self._respond(
-            request, self._live.reply(request, self._origin), self._connection(asked.version, facts)
-        )
+        reply, connection = self._live.reply(request, self._origin), self._connection(asked.version, facts)
+        response = self._respond(request, reply, connection)
         # A failure of ours may be mended by the next request.
-        if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR and not is_folded:
+        if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._remember(line, relevant, facts, response)
+            self._cut_out(line, facts, reply, connection)
         return response
+
+    def _fill(self, line: bytes, relevant: bytes) -> PreparedResponse | None:
+        """Return the whole of a file, where the same was asked of another one of its form."""
+        asked, facts = _PLAIN_LINE.fullmatch(line), self.facts.get(relevant)
+        if not asked or facts is None or not facts.is_plain:
+            return None
+        path, connection = asked[1].decode("ascii"), self._connection("1.1", facts)
+        asset, form = self._form(path)
+        template = self._young.templates.get((form, facts, connection))
+        if asset is None or template is None:
+            return None
+        chosen = asset.representations[template.at]
+        stored = Stored(chosen.sha256, 0, chosen.size)
+        tally = self._meter.tally("fast", template.counted, chosen.size)
+        try:
+            response = self._prepare(self._openings[HTTPStatus.OK], template.fill(asset), stored, connection, tally)
+        except OSError:
+            return None
+        self._remember(line, relevant, facts, response)
+        return response
+
+    def _form(self, path: str) -> tuple[Asset | None, object]:
+        asset = self._origin.catalog.assets.get(path)
+        if asset is None or self._origin.catalog.site.cache_tags:
+            return asset, None
+        return asset, form(path, self._origin.rules[asset.rule], asset, self._origin.clock())
+
+    def _cut_out(self, line: bytes, facts: RequestFacts, reply: Reply, connection: bytes) -> None:
+        """Make a template of the reply for a whole file."""
+        asked = _PLAIN_LINE.fullmatch(line)
+        if not asked or not facts.is_plain or reply.status != HTTPStatus.OK or not isinstance(reply.body, Stored):
+            return
+        path = asked[1].decode("ascii")
+        asset, form = self._form(path)
+        key = (form, facts, connection)
+        if asset is None or form is None or key in self._young.templates:
+            return
+        request = Request("GET", b"/" + asked[1], facts.fields)
+        counted = outcome(request, reply, self._origin)
+        head = head_after_date(reply, connection)
+        self._young.templates[key] = Template(head, asset, reply.body.sha256, counted)
+        self._young.size += len(head) + 2 * _OVERHEAD
 
     def _connection(self, version: str, facts: RequestFacts) -> bytes:
         persists = facts.persists_in_1_0 if version == "1.0" else facts.persists
@@ -262,26 +339,33 @@ class PreparedResponses:
         return self._young.shared.get(facts.key, facts)
 
     def _respond(self, request: Request, reply: Reply, connection: bytes) -> PreparedResponse:
-        """Make the response, or take it up where the same reply was made before."""
         octets = reply.body.length if isinstance(reply.body, Stored) else len(reply.body)
         tally = self._meter.tally("fast", outcome(request, reply, self._origin), octets)
-        # Replies that are alike may be counted apart: as those of two policies, or to an origin that is refused.
-        key = (reply, connection, tally)
-        known = self._young.responses.get(key) or self._old.responses.get(key)
+        opening, head = self._openings[reply.status], head_after_date(reply, connection)
+        try:
+            return self._prepare(opening, head, reply.body, connection, tally)
+        except OSError as error:
+            stored = cast(Stored, reply.body)
+            return self._respond(request, self._live.lost(request, self._origin, stored, error), connection)
+
+    def _prepare(
+        self, opening: Opening, head: bytes, body: bytes | Stored, connection: bytes, tally: Tally
+    ) -> PreparedResponse:
+        """Make the response, or take it up where the same was made before. Raises OSError for content that is lost."""
+        # Responses that are alike may be counted apart: as those of two policies, or to an origin that is refused.
+        key = (opening.status, head, body, tally)
+        young = self._young.responses.get(key)
+        if young is not None:
+            return young
+        known = self._old.responses.get(key)
         if known is None:
-            content = stored = reply.body
-            if isinstance(stored, Stored) and stored.length <= LARGEST_IN_MEMORY:
-                try:
-                    content = self._live.contents.read(stored)
-                except OSError as error:
-                    return self._respond(request, self._live.lost(request, self._origin, stored, error), connection)
-            opening, head = self._openings[reply.status], head_after_date(reply, connection)
+            is_small = isinstance(body, Stored) and body.length <= LARGEST_IN_MEMORY
+            content = self._live.contents.read(cast(Stored, body)) if is_small else body
             known = PreparedResponse(opening, head, content, close=connection == CLOSE, tally=tally)
-        if key not in self._young.responses:
-            self._young.responses[key] = known
-            # The key holds the reply: its fields, and its content where that is no file's.
-            held = 0 if isinstance(reply.body, Stored) else octets
-            self._young.size += len(known.tail) + held + _weight(reply.headers) + 2 * _OVERHEAD
+        self._young.responses[key] = known
+        # The key holds the head, and the content where that is no file's.
+        held = 0 if isinstance(body, Stored) else len(body)
+        self._young.size += len(known.tail) + len(head) + held + 2 * _OVERHEAD
         return known
 
     def _remember(self, line: bytes, relevant: bytes, facts: RequestFacts, response: PreparedResponse) -> None:
@@ -303,14 +387,17 @@ def _weight(fields: Fields) -> int:
     return sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in fields)
 
 
-def _entry(head: bytes, log: AccessLog, status: int, octets: int, *, cut: bool = False) -> LogEntry:
-    line = head.partition(b"\r\n")[0]
-    listed = _Head(head).fields
-    fields = dict(listed)
-    texts = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
+def forwarded(head: bytes) -> list[bytes]:
+    """Return whom a proxy says that it speaks for."""
+    lines = b"".join(_forwarded_lines(head))
+    return [value for name, value in _Head(_BEGINS + lines + _ENDS).fields if name == FORWARDED] if lines else []
+
+
+def _entry(head: bytes, said: bytes, log: AccessLog, status: int, octets: int, *, cut: bool = False) -> bytes:
+    fields = dict(_Head(_BEGINS + said + _ENDS).fields)
+    texts = (head.partition(b"\r\n")[0], fields.get(b"referer", b""), fields.get(b"user-agent", b""))
     request, referer, agent = (text.decode("latin-1") for text in texts)
-    written = log.entry(LoggedExchange("", request, status, octets, referer, agent, cut))
-    return LogEntry(written, tuple(value for name, value in listed if name == FORWARDED))
+    return log.entry(LoggedExchange("", request, status, octets, referer, agent, cut))
 
 
 class _Head:

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import CountedResponse, LaneName, Meter
-from cdnserve.server.prepared import PreparedResponse, PreparedResponses
+from cdnserve.server.prepared import PreparedResponse, PreparedResponses, forwarded
 from cdnserve.server.proxies import FORWARDED, Proxies
 from cdnserve.server.settings import ServerLimits
 from cdnserve.server.wire import Openings
@@ -113,9 +113,9 @@ class Worker:
         """Log a response of the fast lane; `sent` is how much of its content went, where it was broken off."""
         responses, name = self.responses, peer.name
         entry = responses.entry(head, response, log) if sent is None else responses.cut_entry(head, response, log, sent)
-        if peer.speaks_for_others and entry.forwarded:
-            name = log.client(self.proxies.client(peer.host, entry.forwarded))
-        log.note(name, entry.line)
+        if peer.speaks_for_others and (others := forwarded(head)):
+            name = log.client(self.proxies.client(peer.host, others))
+        log.note(name, entry)
 
     def count_refusal(self, lane: LaneName, client: str, response: bytes) -> None:
         """Count, and log, a lane's own last response to a connection that it then closes."""

@@ -9,10 +9,11 @@ import pytest
 from msgspec import structs
 
 from cdnserve.manifest.model import Digest
-from cdnserve.origin.files import entity_tag
+from cdnserve.origin.files import entity_tag, form
+from cdnserve.origin.lookup import PublishRule
 from cdnserve.origin.message import Reply, Stored
 from cdnserve.origin.respond import respond
-from cdnserve.release.catalog import Coding, Representation
+from cdnserve.release.catalog import Asset, Coding, Representation
 from cdnserve.rules.caching import REVALIDATE, Cache
 from cdnserve.rules.cors import ANY
 from tests.origin import catalogs
@@ -360,3 +361,42 @@ def test_a_cdn_is_told_what_browsers_are_not(status: int, fields: dict[str, str]
         assert status == reply.status
         assert (control if status != 406 else None) == header(reply, "cdn-cache-control")
         assert ("no-store" if status == 406 else "public, no-cache") == header(reply, "cache-control")
+
+
+RULE = PublishRule(RULES[0])
+CODED_APP = catalogs.asset("any/app.js", "br", "gzip", modified=catalogs.MODIFIED)
+
+
+def test_files_of_one_form() -> None:
+    other = catalogs.asset("any/other.js", "br", "gzip", size=2000, modified=1)
+    assert (
+        form("any/app.js", RULE, CODED_APP, catalogs.NOW) == form("any/other.js", RULE, other, catalogs.NOW) is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        pytest.param("any/app.css", CODED_APP, id="another type"),
+        pytest.param("any/app.js", catalogs.asset("any/app.js", "br", modified=1), id="other codings"),
+        pytest.param("any/app.js", catalogs.asset("any/app.js", "br", "gzip"), id="no date"),
+        pytest.param("any/app.js", catalogs.asset("any/app.js", "br", "gzip", at=1, modified=1), id="another rule"),
+        pytest.param("any/app.js", structs.replace(CODED_APP, form="other"), id="no UTF-8"),
+    ],
+)
+def test_another_form(path: str, other: Asset) -> None:
+    assert form("any/app.js", RULE, CODED_APP, catalogs.NOW) != form(path, RULE, other, catalogs.NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("rule", "asset", "now"),
+    [
+        pytest.param(RULE, catalogs.asset("any/app.js", "br", size=1), catalogs.NOW, id="a coding makes it larger"),
+        pytest.param(
+            PublishRule(replace(RULES[0], digests=("repr",))), CODED_APP, catalogs.NOW, id="a digest of its own"
+        ),
+        pytest.param(RULE, CODED_APP, catalogs.MODIFIED - 1, id="a date that is not over"),
+    ],
+)
+def test_a_file_of_no_form(rule: PublishRule, asset: Asset, now: float) -> None:
+    assert form("any/app.js", rule, asset, now) is None
