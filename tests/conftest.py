@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.forked import end_template
+
 # `pytest --hypothesis-profile=explore` looks for examples that nobody has seen yet.
 settings.register_profile("repeat", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=2000)
@@ -17,3 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Forget where this person's own server has its files and listens."""
     for name in ("CDNSERVE_ROOT", "CDNSERVE_STATE", "CDNSERVE_HOST", "CDNSERVE_PORT"):
         os.environ.pop(name, None)
+
+
+def pytest_sessionfinish() -> None:
+    """End the process that others were forked from, before coverage is combined."""
+    end_template()

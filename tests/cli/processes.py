@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from tests.forked import Forked, run
+
 HERE = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "cdnserve")
 SECONDS = 60
@@ -37,15 +39,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def run_in_pipe(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command with both outputs in pipes."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return run([*COMMAND, *arguments], cwd=cwd, env=environment(**more), text=True)
 
 
 def run_on_terminal(*arguments: str, cwd: Path, columns: int = 100, typed: bytes = b"", **more: str) -> tuple[int, str]:
@@ -53,7 +47,7 @@ def run_on_terminal(*arguments: str, cwd: Path, columns: int = 100, typed: bytes
     leader, follower = pty.openpty()
     try:
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        process = subprocess.Popen(
+        process = Forked(
             [*COMMAND, *arguments], cwd=cwd, env=environment(**more), stdin=follower, stdout=follower, stderr=follower
         )
     finally:
@@ -131,7 +125,7 @@ class Serving:
 @contextmanager
 def serving(*arguments: str, cwd: Path, **more: str) -> Iterator[Serving]:
     """Run `cdnserve serve` in pipes while the block runs."""
-    process = subprocess.Popen(
+    process = Forked(
         [*COMMAND, "serve", *arguments],
         cwd=cwd,
         env=environment(**more),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import FILES, Run
 from tests.cli.processes import COMMAND, environment, run_on_terminal
+from tests.forked import run as run_process
 
 HIDDEN = ("demo/1.0.0/greet.js.map", "drafts/notes.txt")
 
@@ -49,18 +49,10 @@ def test_with_json_both_are_objects(run: Run, root: Path) -> None:
 
 
 def test_it_goes_through_pipes(root: Path) -> None:
-    wrote = subprocess.run(
-        [*COMMAND, "export", "-"], cwd=root.parent, env=environment(), capture_output=True, check=True
-    )
+    wrote = run_process([*COMMAND, "export", "-"], cwd=root.parent, env=environment())
     assert b"sha384-" in wrote.stderr
-    took = subprocess.run(
-        [*COMMAND, "import", "-", "--root", "other"],
-        cwd=root.parent,
-        env=environment(),
-        input=wrote.stdout,
-        capture_output=True,
-        check=True,
-    )
+    command = [*COMMAND, "import", "-", "--root", "other"]
+    took = run_process(command, given=wrote.stdout, cwd=root.parent, env=environment())
     assert b"0 already here" in took.stdout
     assert (root.parent / "other" / "manifest.toml").read_bytes() == (root / "manifest.toml").read_bytes()
 

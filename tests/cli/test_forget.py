@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.processes import COMMAND, SECONDS, environment
+from tests.forked import Forked
 
 PATH = "demo/1.0.0/greet.js"
 
@@ -62,7 +62,7 @@ def test_what_was_never_promised_is_a_problem(run: Run, built: Path) -> None:
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
 def test_on_a_terminal_it_says_what_it_means_and_asks(built: Path, answer: str, status: int) -> None:
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
+    process = Forked(
         [*COMMAND, "forget", "demo/**"],
         cwd=built.parent,
         env=environment(),

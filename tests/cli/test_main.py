@@ -12,6 +12,7 @@ import pytest
 from cdnserve.cli.main import COMMANDS, main, module_name
 from tests.cli.conftest import Run
 from tests.cli.processes import environment, run_in_pipe
+from tests.forked import Forked
 
 CLI = Path(__file__).parents[2] / "cdnserve" / "cli"
 
@@ -113,7 +114,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(root: Path) -> None:
     """As in `cdnserve list | head`: no traceback, no message."""
     for number in range(2000):
         (root / "demo" / f"{number}-{'x' * 150}.txt").write_text("x")
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-m", "cdnserve", "list"],
         cwd=root.parent,
         env=environment(),

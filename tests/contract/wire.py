@@ -158,6 +158,10 @@ class Connection:
         self.send(request)
         return self.receive(method)
 
+    def wait(self) -> None:
+        """Wait until a response begins, and leave it to be read."""
+        self._socket.recv(1, socket.MSG_PEEK)
+
     def send(self, data: bytes) -> None:
         """Send octets as they are."""
         self._socket.sendall(data)

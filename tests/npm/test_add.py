@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import tomllib
@@ -30,6 +29,7 @@ from cdnserve.npm.add import AddOptions, add
 from cdnserve.npm.apply import Added, Placed
 from cdnserve.npm.download import Silent
 from cdnserve.npm.settings import DownloadLimits, NpmSettings
+from tests.forked import Forked
 from tests.npm.registry import QUICK, Answer, LocalRegistry, member, packed, settings_for, sha512, tarball
 
 FILES = {"package.json": "{}", "LICENSE": "MIT", "dist/x.js": "let x", "src/x.ts": "let x: 1"}
@@ -533,7 +533,7 @@ def test_a_killed_command_changes_nothing_that_is_public(root: Path, registry: L
     registry.answer("/y/-/y-1.0.0.tgz", Answer(fields={"Content-Length": str(len(PACKAGE))}, write=hang))
     before = _snapshot(root)
     command = [sys.executable, "-c", PROGRAM, str(root), registry.url]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
+    with Forked(command) as process:
         assert hanging.wait(60)
         process.send_signal(signal.SIGKILL)
     public = {path: data for path, data in _snapshot(root).items() if "/.incoming" not in path and path != "npm"}

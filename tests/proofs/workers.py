@@ -5,11 +5,10 @@ Never asks the server.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from tests.contract.wire import Connection
+from tests.server.serving import opened
 
 
 def workers(parent: int) -> set[int]:
@@ -25,7 +24,7 @@ def holder(parent: int, connection: Connection) -> int:
     ours, theirs = (f":{port:04X}" for _, port in ends)
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     (inode,) = [row[9] for row in rows if row[1].endswith(theirs) and row[2].endswith(ours)]
-    (found,) = [worker for worker in workers(parent) if f"socket:[{inode}]" in _links(worker)]
+    (found,) = [worker for worker in workers(parent) if f"socket:[{inode}]" in opened(worker)]
     return found
 
 
@@ -34,12 +33,3 @@ def _command(process: int) -> bytes:
         return Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:  # it has ended
         return b""
-
-
-def _links(process: int) -> set[str]:
-    folder, found = f"/proc/{process}/fd", set()
-    with suppress(FileNotFoundError):  # it has ended
-        for name in os.listdir(folder):
-            with suppress(FileNotFoundError):  # it was closed a moment ago
-                found.add(os.readlink(f"{folder}/{name}"))
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -20,6 +19,7 @@ from cdnserve.release.gc import Collected, GcOptions, collect
 from cdnserve.release.history import roll_back
 from cdnserve.release.store import CatalogUse, Store
 from cdnserve.release.writer import Built, Silence, Writer
+from tests.forked import run
 from tests.release.opened import Opened
 from tests.release.roots import SCRIPT, plant, public_bytes, snapshot
 
@@ -258,7 +258,7 @@ def test_killed_at_any_step_it_leaves_whole_releases_and_the_next_one_ends_it(ro
     step, left = 0, []
     while True:
         command = [sys.executable, "-c", PROGRAM, str(state), str(step)]
-        status = subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode
+        status = run(command).returncode
         store = Store(state)
         assert all(store.load(number) for number in store.numbers())
         left.append(len(store.numbers()))

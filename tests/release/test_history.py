@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +16,7 @@ from cdnserve.release.history import Differences, RolledBack, history, roll_back
 from cdnserve.release.state_files import read_hold
 from cdnserve.release.store import Store
 from cdnserve.release.writer import Built, Silence, Writer
+from tests.forked import run
 from tests.release.roots import MANIFEST, SCRIPT, plant, public_bytes
 
 
@@ -249,7 +249,7 @@ def test_a_rollback_killed_at_any_step_leaves_either_release(root: Path, state: 
     for step in range(20):
         roll_back(root, state, 2)
         command = [sys.executable, "-c", PROGRAM, str(root), str(state), str(step)]
-        status = subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode
+        status = run(command).returncode
         current = Store(state).current() or 0
         seen.append(current)
         assert len(public_bytes(state)) == 3

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.server.settings import ServerLimits, ServerSettings
 from tests.contract.wire import Connection, Response, message
+from tests.forked import Forked
 
 LANES = ("fast", "asgi")
 PATIENCE = 20
@@ -76,9 +77,23 @@ class Served:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def opened(self) -> set[str]:
+        """Return what the open descriptors lead to."""
+        return opened(self.process.pid)
+
     def descriptors(self) -> int:
         """Count the open descriptors."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def opened(process: int) -> set[str]:
+    """Return what the open descriptors of a process lead to."""
+    found = set()
+    with suppress(OSError):  # the process may end meanwhile, and descriptors be closed
+        for link in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):
+                found.add(os.readlink(link))
+    return found
 
 
 def eventually(is_so: Callable[[], bool]) -> bool:
@@ -98,7 +113,7 @@ def serving(wanted: ServerSettings, log: Path, descriptors: tuple[int, ...] = ()
     output = log.with_suffix(".out")
     with log.open("wb") as errors, output.open("wb") as lines:
         command = [sys.executable, "-c", _LAUNCH, packed]
-        process = subprocess.Popen(command, stdout=lines, stderr=errors, cwd=_PROJECT, pass_fds=descriptors)
+        process = Forked(command, stdout=lines, stderr=errors, cwd=_PROJECT, pass_fds=descriptors)
         try:
             assert eventually(lambda: process.poll() is not None or output.read_bytes().count(b"\n") > 0)
             assert process.poll() is None, log.read_text()

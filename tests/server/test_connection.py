@@ -141,7 +141,7 @@ def test_a_reader_who_stops_is_cut_off(strict: Served, held_up: dict[str, Connec
 
 def _established(served: Served) -> int:
     """Count the connections that the server's process has."""
-    inodes = {str(link.readlink()) for link in Path(f"/proc/{served.process.pid}/fd").iterdir() if link.is_symlink()}
+    inodes = served.opened()
     table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     port = f":{served.address[1]:04X}"
     return sum(row[1].endswith(port) and row[3] != "0A" and f"socket:[{row[9]}]" in inodes for row in table)

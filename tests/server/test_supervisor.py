@@ -18,7 +18,7 @@ from cdnserve.server.supervisor import Supervisor, WorkerContext
 from tests.contract.wire import Connection, message
 from tests.server import tree
 from tests.server.conftest import Built
-from tests.server.serving import PATIENCE, Served, eventually, serving, settings
+from tests.server.serving import PATIENCE, Served, eventually, opened, serving, settings
 
 GET = message("GET", "/any/tiny.txt")
 
@@ -56,11 +56,7 @@ def pair(few: Built, tmp_path: Path) -> Iterator[Served]:
 
 def _holders(served: Served, inode: str) -> set[int]:
     """Return the workers that hold a socket."""
-    found = set()
-    for worker in workers(served):
-        links = Path(f"/proc/{worker}/fd").iterdir()
-        found |= {worker for link in links if link.is_symlink() and os.readlink(link) == f"socket:[{inode}]"}
-    return found
+    return {worker for worker in workers(served) if f"socket:[{inode}]" in opened(worker)}
 
 
 def _server_of(served: Served, connection: socket.socket) -> set[int]:

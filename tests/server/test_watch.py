@@ -9,7 +9,6 @@ import pickle
 import pty
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from cdnserve.release.writer import Built as Release
 from cdnserve.server import watch
 from cdnserve.server.watch import Terminal
 from tests.contract.wire import Response, message
+from tests.forked import Forked, run
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, settings
@@ -86,7 +86,7 @@ def test_it_ends_with_the_terminal_that_it_ran_on(few: Built, tmp_path: Path, wo
     wanted = replace(settings(few.root, few.state), workers=workers, drain_seconds=5)
     leader, follower = pty.openpty()
     with (tmp_path / "out.txt").open("wb") as output, (tmp_path / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
+        process = Forked(
             [sys.executable, "-c", launch, pickle.dumps(wanted).hex()],
             stdin=follower,
             stdout=output,
@@ -106,9 +106,7 @@ def test_it_ends_with_the_terminal_that_it_ran_on(few: Built, tmp_path: Path, wo
 
 def test_a_process_without_a_terminal_loses_none() -> None:
     script = "from cdnserve.server.watch import Terminal\nprint(Terminal().is_gone())\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, cwd=PROJECT, start_new_session=True, check=True
-    )
+    done = run([sys.executable, "-c", script], cwd=PROJECT, start_new_session=True)
     assert b"False\n" == done.stdout
     assert not Terminal().is_gone()
 

@@ -130,6 +130,10 @@ def test_a_download_that_is_broken_off_is_logged_with_what_was_sent(
         for taken in (1, 100_000, 3_000_000):
             with socket.create_connection(served.address, PATIENCE) as client:
                 client.sendall(before + HUGE)
+                # Who goes before its turn has come has no line.
+                begun = b""
+                while begun.count(b"HTTP/1.1 ") < before.count(b"HTTP/1.1") + 1:
+                    begun += client.recv(1000)
                 left = taken
                 while left > 0:
                     left -= len(client.recv(min(left, 1 << 16)))
@@ -140,7 +144,7 @@ def test_a_download_that_is_broken_off_is_logged_with_what_was_sent(
         assert {("127.0.0.1", "huge.woff2", " cut")} == {(match[1], match[2], match[4]) for match in cut}
         assert all(int(match[3]) < SIZE for match in cut)
         # What the last one had taken was written, but for what it takes a moment to notice.
-        assert int(cut[-1][3]) > 2_000_000
+        assert max(int(match[3]) for match in cut) > 2_000_000
         assert "Traceback" not in served.told()
 
 

@@ -97,6 +97,7 @@ def test_what_was_sent_from_an_open_file_needs_no_name(place: Built, tmp_path: P
     """Even if a blob goes while it is sent, the one that reads it gets all."""
     with serving(settings(place.root, place.state), tmp_path / "log.txt") as served, served.connect() as connection:
         connection.send(message("GET", "/any/huge.woff2"))
+        connection.wait()
         asset = Store(place.state).read().assets["any/huge.woff2"]
         assert eventually(lambda: _is_open(served, Store(place.state).blob(asset.identity.sha256)))
         Store(place.state).blob(asset.identity.sha256).unlink()
@@ -104,8 +105,7 @@ def test_what_was_sent_from_an_open_file_needs_no_name(place: Built, tmp_path: P
 
 
 def _is_open(served: Served, blob: Path) -> bool:
-    links = Path(f"/proc/{served.process.pid}/fd").iterdir()
-    return any(link.is_symlink() and str(link.readlink()) == str(blob.resolve()) for link in links)
+    return str(blob.resolve()) in served.opened()
 
 
 def test_a_server_that_lags_keeps_its_release(place: Built) -> None:
