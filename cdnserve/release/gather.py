@@ -144,12 +144,17 @@ def _take(gathered: GatheredFiles, path: str, content: FileContent | Problem | N
 
 
 def _not_utf8(path: str, looks: Charset) -> Problem:
+    is_svgz = path.lower().endswith(".svgz")
     return Problem(
         "text-not-utf-8",
-        "the text is not UTF-8, so it is sent without a charset",
+        "no browser shows it: it is neither SVG in UTF-8 nor whole gzip"
+        if is_svgz
+        else "the text is not UTF-8, so it is sent without a charset",
         where=f"{printable(path)}:{looks.line}",
         value=f"octet {looks.flaw}",
-        hint="save it as UTF-8; else a browser takes the encoding of the page for it, or guesses",
+        hint="compress the SVG again"
+        if is_svgz
+        else "save it as UTF-8; else a browser takes the encoding of the page for it, or guesses",
         warning=True,
     )
 

@@ -7,6 +7,8 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, utf_8_decode
 from dataclasses import dataclass
 from typing import Literal
 
+from cdnserve.decode import Decoder, UndecodableError, decoder
+
 Form = Literal["text", "utf-8", "gzip", "mpeg", "other"]
 """What octets are: UTF-8 text, UTF-8 with control characters that no text has, gzip (RFC 1952), an MPEG-2 transport
 stream, or something else."""
@@ -15,6 +17,8 @@ stream, or something else."""
 _OPENING = 1024
 # MIME Sniffing §3, binary data bytes.
 _BINARY = bytes({*range(0x20)} - {*b"\t\n\f\r\x1b"})
+LARGEST_DECODED = 64 * 2**20
+"""So many octets are decoded to see whether gzip is whole; a larger file is sent as it is."""
 _GZIP = b"\x1f\x8b\x08"
 _PACKET = 188  # octets of a packet of a transport stream, each of which begins with "G" (ISO/IEC 13818-1 §2.4.3.2)
 _UTF_16 = (BOM_UTF16_BE, BOM_UTF16_LE, b"<\0?\0", b"\0<\0?")
@@ -50,11 +54,16 @@ class CharsetReader:
         self._flaw: int | None = None
         self._line = 1
         self._is_text = True
+        self._decoder: Decoder | None = None
+        self._left = LARGEST_DECODED
 
     def update(self, octets: bytes) -> None:
         """Look at the next octets."""
         if len(self._opening) < _OPENING:
             self._opening += octets[: _OPENING - len(self._opening)]
+        if not self._length and octets.startswith(_GZIP[: len(octets)]):
+            self._decoder = decoder("gzip")
+        self._decompress(octets)
         self._length += len(octets)
         if self._flaw is None:
             self._decode(self._rest + octets)
@@ -77,13 +86,28 @@ class CharsetReader:
             self._flaw = self._length - len(octets) + error.start
             self._line += octets.count(b"\n", 0, error.start)
 
+    def _decompress(self, octets: bytes) -> None:
+        """Decode what may be gzip, a member after the other, as long as it is that."""
+        try:
+            while self._decoder and octets:
+                if self._decoder.is_whole:
+                    self._decoder = decoder("gzip")
+                for piece in self._decoder(octets):
+                    self._left -= len(piece)
+                    if self._left < 0:
+                        self._decoder = None
+                        return
+                octets = self._decoder.rest
+        except UndecodableError:
+            self._decoder = None
+
     def _form(self) -> Form:
         if self._flaw is None:
             return "text" if self._is_text else "utf-8"
-        if self._opening.startswith(_GZIP):
+        if self._decoder and self._decoder.is_whole:
             return "gzip"
-        is_stream = self._opening[: _PACKET + 1 : _PACKET] == b"GG"
-        return "mpeg" if is_stream else "other"
+        begins = self._opening[::_PACKET]
+        return "mpeg" if len(begins) > 1 and not begins.strip(b"G") else "other"
 
 
 def look(octets: bytes) -> Charset:

@@ -349,6 +349,15 @@ def test_what_needs_no_charset_is_no_warning(tmp_path: Path, path: str, content:
     assert () == build(plant(tmp_path / "root", {path: content}, ONE_RULE), tmp_path / "state").warnings
 
 
+def test_svgz_that_is_no_whole_gzip_is_told_and_not_called_gzip(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    built = build(plant(tmp_path / "root", {"a.svgz": gzip.compress(b"<svg/>")[:-2]}, ONE_RULE), state)
+    assert [("text-not-utf-8", "no browser shows it: it is neither SVG in UTF-8 nor whole gzip")] == [
+        (one.reference, one.message) for one in built.warnings
+    ]
+    assert "identity" == Store(state).load().assets["a.svgz"].identity.coding
+
+
 def test_a_file_under_gzip_has_one_representation(tmp_path: Path) -> None:
     octets, state = gzip.compress(SCRIPT), tmp_path / "state"
     root = plant(tmp_path / "root", {"a.svgz": octets, "b.svgz": SCRIPT, "c": SCRIPT}, ONE_RULE)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdnserve.rules import charsets
 from cdnserve.rules.charsets import Charset, CharsetReader, Form, look
 
+BOMB = gzip.compress(bytes(2**20))
 CYRILLIC = "Заказ"
 PACKETS = (b"G" + b"\xff" * 187) * 3
 
@@ -25,11 +27,17 @@ PACKETS = (b"G" + b"\xff" * 187) * 3
         pytest.param(b"\x01\x02", "utf-8", id="small numbers"),
         pytest.param("\x85\ufffe".encode(), "text", id="what Unicode has of odd characters"),
         pytest.param(gzip.compress(b"x"), "gzip", id="gzip"),
-        pytest.param(b"\x1f\x8b\x08", "gzip", id="the beginning of gzip"),
+        pytest.param(gzip.compress(b"x") + gzip.compress(b"y"), "gzip", id="two members of gzip"),
+        pytest.param(b"\x1f\x8b\x08", "other", id="the beginning of gzip"),
+        pytest.param(gzip.compress(b"x")[:-1], "other", id="gzip that was cut off"),
+        pytest.param(gzip.compress(b"x")[:-8] + bytes(8), "other", id="gzip with a wrong sum"),
+        pytest.param(gzip.compress(b"x") + b"y", "other", id="something behind gzip"),
+        pytest.param(b"\x1f\x8b\x08" + b"\xff" * 400, "other", id="what only begins as gzip does"),
         pytest.param(b"\x1f\x8b\x07\xff", "other", id="gzip's number with another method"),
         pytest.param(PACKETS, "mpeg", id="a transport stream"),
         pytest.param(PACKETS[:189], "mpeg", id="two packets begun"),
         pytest.param(PACKETS[:188], "other", id="one packet"),
+        pytest.param(PACKETS[:376] + b"x", "other", id="two packets and something else"),
         pytest.param(b"G" * 400, "text", id="text that looks like packets"),
         pytest.param(CYRILLIC.encode("cp1251"), "other", id="windows-1251"),
         pytest.param(b"\xff\xfea\0", "other", id="UTF-16"),
@@ -123,3 +131,11 @@ def first_flaw(octets: bytes) -> int | None:
     except UnicodeDecodeError as error:
         return error.start
     return None
+
+
+def test_gzip_is_decoded_so_far_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has such files, and it costs time to decode them."""
+    monkeypatch.setattr(charsets, "LARGEST_DECODED", 2**20)
+    assert "gzip" == look(BOMB).form
+    monkeypatch.setattr(charsets, "LARGEST_DECODED", 2**20 - 1)
+    assert "other" == look(BOMB).form
