@@ -10,7 +10,7 @@ from cdnserve.audit.facts import AuditInput, LoadFacts, OwnSite, facts
 from cdnserve.audit.findings import Finding
 from cdnserve.cdns.mapped import Unmapped
 from cdnserve.cdns.registry import cdn_of, read_address
-from cdnserve.markup.loads import Load, Loads
+from cdnserve.markup.loads import Load, Loads, unread
 from cdnserve.markup.tag import is_module, template_at, with_attributes
 from cdnserve.markup.urls import authority, clean, has_credentials, is_loopback
 from cdnserve.rules.integrity import ALGORITHMS, HashExpression, matches, parse_metadata
@@ -29,7 +29,7 @@ _USES = {"script": ("script",), "style": ("style",), "modulepreload": ("module",
 def audit(known: AuditInput) -> tuple[Finding, ...]:
     """Find what is wrong with how a page loads scripts, styles and modules, in the order of the page."""
     found = [finding for load in known.loads.every for finding in _of_load(facts(load, known), known.site)]
-    found += [*preloads(known.loads), *maps(known.loads)]
+    found += [*preloads(known.loads), *maps(known.loads), *modules(known.loads)]
     return tuple(sorted(found, key=lambda finding: finding.place.start))
 
 
@@ -278,13 +278,13 @@ def _with_url(load: Load, url: str) -> str:
 
 def preloads(loads: Loads) -> Iterator[Finding]:
     """Check that a preload has the integrity metadata of its use."""
-    used: dict[str, list[Load]] = {}
+    used: dict[str, dict[tuple[str, ...], Load]] = {}
     for load in loads.every:
-        used.setdefault(load.url, []).append(load)
+        used.setdefault(load.url, {}).setdefault((load.use, *(load.integrity or "").split()), load)
     for load in loads.every:
         if load.use in ("preload", "modulepreload") and not load.by_map and not load.is_templated:
             uses = _USES.get(load.destination or load.use, ())
-            other = next((use for use in used[load.url] if use.use in uses and not _same(use, load)), None)
+            other = next((use for use in used[load.url].values() if use.use in uses and not _same(use, load)), None)
             if other:
                 yield _mismatch(load, other)
 
@@ -313,6 +313,14 @@ def maps(loads: Loads) -> Iterator[Finding]:
         if first and first.start < one.tag.start:
             message = f"a module comes before it, in line {first.line}; some browsers ignore the map then"
             yield Finding("import-map-late", one.tag, "", message, "put it before all modules")
+
+
+def modules(loads: Loads) -> Iterator[Finding]:
+    """Check that the modules in a page can be read to their end."""
+    for tag, place in unread(loads.page):
+        message = "from here on the module is no JavaScript: browsers run none of it"
+        hint = "correct it; what it imports further on is not looked at"
+        yield Finding("module-unread", tag, "", message, hint, part=place)
 
 
 _CHECKS = (

@@ -93,6 +93,7 @@ RULES: Mapping[str, AuditRule] = MappingProxyType(
         "import-map-repeated": AuditRule(
             "warning", "there are several import maps, and some browsers read the first only"
         ),
+        "module-unread": AuditRule("warning", "a module in the page can't be read to its end"),
         "fetch-failed": AuditRule("warning", "the file could not be fetched, so its integrity is not known"),
     }
 )

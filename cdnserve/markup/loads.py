@@ -12,6 +12,7 @@ from typing import Literal
 from cdnserve.markup.json_positions import places
 from cdnserve.markup.tag import Page, Part, Tag, template_at
 from cdnserve.markup.urls import origin, resolve
+from cdnserve.modules.imports import Imports, read_imports
 
 _KEYS = ("imports", "scopes", "integrity")
 _RELATIVE = ("/", "./", "../")
@@ -185,17 +186,23 @@ def inline_imports(page: Page) -> Iterator[tuple[Tag, str]]:
     >>> [specifier for _, specifier in inline_imports(page)]
     ['a', 'https://b.example/b.js']
     """
+    for tag, found in _inline_modules(page):
+        yield from ((tag, one) for one in found.static + found.dynamic if len(one) <= _LONGEST)
+
+
+def unread(page: Page) -> Iterator[tuple[Tag, Part]]:
+    """Yield the module scripts that can't be read to their end, with where that begins; none of a page that has a template's code."""
+    for tag, found in _inline_modules(page) if not page.code else ():
+        if found.flaw is not None and tag.content:
+            at = tag.content[0] + found.flaw
+            yield tag, Part(at, *page.lines.place(at), page.text[at : at + 1])
+
+
+def _inline_modules(page: Page) -> Iterator[tuple[Tag, Imports]]:
     for tag in page.tags:
         content = page.content(tag) if tag.is_module and not tag.attribute("src") else ""
         if "import" in content or "from" in content:
-            yield from ((tag, specifier) for specifier in _imported_inline(content) if len(specifier) <= _LONGEST)
-
-
-def _imported_inline(content: str) -> tuple[str, ...]:
-    from cdnserve.modules.imports import read_imports  # noqa: PLC0415 # the parser loads slowly
-
-    found = read_imports(content.encode("utf-8", "replace"))
-    return found.static + found.dynamic
+            yield tag, read_imports(content)
 
 
 def read_map(page: Page, tag: Tag, base: str) -> Map:

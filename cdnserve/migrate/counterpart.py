@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,7 @@ NOT_VOUCHED = "it isn't known which npm package this is; the one of the same nam
 
 # Attributes that belong to one file.
 _OWN = frozenset({"crossorigin", "href", "id", "integrity"})
+_NOSCRIPT = re.compile(r"<(/?)noscript", re.IGNORECASE)
 _MINIFIED = re.compile(r"\.min\.(?:js|css)\Z")
 
 Packages = Mapping[PackageRequest, UnpackedPackage | str]
@@ -120,6 +122,7 @@ def each_face_once(page: Page, found: Mapping[Reference, Moved | Left]) -> dict[
     """Leave out the faces of fonts that an earlier tag with the same attributes brings."""
     if page.code:  # of what a template writes, nobody knows which part a page has
         return dict(found)
+    noscript = [(one.start(), not one[1]) for one in _NOSCRIPT.finditer(page.text)]
     brought: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     decided: dict[Reference, Moved | Left] = {}
     for reference, one in found.items():
@@ -134,15 +137,10 @@ def each_face_once(page: Page, found: Mapping[Reference, Moved | Left]) -> dict[
                 decided[reference] = replace(
                     one, counterparts=new, remark="; ".join(filter(None, (one.remark, BROUGHT)))
                 )
-            if not _is_without_scripts(page.text, tag.start):
+            before = bisect_left(noscript, (tag.start, False))
+            if not before or not noscript[before - 1][1]:
                 brought |= {(file.path, same) for file in new}
     return decided
-
-
-def _is_without_scripts(text: str, at: int) -> bool:
-    """Return whether a place lies in a `noscript` element."""
-    before = text[:at].lower()
-    return before.rfind("<noscript") > before.rfind("</noscript")
 
 
 def _mapped(reference: Reference) -> Mapped | Unmapped | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -74,7 +75,11 @@ def find_references(page: Page, own: Collection[str] = ()) -> tuple[Reference, .
 
     Images, media, frames and links to follow are none of them.
     """
-    finder = _Finder(page, base_of(page), frozenset(own))
+    imported: defaultdict[int, set[str]] = defaultdict(set)
+    for tag, specifier in inline_imports(page):
+        imported[tag.start].add(specifier)
+    led, why = (carried(page), _no_map(page)) if imported else (frozenset[str](), "")
+    finder = _Finder(page, base_of(page), frozenset(own), imported, led, why)
     found = [reference for tag in page.tags for reference in _of_tag(tag, finder)]
     if any(tag.name == "script" and authority(tag.value("src") or "") == _AMP for tag in page.tags):
         found = [replace(one, reason=one.reason or IN_AMP) if one.role == "style" else one for one in found]
@@ -95,11 +100,18 @@ def first_module(page: Page) -> Tag | None:
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
-    """A page, the address that its others are relative to, and the hosts that are its own."""
+    """A page, the address that its others are relative to, and the hosts that are its own.
+
+    `imported` is what the module scripts in it import, by where they begin; `led` of that has another address already,
+    and `no_map` says why no import map can lead it elsewhere.
+    """
 
     page: Page
     base: str
     own: Collection[str]
+    imported: Mapping[int, Collection[str]]
+    led: Collection[str]
+    no_map: str
 
     def elsewhere(self, written: str) -> str:
         """Return an address that leads to another host, `""` for all others."""
@@ -250,8 +262,7 @@ def _is_policy(tag: Tag) -> bool:
 def _in_text(tag: Tag, span: Span, finder: _Finder, reason: str) -> Iterator[Reference]:
     """Find addresses in a script: what a module imports by itself, and all that looks like a file that it loads."""
     page = finder.page
-    imported = {one for other, one in inline_imports(page) if other is tag} if tag.is_module else set()
-    led, why = (carried(page), _no_map(page)) if imported else (frozenset(), "")
+    imported = finder.imported.get(tag.start, ())
     for start, end, url in find_addresses(page.text[slice(*span)]):
         place = (span[0] + start, span[0] + end)
         before = page.text[max(place[0] - _LOOK_BACK, span[0]) : place[0]]
@@ -263,8 +274,8 @@ def _in_text(tag: Tag, span: Span, finder: _Finder, reason: str) -> Iterator[Ref
             yield Reference(url, "other", line, place, reason=TEMPLATED)
         elif not is_import or url not in imported:
             yield Reference(url, "other", line, place, reason=reason)
-        elif resolve(finder.base, url) not in led:
-            yield Reference(url, "inline", line, place, tag, reason=why, specifier=url)
+        elif resolve(finder.base, url) not in finder.led:
+            yield Reference(url, "inline", line, place, tag, reason=finder.no_map, specifier=url)
     near = (one for one in sorted(imported) if one.startswith(("./", "../", "/")) and not one.startswith("//"))
     for url in filter(None, map(finder.elsewhere, near)):
         yield Reference(url, "other", tag.line, span, reason=reason)

@@ -57,18 +57,23 @@ class Imports:
 
     `static` load before the file runs, and from those in `named` it takes a name; `dynamic` are `import("…")`.
     `computed` counts the `import(…)` whose specifier only the running program knows. `is_module` is false for what says
-    nothing that only a module may say, and `is_whole` for what can't be JavaScript to its end, or is too large to be
-    read: imports may then be missing. It `needs_bundler` where it reads `process.env` without asking first whether
-    there is a `process`.
+    nothing that only a module may say. `flaw` is the place, in characters, from which on it is no JavaScript or too
+    large to be read, `None` where there is none: imports behind it may be missing. It `needs_bundler`
+    where it reads `process.env` without asking first whether there is a `process`.
     """
 
     static: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
     computed: int = 0
     is_module: bool = False
-    is_whole: bool = True
+    flaw: int | None = None
     needs_bundler: bool = False
     named: frozenset[str] = frozenset()
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all of it could be read."""
+        return self.flaw is None
 
 
 def read_imports(source: str | bytes) -> Imports:
@@ -80,17 +85,17 @@ def read_imports(source: str | bytes) -> Imports:
     # A module is UTF-8 always, and a byte order mark is dropped (HTML, fetch a single module script).
     text = source if isinstance(source, str) else source.decode("utf-8", "replace")
     if len(text) > LARGEST:
-        return Imports(is_whole=False)
+        return Imports(flaw=LARGEST)
     if not _HINT.search(text):
         return Imports()
-    reader = _Reader(text.removeprefix(_BYTE_ORDER_MARK))
+    reader = _Reader(text)
     reader.read()
     return Imports(
         static=tuple(dict.fromkeys(reader.static)),
         dynamic=tuple(dict.fromkeys(reader.dynamic)),
         computed=reader.computed,
         is_module=reader.is_module,
-        is_whole=reader.is_whole,
+        flaw=reader.flaw,
         needs_bundler=reader.reads_environment and "typeof process" not in text,
         named=frozenset(reader.named),
     )
@@ -110,6 +115,7 @@ class _Bracket:
     """An open bracket, and whether what stands behind its end is an operand: a slash divides it then."""
 
     sign: str
+    at: int
     is_operand: bool
     is_import: bool = False
 
@@ -119,7 +125,7 @@ class _Reader:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.at = 0
+        self.at = len(_BYTE_ORDER_MARK) if source.startswith(_BYTE_ORDER_MARK) else 0
         self.last = ""
         self.brackets: list[_Bracket] = []
         self.is_operand = False
@@ -129,17 +135,22 @@ class _Reader:
         self.dynamic: list[str] = []
         self.computed = 0
         self.is_module = False
-        self.is_whole = True
+        self.flaw: int | None = None
         self.reads_environment = False
 
     def read(self) -> None:
-        if self.source.startswith("#!"):
+        if self.source.startswith("#!", self.at):
             self.skip_line()
         while stop := _STOP.search(self.source, self.at):
             self.pass_over(self.source[self.at : stop.start()])
             self.at = stop.end()
             self.take(stop[0])
-        self.is_whole &= not self.brackets
+        if self.brackets:
+            self.fault(self.brackets[0].at)
+
+    def fault(self, at: int) -> None:
+        """Note where the source is no JavaScript; the first place counts."""
+        self.flaw = at if self.flaw is None else min(at, self.flaw)
 
     def pass_over(self, text: str) -> None:
         """Note the token that ends a run of words, numbers and operators."""
@@ -183,19 +194,21 @@ class _Reader:
         end = found["end"] if found else None
         self.literal(found.end() if found else self.at, is_whole=bool(end))
         if end == "${":
-            self.brackets.append(_Bracket("${", is_operand=True))
+            self.brackets.append(_Bracket("${", self.at - 2, is_operand=True))
             self.token("(", is_operand=False)
 
     def literal(self, end: int, *, is_whole: bool) -> None:
+        if not is_whole:
+            self.fault(self.at - 1)
         self.at = end
-        self.is_whole &= is_whole
         self.token('"', is_operand=True)
 
     def slash(self) -> None:
         begin = self.at - 1
         if comment := _COMMENT.match(self.source, begin):
             self.at = comment.end()
-            self.is_whole &= bool(comment["end"]) or comment[0].startswith("//")
+            if not comment["end"] and not comment[0].startswith("//"):
+                self.fault(begin)
         elif self.is_operand or begin < self.no_regex_before:
             self.token("/", is_operand=False)
         elif regex := _REGEX.match(self.source, begin):
@@ -214,7 +227,7 @@ class _Reader:
 
     def bracket(self, sign: str, *, is_import: bool = False) -> None:
         is_statement = self.last in _CONDITIONS if sign == "(" else sign == "{" and self.begins_block()
-        self.brackets.append(_Bracket(sign, not is_statement, is_import))
+        self.brackets.append(_Bracket(sign, self.at - 1, not is_statement, is_import))
         self.token(sign, is_operand=False)
 
     def begins_block(self) -> bool:
@@ -225,11 +238,12 @@ class _Reader:
         return self.last in ("", ";", ")", ">", "{", "}")
 
     def end_bracket(self, sign: str) -> None:
-        bracket = self.brackets.pop() if self.brackets else _Bracket("", is_operand=True)
+        bracket = self.brackets.pop() if self.brackets else _Bracket("", self.at, is_operand=True)
         if bracket.sign == "${" and sign == "}":
             self.template()
             return
-        self.is_whole &= bracket.sign == _PAIRS[sign]
+        if bracket.sign != _PAIRS[sign]:
+            self.fault(self.at - 1)
         self.token(sign, is_operand=bracket.is_operand)
         # With a body behind it, it was a method that is named import.
         if bracket.is_import and not self.source.startswith("{", self.blanks(self.at)):

@@ -254,6 +254,7 @@ def test_what_is_right(text: str) -> None:
             id="a use without",
         ),
         pytest.param(f"<svg><script href={LIB} /></svg>", ["svg-script"], id="a script in SVG"),
+        pytest.param(module("import './a.js'; f("), ["module-unread"], id="a module with a bracket that is not closed"),
         pytest.param(import_map("{"), ["import-map-invalid"], id="no JSON"),
         pytest.param(import_map("[]"), ["import-map-invalid"], id="no object"),
         pytest.param(import_map('{"imports": []}'), ["import-map-invalid"], id="no table"),
@@ -543,3 +544,14 @@ def test_any_page_can_be_audited(text: str) -> None:
     except ConfigurationError:
         return
     assert {one.rule for one in found} <= set(RULES)
+
+
+def test_a_module_that_can_not_be_read_to_its_end_is_told_with_the_place() -> None:
+    """And what stands before that is looked at."""
+    text = f"import '{FOREIGN}';\nf(;\nimport '{OTHER}/y.js'"
+    found = findings(module(text))
+    assert {"module-unread", "integrity-missing"} <= {one.rule for one in found}
+    assert [(2, 2, "(")] == [
+        (one.place.line, one.place.column, one.place.text) for one in found if one.rule == "module-unread"
+    ]
+    assert {FOREIGN} == {one.url for one in found if one.url}

@@ -179,10 +179,22 @@ def test_files_for_bundlers_are_told(source: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["import {", "import 'a", "export )", "`${import", "/* import", "export {]", "import `"]
+    ("source", "flaw"),
+    [
+        pytest.param("import {", 7, id="a brace that is never closed"),
+        pytest.param("f(import('a'), [", 1, id="of several brackets the first"),
+        pytest.param("import 'a", 7, id="a string"),
+        pytest.param("import 'a\n'", 7, id="a string of two lines"),
+        pytest.param("export )", 7, id="a bracket that was never opened"),
+        pytest.param("`${import", 1, id="a hole"),
+        pytest.param("`${import}", 9, id="a template behind a hole"),
+        pytest.param("\ufeff/* import", 1, id="a comment"),
+        pytest.param("export {]", 8, id="another bracket"),
+        pytest.param("import `", 7, id="a template"),
+    ],
 )
-def test_what_is_no_javascript_is_told(source: str) -> None:
-    assert not read_imports(source).is_whole
+def test_what_is_no_javascript_is_told_with_its_place(source: str, flaw: int) -> None:
+    assert (flaw, False) == ((found := read_imports(source)).flaw, found.is_whole)
 
 
 @pytest.mark.parametrize(
