@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import math
 import socket
 import ssl
 import threading
@@ -97,9 +98,9 @@ class HttpClient:
         self._here = threading.local()
 
     @contextlib.contextmanager
-    def exchange(self) -> Iterator[HttpExchange]:
-        """Begin an exchange of this thread: whatever is asked in the block has one deadline."""
-        exchange = self._here.exchange = HttpExchange(self)
+    def exchange(self, until: float = math.inf) -> Iterator[HttpExchange]:
+        """Begin an exchange of this thread: whatever is asked in the block has one deadline, never after `until`."""
+        exchange = self._here.exchange = HttpExchange(self, until)
         with self._lock:
             self._exchanges.add(exchange)
         try:
@@ -167,10 +168,11 @@ class HttpClient:
 class HttpExchange:
     """Requests and their responses until a deadline, at which their connections are cut."""
 
-    def __init__(self, client: HttpClient) -> None:
+    def __init__(self, client: HttpClient, until: float = math.inf) -> None:
         self._client = client
         self._patience = client.patience
-        self._deadline = client.clock() + client.patience.exchange
+        self._until = until
+        self._deadline = min(client.clock() + client.patience.exchange, until)
         self._came = 0
         self._is_cut = False
         self._lock = threading.Lock()
@@ -216,7 +218,7 @@ class HttpExchange:
         self._came += len(piece)
         if self._came >= self._patience.rate * self._patience.exchange:
             self._came = 0
-            self._deadline = self._client.clock() + self._patience.exchange
+            self._deadline = min(self._client.clock() + self._patience.exchange, self._until)
         return piece
 
     def cut(self) -> None:

@@ -53,7 +53,7 @@ class Welcome:
         yield ((f"release {self.example.number}: {files}, watching {self.root} for changes", ""),)
         if tag := self._tag(url):
             yield ("to try: ", ""), (tag, "green")
-        if not self.files:
+        if not self.example.rules:  # else the build has said why nothing is public
             yield ((f"nothing is public yet: add a [[publish]] rule to {self.root / 'manifest.toml'}", "yellow"),)
 
     def _tag(self, url: str) -> str:

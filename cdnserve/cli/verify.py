@@ -14,7 +14,7 @@ from cdnserve.cli.command import Command, json_option, root_option, state_option
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural
 from cdnserve.release.store import Store, state_folder
-from cdnserve.verify.client import ClientOptions, parse_target
+from cdnserve.verify.client import TIMEOUT, ClientOptions, parse_target
 from cdnserve.verify.findings import Group
 from cdnserve.verify.run import Choice, Report, verify
 
@@ -58,6 +58,14 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
     show_default=True,
     help="How many paths are asked for at once.",
 )
+@click.option(
+    "--timeout",
+    default=TIMEOUT,
+    type=click.FloatRange(1, 86_400),
+    metavar="SECONDS",
+    show_default=True,
+    help="How long all that is asked of one path may take.",
+)
 @click.option("--resolve", default="", metavar="ADDRESS", help="Connect to this HOST or HOST:PORT instead.")
 @click.option("--header", "fields", multiple=True, callback=_fields, help="A field for every request; may be repeated.")
 @click.option(
@@ -76,6 +84,7 @@ def command(
     sample: tuple[int | None, float | None],
     seed: int,
     concurrency: int,
+    timeout: float,
     resolve: str,
     fields: tuple[tuple[str, str], ...],
     ca: str,
@@ -92,7 +101,7 @@ def command(
     target = parse_target(url, resolve)
     store = Store(state_folder(root, state))
     with _progress() as on_path:
-        report = verify(target, store, choice, ClientOptions(fields, ca, insecure, concurrency), on_path)
+        report = verify(target, store, choice, ClientOptions(fields, ca, insecure, concurrency, timeout), on_path)
     if as_json:
         write_json(_as_object(target.url, report))
     else:

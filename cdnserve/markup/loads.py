@@ -191,7 +191,7 @@ def inline_imports(page: Page) -> Iterator[tuple[Tag, str]]:
 
 
 def unread(page: Page) -> Iterator[tuple[Tag, Part]]:
-    """Yield the module scripts that can't be read to their end, with where that begins; none of a page that has a template's code."""
+    """Yield the module scripts that can't be read to their end, and where that begins; none of templates."""
     for tag, found in _inline_modules(page) if not page.code else ():
         if found.flaw is not None and tag.content:
             at = tag.content[0] + found.flaw

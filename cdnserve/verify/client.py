@@ -5,8 +5,11 @@ No redirect is followed, no cookie kept and no proxy asked: what answers is what
 
 from __future__ import annotations
 
+import math
 import ssl
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256, sha384
 from urllib.parse import urlsplit
@@ -20,6 +23,7 @@ from cdnserve.verify.question import Question
 
 OPENING = 64 * 1024
 ENDING = 64
+TIMEOUT = 600.0
 
 _ATTEMPTS = 2
 
@@ -51,12 +55,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """How to ask: with which fields besides our own, whom to trust, and on how many connections at once."""
+    """How to ask: with which fields besides our own, whom to trust, on how many connections at once, and for how long.
+
+    `timeout` is in seconds, for all that is asked of one path.
+    """
 
     fields: tuple[tuple[str, str], ...] = ()
     ca: str = ""
     insecure: bool = False
     concurrency: int = 8
+    timeout: float = TIMEOUT
 
 
 def parse_target(url: str, resolve: str = "") -> Target:
@@ -118,9 +126,10 @@ class EdgeResponse:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Why there is no answer, in words."""
+    """Why there is no answer, in words; `is_final` where no time is left for what else would be asked."""
 
     reason: str
+    is_final: bool = False
 
 
 class EdgeClient:
@@ -130,19 +139,32 @@ class EdgeClient:
         self._target = target
         self._options = options
         self._http = HttpClient(patience or Patience(), lambda: _context(options), at_once=options.concurrency)
+        self._here = threading.local()
 
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
 
+    @contextmanager
+    def one_path(self) -> Iterator[None]:
+        """Begin a path in this thread: whatever is asked in the block has the time of one path together."""
+        self._here.until = self._http.clock() + self._options.timeout
+        try:
+            yield
+        finally:
+            del self._here.until
+
     def ask(self, question: Question, limit: int, query: str = "") -> EdgeResponse | NoAnswer:
         """Send a request, once more where the connection broke; no more than `limit` octets are read."""
         answer = NoAnswer("it was not asked")
+        until = getattr(self._here, "until", math.inf)
         for _ in range(_ATTEMPTS):
             try:
-                return self._ask(self._request(question, query), limit)
+                return self._ask(self._request(question, query), limit, until)
             except NoAnswerError as error:
                 answer = NoAnswer(str(error))
+            if self._http.clock() >= until:
+                return NoAnswer(f"more than {self._options.timeout:g} s for one path", is_final=True)
         return answer
 
     def _request(self, question: Question, query: str) -> OutgoingRequest:
@@ -154,8 +176,8 @@ class EdgeClient:
         url = f"{target.url}{question.target}{query}"
         return OutgoingRequest(url, fields, question.method, (target.address, target.address_port))
 
-    def _ask(self, request: OutgoingRequest, limit: int) -> EdgeResponse:
-        with self._http.exchange() as exchange, exchange.ask(request) as response:
+    def _ask(self, request: OutgoingRequest, limit: int, until: float) -> EdgeResponse:
+        with self._http.exchange(until) as exchange, exchange.ask(request) as response:
             headers = tuple((name.lower(), value) for name, value in response.headers.iteritems())
             return EdgeResponse(response.status, headers, receive(response.pieces(), response.coding, limit))
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "no-answer": "the edge gave no whole answer",
+        "too-slow": "the edge is so slow that not all could be asked",
         "old-release": "an old release is still cached",
         "redirected": "the edge redirects instead of answering",
         "error-page": "the edge answers with a page of its own",

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from threading import Lock
 
 from cdnserve.errors import ConfigurationError, Problem
@@ -26,6 +26,9 @@ from cdnserve.verify.question import Question, absent, origins, questions
 _MORE = 256 * 1024
 # So many other releases may explain an answer, the newest first.
 _MOST_RELEASES = 20
+# A host on which so many paths took all their time is asked for no more.
+_MOST_SLOW = 16
+_SLOW = "too-slow"
 
 _FOUND = 302
 _NOTHING = 1 << 16
@@ -96,14 +99,18 @@ class _Walk:
 
     def run(self, paths: Sequence[str], options: ClientOptions, on_path: OnPath) -> Report:
         self._check_reachable(paths[0])
-        found = Findings()
+        found, slow = Findings(), 0
         executor = ThreadPoolExecutor(options.concurrency)
         try:
-            for done, findings in enumerate(executor.map(self._verifier.file, paths), 1):
+            files = executor.map(self._file, paths)
+            others = executor.map(self._alone, [*_absent(self._origin), *aliases(self._origin)])
+            for done, findings in enumerate(chain(files, others), 1):
                 found.add(findings)
-                on_path(done, len(paths))
-            for findings in executor.map(self._alone, [*_absent(self._origin), *aliases(self._origin)]):
-                found.add(findings)
+                if done <= len(paths):
+                    on_path(done, len(paths))
+                slow += _is_slow(findings)
+                if slow == _MOST_SLOW:
+                    raise ConfigurationError([_too_slow(self._verifier.url, options.timeout)])
         finally:
             # Ctrl-C shall not wait for what was not even begun.
             executor.shutdown(cancel_futures=True)
@@ -113,9 +120,14 @@ class _Walk:
         next(self._requests)
         return self._client.ask(question, limit, query)
 
+    def _file(self, path: str) -> list[EdgeFinding]:
+        with self._client.one_path():
+            return self._verifier.file(path)
+
     def _alone(self, question: Question) -> list[EdgeFinding]:
         rule = self._origin.find(question.path).rule
-        return self._verifier.all([question], Knowledge(origins(rule.policy) if rule else ()))
+        with self._client.one_path():
+            return self._verifier.all([question], Knowledge(origins(rule.policy) if rule else ()))
 
     def _check_reachable(self, path: str) -> None:
         """See that there is anybody at all, before all paths are asked for in vain."""
@@ -149,6 +161,17 @@ def _nothing_meant(choice: Choice) -> Problem:
     return Problem("verify-nothing", "the release has no file to ask for", hint="look at cdnserve list")
 
 
+def _is_slow(findings: Sequence[EdgeFinding]) -> bool:
+    """Return whether a path took all its time, which ends its questions."""
+    return bool(findings) and findings[-1].reference == _SLOW
+
+
+def _too_slow(url: str, seconds: float) -> Problem:
+    message = f"{_MOST_SLOW} paths took more than {seconds:g} s each, so the rest is not asked for"
+    hint = "look at the edge and the network; --timeout gives more time, --sample asks for fewer paths"
+    return Problem("edge-too-slow", message, url, hint=hint)
+
+
 def _unreachable(url: str, why: str) -> Problem:
     hint = "check the address and the network; --ca names an authority of your own, --resolve another address"
     return Problem("edge-unreachable", why, url, hint=hint)
@@ -179,12 +202,14 @@ class PathVerifier:
                 EdgeFinding(reference, question.path, str(question), detail)
                 for reference, detail in self._one(question, knowledge, limit)
             ]
+            if _is_slow(found):
+                break
         return found
 
     def _one(self, question: Question, knowledge: Knowledge, limit: int) -> Iterator[Difference]:
         answer = self._ask(question, limit, "")
         if isinstance(answer, NoAnswer):
-            yield "no-answer", answer.reason
+            yield _SLOW if answer.is_final else "no-answer", answer.reason
             return
         exchange = Exchange(question, answer, self.url + question.target, knowledge)
         found = judge(exchange, self._origin)

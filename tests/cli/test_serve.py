@@ -222,6 +222,12 @@ def test_nothing_public_leads_to_the_manifest(tmp_path: Path) -> None:
     assert not any("to try" in line for line in said)
 
 
+def test_where_there_are_rules_none_is_missing(tmp_path: Path) -> None:
+    """The build says why nothing is public (`library-absent`, say): a second reason would be wrong."""
+    said = lines(tmp_path, {"a.js": "a"}, ANY.replace("**", "npm/**"))
+    assert ["listening on http://127.0.0.1:8000", "release 1: 0 public files, watching public for changes"] == said
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -25,7 +25,7 @@ def test_every_id_is_in_kebab_case() -> None:
 
 
 def test_every_id_is_tested() -> None:
-    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
     assert [] == [name for name in SENTENCES if f'"{name}"' not in tests]
 
 

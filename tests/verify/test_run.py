@@ -16,8 +16,8 @@ import pytest
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.build import build
 from cdnserve.release.store import Store
-from cdnserve.verify.client import ClientOptions, parse_target
-from cdnserve.verify.run import Choice, verify
+from cdnserve.verify.client import ClientOptions, EdgeClient, NoAnswer, parse_target
+from cdnserve.verify.run import Choice, _Walk, verify
 from tests.release.roots import plant
 from tests.server.serving import Served
 from tests.verify import sins
@@ -241,3 +241,39 @@ def test_certificates_that_can_not_be_read(store: Store, tmp_path: Path) -> None
 
 def test_the_site_is_as_the_tests_take_it(store: Store) -> None:
     assert {path for path in FILES if not path.startswith("drafts/")} == set(store.read().assets)
+
+
+def test_a_path_that_drips_has_its_time_and_no_more(store: Store, server: Served) -> None:
+    """Each answer alone would be in time: it is the sum that is bounded, and the rest is verified all the same."""
+    ended = threading.Event()
+
+    def dripping(asked: Asked, forward: Forward) -> Got:
+        if asked.target == "/any/short.txt" and asked.method == "GET":
+            ended.wait(60)
+        return forward(asked)
+
+    with edge(server.address, dripping) as authority:
+        manner, choice = ClientOptions(timeout=1.0), Choice(("any/short.txt",))
+        try:
+            done = found(verify(parse_target(f"http://{authority}"), store, choice, manner, lambda _, __: None))
+        finally:
+            ended.set()
+    assert ("any/short.txt", "more than 1 s for one path") in [(path, detail) for path, _, detail in done["too-slow"]]
+
+
+def test_a_host_on_which_many_paths_drip_is_given_up(tmp_path: Path) -> None:
+    """Each of all paths would take its time else."""
+    root = plant(
+        tmp_path / "root",
+        {f"a/{number:02}.js": str(number) for number in range(40)},
+        'schema = 1\n[[publish]]\npath = "a/**"\n',
+    )
+    build(root, tmp_path / "state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Walk, "_check_reachable", lambda *_: None)
+        patch.setattr(EdgeClient, "ask", lambda *_: NoAnswer("late", is_final=True))
+        told = problem("http://127.0.0.1:1", Store(tmp_path / "state"), manner=ClientOptions(concurrency=1))
+    assert ("edge-too-slow", "16 paths took more than 600 s each, so the rest is not asked for") == (
+        told.reference,
+        told.message,
+    )
