@@ -241,8 +241,8 @@ def command(  # one for each option
     Says which rule of the manifest decides, what its policy says of the page's origin, whether the browser sends
     a CORS-preflight request first, and shows each request with the exact head of its response.
 
-    PATH is a public path, a URL, or a file in ROOT. The exit status is 1 if it is not public or
-    the browser blocks it.
+    PATH is a public path, a URL, a file in ROOT, or NAME[@VERSION][/PATH] of a hosted library. The exit status is 1 if
+    it is not public or the browser blocks it.
     """
     root, path = _places(places, root)
     built = build_release(root, state)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, algorithm_option, as_objects, json_option, report, root_option, state_option
+from cdnserve.cli.npm import write_hostless
 from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.npm.hosted import HostedLibraries
@@ -56,3 +57,5 @@ def command(  # one for each option
         links = (elements(subject, options)[0] for subject in found.at_once if preload)
         text = "\n".join(['<script type="importmap">', text, "</script>", *links])
     write([[(line, "")] for line in text.split("\n")])
+    if not relative and not catalog.site.url:
+        write_hostless(root)

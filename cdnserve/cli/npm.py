@@ -48,17 +48,27 @@ def write_tags(root: Path, state: str | None, pins: Sequence[str], *, prefer_mod
     from cdnserve.cli.release import build_release, open_release
     from cdnserve.snippets.targets import Hosted, Snippets, library_snippets
 
-    found = Snippets("", ())
+    found, is_hostless = Snippets("", ()), False
     try:
         if pins:
             hosted = Hosted(root, *open_release(root, state, build_release(root, state)))
             found = library_snippets(pins, hosted, prefer_modules=prefer_modules)
+            is_hostless = not hosted.catalog.site.url
     except ConfigurationError as error:
         found = Snippets("", error.problems)
     report([replace(problem, warning=True) for problem in found.problems])
     following = "cdnserve serve" if root == Path(default_root()) else f"cdnserve serve {shlex.quote(str(root))}"
     lines = ["", *found.text.split("\n")] if found.text else []
-    write([(line, "")] for line in (*lines, "", f"next: {following}"))
+    write([(line, "")] for line in (*lines, ""))
+    if found.text and is_hostless:
+        write_hostless(root, to_stderr=False)
+    write([[(f"next: {following}", "")]])
+
+
+def write_hostless(root: Path, *, to_stderr: bool = True) -> None:
+    """Write where to set the host that addresses lack."""
+    text = f'these addresses have no host: set url = "https://…" in [site] of {root / MANIFEST}'
+    write([[(text, "yellow")]], to_stderr=to_stderr)
 
 
 def _size(one: Placed) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, algorithm_option, root_option, state_option
-from cdnserve.cli.npm import library_settings
+from cdnserve.cli.npm import library_settings, write_hostless
 from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import write
 from cdnserve.snippets.subject import Options, read_algorithms
@@ -42,8 +42,9 @@ def command(  # one for each option
 ) -> None:
     """Print integrity metadata and ready tags.
 
-    TARGET is a local file, a public path, NAME@VERSION or NAME@VERSION/PATH of a hosted library, or a URL.
-    Without a path a library gives the files that its package.json names for browsers.
+    TARGET is a local file, a public path, NAME[@VERSION][/PATH] of a hosted library, or a URL. Without a path a
+    library gives the files that its package.json names for browsers. Without an exact version it is the best that is
+    hosted, which stderr names: the tag is that one's.
     """
     options = Options(read_algorithms(algorithms))
 
@@ -54,3 +55,6 @@ def command(  # one for each option
     subjects = find_subjects(targets, root, hosted, library_settings(), module=module)
     text = FORMATS["json" if as_json else form](subjects, options)
     write([[(line, "")] for line in text.split("\n")])
+    write([[(note, "dim")] for note in dict.fromkeys(one.alias for one in subjects) if note], to_stderr=True)
+    if form in ("html", "importmap") and not as_json and any(one.url.startswith("/") for one in subjects):
+        write_hostless(root)

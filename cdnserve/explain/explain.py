@@ -83,10 +83,10 @@ class Explanation:
 
 def explain(question: PageRequest, origin: Origin) -> Explanation:
     """Answer the question from a compiled origin."""
-    raw_path = request_path(question.path, origin.catalog, question.root)
+    raw_path = _named(question, origin)
     found = origin.locate(raw_path)
     rule = found.rule
-    is_public = bool(found.asset or found.location)
+    is_public = _is_public(found)
     path = logical_path(raw_path)
     exchanges, blocked = _exchanges(question, raw_path, origin)
     return Explanation(
@@ -103,6 +103,20 @@ def explain(question: PageRequest, origin: Origin) -> Explanation:
         notes=tuple(_notes(question, origin, rule)),
         leads_to=found.path if is_public and found.path != path else "",
     )
+
+
+def _named(question: PageRequest, origin: Origin) -> bytes:
+    """Return the path that a browser asks for; NAME[@VERSION][/PATH] of a hosted library names it, too."""
+    raw_path = request_path(question.path, origin.catalog, question.root)
+    library = b"/npm" + raw_path
+    is_address = question.path.startswith("/") or "://" in question.path
+    if is_address or _is_public(origin.locate(raw_path)) or not _is_public(origin.locate(library)):
+        return raw_path
+    return library
+
+
+def _is_public(found: Match) -> bool:
+    return bool(found.asset or found.location)
 
 
 def request_path(text: str, catalog: Catalog, root: Path) -> bytes:

@@ -130,6 +130,11 @@ class HostedVersions:
         # Deterministic, so that remembering changes nothing but the time that it takes.
         self._best = lru_cache(_MOST_REMEMBERED)(self._find_best)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the hosted libraries."""
+        return tuple(self._versions)
+
     def versions(self, name: str) -> tuple[str, ...]:
         """Return the hosted versions of a library, ascending; none of one that isn't hosted."""
         return self._versions.get(name, ())

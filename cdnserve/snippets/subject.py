@@ -25,7 +25,7 @@ class Subject:
 
     `name` is what a person calls it: a logical path, a file name or a URL. `url` is absolute, or begins with `/`
     or `./`. `size` counts the octets without a content coding, which are also what `digests` were made of.
-    `remarks` are told with every note on it.
+    `remarks` are told with every note on it. `alias` says what the target is today, where that may change.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Subject:
     size: int
     digests: tuple[HashExpression, ...]
     remarks: tuple[str, ...] = ()
+    alias: str = ""
 
     @property
     def label(self) -> str:

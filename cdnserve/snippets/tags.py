@@ -172,8 +172,7 @@ def _object(subject: Subject, options: Options) -> dict[str, object]:
         "media_type": subject.media_type,
         "kind": subject.kind,
         "size": subject.size,
-        # An alias is a problem, not a subject.
-        "exact": True,
+        "exact": not subject.alias,
         "integrity": {e.algorithm: str(e) for e in expressions(subject, options)},
         "tags": list(elements(subject, options)),
         "notes": list(notes(subject, options)),

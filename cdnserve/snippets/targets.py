@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.cdns.npm_mirrors import FIELDS
@@ -18,6 +17,7 @@ from cdnserve.modules.scripts import main_files
 from cdnserve.npm.hosted import HostedLibraries
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER
+from cdnserve.origin.aliases import HostedVersions, LibraryAddress, read_address
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.store import Store, read_text
@@ -28,8 +28,6 @@ from cdnserve.snippets.subject import Options, Subject, of_asset, of_file, of_re
 from cdnserve.snippets.tags import html
 
 _MOST_LISTED = 10
-# NAME@VERSION or NAME@VERSION/PATH; the @ of a scope does not begin a version.
-_LIBRARY = re.compile(r"(?P<name>(?:@[^@/]+/)?[^@/]+)(?:@(?P<version>[^@/]+)(?:/(?P<path>.*))?)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,8 @@ def find_subjects(
     """Find the files that targets mean; raise ConfigurationError with the problems of all of them.
 
     Each is, in this order, a URL, a local file, a public path or a hosted library; one without a path may mean a
-    script and a stylesheet. `hosted` is asked only if it matters, and `module` decides whether scripts are modules.
+    script and a stylesheet, one without an exact version means the best that is hosted. `hosted` is asked only if it
+    matters, and `module` decides whether scripts are modules.
     """
     subjects: list[Subject] = []
     problems = Problems()
@@ -71,7 +70,9 @@ def _find(
         return
     file = Path(target)
     if not file.is_file():
-        yield from (_public(path, hosted(), module) for path in _hosted_paths(target, hosted()))
+        meant = _hosted_paths(target, hosted())
+        alias = f"{target} is {meant.today} today" if meant.today else ""
+        yield from (replace(_public(path, hosted(), module), alias=alias) for path in meant.paths)
         return
     logical = _logical_path(file, root)
     if logical and (root / MANIFEST).is_file() and logical in hosted().catalog.assets:
@@ -112,35 +113,50 @@ def _read(file: Path) -> bytes:
         raise ConfigurationError([problem]) from None
 
 
-def _hosted_paths(text: str, hosted: Hosted) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """The public files that a target means, and what it stands for today where that may change."""
+
+    paths: tuple[str, ...]
+    today: str = ""
+
+
+def _hosted_paths(text: str, hosted: Hosted) -> _Meant:
     public, path = hosted.catalog.assets, text.removeprefix("/")
     if path in public:
-        return (path,)
-    found = _LIBRARY.fullmatch(path)
-    name, version, inner = found.group("name", "version", "path") if found else (None, None, None)
+        return _Meant((path,))
+    address = read_address(path, "jsdelivr") or read_address(path, "unpkg")
+    libraries = HostedVersions(sorted(public))
+    if address and (found := _in_library(address, text, hosted, libraries)):
+        return found
+    # The addresses of other CDNs, where the site has them.
+    served = Origin(hosted.catalog).locate(given_url(f"/{path}").encode("ascii")).path
+    if served in public:
+        return _Meant((served,), served)
+    hint = did_you_mean(path, (*libraries.names, *public), "see what is public: cdnserve list")
+    message = "neither a local file nor a public path nor a hosted library"
+    raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
+
+
+def _in_library(address: LibraryAddress, text: str, hosted: Hosted, libraries: HostedVersions) -> _Meant | None:
+    """Find the files of a hosted library, `None` where there is no such library."""
+    public, name = hosted.catalog.assets, address.name
+    is_exact = any(_below(f"{FOLDER}/{name}@{address.version}", public))
+    version = address.version if is_exact else libraries.best(name, address.version)
+    if version is None:
+        if not (versions := libraries.versions(name)):
+            return None
+        hint = f"say {name}@VERSION; hosted are {', '.join(versions[: -_MOST_LISTED - 1 : -1])}"
+        raise ConfigurationError([Problem("target-unknown", "this version is not hosted", text, hint=hint)])
     folder = f"{FOLDER}/{name}@{version}"
-    if name and version and inner and f"{folder}/{inner}" in public:
-        return (f"{folder}/{inner}",)
-    if name and version and any(_below(folder, public)):
-        if not inner:
-            return _main_files(folder, hosted)
-        message, hint = f"{folder} has no such public file", _near(path, folder, public)
-    else:
-        message = "neither a local file nor a public path nor a hosted library"
-        hint = _versions(name or "", public) or did_you_mean(path, public, "see what is public: cdnserve list")
-    problem = _alias_problem(text, hosted.catalog) or Problem("target-unknown", message, text, hint=hint)
-    raise ConfigurationError([problem])
-
-
-def _alias_problem(target: str, catalog: Catalog) -> Problem | None:
-    """Return the problem of a target that is an alias: its integrity would hold until the next version."""
-    origin = Origin(catalog)
-    for path in (target.removeprefix("/"), f"{FOLDER}/{target}"):
-        found = origin.locate(given_url(f"/{path}").encode("ascii"))
-        if found.location:
-            message = "an alias leads to other bytes one day, so there is no integrity metadata of it"
-            return Problem("target-alias", message, target, hint=f"name what it leads to today: {found.path}")
-    return None
+    today = "" if is_exact else address.exact(version, address.file).removesuffix("/")
+    if not address.file:
+        return _Meant(_main_files(folder, hosted), today)
+    if f"{folder}/{address.file}" in public:
+        return _Meant((f"{folder}/{address.file}",), today)
+    pinned = f"{name}@{version}/{address.file}"
+    message, hint = f"{folder} has no such public file", _near(pinned, folder, public)
+    raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +237,6 @@ def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:
 def _near(path: str, folder: str, public: dict[str, Asset]) -> str:
     near = alike(f"{FOLDER}/{path}", _below(folder, public), _MOST_LISTED)
     return f"say one of {_listed(iter(near) if near else _below(folder, public))}"
-
-
-def _versions(name: str, public: dict[str, Asset]) -> str:
-    begin = f"{FOLDER}/{name}@"
-    versions = dict.fromkeys(path[len(begin) :].partition("/")[0] for path in public if path.startswith(begin))
-    return f"say {name}@VERSION; hosted are {', '.join(list(versions)[:_MOST_LISTED])}" if name and versions else ""
 
 
 def _listed(paths: Iterator[str]) -> str:

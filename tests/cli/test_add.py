@@ -76,7 +76,8 @@ def test_it_ends_with_the_tags_of_sri_and_the_next_command(run: Run, listed: Pat
     result = run("add", "hello", "--registry", registry.url)
     assert (0, "") == (result.exit_code, result.stderr)
     assert run("sri", "hello@1.0.0").stdout in result.stdout
-    assert result.stdout.endswith('crossorigin="anonymous"></script>\n\nnext: cdnserve serve\n')
+    hostless = 'these addresses have no host: set url = "https://…" in [site] of public/manifest.toml'
+    assert result.stdout.endswith(f'crossorigin="anonymous"></script>\n\n{hostless}\nnext: cdnserve serve\n')
 
 
 def test_an_es_module_gets_the_import_map(run: Run, listed: Path, registry: LocalRegistry) -> None:

@@ -378,3 +378,11 @@ def test_where_an_address_leads_is_told_to_programs(
     assert [("GET", status)] == heads(explained)
     assert (status < 400) == (explained["unlisted"] == [])
     assert ("Hosted versions of lib: 1.2.0, 1.0.0." in explained["unlisted"]) == (status == 404)
+
+
+def test_a_library_is_known_by_its_name(run: Run, root: Path) -> None:
+    (root / "npm/lib@1.2.0").mkdir(parents=True)
+    (root / "npm/lib@1.2.0/index.js").write_text("let lib;\n")
+    (root / "manifest.toml").write_text((root / "manifest.toml").read_text() + '[[publish]]\npath = "npm/**"\n')
+    assert run("explain", "lib@1/index.js").stdout.startswith("/npm/lib@1/index.js is an alias\n")
+    assert run("explain", "/lib@1/index.js").stdout.startswith("/lib@1/index.js is not public\n"), "an address is exact"

@@ -152,17 +152,42 @@ def test_a_hostile_name_reaches_no_terminal_as_it_is(tmp_path: Path) -> None:
         assert "\x1b[2J" not in written
 
 
-@pytest.mark.parametrize("target", ["npm/lib@1/index.js", "/npm/lib/index.js", "lib@latest/index.js", "lib@^1", "lib"])
-def test_an_alias_gets_no_integrity_but_the_file_that_it_leads_to(run: Run, root: Path, target: str) -> None:
+@pytest.fixture
+def library(root: Path) -> str:
+    """The only version of a hosted library."""
     (root / "npm/lib@1.2.0").mkdir(parents=True)
-    (root / "npm/lib@1.2.0/index.js").write_text("export {};\n")
+    (root / "npm/lib@1.2.0/index.js").write_text("let lib;\n")
+    (root / "npm/lib@1.2.0/package.json").write_text('{"main": "index.js"}')
     manifest = (root / "manifest.toml").read_text()
     (root / "manifest.toml").write_text(f'{manifest}[[publish]]\npath = "npm/**"\ncors = "any"\n')
+    return "lib@1.2.0"
+
+
+@pytest.mark.parametrize(
+    ("target", "note"),
+    [
+        pytest.param("lib", "lib is lib@1.2.0 today\n", id="a name"),
+        pytest.param("lib@^1", "lib@^1 is lib@1.2.0 today\n", id="a range"),
+        pytest.param("lib@latest/index.js", "lib@latest/index.js is lib@1.2.0/index.js today\n", id="a tag and a file"),
+        pytest.param("/npm/lib/index.js", "/npm/lib/index.js is npm/lib@1.2.0/index.js today\n", id="an address"),
+        pytest.param("lib@1.2.0", "", id="an exact version"),
+    ],
+)
+def test_an_alias_gets_the_tag_of_what_it_is_today(run: Run, library: str, target: str, note: str) -> None:
     result = run("sri", target)
-    assert (1, "") == (result.exit_code, result.stdout)
-    assert "[target-alias]" in result.stderr
-    assert "npm/lib@1.2.0/index.js" in result.stderr
-    assert "sha384-" in run("sri", "npm/lib@1.2.0/index.js").stdout
+    assert (0, note) == (result.exit_code, result.stderr)
+    assert run("sri", f"npm/{library}/index.js").stdout == result.stdout
+    (written,) = json.loads(run("sri", target, "--json").stdout)
+    assert written["exact"] is (note == "")
+    assert written["url"].endswith("/npm/lib@1.2.0/index.js")
+
+
+@pytest.mark.parametrize("form", ["html", "importmap"])
+def test_without_a_host_one_line_says_where_to_set_it(run: Run, root: Path, form: str) -> None:
+    (root / "manifest.toml").write_text((root / "manifest.toml").read_text().replace("url =", "# url ="))
+    result = run("sri", "--format", form, "demo/1.0.0/module.js", "demo/1.0.0/greet.js")
+    assert 'these addresses have no host: set url = "https://…" in [site] of public/manifest.toml\n' == result.stderr
+    assert "" == run("sri", "--format", "hash", "demo/1.0.0/module.js").stderr
 
 
 def test_what_varies_has_no_tag(run: Run) -> None:

@@ -103,6 +103,21 @@ def test_a_library_means_what_its_package_names(find: Find, text: str, expected:
     assert [f"npm/{text.rstrip('/')}/{path}" for path in expected] == [subject.name for subject in find(text)]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "alias"),
+    [
+        pytest.param("lib", "lib@2.0.0/dist/lib.min.js", "lib is lib@2.0.0 today", id="no version: the newest"),
+        pytest.param("@scope/short@1", "@scope/short@1.0.0/lib/index.js", "@scope/short@1 is @scope/short@1.0.0 today"),
+        pytest.param(
+            "lib@1/dist/lib.css", "lib@1.0.0/dist/lib.css", "lib@1/dist/lib.css is lib@1.0.0/dist/lib.css today"
+        ),
+        pytest.param("lib@2.0.0", "lib@2.0.0/dist/lib.min.js", "", id="an exact version may leave out the file"),
+    ],
+)
+def test_what_may_change_means_what_it_is_today(find: Find, text: str, expected: str, alias: str) -> None:
+    assert [(f"npm/{expected}", alias)] == [(subject.name, subject.alias) for subject in find(text)]
+
+
 def test_a_public_script_is_read_for_what_it_is(find: Find) -> None:
     assert ["module"] == [subject.kind for subject in find("demo/module.js")]
 
@@ -141,9 +156,9 @@ def test_the_problems_of_all_targets_are_told_each_once(hosted: Hosted, tmp_path
         pytest.param("demo/gret.js", "target-unknown", "did you mean demo/greet.js?", id="a path that is nearly one"),
         pytest.param("zzz", "target-unknown", "see what is public: cdnserve list", id="nothing near"),
         pytest.param("drafts/notes.js", "target-unknown", "cdnserve list", id="an unlisted path"),
-        pytest.param("lib", "target-alias", "name what it leads to today: npm/lib@2.0.0", id="no version"),
-        pytest.param("lib@3.0.0", "target-unknown", "hosted are 1.0.0, 2.0.0", id="another version"),
-        pytest.param("@scope/short", "target-alias", "npm/@scope/short@1.0.0", id="a scoped library without version"),
+        pytest.param("lib@3.0.0", "target-unknown", "hosted are 2.0.0, 1.0.0", id="another version"),
+        pytest.param("lbi@1", "target-unknown", "see what is public: cdnserve list", id="a name like none"),
+        pytest.param("@scope/shrot", "target-unknown", "did you mean @scope/short?", id="a name that is nearly one"),
         pytest.param(
             "lib@1.0.0/dist/lib.mjs", "target-unknown", "lib@1.0.0/dist/lib.js", id="a file that is nearly one"
         ),
