@@ -122,9 +122,13 @@ class Http2Connection(ZttpH2Protocol):
             elif isinstance(event, zttp.RstStream):
                 self.handle_rst_stream(event)
             elif isinstance(event, zttp.Settings):
-                self._window = dict(event.params).get(_INITIAL_WINDOW_SIZE, self._window)
+                self.handle_settings(event)
             elif isinstance(event, zttp.GoAway):
                 self._closes = self._worker.tick
+
+    def handle_settings(self, event: zttp.Settings) -> None:
+        """Note what the client wishes; zttp has acknowledged it."""
+        self._window = dict(event.params).get(_INITIAL_WINDOW_SIZE, self._window)
 
     def handle_request(self, event: zttp.Request) -> None:
         """Hand a request to the application."""

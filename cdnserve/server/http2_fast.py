@@ -61,7 +61,7 @@ class _Sending:
             if not live.contents.is_proved(stored.sha256, os.fstat(self.descriptor)):
                 raise OSError("the blob has to be read before it is sent")
 
-    def piece(self, live: Live, size: int) -> bytes | memoryview:
+    def piece(self, live: Live, size: int) -> memoryview:
         """Return the next octets. Raises OSError."""
         if not self.response.stored:
             return self.response.content[self.at : self.at + size]
@@ -69,7 +69,7 @@ class _Sending:
         octets = os.pread(self.descriptor, size, self.at)
         if len(octets) < size:
             raise too_short()
-        return octets
+        return memoryview(octets)
 
     def close(self) -> None:
         """Close the file; it can be opened again."""
@@ -163,6 +163,11 @@ class FastHttp2Connection(Http2Connection):
         else:
             self._answer(event, response)
 
+    def handle_settings(self, event: zttp.Settings) -> None:
+        """Let the acknowledgement go before all that relies on it (RFC 9113 §6.5.3)."""
+        super().handle_settings(event)
+        self._frames.append(self.conn.data_to_send())
+
     def _find(self, event: zttp.Request) -> Http2Response | None:
         if not event.end_stream or self._is_too_large(event):
             return None
@@ -197,7 +202,7 @@ class FastHttp2Connection(Http2Connection):
         if self._worker.log:
             self._unlogged.append(self._exchange(event, response))
 
-    def _frame(self, number: bytes, content: bytes | memoryview) -> None:
+    def _frame(self, number: bytes, content: memoryview) -> None:
         """Put DATA frames (RFC 9113 §6.1) before those of zttp."""
         size = len(content)
         self._past += size

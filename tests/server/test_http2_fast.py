@@ -29,7 +29,9 @@ Field = tuple[str, str]
 class Client:
     """The other end of a connection, in the same loop."""
 
-    def __init__(self, room: Room, lane: str, window: int = 2**30, settings: int | None = None) -> None:
+    def __init__(
+        self, room: Room, lane: str, window: int = 2**30, settings: int | None = None, is_patient: bool = True
+    ) -> None:
         self.protocol, self.tape = room.http2(lane)
         self.h2 = H2Connection(H2Configuration(validate_outbound_headers=False, header_encoding=None))
         self.h2.initiate_connection()
@@ -37,7 +39,8 @@ class Client:
         if window > 65_535:
             self.h2.increment_flow_control_window(window - 65_535)
         self.events: list[Event] = []
-        self.give()
+        if is_patient:
+            self.give()
 
     def give(self, octets: bytes = b"") -> None:
         """Deliver what waits, or octets; then read what was written, without giving any window back."""
@@ -184,6 +187,20 @@ def test_no_window_is_overrun(built: Built, lane: str, path: str) -> None:
             client.take()
         assert [whole, whole] == [client.content(first), client.content(second)]
         assert not client.protocol.is_active
+
+    play(built, story)
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_wider_window_is_used_once_it_is_acknowledged(built: Built, lane: str) -> None:
+    """RFC 9113 §6.5.3: until then a client may hold to the one before, even if it asked in the same breath."""
+
+    async def story(room: Room) -> None:
+        for is_patient in (True, False):  # the first proves the file
+            client = Client(room, lane, is_patient=is_patient)
+            stream = client.ask("/any/large.woff2")
+            client.give()
+            assert tree.LARGE == (await client.response(stream))[1]
 
     play(built, story)
 

@@ -25,11 +25,13 @@ from cdnserve.server.prepared import (
     LOGGED_LINES,
     RELEVANT,
     RELEVANT_LINES,
+    Http2Key,
+    Http2Response,
     PreparedResponse,
     PreparedResponses,
 )
 from cdnserve.server.settings import MOST_FIELDS
-from cdnserve.server.wire import Openings, new_parser
+from cdnserve.server.wire import Opening, Openings, new_parser
 from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
@@ -57,6 +59,14 @@ def ask(answers: PreparedResponses, head: bytes, log: AccessLog | None) -> None:
     assert answer is not None
     if log:
         answers.entry(head, answer, log)
+
+
+def key(head: bytes) -> Http2Key:
+    """Return what a head asks for, in HTTP/2."""
+    line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    method, target, _ = line.split(b" ")
+    fields = ((name.lower(), value) for name, _, value in (text.partition(b": ") for text in lines))
+    return method, target.partition(b"?")[0], tuple(field for field in fields if field[0] in RELEVANT)
 
 
 def held() -> list[PreparedResponse]:
@@ -129,6 +139,26 @@ def test_files_of_one_form_are_decided_once(built: Built, monkeypatch: pytest.Mo
     for path in ("/any/font.woff2", "/any/large.woff2", "/any/huge.woff2", "/any/tiny.txt?v=1", "/any/tiny.txt?v=2"):
         find(answers, path)
     assert [b"/any/font.woff2", b"/any/tiny.txt"] == decided
+
+
+def test_both_versions_share_an_answer(built: Built) -> None:
+    """And its content, which is in memory once."""
+    answers = make(built)
+    head = message("GET", "/any/font.woff2", [("Accept-Encoding", "br"), ("X-A", "b")])
+    answer, over_http_2 = answers.find(head), answers.ask(key(head))
+    assert answer
+    assert over_http_2
+    assert answer is over_http_2.prepared
+    assert (answer.tail, tree.FONT) == (over_http_2.content.obj, bytes(over_http_2.content))
+    assert over_http_2 is answers.asked[key(head)]
+    assert answers.ask(key(message("GET", "/-/health"))) is None
+
+
+def test_a_head_larger_than_a_frame_is_for_the_asgi_edge() -> None:
+    """RFC 9113 §4.2: zttp cuts it."""
+    heads = (b"location: %b\r\n\r\n" % (b"x" * size) for size in (16_000, 16_384))
+    made = (PreparedResponse(Opening(302, b""), head, b"", close=False, tally=()) for head in heads)
+    assert [True, False] == [bool(Http2Response(prepared).begin) for prepared in made]
 
 
 @pytest.mark.parametrize("kind", ["blocks", "lines of no use"])
@@ -241,18 +271,23 @@ UNIQUE: dict[str, Callable[[int], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("logged", [False, True], ids=["without a log", "with a log"])
+@pytest.mark.parametrize("way", ["without a log", "with a log", "HTTP/2"])
 @pytest.mark.parametrize("kind", UNIQUE)
-def test_what_is_counted_is_no_less_than_what_is_kept(built: Built, kind: str, logged: bool) -> None:
+def test_what_is_counted_is_no_less_than_what_is_kept(built: Built, kind: str, way: str) -> None:
     """Of requests no two of which are alike: each part of what is remembered has its place in the budget."""
     answers, log = make(built, 1 << 30), AccessLog("combined", lambda _: None)
-    find(answers, "/any/tiny.txt")  # what is made once
+    for path in ("/any/tiny.txt", "/any/absent.js"):  # what is made once
+        find(answers, path)
+        answers.ask(key(message("GET", path)))
     counted = answers.size
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(300):
-            ask(answers, UNIQUE[kind](number), log if logged else None)
+            if way == "HTTP/2":
+                answers.ask(key(UNIQUE[kind](number)))
+            else:
+                ask(answers, UNIQUE[kind](number), log if way == "with a log" else None)
         gc.collect()
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
@@ -266,6 +301,7 @@ def test_no_flood_outgrows_the_budget(built: Built, kind: str) -> None:
     answers, log = make(built, _BUDGET), AccessLog("combined", lambda _: None)
     for number in range(3000):
         ask(answers, UNIQUE[kind](number), log)
+        answers.ask(key(UNIQUE[kind](number)))
         assert answers.size <= _BUDGET + 4 * len(tree.FONT)
 
 
