@@ -33,11 +33,11 @@ _LABELS: Mapping[Phase, str] = MappingProxyType(
 def build_release(root: Path, state: str | None) -> Built:
     """Build what has changed, with progress on a terminal; raise ConfigurationError with every problem.
 
-    Files that are being written are left as they were.
+    Files that are being written are left as they were, and what is dear to encode is left for later.
     """
     folder = state_folder(root, state)
     with build_progress() as progress:
-        return build(root, folder, progress=progress, seen=look(root, folder))
+        return build(root, folder, quick=True, progress=progress, seen=look(root, folder))
 
 
 def releases_folder(root: Path, state: str | None) -> Path:

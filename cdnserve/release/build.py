@@ -24,18 +24,20 @@ from cdnserve.release.state_files import (
     lost_hold,
     read_index,
     record_damaged,
+    size_of_results,
     sum_of,
 )
 from cdnserve.release.store import BuildPaths, Store, find_places, is_denied
 from cdnserve.release.writer import BuildProgress, Built, Silence, Writer
 
 
-def build(
+def build(  # noqa: PLR0913 - each is another thing that a build may be told
     root: Path,
     state: Path,
     *,
     locked: bool = False,
     despite_hold: bool = False,
+    quick: bool = False,
     progress: BuildProgress | None = None,
     seen: Look | None = None,
 ) -> Built:
@@ -44,6 +46,7 @@ def build(
     A file that is being written is a problem. But a root that was `seen` a moment ago is taken as it was then, and
     files that are being written are left as they were in the release before.
     After a rollback the current one stays while the root is as it was, unless a person asks `despite_hold`.
+    A `quick` one takes no dear codings but those that are made already: they are left for a later release.
     `locked` takes the lock as it is and every warning as an error. Raises ConfigurationError with all problems;
     the last release then stays as it was. What is damaged in the state is made again, with a warning. Another build
     of the same state is waited for. Where the state can't be written, its release is served if it is of the same
@@ -51,8 +54,8 @@ def build(
     """
     places = find_places(root, state)
     tree, index = _find(places, seen)
-    if index and _is_unchanged(index, tree, places.state, locked):
-        return Built(index.number, False, tree.problems)
+    if index and _is_all_made(index, places.state, quick) and _is_unchanged(index, tree, places.state, locked):
+        return Built(index.number, False, tree.problems, complete=index.complete)
     kept = None if despite_hold else _held(tree, index, places.state)
     if kept and not kept.damage and Store(Path(places.state)).holds(kept.number) and are_proved(places.state):
         return kept
@@ -65,7 +68,7 @@ def build(
             kept = None if despite_hold else _held(tree, index, places.state)
             from cdnserve.release.make import Task, make  # noqa: PLC0415
 
-            return make(Task(tree, index, locked, progress, int(time.time()), seen), writer, kept)
+            return make(Task(tree, index, locked, progress, int(time.time()), seen, quick), writer, kept)
     except StoreError as failure:
         if kept and is_denied(failure):
             return kept
@@ -90,6 +93,11 @@ def _moved(before: Look, now: Look) -> frozenset[str]:
 
 def _find(places: BuildPaths, seen: Look | None) -> tuple[Tree, FileIndex | None]:
     return seen.tree if seen else scan(places.root, places.inner), read_index(places.state)
+
+
+def _is_all_made(index: FileIndex, state: str, quick: bool) -> bool:
+    """Return whether no coding is to be added to the release, by a quick build none that was made since."""
+    return index.complete or (quick and index.left == size_of_results(state))
 
 
 def _is_unchanged(index: FileIndex, tree: Tree, state: str, locked: bool) -> bool:

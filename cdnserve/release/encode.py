@@ -27,6 +27,7 @@ from cdnserve.files import read_file
 from cdnserve.manifest.model import ContentCoding
 from cdnserve.release.blobs import Blobs, Draft, append_to_state_file, blob_path, storing
 from cdnserve.release.catalog import Entries, Representation
+from cdnserve.release.state_files import RESULTS
 from cdnserve.rules.charsets import Form
 from cdnserve.rules.media_types import essence, is_text
 
@@ -74,7 +75,7 @@ class EncodingStoppedError(Exception):
 
 def _brotli(size: int, effort: Effort) -> _Stream:
     slow = 11 if size < LARGE else 9
-    compressor = brotli.Compressor(quality=slow if effort == "full" else 7)
+    compressor = brotli.Compressor(quality=slow if effort == "full" else 8)
     return _Stream(compressor.process, compressor.finish)
 
 
@@ -100,7 +101,7 @@ _ZSTD = f"zstandard {zstandard.__version__} {'.'.join(map(str, zstandard.ZSTD_VE
 ENCODERS: Mapping[tuple[ContentCoding, Effort], str] = MappingProxyType(
     {
         ("br", "full"): f"{_BROTLI} 11/9",
-        ("br", "cheap"): f"{_BROTLI} 7",
+        ("br", "cheap"): f"{_BROTLI} 8",
         ("gzip", "full"): f"{_ZLIB} 9",
         ("gzip", "cheap"): f"{_ZLIB} 6",
         ("zstd", "full"): f"{_ZSTD} 19/12",
@@ -115,6 +116,7 @@ _FAILURES = (MemoryError, brotli.error, zlib.error, zstandard.ZstdError)
 # Of these and of what browsers take for plain text, tools and people are the readers.
 _FOR_TOOLS = frozenset(("text/plain", "text/markdown", "application/yaml", "application/toml"))
 _ENDINGS_FOR_TOOLS = (".map", ".cjs", ".cjs.js", ".dev.js")
+_FONTS = ("ttf", "otf", "eot")
 _NAMES_FOR_TOOLS = frozenset(("package.json", "package-lock.json", "tsconfig.json", "bower.json", "composer.json"))
 _FOLDERS_FOR_TOOLS = frozenset(("src", "source", "cjs", "commonjs", "node", "test", "tests", "__tests__", "types"))
 
@@ -122,7 +124,7 @@ _FOLDERS_FOR_TOOLS = frozenset(("src", "source", "cjs", "commonjs", "node", "tes
 def effort(path: str, paths: Container[str]) -> Effort:
     """Return the effort that a file is worth beside the others: full for what pages load.
 
-    Cheap are source maps, types, documents and sources, among them what lies there minified or as a module too.
+    Cheap are source maps, types, documents and sources, and what lies there minified, as a module or as WOFF 2 too.
 
     >>> effort("a.min.js", ["a.min.js"]), effort("a.js", ["a.js"]), effort("a.js", ["a.js", "a.min.js"])
     ('full', 'full', 'cheap')
@@ -139,6 +141,7 @@ def effort(path: str, paths: Container[str]) -> Effort:
         or not _FOLDERS_FOR_TOOLS.isdisjoint(folder.split("/"))
         or any(f"{stem}{mark}{dot}{ending}" in paths for mark in (".min", ".prod"))
         or (ending == "js" and f"{stem}.mjs" in paths)
+        or (ending in _FONTS and f"{stem}.woff2" in paths)
     )
     return "cheap" if is_for_tools else "full"
 
@@ -285,7 +288,6 @@ def find_texts(
     return found
 
 
-_FILE = "results"
 _Line = tuple[str, bytes, Coded | None]
 """The encoder, the sha256 of what was encoded, and what came out."""
 
@@ -300,7 +302,7 @@ class Results:
     def load(cls, state: str) -> Results:
         """Read the results of earlier builds; what is lost or damaged only costs time."""
         try:
-            octets = read_file(f"{state}/{_FILE}")
+            octets = read_file(f"{state}/{RESULTS}")
         except OSError:
             return cls()
         decoder = msgspec.json.Decoder(_Line)
@@ -314,7 +316,7 @@ class Results:
         self._known |= {(encoder, sha256): coded for encoder, sha256, coded in lines}
         # One write, so that builders can add at the same time. A line that was cut off shall not spoil the next one.
         octets = b"\n" + msgspec.json.Encoder().encode_lines(lines)
-        append_to_state_file(state, _FILE, octets)
+        append_to_state_file(state, RESULTS, octets)
 
     def lacking(self, texts: Mapping[bytes, Encodable], there: Mapping[str, int]) -> Iterator[Job]:
         """Yield what is left to encode of these blobs, when those `there` are right, each of so many octets."""

@@ -124,10 +124,13 @@ def _current(store: Store, wanted: int | None) -> int:
 
 
 def _before(store: Store, current: int) -> int:
+    """Return the release before the current one, but none of the same files: one may only have more codings."""
     earlier = [number for number in store.numbers() if number < current]
     if not earlier:
         raise ConfigurationError([_nowhere(store)])
-    return earlier[-1]
+    now = next(store.whole([current]), None)
+    others = (one.number for one in store.whole(reversed(earlier)) if now and compare(one, now).paths)
+    return next(others, earlier[-1])
 
 
 def _differences(store: Store, left: int, chosen: int) -> Differences:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
 from zlib import crc32
 
-import msgspec
+from msgspec.structs import replace as replace_field
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
+from cdnserve.files import lock
 from cdnserve.manifest.model import ContentCoding
-from cdnserve.release.blobs import sync_blobs
+from cdnserve.release.blobs import remove_state_drafts, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
-from cdnserve.release.encode import Job, Results, encode_all, find_texts
+from cdnserve.release.encode import Job, Result, Results, encode_all, find_texts
 from cdnserve.release.gather import GatheredFiles, confirm, gather, take_known
 from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_promises, promises, read_forgotten, record
 from cdnserve.release.inputs import Inputs, missing, published, read_inputs
@@ -20,19 +25,39 @@ from cdnserve.release.package_entries import read_packages
 from cdnserve.release.read import FileContent, unstable
 from cdnserve.release.repair import mend, mend_records
 from cdnserve.release.scan import Look, Tree
-from cdnserve.release.state_files import FileIndex, known_blobs, lost_hold, make_index, note_proved, prove, write_index
+from cdnserve.release.state_files import (
+    FileIndex,
+    known_blobs,
+    lost_hold,
+    make_index,
+    note_proved,
+    prove,
+    read_index,
+    size_of_results,
+    write_index,
+)
 from cdnserve.release.store import Store
 from cdnserve.release.writer import BuildProgress, Built, Writer
 from cdnserve.rules.media_types import coding_by_nature, is_text
 
-_Encoded = Mapping[bytes, tuple[Representation, ...]]
+# So many octets are encoded at once: it takes about a second, for which nobody needs two releases.
+_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """The codings of each text, by its sha256; where these are not all, the size of the results that were known."""
+
+    codings: Mapping[bytes, tuple[Representation, ...]]
+    left: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One build: what the scan found, what the last build found, and how to go about it; `now` in seconds.
 
-    Of a root that was `seen` in a look before, files that are being written are left as they were released.
+    Of a root that was `seen` in a look before, files that are being written are left as they were released. A `quick`
+    one leaves what is dear to encode for later.
     """
 
     tree: Tree
@@ -41,6 +66,7 @@ class Task:
     progress: BuildProgress
     now: int
     seen: Look | None = None
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +124,22 @@ def _make(task: Task, writer: Writer) -> Built:
     # The catalog comes after the blobs that it names; also those count as new that an unfinished build left.
     if new_blobs := catalog.blobs() - (plan.previous.blobs() if plan.previous else set()):
         sync_blobs(writer.state, new_blobs)
-    number, changed = _publish(task, writer, plan, catalog)
+    number, changed = _publish(task, writer, plan, catalog, complete=encoded.left is None)
     warnings = (*plan.warnings, *gathered.problems, *recorded.warnings)
     governing = replace(plan.inputs.governing, lock=recorded.octets)
     signatures = gathered.signatures(task.tree)
-    index = make_index(number, writer.store.catalog(number), governing, signatures, settled=not warnings)
+    index = make_index(
+        number,
+        writer.store.catalog(number),
+        governing,
+        signatures,
+        settled=not warnings,
+        left=encoded.left,
+    )
     if index != task.index:
         write_index(writer.state, index)
     told = (*task.tree.problems, *warnings, *gathered.remarks)
-    return Built(number, changed, told, tuple(gathered.unquiet), plan.damage)
+    return Built(number, changed, told, tuple(gathered.unquiet), plan.damage, encoded.left is None)
 
 
 def _plan(task: Task, writer: Writer) -> _Plan:
@@ -158,23 +191,33 @@ def _encode(
     packages: Mapping[str, Entries],
     codings: tuple[ContentCoding, ...],
 ) -> _Encoded:
-    """Return the content codings of each text, by its sha256."""
     files = {path: (content.sha256, content.size, content.form) for path, content in gathered.contents.items()}
     texts = find_texts(files, packages, codings)
-    results = Results.load(writer.state)
+    known, results = size_of_results(writer.state), Results.load(writer.state)
     there = dict(writer.proved)
-    jobs = list(results.lacking(texts, there))
+    lacking = list(results.lacking(texts, there))
+    jobs = _first_ones(lacking) if task.quick else lacking
     if jobs:
-        there |= _work(writer.state, jobs, results, task.progress)
-    return {name: results.representations(name, text, there) for name, text in texts.items()}
+        there |= _keep_results(writer.state, encode_all(writer.state, jobs), jobs, results, task.progress)
+    found = {name: results.representations(name, text, there) for name, text in texts.items()}
+    return _Encoded(found, None if len(jobs) == len(lacking) else known)
 
 
-def _work(state: str, jobs: Sequence[Job], results: Results, progress: BuildProgress) -> dict[str, int]:
-    """Do the jobs, and return the sizes of the blobs that came of them."""
+def _first_ones(jobs: list[Job]) -> list[Job]:
+    """Return the jobs of the first stage: gzip, which is cheap, of what pages load; all where there is little to do."""
+    first = [job for job in jobs if job.coding == "gzip" and job.effort == "full"]
+    rest = sum(job.size for job in jobs) - sum(job.size for job in first)
+    return jobs if rest <= _AT_ONCE else first
+
+
+def _keep_results(
+    state: str, encoding: Iterable[list[Result]], jobs: list[Job], results: Results, progress: BuildProgress
+) -> dict[str, int]:
+    """Remember what comes of the jobs, and return the sizes of the blobs."""
     made: dict[str, int] = {}
     progress.start("encoding", len(jobs), sum(job.size for job in jobs))
     try:
-        for done in encode_all(state, jobs):
+        for done in encoding:
             # However the build ends, it shall not have worked for nothing.
             results.add(state, done)
             made |= {coded[1].hex(): coded[0] for _, coded in done if coded}
@@ -182,6 +225,44 @@ def _work(state: str, jobs: Sequence[Job], results: Results, progress: BuildProg
     finally:
         progress.finish()
     return made
+
+
+def encode_rest(state: str, stopped: Event, progress: BuildProgress) -> bool:
+    """Make the codings that the current release lacks, and return whether the next build has something to release.
+
+    Works beside builds, which it doesn't keep waiting, and beside a server, to which it gives way; where another
+    process is at it, that one does it. Nothing is released here. Raises StoreError, ConfigurationError, and
+    EncodingStoppedError once it is `stopped`.
+    """
+    index, store = read_index(state), Store(Path(state))
+    # After a rollback the index is of another release.
+    if not index or index.complete or not store.holds(index.number):
+        return False
+    with _alone(state) as alone:
+        if not alone:
+            return False
+        remove_state_drafts(state, beside=True)
+        catalog, results = store.read(index.number), Results.load(state)
+        own = {path: (asset.identity, asset.form) for path, asset in catalog.assets.items()}
+        files = {path: (item.sha256, item.size, form) for path, (item, form) in own.items()}
+        texts = find_texts(files, catalog.packages, catalog.site.codings)
+        if jobs := list(results.lacking(texts, take_stock(state).sizes())):
+            encoding = encode_all(state, jobs, beside=True, stopped=stopped)
+            _keep_results(state, encoding, jobs, results, progress)
+    return True
+
+
+@contextmanager
+def _alone(state: str) -> Iterator[bool]:
+    """Return whether no other process encodes what a release lacks; while the block runs, none begins to."""
+    with storing():
+        descriptor = os.open(f"{state}/encoding.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with storing():
+            alone = lock(descriptor)
+        yield alone
+    finally:
+        os.close(descriptor)
 
 
 def _confirm(task: Task, writer: Writer, plan: _Plan, gathered: GatheredFiles) -> None:
@@ -230,25 +311,34 @@ def _catalog(
 
 def _asset(path: str, rule: int, content: FileContent, encoded: _Encoded, modified: int | None) -> Asset:
     own = Representation(coding_by_nature(path, content.form) or "identity", content.size, content.sha256)
-    coded = encoded[content.sha256] if is_text(path, content.form) else ()
+    coded = encoded.codings[content.sha256] if is_text(path, content.form) else ()
     declared = content.looks is not None and content.looks.declared
     return Asset(rule, content.sha384, content.sha512, (own, *coded), modified, content.form, declared)
 
 
-def _publish(task: Task, writer: Writer, plan: _Plan, catalog: Catalog) -> tuple[int, bool]:
-    """Make the catalog the current release, and return its number and whether it is new."""
+def _without_codings(catalog: Catalog) -> Catalog:
+    plain = {path: replace_field(asset, representations=(asset.identity,)) for path, asset in catalog.assets.items()}
+    return replace_field(catalog, assets=plain)
+
+
+def _publish(task: Task, writer: Writer, plan: _Plan, catalog: Catalog, *, complete: bool) -> tuple[int, bool]:
+    """Make the catalog the current release, and return its number and whether it is new.
+
+    One that differs in codings alone is made once they are complete.
+    """
     pointed, index = writer.store.pointed(), task.index
-    if catalog == plan.previous:
+    previous = plan.previous
+    if catalog == previous or (not complete and previous and _without_codings(catalog) == _without_codings(previous)):
         if pointed != catalog.number:
             writer.point_to(catalog.number)
         return catalog.number, False
     if plan.damage and index and index.number == pointed:
-        again = encode(msgspec.structs.replace(catalog, number=pointed))
+        again = encode(replace_field(catalog, number=pointed))
         if crc32(again) == index.catalog:
             writer.publish(pointed, again)
             return pointed, False
     number = writer.next_number()
-    writer.publish(number, encode(msgspec.structs.replace(catalog, number=number)))
+    writer.publish(number, encode(replace_field(catalog, number=number)))
     if any(problem.reference == "release-corrupt" for problem in plan.damage):
         writer.remove_damaged(pointed)
     return number, True

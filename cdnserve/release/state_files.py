@@ -22,9 +22,10 @@ from cdnserve.release.scan import Signature, Tree, pack, unpack
 from cdnserve.release.store import REMOVED, Store
 from cdnserve.release.writer import BuildProgress, Silence
 
+RESULTS = "results"
 _INDEX_FILE = "index"
 # Raise it when a release would come out differently from the same files.
-_FORMAT = 5
+_FORMAT = 6
 _BEGINNING = b"[%d, " % _FORMAT
 _SUM = 4
 
@@ -34,6 +35,7 @@ class FileIndex:
     """The signatures of all files under the root, packed, and what governs them.
 
     `settled` says that nothing was left to be told or done; `catalog` is the CRC-32 of the release's catalog as a file.
+    Where the release lacks codings, `left` has the size that the results of encoders had then.
     """
 
     number: int
@@ -42,6 +44,12 @@ class FileIndex:
     count: int
     governing: Governing
     packed: bytes
+    left: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the release has all codings that it shall have."""
+        return self.left is None
 
     def signatures(self) -> dict[str, Signature]:
         """Return the signature of each logical path."""
@@ -49,18 +57,25 @@ class FileIndex:
 
 
 def make_index(
-    number: int, catalog: Path, governing: Governing, signatures: dict[str, Signature], *, settled: bool
+    number: int,
+    catalog: Path,
+    governing: Governing,
+    signatures: dict[str, Signature],
+    *,
+    settled: bool,
+    left: int | None = None,
 ) -> FileIndex:
     """Describe a root by the signatures of its files, and its release by the octets of its catalog."""
     packed = pack(list(signatures), [fact for facts in signatures.values() for fact in facts])
-    return FileIndex(number, settled, sum_of(catalog) or 0, len(signatures), governing, packed)
+    return FileIndex(number, settled, sum_of(catalog) or 0, len(signatures), governing, packed, left)
 
 
 def write_index(state: str, index: FileIndex) -> None:
     """Write the index: a sum over the rest, a line of JSON, then octets as they are compared."""
     governing = index.governing
     lengths = [len(governing.manifest), len(governing.lock)]
-    head = json.dumps([_FORMAT, index.number, index.settled, index.catalog, index.count, lengths]).encode()
+    facts = (index.number, index.settled, index.catalog, index.count, lengths, index.left)
+    head = json.dumps([_FORMAT, *facts]).encode()
     rest = b"".join((head, b"\n", governing.manifest, governing.lock, index.packed))
     write_state_file(state, _INDEX_FILE, crc32(rest).to_bytes(_SUM) + rest)
 
@@ -77,10 +92,18 @@ def read_index(state: str) -> FileIndex | None:
         return None
     start = octets.index(b"\n", _SUM) + 1
     head = json.loads(octets[_SUM:start])
-    _, number, settled, catalog, count, (manifest, lock) = head
+    _, number, settled, catalog, count, (manifest, lock), left = head
     middle, end = start + manifest, start + manifest + lock
     governing = Governing(octets[start:middle], octets[middle:end])
-    return FileIndex(number, settled, catalog, count, governing, octets[end:])
+    return FileIndex(number, settled, catalog, count, governing, octets[end:], left)
+
+
+def size_of_results(state: str) -> int:
+    """Return the size of what is noted of encoders, which grows with each coding that is made."""
+    try:
+        return os.stat(f"{state}/{RESULTS}").st_size
+    except OSError:
+        return 0
 
 
 def sum_of(path: Path) -> int | None:

@@ -52,6 +52,7 @@ _OURS = frozenset(
         "releases",
         "drafts",
         "build.lock",
+        "encoding.lock",
         "current",
         "index",
         "proved",
@@ -153,7 +154,8 @@ class Built:
     """The number of the current release, whether this build made it, and what it has to warn of.
 
     `unquiet` are the files that are left as they were in the release before, because somebody is writing them.
-    `damage` is what was found wrong with the state: mostly made good by now, else it says that it can't be.
+    `damage` is what was found wrong with the state: mostly made good by now, else it says that it can't be. Unless the
+    release is `complete`, some of its codings are left for a later one.
     """
 
     number: int
@@ -161,6 +163,7 @@ class Built:
     warnings: tuple[Problem, ...] = ()
     unquiet: tuple[str, ...] = ()
     damage: tuple[Problem, ...] = ()
+    complete: bool = True
 
     @property
     def told(self) -> tuple[Problem, ...]:

@@ -114,6 +114,7 @@ def _escape(match: re.Match[str]) -> str:
 START = "start"
 ADMIN = "admin"
 BUILD = "build"
+ENCODING = "encoding"
 REFUSED = "refused"
 RECOVERED = "recovered"
 WAITING = "waiting"

@@ -221,7 +221,7 @@ def _environment_settings() -> ServerSettings:
 
 
 def _build_and_open(settings: ServerSettings) -> Live:
-    built = build(settings.root, settings.state)
+    built = build(settings.root, settings.state, quick=True)
     for warning in built.told:
         logger.warning("%s", warning)
     return Live(Store(settings.state))

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -16,14 +17,16 @@ from typing import Literal
 
 from watchfiles import Change, awatch
 
-from cdnserve.display import printable
+from cdnserve.display import printable, readable_size
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import StoreError
 from cdnserve.release.build import build, look
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.read import SETTLING_SECONDS, still_written
 from cdnserve.release.scan import Look
-from cdnserve.release.writer import Built
-from cdnserve.server.access_log import BUILD, RECOVERED, SWAP, WAITING, event, refusal
+from cdnserve.release.store import is_denied, store_problem
+from cdnserve.release.writer import Built, Phase, Silence
+from cdnserve.server.access_log import BUILD, ENCODING, RECOVERED, SWAP, WAITING, event, refusal
 from cdnserve.server.live import Live
 from cdnserve.server.settings import ServerSettings
 
@@ -62,10 +65,79 @@ async def rebuild(settings: ServerSettings, stop: asyncio.Event, on_build: OnBui
         yield_on_timeout=True,
         rust_timeout=_LOOK_AGAIN_MS,
     )
-    builder = _Builder(settings, stop)
-    async for changes in looks:
-        async for outcome in builder.build_rested(again=bool(changes)):
-            on_build(outcome)
+    builder, looked = _Builder(settings, stop), asyncio.Event()
+    looked.set()
+    completing = asyncio.create_task(_complete(builder, settings, looked, stop, on_build))
+    try:
+        async for changes in looks:
+            async for outcome in builder.build_rested(again=bool(changes)):
+                on_build(outcome)
+            looked.set()
+    finally:
+        completing.cancel()
+        with suppress(asyncio.CancelledError):
+            await completing
+
+
+async def _complete(
+    builder: _Builder, settings: ServerSettings, looked: asyncio.Event, stop: asyncio.Event, on_build: OnBuild
+) -> None:
+    """Whenever somebody has looked: encode in the background what the release lacks, then release it."""
+    state = str(settings.state.resolve())
+    while not stop.is_set():
+        await looked.wait()
+        looked.clear()
+        if await _encode_beside(state):
+            async for outcome in builder.build_rested(again=False):
+                on_build(outcome)
+
+
+async def _encode_beside(state: str) -> bool:
+    """Encode in a thread for which nobody waits at the end: a large piece may take it long."""
+    loop, stopped = asyncio.get_running_loop(), threading.Event()
+    done: asyncio.Future[bool] = loop.create_future()
+
+    def tell(made: bool) -> None:
+        if not done.cancelled():
+            done.set_result(made)
+
+    def work() -> None:
+        made = _encode(state, stopped)
+        with suppress(RuntimeError):  # the loop may have ended
+            loop.call_soon_threadsafe(tell, made)
+
+    threading.Thread(target=work, name="second stage", daemon=True).start()
+    try:
+        return await done
+    finally:
+        stopped.set()
+
+
+def _encode(state: str, stopped: threading.Event) -> bool:
+    from cdnserve.release.encode import EncodingStoppedError  # noqa: PLC0415 - a server whose release is complete needs neither
+    from cdnserve.release.make import encode_rest  # noqa: PLC0415
+
+    try:
+        return encode_rest(state, stopped, _EncodingLog())
+    except EncodingStoppedError:
+        pass
+    except StoreError as failure:
+        if not is_denied(failure):  # a protected state is served as it is
+            logger.warning("%s", store_problem(failure, state))
+    except ConfigurationError as error:
+        _log_refusal(error)
+    except Exception:
+        logger.exception(_SERVED_ON)
+    return False
+
+
+class _EncodingLog(Silence):
+    """Logs that codings follow in the background."""
+
+    def start(self, phase: Phase, files: int, octets: int) -> None:  # the protocol's signature
+        """Log how much there is to do."""
+        message = "the release is served; %d codings of %s follow in the background"
+        logger.info(message, files, readable_size(octets), extra=event(ENCODING, codings=files, octets=octets))
 
 
 async def look_again(settings: ServerSettings, on_build: OnBuild = _unheard) -> None:
@@ -83,6 +155,7 @@ class _Builder:
         self._told: tuple[Problem, ...] = ()
         self._seen: Look | None = None
         self._waits_for: tuple[str, ...] = ()
+        self._building = asyncio.Lock()
 
     async def build_rested(self, *, again: bool) -> AsyncIterator[Outcome]:
         """Build once the root rests, and again while files were left as they were because they are being written."""
@@ -94,11 +167,15 @@ class _Builder:
 
     async def build(self, *, again: bool, rested: bool = True) -> Outcome | None:
         """Build once, unless there is nothing to do; problems that were told before are told only `again`."""
+        async with self._building:
+            return await self._build(again=again, rested=rested)
+
+    async def _build(self, *, again: bool, rested: bool) -> Outcome | None:
         try:
             seen = await (self._rested() if rested else self._look())
             if self._stop.is_set() or await asyncio.to_thread(self._is_as_left, seen):
                 return None
-            built = await asyncio.to_thread(build, self._settings.root, self._settings.state, seen=seen)
+            built = await asyncio.to_thread(build, self._settings.root, self._settings.state, quick=True, seen=seen)
         except ConfigurationError as error:
             if again or error.problems != self._told:
                 _log_refusal(error)

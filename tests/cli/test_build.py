@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from cdnserve.release import make
 from tests.cli.conftest import Run
 from tests.cli.processes import run_in_pipe, run_on_terminal
 
@@ -25,8 +28,19 @@ def test_one_file_is_one_file(run: Run, root: Path) -> None:
 
 
 def test_with_json_it_is_an_object(run: Run) -> None:
-    assert {"release": 1, "changed": True, "problems": []} == json.loads(run("build", "--json").stdout)
-    assert {"release": 1, "changed": False, "problems": []} == json.loads(run("build", "--json").stdout)
+    told = {"release": 1, "changed": True, "complete": True, "problems": []}
+    assert told == json.loads(run("build", "--json").stdout)
+    assert told | {"changed": False} == json.loads(run("build", "--json").stdout)
+
+
+def test_a_quick_build_leaves_what_is_dear_to_encode(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make, "_AT_ONCE", 0)
+    assert {"release": 1, "changed": True, "complete": False, "problems": []} == json.loads(
+        run("build", "--quick", "--json").stdout
+    )
+    assert "release 1: nothing has changed; codings are left to make\n" == run("build", "--quick").stdout
+    assert "release 2: 7 public files\n" == run("build").stdout
+    assert "release 2: nothing has changed\n" == run("build", "--quick").stdout
 
 
 def test_a_warning_is_told_and_is_no_failure(run: Run, root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import pickle
@@ -20,7 +21,10 @@ import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.lock import read_lock
+from cdnserve.release import make
+from cdnserve.release.blobs import StoreError
 from cdnserve.release.build import build, look
+from cdnserve.release.encode import EncodingStoppedError
 from cdnserve.release.immutable import forget
 from cdnserve.release.scan import Look
 from cdnserve.release.store import Store
@@ -318,3 +322,80 @@ def test_a_promise_is_taken_back_while_it_is_served(tmp_path: Path) -> None:
         forget(root, state, ["any/tiny.txt"])
         assert shows(served, "/any/tiny.txt", 200, b"whole\n")
     assert "any/tiny.txt" in read_lock(root / "manifest.lock").immutable
+
+
+def test_the_codings_that_a_release_lacks_follow_in_the_background(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that starts with what is cheap has the rest soon, and says so."""
+    monkeypatch.setattr(make, "_AT_ONCE", -1)
+    monkeypatch.setattr(watch, "SETTLING_SECONDS", 0.001)
+    caplog.set_level(logging.INFO, "cdnserve")
+    (few.root / "any/new.css").write_bytes(b"a { color: red }\n" * 99)
+    assert not build(few.root, few.state, quick=True).complete
+
+    async def until_complete() -> list[str]:
+        stop, done = asyncio.Event(), asyncio.Event()
+        outcomes: list[str] = []
+
+        def note(outcome: str) -> None:
+            outcomes.append(outcome)
+            done.set()
+
+        watching = asyncio.create_task(watch.rebuild(settings(few.root, few.state), stop, note))
+        await asyncio.wait_for(done.wait(), PATIENCE)
+        stop.set()
+        await watching
+        return outcomes
+
+    assert ["made"] == asyncio.run(until_complete())
+    assert "follow in the background" in caplog.text
+    assert {"identity", "gzip", "br"} == {
+        item.coding for item in Store(few.state).load().assets["any/new.css"].representations
+    }
+
+
+def test_an_end_waits_for_no_encoder(few: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, may_end = threading.Event(), threading.Event()
+
+    def encode_rest(_: str, stopped: threading.Event, __: object) -> bool:
+        at_work.set()
+        may_end.wait(PATIENCE)
+        return not stopped.is_set()
+
+    monkeypatch.setattr(make, "encode_rest", encode_rest)
+
+    async def start_and_stop() -> None:
+        stop = asyncio.Event()
+        watching = asyncio.create_task(watch.rebuild(settings(few.root, few.state), stop))
+        assert await asyncio.to_thread(at_work.wait, PATIENCE)
+        stop.set()
+        await watching
+
+    asyncio.run(start_and_stop())
+    may_end.set()
+    for thread in threading.enumerate():
+        if thread.name == "second stage":
+            thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(EncodingStoppedError(), "", id="it was stopped"),
+        pytest.param(StoreError(OSError(errno.EROFS, "Read-only file system")), "", id="the state is protected"),
+        pytest.param(StoreError(OSError(errno.ENOSPC, "No space left")), "disk-full", id="the disk is full"),
+        pytest.param(ConfigurationError([Problem("encoder-died", "it died")]), "encoder-died", id="no memory"),
+        pytest.param(ValueError("whatever"), "whatever", id="a defect"),
+    ],
+)
+def test_what_ends_the_second_stage_is_told_if_somebody_can_mend_it(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, told: str
+) -> None:
+    def fail(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(make, "encode_rest", fail)
+    assert not watch._encode(str(few.state), threading.Event())
+    assert told in caplog.text
+    assert bool(told) is bool(caplog.text)
