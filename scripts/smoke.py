@@ -1,13 +1,12 @@
-"""Smoke test: a file of the demo library arrives with its headers, and SIGTERM ends the server.
+"""Smoke test: a file of a library arrives with its headers, and SIGTERM ends the server.
 
-Without an argument `make serve` starts it; with the path of a wheel, that wheel does, in a fresh environment away from
-the checkout. Only the standard library is needed.
+Without an argument `make serve` starts it, with the demo library. With the path of a wheel, that is installed into a
+fresh environment, and README.md's first commands are run there, in an empty folder. It needs only the standard library.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-FILE = "demo/1.0.0/greet.js"
+FILE, LIBRARY = "demo/1.0.0/greet.js", "npm/jquery/dist/jquery.min.js"
 EXPECTED = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript; charset=utf-8"}
 START_SECONDS, STOP_SECONDS = 240, 30
 
@@ -75,39 +74,56 @@ def stop(server: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def installed(wheel: Path, folder: Path) -> list[str]:
-    """Install a wheel and what it needs into a fresh environment; return the command that serves a copy of public/."""
+def first_commands() -> list[str]:
+    """Return the commands that README.md begins with; the last one serves."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("<!-- example: start -->\n```sh\n")[2].partition("```")[0]
+    return [line.partition("#")[0].strip() for line in block.splitlines()]
+
+
+def installed(wheel: Path, folder: Path) -> str:
+    """Install a wheel and what it needs into a fresh environment; return the folder of its programs."""
     venv.create(folder / "venv", with_pip=True)
-    python, program = folder / "venv/bin/python", folder / "venv/bin/cdnserve"
-    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    programs = folder / "venv/bin"
+    pip = [str(programs / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     hashed = ["install", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
     subprocess.run([*pip, *hashed, "-r", str(ROOT / "requirements/serve.txt")], check=True)
     subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel.resolve())], check=True)
     subprocess.run([*pip, "check"], check=True)
-    shutil.copytree(ROOT / "public", folder / "public", ignore=shutil.ignore_patterns("npm", ".cdnserve"))
-    subprocess.run([program, "check", folder / "public", "--json"], check=True, cwd=folder, stdout=subprocess.DEVNULL)
-    return [str(program), "serve", str(folder / "public"), "--port"]
+    return str(programs)
 
 
-def smoke(start: list[str], port: int, folder: Path) -> list[str]:
+def smoke(start: list[str], url: str, folder: Path, environment: dict[str, str]) -> list[str]:
     """Start, ask once, stop; return the faults."""
-    server = subprocess.Popen(start, start_new_session=True, cwd=folder)
+    server = subprocess.Popen(start, start_new_session=True, cwd=folder, env=environment)
     try:
-        wrong = faults(fetch(f"http://127.0.0.1:{port}/{FILE}", server))
+        wrong = faults(fetch(url, server))
     finally:
         stopped = stop(server)
     return wrong if stopped else [*wrong, f"SIGTERM did not end it within {STOP_SECONDS} seconds"]
 
 
+def smoke_wheel(wheel: Path, port: int) -> list[str]:
+    """Install a wheel and do as README.md says; return the faults."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, empty = Path(name), Path(name, "empty")
+        empty.mkdir()
+        path = f"{installed(wheel, folder)}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "CDNSERVE_PORT": str(port)}
+        *commands, serve = first_commands()
+        for command in commands:
+            subprocess.run(["bash", "-c", command], check=True, cwd=empty, env=environment)
+        return smoke(["bash", "-c", f"exec {serve}"], f"http://127.0.0.1:{port}/{LIBRARY}", empty, environment)
+
+
 def main(wheel: str = "") -> None:
     """Try `make serve`, or a wheel; exit with the faults."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if wheel:
-            wrong = smoke([*installed(Path(wheel), folder), str(port)], port, folder)
-        else:
-            wrong = smoke(["make", "serve", f"ARGS=--port {port}"], port, ROOT)
+    if wheel:
+        wrong = smoke_wheel(Path(wheel), port)
+    else:
+        url = f"http://127.0.0.1:{port}/{FILE}"
+        wrong = smoke(["make", "serve", f"ARGS=--port {port}"], url, ROOT, dict(os.environ))
     if wrong:
         sys.exit("\n".join(f"smoke: {fault}" for fault in wrong))
     print(f"smoke: {wheel or 'make serve'} answers and stops")

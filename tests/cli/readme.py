@@ -55,6 +55,11 @@ def sessions(text: str) -> list[Session]:
     return [Session(*piece.split("\n", 1)) for piece in pieces]
 
 
+def blocks(text: str, example: str) -> list[str]:
+    """List the shell blocks of a text that are marked as this example."""
+    return re.findall(rf"<!-- example: {re.escape(example)} -->\n```sh\n(.*?)```", text, re.DOTALL)
+
+
 def links(text: str) -> list[str]:
     """List the relative links of a text."""
     return [target for target in _LINK.findall(text) if "://" not in target]

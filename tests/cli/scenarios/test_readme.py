@@ -74,14 +74,14 @@ def test_a_session_is_matched_whole() -> None:
 
 def test_every_command_of_the_first_steps_exists() -> None:
     shown = re.findall(r"^cdnserve (\w+)", TEXT, re.MULTILINE)
-    assert ["add", "sri", "serve", "audit", "migrate", "migrate"] == shown
+    assert ["init", "add", "serve", "audit", "migrate", "migrate"] == shown
     assert set(shown) <= set(COMMANDS)
 
 
 def test_make_has_the_targets_that_are_named() -> None:
     targets = re.findall(r"^(\w+):", (README.parent / "Makefile").read_text(), re.MULTILINE)
-    named = re.findall(r"^make (\w+)", TEXT, re.MULTILINE)
-    assert ["serve", "test"] == named
+    named = re.findall(r"`make (\w+)", TEXT)
+    assert {"serve", "test", "dist", "docs"} == set(named)
     assert set(named) <= set(targets)
 
 
@@ -89,3 +89,11 @@ def test_make_has_the_targets_that_are_named() -> None:
 def test_every_link_leads_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert [] == [link for link in links(text) if not (document.parent / link).exists()]
+
+
+def test_the_index_of_decisions_has_each_of_them_with_its_title() -> None:
+    folder = README.parent / "docs/decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    for page in sorted(folder.glob("0*.md")):
+        number, _, title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(". ")
+        assert f"| {number} | [{title}]({page.name}) |" in index
