@@ -75,10 +75,24 @@ def prepare(root: Path, store: Store, catalog: Catalog) -> Welcome:
 
 
 def _example(catalog: Catalog) -> str:
-    """Return the public path nearest to the root that any origin may load: a script, else a stylesheet, font, image."""
+    """Return a public path that any origin may load: a script, else a stylesheet, font, image.
+
+    Of those the nearest to the root; of a library's files those that its package.json names come first.
+    """
+    folders, named = tuple(f"{folder}/" for folder in catalog.packages), set(_named(catalog))
     readable = (path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name)
-    ranked = ((_TRIED.index(kind), path.count("/"), path) for path in readable if (kind := destination(path)) in _TRIED)
-    return min(ranked, default=(0, 0, ""))[2]
+    ranked = (
+        (_TRIED.index(kind), path.startswith(folders) and path not in named, path.count("/"), path)
+        for path in readable
+        if (kind := destination(path)) in _TRIED
+    )
+    return min(ranked, default=(0, False, 0, ""))[-1]
+
+
+def _named(catalog: Catalog) -> Iterator[str]:
+    for folder, entries in catalog.packages.items():
+        files = (entries.jsdelivr, entries.unpkg, entries.browser, entries.main, entries.style)
+        yield from (f"{folder}/{file.removeprefix('./')}" for file in files if file)
 
 
 _DEFAULTS = ServerSettings(Path(), Path())

@@ -205,6 +205,15 @@ ANY = '[[publish]]\npath = "**"\ncors = "any"\n'
         pytest.param({"a.json": "{}", "b.png": "b"}, f'<img src="{URL}/b.png"', id="an image"),
         pytest.param({"x/a.js": "a", "b.js": "b"}, f'<script src="{URL}/b.js"', id="the nearest"),
         pytest.param({"a.js": "export {}"}, '<script type="module"', id="a module"),
+        pytest.param(
+            {
+                "npm/x@1.0.0/package.json": '{"name": "x", "version": "1.0.0", "main": "./dist/min/x.js"}',
+                "npm/x@1.0.0/a.js": "a",
+                "npm/x@1.0.0/dist/min/x.js": "x",
+            },
+            f'<script src="{URL}/npm/x@1.0.0/dist/min/x.js"',
+            id="what a library names",
+        ),
     ],
 )
 def test_the_best_file_is_tried(tmp_path: Path, files: dict[str, str], expected: str) -> None:
