@@ -42,6 +42,7 @@ TESTED_WHOLE = {
     "test_ground": "the locked requirements and what the project stands on",
     "test_layers": "the line of layers",
     "test_patterns": "every regular expression",
+    "test_pumped": "requests and whole documents, repeated",
 }
 # A command is as short as what it does; a specification, the version and the way in may be short, too.
 SHORT_MODULES = {"version", "__main__"} | {f"cli/{module_name(command)}" for command in COMMANDS}

@@ -119,5 +119,5 @@ def test_the_state_of_tokenizer_parser_and_stack_has_its_names() -> None:
 def test_tokens_and_namespaces_have_their_names() -> None:
     assert {"StartTag", "EndTag", "ParseError"} <= set(constants.tokenTypes)
     assert {"html", "svg", "mathml"} <= set(constants.namespaces)
-    tokens = list(_tokenizer.HTMLTokenizer("<a b=c>", parser=None))
-    assert [("a", {"b": "c"})] == [(token["name"], dict(token["data"])) for token in tokens]
+    tokens: list[Any] = list(_tokenizer.HTMLTokenizer("<a b=c>", parser=None))
+    assert [("a", [("b", "c")])] == [(token["name"], [*token["data"].items()]) for token in tokens]
