@@ -25,6 +25,7 @@ from cdnserve.errors import Problem
 
 @click.command(cls=Command)
 @click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
+@click.option("--as", "pin", default="", metavar="NAME@VERSION", help="Add an own build: a folder or a .tgz.")
 @click.option("--files", multiple=True, metavar="GLOB", help="Keep these files only; may be repeated.")
 @click.option("--exact", is_flag=True, help="Write the exact version into the manifest, no range.")
 @click.option("--deps", is_flag=True, help="Add also what their ES modules import from other packages.")
@@ -35,6 +36,7 @@ from cdnserve.errors import Problem
 @json_option
 def command(  # one for each option
     specs: tuple[str, ...],
+    pin: str,
     files: tuple[str, ...],
     exact: bool,
     deps: bool,
@@ -53,13 +55,24 @@ def command(  # one for each option
     the manifest keeps only what was asked for. Nothing is changed unless all goes well. Where there is no
     manifest, a first one is written. The tags at the end are those of cdnserve sri, after a build; with --json
     there are none.
+
+    With --as an own build is added, a folder or a .tgz from npm pack, as a library that no registry has:
+    cdnserve add ./dist --as @acme/ui@1.2.0
     """
     from cdnserve.npm.add import AddOptions, add
+
+    if pin and len(specs) != 1:
+        raise click.UsageError("--as names one folder or one .tgz")
 
     begin = root == Path(default_root()) or root.is_dir()
     options = AddOptions(files, exact, deps, publish, begin)
     with download_progress() as progress:
-        added = add(root, specs, library_settings(registry), progress, options)
+        if pin:
+            from cdnserve.npm.own_build import add_own
+
+            added = add_own(root, Path(specs[0]), pin, library_settings(registry), progress, options)
+        else:
+            added = add(root, specs, library_settings(registry), progress, options)
     if as_json:
         libraries = [asdict(one) for one in added.libraries]
         write_json({"libraries": libraries, "problems": as_objects(added.warnings), "begun": added.begun})

@@ -39,11 +39,13 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 class LockedLibrary(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """The integrity metadata of a package's tarball: one hash expression, sha256, sha384 or sha512.
 
-    `dependents` are the libraries (NAME@VERSION) that import it, for which it was added.
+    `dependents` are the libraries (NAME@VERSION) that import it, for which it was added. An `own` build is in no
+    registry.
     """
 
     integrity: str
     dependents: tuple[str, ...] = ()
+    own: bool = False
 
     def fault(self) -> str:
         """Return what is wrong with the values, empty where nothing is."""

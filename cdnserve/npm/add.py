@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.model import Library, Revision
 from cdnserve.manifest.starter import begun
-from cdnserve.npm.apply import Added, Decision, Project, commit, notes, read_project, unlisted
+from cdnserve.npm.apply import Added, Decision, Placed, Project, commit, notes, read_project, unlisted
 from cdnserve.npm.download import DownloadProgress
 from cdnserve.npm.fetch import Order, Session, find, prepare, stage
 from cdnserve.npm.package import Packument, choose, deprecation
@@ -72,26 +72,36 @@ def add(
     Where the manifest has a library already, the version comes beside those that it has.
     """
     requests, options = parse_specs(specs), options or AddOptions()
-    _check_globs(options.files)
-    is_missing = options.begin and not os.path.lexists(root / MANIFEST)
-    with begun(root) if is_missing else nullcontext(False) as is_first:
+    with begin_with(root, options) as is_first:
         # Before anything is touched: there must be a manifest and a lock that are whole.
-        _check_files(requests, options, read_project(root))
+        require_options(requests, options, read_project(root))
         with reported(root), incoming_folder(root) as folder, Session(settings, progress) as session:
             project = read_project(root)
             choices = _choose(requests, session, options)
             prepared = prepare(_orders(choices, project, options), session)
             staged = stage(prepared, folder, session)
             decision = Decision(staged, revisions=tuple(_revisions(choices, project, options)))
-            absent: tuple[Problem, ...] = ()
-            if options.deps:
-                decision, absent = _with_dependencies(root, folder, project, decision, session)
-            hidden = tuple(unlisted(decision.staged, project.manifest))
-            publish = options.publish and bool(hidden)
-            libraries = commit(root, folder, replace(decision, publish=publish))
-    warnings = (*notes(decision.staged), *_deprecations(choices), *absent, *(() if publish else hidden))
+            libraries, warnings = commit_all(root, folder, project, decision, options, session)
     asked = dict.fromkeys(str(choice.spec) for choice in choices)
-    return Added(libraries, warnings, is_first, tuple(asked))
+    return Added(libraries, (*warnings, *_deprecations(choices)), is_first, tuple(asked))
+
+
+def begin_with(root: Path, options: AddOptions) -> AbstractContextManager[bool]:
+    """Return a context in which there is a manifest if `options` let a first one be written; it says if that was."""
+    return begun(root) if options.begin and not os.path.lexists(root / MANIFEST) else nullcontext(False)
+
+
+def commit_all(
+    root: Path, folder: Path, project: Project, decision: Decision, options: AddOptions, session: Session
+) -> tuple[tuple[Placed, ...], tuple[Problem, ...]]:
+    """Commit what lies ready, with dependencies and a rule as the options say; return what to tell, too."""
+    absent: tuple[Problem, ...] = ()
+    if options.deps:
+        decision, absent = _with_dependencies(root, folder, project, decision, session)
+    hidden = tuple(unlisted(decision.staged, project.manifest))
+    publish = options.publish and bool(hidden)
+    libraries = commit(root, folder, replace(decision, publish=publish))
+    return libraries, (*notes(decision.staged), *absent, *(() if publish else hidden))
 
 
 def _with_dependencies(
@@ -110,15 +120,12 @@ def publish_libraries(root: Path) -> None:
         commit(root, folder, Decision(publish=True))
 
 
-def _check_globs(globs: Iterable[str]) -> None:
-    Problems(replace(problem, value=glob) for glob in globs for problem in glob_problems(glob)).raise_errors()
-
-
-def _check_files(requests: Iterable[PackageSpec], options: AddOptions, project: Project) -> None:
+def require_options(requests: Iterable[PackageSpec], options: AddOptions, project: Project) -> None:
+    """Raise ConfigurationError for globs that are none, or that differ from those of libraries that are here."""
+    wrong = (replace(problem, value=glob) for glob in options.files for problem in glob_problems(glob))
     entries = (project.entries.get(name) for name in dict.fromkeys(one.name for one in requests) if options.files)
-    Problems(
-        _other_files(entry) for entry in entries if entry and set(entry.files) != set(options.files)
-    ).raise_errors()
+    other = (_other_files(entry) for entry in entries if entry and set(entry.files) != set(options.files))
+    Problems([*wrong, *other]).raise_errors()
 
 
 def _choose(requests: Sequence[PackageSpec], session: Session, options: AddOptions) -> list[_Choice]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
+
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, LockedLibrary, read_lock, render_lock
@@ -37,6 +39,12 @@ class Project:
             versions = [one for one in self.lock.hosted(entry.name) if f"{entry.name}@{one}" not in gone]
             found |= {f"{entry.name}@{resolve(requirement, versions)}" for requirement in entry.versions}
         return found
+
+    @property
+    def pins(self) -> dict[str, list[LockedLibrary]]:
+        """What the lock records of the libraries of the manifest, by their names."""
+        lock = self.lock
+        return {name: [lock.libraries[f"{name}@{one}"] for one in lock.hosted(name)] for name in self.entries}
 
     @property
     def entries(self) -> dict[str, Library]:
@@ -182,12 +190,13 @@ def commit(root: Path, folder: Path, decision: Decision, *, beside: bool = False
 
 def _with_new(known: Libraries, decision: Decision) -> dict[str, LockedLibrary]:
     libraries = dict(known)
-    integrity = {str(one.order.spec): one.integrity for one in decision.staged}
-    for pin in dict.fromkeys((*integrity, *decision.dependents)):
-        before = libraries.get(pin)
-        dependents = {*(before.dependents if before else ()), *decision.dependents.get(pin, ())}
-        if before or pin in integrity:
-            libraries[pin] = LockedLibrary(integrity.get(pin) or libraries[pin].integrity, tuple(sorted(dependents)))
+    for one in decision.staged:
+        # The bytes are the same as before, but an archive made anew may have another digest.
+        libraries.setdefault(str(one.order.spec), LockedLibrary(one.integrity, own=one.order.own))
+    for pin, dependents in decision.dependents.items():
+        if pin in libraries:
+            every = sorted({*libraries[pin].dependents, *dependents})
+            libraries[pin] = msgspec.structs.replace(libraries[pin], dependents=tuple(every))
     return libraries
 
 
@@ -195,7 +204,8 @@ def _without(known: Libraries, gone: Collection[str]) -> dict[str, LockedLibrary
     left = {pin: entry for pin, entry in known.items() if pin not in gone}
     for pin, entry in left.items():
         if any(one in gone for one in entry.dependents):
-            left[pin] = LockedLibrary(entry.integrity, tuple(one for one in entry.dependents if one not in gone))
+            dependents = tuple(one for one in entry.dependents if one not in gone)
+            left[pin] = msgspec.structs.replace(entry, dependents=dependents)
     return left
 
 

@@ -124,11 +124,13 @@ class Order:
     """One library that is wanted; `files` are globs of what is kept, empty for all.
 
     `locked` is the integrity that the lock demands. Where it is `""` the registry's counts, and its signatures do.
+    An `own` build is in no registry.
     """
 
     spec: PinnedPackage
     files: tuple[str, ...]
     locked: str
+    own: bool = False
 
 
 _IN_MEMORY = 2**23
@@ -327,14 +329,15 @@ def _staged(prepared: PreparedOrder, folder: Path, session: Session) -> StagedLi
 
     with fetch(prepared, folder, session) as fetched:
         unpacked = unpack(fetched.file, place, order.spec, keep, session.settings.limits)
-    if not any(is_named(path, order.files) for path in unpacked.files):
-        raise _nothing_kept(order)
+    require_kept(unpacked, order)
     session.progress.finish(str(order.spec))
     placement = Placement(order.spec, place, len(unpacked.files))
     return StagedLibrary(order, placement, unpacked, fetched.integrity, prepared.warnings)
 
 
-def _nothing_kept(order: Order) -> ConfigurationError:
-    message = f"{order.spec}: no file of the package is kept"
-    hint = "correct the globs: they are relative to the package's folder"
-    return ConfigurationError([Problem("library-files", message, MANIFEST, " ".join(order.files), hint)])
+def require_kept(unpacked: UnpackedTarball, order: Order) -> None:
+    """Raise ConfigurationError where the globs of an order name no file."""
+    if not any(is_named(path, order.files) for path in unpacked.files):
+        message = f"{order.spec}: no file of the package is kept"
+        hint = "correct the globs: they are relative to the package's folder"
+        raise ConfigurationError([Problem("library-files", message, MANIFEST, " ".join(order.files), hint)])

@@ -45,8 +45,11 @@ class RequirementState:
 
 def named(project: Project, names: Sequence[str]) -> tuple[Library, ...]:
     """Return the manifest's libraries of these names, without any all; raise ConfigurationError for unknown ones."""
-    entries = project.entries
-    Problems(_unknown(name, entries) for name in names if name not in entries).raise_errors()
+    own = {name for name, pins in project.pins.items() if pins and all(pin.own for pin in pins)}
+    entries = {name: entry for name, entry in project.entries.items() if name not in own}
+    Problems(
+        _own(name) if name in own else _unknown(name, entries) for name in names if name not in entries
+    ).raise_errors()
     return tuple(entries[name] for name in dict.fromkeys(names or entries))
 
 
@@ -103,6 +106,11 @@ def rewritten(requirement: str, version: str) -> str:
     if partial and "-" not in version:
         return ".".join(parts[: 1 + bool(partial[1])]) + partial[2]
     return f"{'~' if requirement.startswith('~') else '^'}{version}"
+
+
+def _own(name: str) -> Problem:
+    message = "an own build is not looked for in a registry, where the name may be somebody else's"
+    return Problem("own-build", message, MANIFEST, name, f"add the next one: cdnserve add FOLDER --as {name}@VERSION")
 
 
 def _unknown(text: str, names: Iterable[str]) -> Problem:

@@ -100,6 +100,7 @@ def _name_problem(name: str) -> Problem | None:
     message = "npm has no package of this name"
     if ":" in name or name.startswith((".", "/", "~/")) or re.fullmatch(r"[^@/]+/.*", name, re.DOTALL):
         message = "an address or a path is no package of a registry"
+        hint = "say NAME@VERSION or @SCOPE/NAME@VERSION; an own build is added with --as NAME@VERSION"
     return Problem("package-name", message, "", excerpt(name), hint)
 
 

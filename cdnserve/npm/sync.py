@@ -61,7 +61,8 @@ def hosted_orders(project: Project) -> Iterator[tuple[Order, bool]]:
             spec = checked_spec(name, version)
             files = entry.files if entry else ()
             locked = project.lock.libraries[str(spec)]
-            yield Order(spec, files, locked.integrity), entry is not None or bool(locked.dependents)
+            order = Order(spec, files, locked.integrity, own=locked.own)
+            yield order, entry is not None or bool(locked.dependents)
 
 
 def examine(root: Path, project: Project, settings: NpmSettings) -> Iterator[Examined]:
@@ -158,8 +159,9 @@ def sync(root: Path, settings: NpmSettings, progress: DownloadProgress | None = 
         restored = _mend(root, examined, settings, progress, surplus if prune else ())
     warnings = () if prune else _surplus(folders, files)
     back = {one.folder for one in restored}
-    present = tuple(one.order.spec.folder for one in examined if one.order.spec.folder not in back)
-    return Synced(restored, present, (*_unnamed(examined), *warnings), surplus if prune else ())
+    present = tuple(one.order.spec.folder for one in examined if one.is_present and one.order.spec.folder not in back)
+    told = (*_unnamed(examined), *_own(examined), *warnings)
+    return Synced(restored, present, told, surplus if prune else ())
 
 
 def check(root: Path, settings: NpmSettings) -> Checked:
@@ -189,7 +191,7 @@ def _mend(
     progress: DownloadProgress | None,
     swept: tuple[str, ...],
 ) -> tuple[Placed, ...]:
-    orders = [one.order for one in examined if not one.is_present or one.difference.absent]
+    orders = [one.order for one in examined if _is_incomplete(one) and not one.order.own]
     if not orders and not swept:
         return ()
     # Both take longer to load than looking through some libraries that are all there.
@@ -199,6 +201,22 @@ def _mend(
     with incoming_folder(root) as folder, Session(settings, progress) as session:
         staged = stage(prepare(orders, session), folder, session)
         return commit(root, folder, Decision(staged, swept=swept), beside=True)
+
+
+def _is_incomplete(one: Examined) -> bool:
+    return not one.is_present or bool(one.difference.absent)
+
+
+def _own(examined: Iterable[Examined]) -> Iterator[Problem]:
+    """Yield a warning for each own build that no registry can restore."""
+    for one in examined:
+        if one.order.own and _is_incomplete(one):
+            spec = one.order.spec
+            message = "an own build is missing, or files of it, and no registry has it"
+            hint = (
+                f"add it again: cdnserve add FOLDER --as {spec}; or take the folder from version control or an export"
+            )
+            yield Problem("own-build-absent", message, spec.folder, hint=hint, warning=True)
 
 
 def _surplus_files(examined: Iterable[Examined]) -> Iterator[str]:

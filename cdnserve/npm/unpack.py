@@ -105,11 +105,16 @@ class UnpackedTarball:
 
 
 def unpack(
-    tarball: BinaryIO, folder: Path, spec: PinnedPackage, keep: Callable[[str], bool], limits: DownloadLimits
+    tarball: BinaryIO,
+    folder: Path,
+    spec: PinnedPackage,
+    keep: Callable[[str], bool],
+    limits: DownloadLimits,
+    coding: str = "gzip",
 ) -> UnpackedTarball:
     """Write the files that are kept into a folder that is new and empty; raise ConfigurationError at the first flaw."""
     tarball.seek(0)
-    archive = Archive(DecodedReader(tarball, "gzip", limits.unpacked), limits.members)
+    archive = Archive(DecodedReader(tarball, coding, limits.unpacked), limits.members)
     try:
         files, size = _write(_kept(archive, keep, limits), archive, folder)
     except CorruptError as error:

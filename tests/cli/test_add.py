@@ -168,3 +168,19 @@ def test_on_a_terminal_it_asks(root: Path, registry: LocalRegistry, typed: bytes
     assert is_public == ("integrity=" in written)
     assert is_public != ("library-unlisted" in written)
     assert is_public == ('path = "npm/**"' in (root / "manifest.toml").read_text())
+
+
+def test_an_own_build_has_tags_and_aliases(run: Run, listed: Path) -> None:
+    dist = listed.parent / "dist"
+    dist.mkdir()
+    (dist / "package.json").write_text('{"main": "ui.js"}')
+    (dist / "ui.js").write_text("let ui = 1;\n")
+    result = run("add", "dist", "--as", "@acme/ui@1.2.0")
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert run("sri", "@acme/ui@1.2.0").stdout in result.stdout
+    assert "@acme/ui@1.2.0/ui.js" in run("explain", "/npm/@acme/ui@1/ui.js").stdout
+
+
+def test_an_own_build_is_one(run: Run, listed: Path) -> None:
+    assert 2 == run("add", "dist", "more", "--as", "@acme/ui@1.2.0").exit_code
+    assert "--as NAME@VERSION" in run("add", "./dist").stderr

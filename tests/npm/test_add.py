@@ -61,7 +61,7 @@ def test_a_library_is_added(root: Path, registry: LocalRegistry) -> None:
     integrity = registry.publish("x", "1.0.0", PACKAGE)
     size = sum(map(len, FILES.values()))
     expected = Placed("x", "1.0.0", "npm/x@1.0.0", integrity, 4, size, is_new=True)
-    assert Added((expected,), ()) == _add(root, registry, "x@1.0.0")
+    assert Added((expected,), (), asked=("x@1.0.0",)) == _add(root, registry, "x@1.0.0")
     assert {path: content.encode() for path, content in FILES.items()} == {
         path.removeprefix("npm/x@1.0.0/"): content
         for path, content in _snapshot(root).items()

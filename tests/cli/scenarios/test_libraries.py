@@ -156,7 +156,7 @@ def test_libraries_are_removed(run: Run, listed: Path, registry: LocalRegistry) 
 def test_a_removal_in_json(run: Run, listed: Path, registry: LocalRegistry) -> None:
     run("add", "hello", "--json", "--registry", registry.url)
     removed = json.loads(run("remove", "hello", "--json").stdout)
-    assert {"removed": ["hello@1.0.0"], "requirements": ["hello@^1.0.0"]} == removed
+    assert {"removed": ["hello@1.0.0"], "requirements": ["hello@^1.0.0"], "problems": []} == removed
     again = run("remove", "hello", "--json")
     assert 1 == again.exit_code
     assert ["library-not-hosted"] == [one["reference"] for one in json.loads(again.stdout)["problems"]]
