@@ -123,8 +123,8 @@ class Asked:
 _NEXT: dict[Order, str] = {
     "in turn": "at = at % #made + 1",
     "at random": "at = math.random(#made)",
-    # Stopped threads alone would not end wrk before its time.
-    "once": "at = at + 1; if at > #made then at = 1; os.execute('kill -INT $PPID') end",
+    # Stopped threads alone would not end wrk before its time, and a signal counts only once system(3) has returned.
+    "once": "at = at + 1; if at > #made then at = 1; os.execute('(sleep 0.05; kill -INT $PPID) &') end",
 }
 _SAME = "return made[at]"
 # What a CDN adds to each request: an id of its own, and the client's address.

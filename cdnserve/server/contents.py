@@ -239,6 +239,11 @@ def _pace(rate: int, ended: threading.Event) -> Callable[[int], None]:
     return pace
 
 
+def too_short() -> OSError:
+    """Return the error of a blob that was cut."""
+    return OSError("the blob is shorter than the release says")
+
+
 def _damaged() -> OSError:
     return OSError("the blob is damaged")
 

@@ -16,8 +16,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from cdnserve.server.access_log import LoggedExchange
+from cdnserve.server.contents import too_short
 from cdnserve.server.http2 import Http2Connection, is_malformed
-from cdnserve.server.live import Live, too_short
+from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import RELEVANT, Http2Response
 from cdnserve.server.worker import Worker

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,13 +11,10 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from cdnserve.files import open_file
 from cdnserve.origin.message import Stored
 from cdnserve.origin.text_replies import Line
-from cdnserve.server.connection import LINGER_SECONDS, Linger
-from cdnserve.server.contents import Contents
+from cdnserve.server.connection import LINGER_SECONDS, Linger, SecureSending, Sending
 from cdnserve.server.http_asgi import AsgiConnection
-from cdnserve.server.live import too_short
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import PreparedResponse
 from cdnserve.server.wire import HEAD_TOO_SLOW, TOO_MANY, Acceptance, new_parser, refusal
@@ -29,9 +22,6 @@ from cdnserve.server.worker import Peer, Worker
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
-# What one turn of the event loop may send, so that others get theirs.
-_TURN = 4 * 1024 * 1024
-_MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class FastConnection(asyncio.Protocol):
@@ -109,7 +99,7 @@ class FastConnection(asyncio.Protocol):
             return
         self._seen = worker.tick
         if response.plain and response.hits & UNTIMED:
-            self._write(response.opening.octets + response.tail)
+            self._write_all(response)
             response.hits += 1
             if self._peer:
                 self._note(data, response)
@@ -119,10 +109,16 @@ class FastConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no further requests while the client does not take the responses."""
-        self._hold()
+        if isinstance(self._sending, SecureSending):
+            self._sending.hold()
+        else:
+            self._hold()
 
     def resume_writing(self) -> None:
         """Go on with what waited."""
+        if isinstance(self._sending, SecureSending):
+            self._sending.go_on()
+            return
         self._log_whole()
         if not self._linger:
             self._release()
@@ -218,7 +214,7 @@ class FastConnection(asyncio.Protocol):
             if not self._left:  # what was left to the ASGI edge is counted there
                 self._meter.add(response.tally)
             return
-        self._write(response.opening.octets + response.tail)
+        self._write_all(response)
         self._meter.count(response, perf_counter() - self._asked)
         self._note(head, response)
         if not response.close:
@@ -228,6 +224,12 @@ class FastConnection(asyncio.Protocol):
             self._close()
         else:
             self._begin_linger()
+
+    def _write_all(self, response: PreparedResponse) -> None:
+        if response.is_long:
+            self.transport.writelines((response.opening.octets, response.tail))  # without a copy of all of it
+        else:
+            self._write(response.opening.octets + response.tail)
 
     def _note(self, head: bytes, response: PreparedResponse) -> None:
         self._unlogged = (head, response, self.transport.get_write_buffer_size() if self._busy else 0)
@@ -250,14 +252,19 @@ class FastConnection(asyncio.Protocol):
         self._unlogged = None
 
     def _send_large(self, response: PreparedResponse, stored: Stored, head: bytes) -> None:
-        transport = self.transport
-        # What the transport still holds goes first, and TLS must see every octet: the ASGI edge does both.
-        if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
+        transport, on_end = self.transport, partial(self._sent, close=response.close)
+        is_secure = transport.get_extra_info("sslcontext") is not None
+        # What the transport still holds goes first: the ASGI edge waits for that.
+        if transport.get_write_buffer_size() and not is_secure:
             self._delegate(head)
             return
-        descriptor = transport.get_extra_info("socket").fileno()
+        sending: Sending
         try:
-            sending = Sending(asyncio.get_running_loop(), descriptor, partial(self._sent, close=response.close))
+            if is_secure:
+                sending = SecureSending(transport, on_end)
+            else:
+                descriptor = transport.get_extra_info("socket").fileno()
+                sending = Sending(asyncio.get_running_loop(), descriptor, on_end)
             self._sending = sending
             live = self._worker.live
             opened, blob = response.opening.octets + response.tail, live.store.blob(stored.sha256)
@@ -339,84 +346,3 @@ class FastConnection(asyncio.Protocol):
         self._pending = self._waiting = b""
         self._seen = self._worker.tick
         self._linger = Linger(self.transport)
-
-
-class Sending:
-    """One response on its way from a file; `on_end` learns whether all of it was sent.
-
-    The transport owns its descriptor and refuses a second watcher of it: so a duplicate is written to.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, connection: int, on_end: Callable[[bool], None]) -> None:
-        self._loop = loop
-        # Family and type are only said so that Python need not ask the kernel for them.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=os.dup(connection))
-        self._file = -1
-        self._on_end = on_end
-        self._waits = False
-        self.sent = 0
-
-    def begin(self, head: bytes, blob: Path, stored: Stored, contents: Contents) -> None:
-        """Send the head and as much of the content as the socket takes; raises OSError for a blob not (yet) proved."""
-        self._head, self._at, self._end = head, stored.start, stored.start + stored.length
-        try:
-            self._file = open_file(blob)
-            status = os.fstat(self._file)
-            if status.st_size < self._end:
-                raise too_short()
-            self._is_damaged = contents.doubts(stored.sha256, status)
-            if not contents.is_proved(stored.sha256, status):
-                raise OSError("the blob has to be read before it is sent")
-        except OSError:
-            self.close()
-            raise
-        self._turn()
-
-    def _turn(self) -> None:
-        try:
-            self._send()
-        except BlockingIOError:
-            self._wait()
-        except OSError:
-            self._finish(complete=False)
-        else:
-            if self._at >= self._end:
-                self._finish(complete=True)
-
-    def _send(self) -> None:
-        """Send up to a turn's octets; raises OSError for a blob that is not to be sent any further."""
-        if self._is_damaged():
-            raise OSError("the blob was found damaged while it was sent")
-        while self._head:
-            # The head waits for the content that follows, so that both go in full segments.
-            count = self._socket.send(self._head, _MSG_MORE)
-            self._head = self._head[count:]
-        left = _TURN
-        while self._at < self._end and left > 0:
-            count = os.sendfile(self._socket.fileno(), self._file, self._at, min(self._end - self._at, left))
-            if count == 0:
-                raise too_short()
-            self._at += count
-            self.sent += count
-            left -= count
-        if self._at < self._end:
-            raise BlockingIOError
-
-    def _wait(self) -> None:
-        if not self._waits:
-            self._waits = True
-            self._loop.add_writer(self._socket, self._turn)
-
-    def _finish(self, *, complete: bool) -> None:
-        self.close()
-        self._on_end(complete)
-
-    def close(self) -> None:
-        """Close the descriptors; what isn't sent is not sent any more."""
-        if self._waits:
-            self._waits = False
-            self._loop.remove_writer(self._socket)
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        self._socket.close()

@@ -21,11 +21,6 @@ from cdnserve.server.contents import Contents
 logger = logging.getLogger("cdnserve")
 
 
-def too_short() -> OSError:
-    """Return the error of a blob that was cut."""
-    return OSError("the blob is shorter than the release says")
-
-
 class Live:
     """Holds the origin of the store's current release; `reload` swaps it with one assignment."""
 

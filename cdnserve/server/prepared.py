@@ -71,6 +71,8 @@ _PLAIN = frozenset({b"host", b"origin", b"accept-encoding"})
 _PLAIN_LINE = re.compile(rb"GET /(?!-/)([!$&-.0-;=@-Z_a-z~/]+)(?:\?[!-~]*)? HTTP/1\.1")
 # What the objects around a response or a part of a head weigh, and those around each of its fields, rounded up.
 _OVERHEAD, _FIELD_OVERHEAD = 768, 192
+# From here on two pieces are cheaper to write than to join.
+_LONG = 16 * 1024
 # What is longer is answered, but not remembered: nobody sends two that are alike.
 _LONGEST_REMEMBERED = 8 * 1024
 
@@ -78,7 +80,7 @@ _LONGEST_REMEMBERED = 8 * 1024
 class PreparedResponse:
     """A response behind its opening: `tail` is all of it, or only the head where `stored` is large."""
 
-    __slots__ = ("close", "hits", "octets", "opening", "plain", "stored", "tail", "tally", "timed")
+    __slots__ = ("close", "hits", "is_long", "octets", "opening", "plain", "stored", "tail", "tally", "timed")
 
     def __init__(self, opening: Opening, head: bytes, content: bytes | Stored, *, close: bool, tally: Tally) -> None:
         tail, stored = (head, content) if isinstance(content, Stored) else (head + content, None)
@@ -87,6 +89,7 @@ class PreparedResponse:
         self.tail = tail
         self.stored = stored
         self.close = close
+        self.is_long = len(tail) > _LONG
         self.plain = stored is None and not close  # one write, and nothing else to do
         self.tally = tally
         self.hits = self.timed = 0  # since the meter was last settled

@@ -36,6 +36,7 @@ class Tape(asyncio.Transport):
         self.written = b""
         self.deeds: list[str] = []
         self.unsent = 0
+        self.limits: list[int | None] = []
         self.on_write: Callable[[], None] = lambda: None
         self.protocol: asyncio.BaseProtocol | None = None
 
@@ -63,6 +64,9 @@ class Tape(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self.deeds.append("resume")
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limits.append(high)
 
     def get_write_buffer_size(self) -> int:
         return self.unsent

@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from cdnserve.origin.message import Stored
 from cdnserve.release.scan import signature
 from cdnserve.release.store import Store
+from cdnserve.server.connection import Sending
 from cdnserve.server.contents import Contents, name_file
 from cdnserve.server.http_asgi import AsgiConnection
-from cdnserve.server.http_fast import Sending
+from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.settings import ServerLimits
 from tests.contract.wire import message
 from tests.server import tree
 from tests.server.conftest import Built
-from tests.server.connections import Room, until
+from tests.server.connections import Room, Tape, until
 from tests.server.transcript import responses
 
 GET = message("GET", "/any/tiny.txt", [("Accept", "*/*")])
@@ -300,17 +301,10 @@ def test_a_head_that_is_too_large_behind_a_good_one(room: Room) -> None:
     asyncio.run(send())
 
 
-@pytest.mark.parametrize(
-    ("unsent", "extra"),
-    [
-        pytest.param(0, {"sslcontext": object()}, id="under TLS, which must see every octet"),
-        pytest.param(1, {}, id="behind what the transport still holds"),
-    ],
-)
-def test_large_content_that_may_not_go_past_the_transport(room: Room, unsent: int, extra: dict[str, object]) -> None:
+def test_large_content_behind_what_the_transport_still_holds(room: Room) -> None:
     """It is left to the application, and so is what comes after it."""
-    protocol, tape = room.fast(**extra)
-    tape.unsent = unsent
+    protocol, tape = room.fast()
+    tape.unsent = 1
 
     async def send() -> None:
         async with room.serving():
@@ -321,6 +315,78 @@ def test_large_content_that_may_not_go_past_the_transport(room: Room, unsent: in
     asyncio.run(send())
     assert [tree.LARGE, tree.TINY] == [response.body for response in responses(tape.written)]
     assert [tape.protocol] == [*room.state.connections & {protocol, tape.protocol}]
+
+
+class TestUnderTls:
+    """The transport must see every octet: it gets large content in pieces, as it takes them."""
+
+    @pytest.fixture
+    def secure(self, built: Built) -> tuple[Room, FastConnection, Tape]:
+        room = Room(built, LIMITS)
+        room.worker.live.contents = Trusting(Store(built.state))
+        protocol, tape = room.fast(sslcontext=object())
+        return room, protocol, tape
+
+    @pytest.mark.parametrize("fields", [(), (("Range", "bytes=7-280000"),), (("Range", "bytes=-1"),)])
+    def test_all_of_it_is_sent(
+        self, secure: tuple[Room, FastConnection, Tape], fields: tuple[tuple[str, str], ...]
+    ) -> None:
+        _, protocol, tape = secure
+
+        async def story() -> None:
+            protocol.data_received(message("GET", "/any/huge.woff2", fields) + GET)
+
+        asyncio.run(story())
+        huge, tiny = responses(tape.written)
+        expected = {(): tree.HUGE, (("Range", "bytes=-1"),): tree.HUGE[-1:]}.get(fields, tree.HUGE[7:280_001])
+        assert (expected, tree.TINY) == (huge.body, tiny.body)
+        assert tape.limits == [128 * 1024, None]
+
+    def test_a_piece_waits_until_the_one_before_was_taken(self, secure: tuple[Room, FastConnection, Tape]) -> None:
+        room, protocol, tape = secure
+        tape.on_write = protocol.pause_writing
+        pieces: list[int] = []
+
+        async def story() -> None:
+            protocol.data_received(message("GET", "/any/huge.woff2") + GET)
+            while not tape.written.endswith(tree.TINY):
+                room.pass_time(protocol, LIMITS.stall_seconds - 1)  # each piece wins time
+                pieces.append(len(tape.written))
+                protocol.resume_writing()
+
+        asyncio.run(story())
+        assert [tree.HUGE, tree.TINY] == [response.body for response in responses(tape.written)]
+        assert max(end - start for start, end in itertools.pairwise([0, *pieces])) < 129 * 1024
+        assert "abort" not in tape.deeds
+
+    def test_what_is_found_damaged_is_sent_no_further(self, secure: tuple[Room, FastConnection, Tape]) -> None:
+        room, protocol, tape = secure
+        told: list[bool] = []
+        room.worker.live.contents.doubts = lambda *_: lambda: bool(told)  # type: ignore[method-assign]
+        tape.on_write = protocol.pause_writing
+
+        async def story() -> None:
+            protocol.data_received(message("GET", "/any/huge.woff2"))
+            told.append(True)
+            protocol.resume_writing()
+
+        before = descriptors()
+        asyncio.run(story())
+        assert tape.deeds[-1] == "abort"
+        assert len(tape.written) < 129 * 1024
+        assert before == descriptors()
+
+    def test_who_takes_nothing_is_cut_off(self, secure: tuple[Room, FastConnection, Tape]) -> None:
+        room, protocol, tape = secure
+        tape.on_write = protocol.pause_writing
+
+        async def story() -> None:
+            protocol.data_received(message("GET", "/any/huge.woff2"))
+            room.pass_time(protocol, LIMITS.stall_seconds + 1)
+
+        asyncio.run(story())
+        assert tape.deeds[-1] == "abort"
+        protocol.connection_lost(None)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
