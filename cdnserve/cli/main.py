@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "build": "Make a release and stop.",
         "check": "Show every problem in manifest, lock and files.",
         "list": "List what is public.",
+        "info": "Show what is hosted of a library.",
         "explain": "Explain what a browser gets, and why.",
         "sri": "Print integrity metadata and ready tags.",
         "audit": "Audit how HTML pages load scripts and styles.",

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from cdnserve.manifest.lock import Lock
 from cdnserve.npm.spec import FOLDER
-from cdnserve.release.catalog import Catalog
+from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.package_entries import library_folder
 from cdnserve.release.store import Store
-from cdnserve.rules.semver import ascending
+from cdnserve.rules.semver import ascending, resolve
 
 LARGEST_DESCRIPTION = 2**22
 """The octets of a package.json that are read; a larger one counts as none."""
@@ -40,6 +42,11 @@ class HostedLibraries:
         self._store = store
         self._catalog = catalog
         self._versions = _versions(catalog)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the packages that have a public file, sorted."""
+        return sorted(self._versions)
 
     def versions(self, name: str) -> Sequence[str]:
         """Return the versions of a package that have a public file, ascending."""
@@ -77,3 +84,134 @@ def _versions(catalog: Catalog) -> dict[str, Sequence[str]]:
         name, _, version = folder.removeprefix(f"{FOLDER}/").rpartition("@")
         found[name].append(version)
     return {name: ascending(versions) for name, versions in found.items()}
+
+
+TOP = "/"
+"""What the files that lie in no folder are called together."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostedGroup:
+    """The public files of a library, or of a folder of one's own: how many, how large as served, under which policies.
+
+    `versions` are those of a library, the newest first.
+    """
+
+    name: str
+    is_library: bool
+    versions: tuple[str, ...]
+    files: int
+    octets: int
+    cors: tuple[str, ...]
+    cache: tuple[str, ...]
+
+
+def hosted_groups(catalog: Catalog) -> list[HostedGroup]:
+    """Return what is public by library, then by folder of one's own."""
+    grouped: defaultdict[tuple[bool, str], list[str]] = defaultdict(list)
+    for path in catalog.assets:
+        library = library_folder(path).removeprefix(f"{FOLDER}/").rpartition("@")[0]
+        grouped[not library, library or (path.partition("/")[0] if "/" in path else TOP)].append(path)
+    versions = _versions(catalog)
+    return [
+        _group(name, catalog, paths, () if is_own else tuple(reversed(versions[name])))
+        for (is_own, name), paths in sorted(grouped.items())
+    ]
+
+
+def _group(name: str, catalog: Catalog, paths: Sequence[str], versions: tuple[str, ...]) -> HostedGroup:
+    rules = [catalog.rules[at] for at in sorted({catalog.assets[path].rule for path in paths})]
+    return HostedGroup(
+        name,
+        bool(versions),
+        versions,
+        files=len(paths),
+        octets=served_size(catalog.assets[path] for path in paths),
+        cors=tuple(dict.fromkeys(rule.cors.name for rule in rules)),
+        cache=tuple(dict.fromkeys(rule.cache.name for rule in rules)),
+    )
+
+
+def served_size(assets: Iterable[Asset]) -> int:
+    """Return the octets of files in the content coding in which each is smallest, which browsers get."""
+    return sum(min(one.size for one in asset.representations) for asset in assets)
+
+
+def public_files(catalog: Catalog, name: str) -> dict[str, Asset]:
+    """Return the public files of a library (NAME or NAME@VERSION) or a folder, by logical path."""
+    bare = name.strip("/")
+    if not bare:
+        return {path: asset for path, asset in catalog.assets.items() if "/" not in path}
+    begins = (f"{bare}/", f"{bare}@", f"{FOLDER}/{bare}/", f"{FOLDER}/{bare}@")
+    return {path: asset for path, asset in catalog.assets.items() if path.startswith(begins) or path == bare}
+
+
+@dataclass(frozen=True, slots=True)
+class NeededPackage:
+    """What a package.json asks for: a name, a range, and the hosted version that satisfies it, `""` for none."""
+
+    name: str
+    range: str
+    hosted: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFacts:
+    """What is known here of one version of a hosted library; `dependents` are NAME@VERSION."""
+
+    name: str
+    version: str
+    versions: tuple[str, ...]
+    licence: str
+    files: int
+    octets: int
+    needs: tuple[NeededPackage, ...]
+    dependents: tuple[str, ...]
+
+
+def library_facts(name: str, version: str, packages: HostedLibraries, catalog: Catalog, lock: Lock) -> LibraryFacts:
+    """Return what is known of a hosted version: by the release, its package.json, those of the others, and the lock."""
+    folder = f"{FOLDER}/{name}@{version}"
+    described = packages.described(folder)
+    files = public_files(catalog, f"{folder}/")
+    needs = _needs(described).items()
+    return LibraryFacts(
+        name,
+        version,
+        tuple(reversed(packages.versions(name))),
+        _licence(described),
+        len(files),
+        served_size(files.values()),
+        tuple(NeededPackage(one, wanted, resolve(wanted, packages.versions(one)) or "") for one, wanted in needs),
+        tuple(_dependents(name, version, packages, lock)),
+    )
+
+
+def _needs(described: Mapping[str, object]) -> dict[str, str]:
+    """Return what a package.json asks for, peers too, as far as it says so in words."""
+    tables = (described.get(key) for key in ("dependencies", "peerDependencies"))
+    return {name: wanted for one in tables if isinstance(one, dict) for name, wanted in one.items() if _is_text(wanted)}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _licence(described: Mapping[str, object]) -> str:
+    """Return the licence that a package.json names; older ones have an object, or several in a list."""
+    said = described.get("license") or described.get("licenses")
+    several = said if isinstance(said, list) else [said]
+    names = (one.get("type") if isinstance(one, dict) else one for one in several)
+    return ", ".join(name for name in names if isinstance(name, str))
+
+
+def _dependents(name: str, version: str, packages: HostedLibraries, lock: Lock) -> list[str]:
+    """Return the hosted libraries whose package.json this version satisfies, and those it was added for."""
+    locked = lock.libraries.get(f"{name}@{version}")
+    found = set(locked.dependents if locked else ())
+    for other in packages.names:
+        for one in packages.versions(other):
+            wanted = _needs(packages.described(f"{FOLDER}/{other}@{one}")).get(name)
+            if wanted is not None and resolve(wanted, packages.versions(name)) == version:
+                found.add(f"{other}@{one}")
+    return sorted(found)

@@ -53,6 +53,12 @@ def named(project: Project, names: Sequence[str]) -> tuple[Library, ...]:
     return tuple(entries[name] for name in dict.fromkeys(names or entries))
 
 
+def newest_published(name: str, settings: NpmSettings, progress: DownloadProgress | None = None) -> str:
+    """Return the version of a package that the registry calls the latest."""
+    with Session(settings, progress) as session:
+        return choose("", session.package(name))
+
+
 def requirement_states(libraries: Sequence[Library], lock: Lock, session: Session) -> list[RequirementState]:
     """Ask the registry about every requirement; raise the problems of all of them together."""
     packages = find([library.name for library in libraries], session)

@@ -138,16 +138,22 @@ def _hosted_paths(text: str, hosted: Hosted) -> _Meant:
     raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
 
 
+def find_library(text: str, catalog: Catalog) -> tuple[str, str]:
+    """Return name and version of the hosted library that NAME[@VERSION] means; VERSION may be a range or a tag."""
+    libraries, address = HostedVersions(sorted(catalog.assets)), read_address(text.strip("/"), "unpkg")
+    if address and not address.file and (version := _hosted_version(address, text, libraries)):
+        return address.name, version
+    hint = did_you_mean(text, libraries.names, "see what is public: cdnserve list")
+    raise ConfigurationError([Problem("target-unknown", "no hosted library has this name", text, hint=hint)])
+
+
 def _in_library(address: LibraryAddress, text: str, hosted: Hosted, libraries: HostedVersions) -> _Meant | None:
     """Find the files of a hosted library, `None` where there is no such library."""
     public, name = hosted.catalog.assets, address.name
     is_exact = any(_below(f"{FOLDER}/{name}@{address.version}", public))
-    version = address.version if is_exact else libraries.best(name, address.version)
+    version = address.version if is_exact else _hosted_version(address, text, libraries)
     if version is None:
-        if not (versions := libraries.versions(name)):
-            return None
-        hint = f"say {name}@VERSION; hosted are {', '.join(versions[: -_MOST_LISTED - 1 : -1])}"
-        raise ConfigurationError([Problem("target-unknown", "this version is not hosted", text, hint=hint)])
+        return None
     folder = f"{FOLDER}/{name}@{version}"
     today = "" if is_exact else address.exact(version, address.file).removesuffix("/")
     if not address.file:
@@ -157,6 +163,16 @@ def _in_library(address: LibraryAddress, text: str, hosted: Hosted, libraries: H
     pinned = f"{name}@{version}/{address.file}"
     message, hint = f"{folder} has no such public file", _near(pinned, folder, public)
     raise ConfigurationError([Problem("target-unknown", message, text, hint=hint)])
+
+
+def _hosted_version(address: LibraryAddress, text: str, libraries: HostedVersions) -> str | None:
+    """Return the hosted version that an address means, `None` where its library isn't hosted at all."""
+    name, versions = address.name, libraries.versions(address.name)
+    found = libraries.best(name, address.version)
+    if found is None and versions:
+        hint = f"say {name}@VERSION; hosted are {', '.join(versions[: -_MOST_LISTED - 1 : -1])}"
+        raise ConfigurationError([Problem("target-unknown", "this version is not hosted", text, hint=hint)])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +228,7 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
             if prefer_modules and _is_module(pin, packages):
                 modules.append(pin)
                 continue
-            found = [_public(path, hosted, None) for path in _main_files(f"{FOLDER}/{pin}", hosted)]
+            found = library_subjects(pin, hosted)
             modules += [pin] if any(one.kind == "module" for one in found) else []
             subjects += [one for one in found if one.kind != "module"]
     parts = [html(subjects, Options())] if subjects else []
@@ -222,6 +238,11 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
             problems += mapped.warnings
             parts.append(f'<script type="importmap">\n{script_json(mapped.map)}\n</script>')
     return Snippets("\n".join(parts), tuple(problems))
+
+
+def library_subjects(pin: str, hosted: Hosted) -> list[Subject]:
+    """Return the files of a library (NAME@VERSION) that its package.json names for browsers."""
+    return [_public(path, hosted, None) for path in _main_files(f"{FOLDER}/{pin}", hosted)]
 
 
 def _is_module(pin: str, packages: HostedLibraries) -> bool:

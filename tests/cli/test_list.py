@@ -107,7 +107,7 @@ def test_a_broken_manifest_is_a_problem(run: Run, root: Path) -> None:
 def test_a_terminal_gets_as_much_of_a_table_as_fits(
     root: Path, columns: int, shown: list[str], hidden: list[str]
 ) -> None:
-    status, written = run_on_terminal("list", cwd=root.parent, columns=columns)
+    status, written = run_on_terminal("list", "--files", cwd=root.parent, columns=columns)
     assert 0 == status
     written = bare(written)
     for path in PUBLIC:
@@ -120,5 +120,68 @@ def test_a_terminal_gets_as_much_of_a_table_as_fits(
 def test_a_path_that_is_wider_than_the_terminal_is_folded(root: Path) -> None:
     name = "x" * 100 + "end.txt"
     (root / "own" / name).write_text("x")
-    _, written = run_on_terminal("list", cwd=root.parent, columns=60)
+    _, written = run_on_terminal("list", "own", cwd=root.parent, columns=60)
     assert name in "".join(line.strip() for line in bare(written).splitlines())
+
+
+@pytest.fixture
+def libraries(root: Path) -> Path:
+    """The root with two versions of a library, and a file at its top."""
+    for version in ("1.9.0", "1.10.0"):
+        (root / f"npm/@scope/lib@{version}").mkdir(parents=True)
+        (root / f"npm/@scope/lib@{version}/index.js").write_text(f"let lib = '{version}';\n")
+    (root / "robots.txt").write_text("User-agent: *\n")
+    with (root / "manifest.toml").open("a") as manifest:
+        manifest.write('[[publish]]\npath = ["npm/**", "robots.txt"]\ncors = "any"\n')
+    return root
+
+
+@pytest.mark.parametrize(
+    ("operands", "expected"),
+    [
+        pytest.param(
+            ["@scope/lib"], ["npm/@scope/lib@1.10.0/index.js", "npm/@scope/lib@1.9.0/index.js"], id="a library"
+        ),
+        pytest.param(["@scope/lib@1.9.0"], ["npm/@scope/lib@1.9.0/index.js"], id="a version"),
+        pytest.param(["partners/"], ["partners/shops.json"], id="a folder"),
+        pytest.param(["demo/1.0.0/style.css"], ["demo/1.0.0/style.css"], id="a file"),
+        pytest.param(["/"], ["robots.txt"], id="what lies in no folder"),
+        pytest.param(["public", "own"], ["own/page.txt"], id="in a root"),
+        pytest.param(["public/manifest.toml", "own"], ["own/page.txt"], id="in the root of a manifest"),
+    ],
+)
+def test_a_name_limits_it(run: Run, libraries: Path, operands: list[str], expected: list[str]) -> None:
+    result = run("list", *operands)
+    assert (0, expected) == (result.exit_code, [line.partition("\t")[0] for line in result.stdout.splitlines()])
+
+
+def test_a_folder_with_a_manifest_is_the_root(run: Run) -> None:
+    assert run("list").stdout == run("list", "public").stdout == run("list", "public/manifest.toml").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("prtners", "did you mean partners?"), ("zzz", "see all names: cdnserve list"), ("drafts", "")]
+)
+def test_a_name_of_nothing_public_is_a_problem(run: Run, name: str, hint: str) -> None:
+    result = run("list", name)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert f"{name}: no public library or folder has this name" in result.stderr
+    assert hint in result.stderr
+
+
+def test_more_than_a_root_and_a_name_is_a_usage_error(run: Run) -> None:
+    assert 2 == run("list", "a", "b", "c").exit_code
+    assert 2 == run("list", "public", "--root", "public").exit_code
+
+
+def test_a_terminal_gets_libraries_and_folders(libraries: Path) -> None:
+    """The libraries first; where the line is too short, old versions are cut off."""
+    status, written = run_on_terminal("list", cwd=libraries.parent, columns=72)
+    lines = bare(written).splitlines()
+    assert 0 == status
+    assert max(len(line) for line in lines if "reading" not in line) <= 72
+    rows = [line.split() for line in lines]
+    begin = next(at for at, row in enumerate(rows) if row[:2] == ["name", "files"])
+    assert ["@scope/lib", "/", "accounts/", "demo/"] == [row[0] for row in rows[begin + 2 : begin + 6]]
+    assert ["@scope/lib", "2", "39", "octets", "any", "revalidate", "1.10.0,"] == rows[begin + 2][:7]
+    assert lines[-1].startswith("10 public files in release 1, ")
