@@ -122,6 +122,25 @@ _EARLIER: Mapping[str, tuple[tuple[int, int], str]] = MappingProxyType({
     "selectize.js": ((0, 13), "selectize"),
     "svg.js": ((3, 0), "svg.js"),
 })  # fmt: skip
+# Packages for browsers that are much used, of which cdnjs names none.
+_ALSO_USED = (
+    *(
+        "lit",
+        "svelte",
+        "solid-js",
+        "zustand",
+        "pinia",
+        "lodash-es",
+        "core-js",
+        "es-module-shims",
+        "regenerator-runtime",
+    ),
+    *("@hotwired/turbo", "@hotwired/stimulus", "unpoly", "hyperscript.org", "comlink", "idb", "zod", "yup", "ajv"),
+    *("@material/web", "@shoelace-style/shoelace", "@awesome.me/webawesome", "@mui/material", "quasar", "@tabler/core"),
+    *("@fontsource-variable/inter", "@mdi/font", "material-icons", "lucide", "flag-icons", "modern-normalize"),
+    *("highlight.js", "dompurify", "papaparse", "i18next", "intl-tel-input", "flexsearch", "photoswipe", "tiny-slider"),
+    *("@tiptap/core", "@floating-ui/dom", "@babylonjs/core", "cannon-es", "pusher-js", "@hpcc-js/wasm", "popper.js"),
+)
 # Folders of earlier versions, where they are none of the usual ones.
 _EARLIER_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({"js-cookie": ("src",), "rxjs": ("bundles",)})
 
@@ -236,6 +255,13 @@ def cdnjs_names() -> Names:
     """Read what cdnjs calls the packages of npm; the file says where that was looked up, and when."""
     octets = files("cdnserve").joinpath("cdns", "cdnjs.json").read_bytes()
     return msgspec.json.decode(octets, type=_CdnjsNames).libraries
+
+
+@cache
+def browser_packages() -> frozenset[str]:
+    """Return npm packages that are made for browsers: those that cdnjs takes, and some more that are much used."""
+    named = (package for names in (cdnjs_names(), _FROM_REPOSITORIES) for package, *_ in names.values())
+    return frozenset((*named, *_ALSO_USED))
 
 
 class _CdnjsNames(msgspec.Struct):

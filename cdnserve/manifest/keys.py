@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
@@ -29,7 +31,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """One key of a table; `default` is what holds where it isn't written, `most` the largest number it takes."""
+    """One key of a table; `default` is what holds where it isn't written, `most` the largest number it takes.
+
+    `instead` returns what to write instead of a value that means something else, `""` where it means nothing.
+    """
 
     name: str
     kind: Kind
@@ -41,6 +46,19 @@ class KeySpec:
     may_be_empty: bool = False
     ignores_case: bool = False
     hint: str = ""
+    instead: Callable[[object], str] = lambda _value: ""
+
+
+def _cors_instead(value: object) -> str:
+    """Return how a rule says what people write as in a header: `*`, or the origins themselves."""
+    origins = value if isinstance(value, list) else [value]
+    if origins == ["*"]:
+        return 'write cors = "any": pages of every origin may read'
+    written = [one.rstrip("/") for one in origins if isinstance(one, str) and "://" in one]
+    if not written or len(written) < len(origins):
+        return ""
+    listed = json.dumps(written, ensure_ascii=False)
+    return f'name a policy, cors = "pages", and add it to the manifest:\n[cors.pages]\nallow-origins = {listed}'
 
 
 Keys = tuple[KeySpec, ...]
@@ -114,7 +132,13 @@ PUBLISH: Keys = (
         may_be_empty=True,
         hint='write a glob in quotes: except = "**/*.map"',
     ),
-    KeySpec("cors", Kind.STRING, 'Which origins may read: "any", "none", or the name of a [cors.*] policy.', "none"),
+    KeySpec(
+        "cors",
+        Kind.STRING,
+        'Which origins may read: "any", "none", or the name of a [cors.*] policy.',
+        "none",
+        instead=_cors_instead,
+    ),
     KeySpec(
         "cache",
         Kind.STRING,

@@ -308,10 +308,11 @@ def covering_globs(narrow: str) -> Iterator[str]:
 def _unknown_policies(fields: Fields, policies: _Policies) -> Iterator[Problem]:
     known = {"cors": tuple(policies.cors), "cache": tuple(policies.cache)}
     for name, words in known.items():
-        node = fields.nodes.get(name)
+        node, key = fields.nodes.get(name), next(key for key in PUBLISH if key.name == name)
         if node and node.value not in words:
             message = f"no [{name}.*] table has this name"
-            yield node.mark(Problem("name-unknown", message, hint=known_words(str(node.value), words)))
+            hint = key.instead(node.value) or known_words(str(node.value), words)
+            yield node.mark(Problem("name-unknown", message, hint=hint))
 
 
 def _read_cors(node: TomlNode, problems: list[Problem]) -> Policy:

@@ -302,8 +302,8 @@ def _wrong_type(node: TomlNode, key: KeySpec) -> Problem:
 
 
 def _type_hint(node: TomlNode, key: KeySpec, wanted: str) -> str:
-    if key.hint:
-        return key.hint
+    if hint := key.instead(node.value) or key.hint:
+        return hint
     if isinstance(node.value, str):
         return f"write a list: [{node.written}]" if key.kind is Kind.STRINGS else "write it without quotes"
     if wanted != Kind.STRING.value:

@@ -74,8 +74,9 @@ def add(
     requests, options = parse_specs(specs), options or AddOptions()
     with begin_with(root, options) as is_first:
         # Before anything is touched: there must be a manifest and a lock that are whole.
-        require_options(requests, options, read_project(root))
-        with reported(root), incoming_folder(root) as folder, Session(settings, progress) as session:
+        before = read_project(root)
+        require_options(requests, options, before)
+        with reported(root), incoming_folder(root) as folder, Session(settings, progress, before.entries) as session:
             project = read_project(root)
             choices = _choose(requests, session, options)
             prepared = prepare(_orders(choices, project, options), session)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +57,19 @@ class Once(Generic[Question, Answer]):
 
 
 class Session:
-    """One command's conversation with its registries, from several threads at once; each question is asked once."""
+    """One command's conversation with its registries, from several threads at once; each question is asked once.
 
-    def __init__(self, settings: NpmSettings, progress: DownloadProgress | None = None) -> None:
+    `known` are names that are hosted, which another one may have been meant as.
+    """
+
+    def __init__(
+        self, settings: NpmSettings, progress: DownloadProgress | None = None, known: Iterable[str] = ()
+    ) -> None:
         configuration = read_configuration(settings)
         npm = Once[str, str](lambda key: ask_npm(key, settings))
         folder = cache_folder(settings)
         self.settings = settings
+        self._known = tuple(known)
         self.progress = progress or Silent()
         self.cache = TarballCache(folder, settings.limits.tarball) if folder else None
         self._http = http_client(settings, configuration)
@@ -116,7 +122,8 @@ class Session:
         return [future.result() for future in futures]
 
     def _find_package(self, name: str) -> Packument:
-        return find_package(name, self.registry(name), self.client, self.settings.limits.metadata, self.progress)
+        limit = self.settings.limits.metadata
+        return find_package(name, self.registry(name), self.client, limit, self.progress, self._known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import msgspec
 
+from cdnserve.cdns.cdnjs import browser_packages
 from cdnserve.decode import OversizeError, UndecodableError, decoded
-from cdnserve.display import excerpt, readable_size
+from cdnserve.display import alike, excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.npm.download import Buffer, Download, DownloadProgress, RegistryClient, Silent
 from cdnserve.npm.registry import HttpUrl, Registry
@@ -39,21 +40,21 @@ def _decoded(data: bytes, coding: str, wanted: Download) -> bytes:
         raise ConfigurationError([Problem("registry-too-large", message, wanted.registry.address.shown)]) from None
 
 
-def refused(what: object, registry: Registry, status: int) -> ConfigurationError:
-    """Return why the registry doesn't give what was asked, from the status of its answer."""
+def refused(what: object, registry: Registry, status: int, near: str = "") -> ConfigurationError:
+    """Return why the registry doesn't give what was asked, from the status of its answer; `near` says what is meant."""
     where = registry.address.shown
     if status in (404, 410):
-        hint = "check the name, and that this is the registry that has it"
+        hint = near or "check the name, and that this is the registry that has it"
         problem = Problem("library-not-found", f"the registry has no {what}", where, hint=hint)
     elif status in (401, 403):
-        hint = (
+        hint = near or (
             "a token is configured, but not sent because the registry is not reached by https"
             if registry.withholds
             else f"configure a token: //{registry.address.authority}{registry.address.path}:_authToken in .npmrc"
         )
         problem = Problem("registry-refused", f"the registry refuses {what} (status {status})", where, hint=hint)
     else:
-        problem = Problem("registry-answer", f"the registry answers {what} with status {status}", where)
+        problem = Problem("registry-answer", f"the registry answers {what} with status {status}", where, hint=near)
     return ConfigurationError([problem])
 
 
@@ -193,18 +194,39 @@ class Packument:
 
 
 def find_package(
-    name: str, registry: Registry, client: RegistryClient, limit: int, progress: DownloadProgress | None = None
+    name: str,
+    registry: Registry,
+    client: RegistryClient,
+    limit: int,
+    progress: DownloadProgress | None = None,
+    known: Iterable[str] = (),
 ) -> Packument:
-    """Ask the registry for a package's document; raise ConfigurationError if it has none or answers nonsense."""
+    """Ask the registry for a package's document; raise ConfigurationError if it has none or answers nonsense.
+
+    What is nearly one of the `known` names, or that of a package for browsers, is taken for a slip.
+    """
     listener = progress or Silent()
     what = f"what the registry says of {name}"
     status, data = fetch_document(
         Download(what, registry.document(name), registry, limit, _FIELDS, listener, name), client
     )
     if status != 200:
-        raise refused(name, registry, status)
+        raise refused(name, registry, status, _slip(name, status, known))
     listener.finish(name)
     return read_document(data, name, registry)
+
+
+_LIKE_ENOUGH = 0.8  # "jqeury" and "chartjs" are, and "absent" is like no package
+
+
+def _slip(name: str, status: int, known: Iterable[str]) -> str:
+    """Return a hint at the name that was probably meant, `""` where there is none."""
+    if name != name.lower():
+        return f"did you mean {name.lower()}? Names are in lower case"
+    if status not in (404, 410):
+        return ""
+    near = alike(name, {*known, *browser_packages()} - {name}, cutoff=_LIKE_ENOUGH)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def read_document(data: bytes, name: str, registry: Registry) -> Packument:

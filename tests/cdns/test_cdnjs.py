@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.cdns import cdnjs
-from cdnserve.cdns.cdnjs import cdnjs_names, npm_file
+from cdnserve.cdns.cdnjs import browser_packages, cdnjs_names, npm_file
 from cdnserve.rules.semver import is_package_name
 
 NAMES = cdnjs_names()
@@ -128,3 +128,8 @@ def test_whatever_is_asked_there_are_places_that_end_in_the_file(name: str, vers
     assert found.package
     assert len(set(found.files)) == len(found.files) >= 9
     assert all(place == file or place.endswith(f"/{file}") for place in found.files)
+
+
+def test_packages_for_browsers_have_names_that_npm_takes() -> None:
+    assert {"bootstrap", "jquery", "htmx.org", "lit", "@fontsource/inter"} <= browser_packages()
+    assert [] == [name for name in browser_packages() if not is_package_name(name)]

@@ -806,3 +806,27 @@ def test_a_site_may_say_which_codings_there_are(value: str, expected: tuple[str,
 @pytest.mark.parametrize("value", ['["deflate"]', '["identity"]', '["BR"]'])
 def test_another_coding_is_refused(value: str) -> None:
     assert [("value-unknown", 3)] == told(f"schema = 1\n[site]\ncodings = {value}\n")
+
+
+_ORIGINS = '["https://app.example.com", "https://b.example"]'
+
+
+@pytest.mark.parametrize(
+    ("written", "reference", "hint"),
+    [
+        pytest.param(
+            '"*"', "name-unknown", 'write cors = "any": pages of every origin may read', id="all, as in a header"
+        ),
+        pytest.param('["*"]', "type-wrong", 'write cors = "any": pages of every origin may read', id="a list of all"),
+        pytest.param(_ORIGINS, "type-wrong", f"[cors.pages]\nallow-origins = {_ORIGINS}", id="a list of origins"),
+        pytest.param('"https://a.example/"', "name-unknown", '\nallow-origins = ["https://a.example"]', id="an origin"),
+        pytest.param('["any", "none"]', "type-wrong", "write one string, without brackets", id="a list of names"),
+        pytest.param("[]", "type-wrong", "write one string, without brackets", id="a list of nothing"),
+        pytest.param('"all"', "name-unknown", "known are any, none", id="a name of no policy"),
+    ],
+)
+def test_a_rule_with_origins_in_place_of_a_policy_gets_what_to_paste(written: str, reference: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_manifest(f'schema = 1\n[[publish]]\npath = "npm/**"\ncors = {written}\n')
+    (problem,) = raised.value.problems
+    assert (reference, True) == (problem.reference, hint in problem.hint)

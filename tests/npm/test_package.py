@@ -51,13 +51,14 @@ def _published(data: bytes) -> Published:
     return _read(data).published("1.0.0")
 
 
-def _find(tmp_path: Path, registry: LocalRegistry, answer: Answer, limit: int = 10_000) -> Packument:
-    registry.answer("/x", answer)
+def _find(tmp_path: Path, registry: LocalRegistry, answer: Answer, limit: int = 10_000, name: str = "x") -> Packument:
+    registry.answer(f"/{name.replace('/', '%2F')}", answer)
     settings = settings_for(tmp_path)
     connections = http_client(settings, {})
     try:
         client = RegistryClient(connections, settings)
-        return find_package("x", Registry(parse_address(registry.url), {}), client, limit)
+        asked = Registry(parse_address(registry.url), {})
+        return find_package(name, asked, client, limit, known=["@acme/design"])
     finally:
         connections.close()
 
@@ -232,6 +233,30 @@ def test_a_refusal_is_explained(url: str, status: int, reference: str, hint: str
     assert reference == problem.reference
     assert hint in problem.hint
     assert "secret" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "hint"),
+    [
+        pytest.param("bootstrp", 404, "did you mean bootstrap?", id="nearly a package for browsers"),
+        pytest.param("chartjs", 404, "did you mean chart.js?", id="without its dot"),
+        pytest.param(
+            "@shoelace-style/sholace", 404, "did you mean @shoelace-style/shoelace?", id="one of cdnjs's none"
+        ),
+        pytest.param("@acme/desing", 404, "did you mean @acme/design?", id="nearly a hosted one"),
+        pytest.param("jquery", 404, "check the name", id="a right name at the wrong registry"),
+        pytest.param("something-else", 404, "check the name", id="like nothing"),
+        pytest.param("bootstrp", 403, "configure a token", id="a refusal is none of the name"),
+        pytest.param("@fontsource/Inter", 403, "did you mean @fontsource/inter?", id="capitals, refused"),
+        pytest.param("@fontsource/Inter", 405, "did you mean @fontsource/inter?", id="capitals, not allowed"),
+        pytest.param("@fontsource/Inter", 404, "did you mean @fontsource/inter?", id="capitals, absent"),
+    ],
+)
+def test_a_slip_of_a_name_is_told(tmp_path: Path, registry: LocalRegistry, name: str, status: int, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        _find(tmp_path, registry, Answer(status), name=name)
+    (problem,) = raised.value.problems
+    assert hint in problem.hint
 
 
 def test_the_registry_is_asked_as_npm_does(tmp_path: Path, registry: LocalRegistry) -> None:
