@@ -25,7 +25,7 @@ serve: $(VENV)/serve.stamp ## build and serve public/
 
 test: $(VENV)/test.stamp ## run every test; all branches of the protocol rules, 90 % of the rest
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --include '$(PROVEN)' --fail-under 100
 	$(BIN)/coverage report --omit '$(PROVEN)' --fail-under 90
 

@@ -57,7 +57,7 @@ class Forked(subprocess.Popen[Any]):
         _, preexec_fn, _, pass_fds, cwd, env, *_ = others
         environment = dict(os.environ if env is None else env)
         is_plain = args[0] == sys.executable and args[1] in {"-c", "-m"} and not preexec_fn
-        if sys.platform != "linux" or not is_plain or _at_start(environment) != _at_start(dict(os.environ)):
+        if sys.platform != "linux" or not is_plain or _at_start(environment) != template().at_start:
             super()._execute_child(args, *others)  # type: ignore[misc]
             return
         pipes = others[9:15]  # each of the three: the end that is read, and the end that is written
@@ -97,6 +97,7 @@ class Template:
     def __init__(self) -> None:
         assert not ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._lock = threading.Lock()
+        self.at_start = _at_start(dict(os.environ))
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(

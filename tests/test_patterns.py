@@ -15,6 +15,8 @@ from cdnserve.cdns.products import PRODUCTS
 from cdnserve.rules.globs import compile_glob
 from tests.patterns import Found, Made, is_never_right, patterns_of, slow
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FOUND, MADE = patterns_of(cdnserve)
 
 

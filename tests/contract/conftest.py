@@ -53,6 +53,11 @@ def _edge_of(item: pytest.Function) -> object:
     return item.callspec.params.get("edge") if hasattr(item, "callspec") else None
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _unmeasured(unmeasured: None) -> None:
+    """The tables are many thousand requests; each line and branch behind them has tests of its own."""
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The tree and the bytes of its public files."""

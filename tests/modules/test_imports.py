@@ -222,6 +222,7 @@ def test_the_files_that_names_are_taken_from_are_told(source: str, expected: set
     assert expected == read_imports(source).named
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "repeated",
     [

@@ -12,6 +12,8 @@ from cdnserve.manifest.lock import parse_lock, read_lock
 from cdnserve.manifest.reader import inspect_manifest, inspect_text
 from tests.patterns import grows
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SIZES = (400, 1600)
 
 
