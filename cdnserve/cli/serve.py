@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cdnserve.server.access_log import AccessFormat
 
 _ANYWHERE = {"//0.0.0.0:": "//127.0.0.1:", "//[::]:": "//[::1]:"}
+_LIBRARIES_TRIED = 8
 _TRIED = ("script", "style", "font", "image")
 
 
@@ -68,31 +70,37 @@ class Welcome:
 
 def prepare(root: Path, store: Store, catalog: Catalog) -> Welcome:
     """Pick what is worth trying."""
-    path = _example(catalog)
+    path = _example(root, store, catalog)
     assets = {path: catalog.assets[path]} if path else {}
     source = read_text(store, catalog.assets[path]) if path and destination(path) == "script" else ""
     return Welcome(root, len(catalog.assets), msgspec.structs.replace(catalog, assets=assets), source)
 
 
-def _example(catalog: Catalog) -> str:
-    """Return a public path that any origin may load: a script, else a stylesheet, font, image.
+def _example(root: Path, store: Store, catalog: Catalog) -> str:
+    """Return a public path that any origin may load, `""` where there is none.
 
-    Of those the nearest to the root; of a library's files those that its package.json names come first.
+    An own script near the root, else what stands for a library, else an own stylesheet, font or image, else any.
     """
-    folders, named = tuple(f"{folder}/" for folder in catalog.packages), set(_named(catalog))
-    readable = (path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name)
-    ranked = (
-        (_TRIED.index(kind), path.startswith(folders) and path not in named, path.count("/"), path)
+    folders = tuple(f"{folder}/" for folder in catalog.packages)
+    readable = [path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name]
+    ranked = [
+        (path.startswith(folders), _TRIED.index(kind), path.count("/"), path)
         for path in readable
         if (kind := destination(path)) in _TRIED
-    )
-    return min(ranked, default=(0, False, 0, ""))[-1]
+    ]
+    best = min(ranked, default=(False, 0, 0, ""))
+    if best[:2] == (False, 0) or not folders:
+        return best[-1]
+    return next((path for path in _of_libraries(root, store, catalog) if path in readable), best[-1])
 
 
-def _named(catalog: Catalog) -> Iterator[str]:
-    for folder, entries in catalog.packages.items():
-        files = (entries.jsdelivr, entries.unpkg, entries.browser, entries.main, entries.style)
-        yield from (f"{folder}/{file.removeprefix('./')}" for file in files if file)
+def _of_libraries(root: Path, store: Store, catalog: Catalog) -> Iterator[str]:
+    from cdnserve.snippets.targets import Hosted, main_library_files
+
+    hosted = Hosted(root, store, catalog)
+    for folder in islice(catalog.packages, _LIBRARIES_TRIED):
+        with suppress(ConfigurationError):
+            yield from main_library_files(folder, hosted)
 
 
 _DEFAULTS = ServerSettings(Path(), Path())

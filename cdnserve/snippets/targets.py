@@ -157,7 +157,7 @@ def _in_library(address: LibraryAddress, text: str, hosted: Hosted, libraries: H
     folder = f"{FOLDER}/{name}@{version}"
     today = "" if is_exact else address.exact(version, address.file).removesuffix("/")
     if not address.file:
-        return _Meant(_main_files(folder, hosted), today)
+        return _Meant(main_library_files(folder, hosted), today)
     if f"{folder}/{address.file}" in public:
         return _Meant((f"{folder}/{address.file}",), today)
     pinned = f"{name}@{version}/{address.file}"
@@ -188,7 +188,8 @@ class _PublicFiles:
         return self.hosted.store.blob(asset.identity.sha256).read_bytes()
 
 
-def _main_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
+def main_library_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
+    """Return the public paths of the script and the stylesheet that stand for a library; raise ConfigurationError."""
     entries, public = hosted.catalog.packages.get(folder, Entries()), hosted.catalog.assets
     files = frozenset(path.removeprefix(f"{folder}/") for path in _below(folder, public))
     named = {field: getattr(entries, field) for field in FIELDS}
@@ -242,7 +243,7 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
 
 def library_subjects(pin: str, hosted: Hosted) -> list[Subject]:
     """Return the files of a library (NAME@VERSION) that its package.json names for browsers."""
-    return [_public(path, hosted, None) for path in _main_files(f"{FOLDER}/{pin}", hosted)]
+    return [_public(path, hosted, None) for path in main_library_files(f"{FOLDER}/{pin}", hosted)]
 
 
 def _is_module(pin: str, packages: HostedLibraries) -> bool:
