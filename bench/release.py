@@ -7,6 +7,7 @@ on the machine does not decide; medians of several runs. `--json` gives the numb
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +31,21 @@ MANIFEST = 'schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "imm
 BUILD = (
     "import sys; from pathlib import Path; from cdnserve.release.build import build; build(*map(Path, sys.argv[1:3]))"
 )
+QUICK = BUILD.replace("(*map(Path, sys.argv[1:3]))", "(*map(Path, sys.argv[1:3]), quick=True)")
+# What was done before: all that text can get, at full effort.
+ALL = """
+import sys
+from pathlib import Path
+from cdnserve.release import make
+from cdnserve.release.build import build
+from cdnserve.release.encode import Encodable
+from cdnserve.rules.media_types import is_text
+make.find_texts = lambda files, *_: {
+    digest: Encodable(size, "full", ("br", "gzip", "zstd"))
+    for path, (digest, size, form) in files.items() if is_text(path, form)
+}
+build(*map(Path, sys.argv[1:3]))
+"""
 HASH = """
 import sys, time
 from cdnserve.release.scan import scan
@@ -89,6 +106,21 @@ def make_root(root: Path, files: int) -> Path:
 
 def _size(chance: random.Random) -> int:
     return int(chance.lognormvariate(8.8, 0.9))
+
+
+def make_packages(root: Path) -> Path:
+    """Write a root of packages as they are: of each module of Python's library a script, minified, a map and types."""
+    root.mkdir()
+    (root / "manifest.toml").write_text(MANIFEST)
+    for source in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        text = source.read_text("utf-8", "replace")
+        folder = root / f"npm/{source.stem.strip('_')}@1.0.0/dist"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "index.js").write_text(text)
+        (folder / "index.min.js").write_text("".join(line.strip() + ";" for line in text.splitlines()))
+        (folder / "index.js.map").write_text(json.dumps({"version": 3, "sourcesContent": [text]}))
+        (folder / "index.d.ts").write_text(text[: len(text) // 4])
+    return root
 
 
 def make_release(state: Path, assets: int) -> Path:
@@ -176,6 +208,48 @@ def measure_builds(root: Path, state: Path, runs: int) -> list[Result]:
     ]
 
 
+def measure_first_build(folder: Path, runs: int) -> list[Result]:
+    """Compare a first build with reading and hashing, with the efforts of before, and its state with the source."""
+    root = make_packages(folder / "packages")
+    states = (folder / f"first{at}" for at in itertools.count())
+
+    def build(program: str) -> tuple[float, float, str]:
+        return run(python(program, root, next(states)))
+
+    def both() -> float:
+        state = next(states)
+        return sum(run(python(program, root, state))[0] for program in (QUICK, BUILD))
+
+    found = in_turns(
+        runs,
+        {
+            "hash": lambda: run(python(HASH, root))[1],
+            "start": lambda: run(python("import cdnserve.release.make"))[1],
+            "quick": lambda: build(QUICK)[1],
+            "both": both,
+            "before": lambda: build(ALL)[0],
+        },
+    )
+    state = next(states)
+    run(python(BUILD, root, state))
+    return [
+        Result(
+            "until a server may listen, less program start, against reading and hashing, by the clock",
+            (found["quick"] - found["start"]) / (found["hash"] - found["start"]),
+            1.5,
+            "times",
+        ),
+        Result(
+            "a first build, both stages, against all at full effort", found["both"] / found["before"], 1 / 3, "times"
+        ),
+        Result("the state folder, against the source", _octets(state) / _octets(root), 1.2, "times"),
+    ]
+
+
+def _octets(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and ".cdnserve" not in path.parts)
+
+
 def measure_start(state: Path, runs: int) -> list[Result]:
     """Start a Python that loads a release of assets with four representations each."""
     found = in_turns(
@@ -198,6 +272,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="cdnserve-bench-"))
     try:
         results = measure_builds(make_root(folder / "root", arguments.files), folder / "state", arguments.runs)
+        results += measure_first_build(folder, min(arguments.runs, 3))
         results += measure_start(make_release(folder / "full", arguments.files), arguments.runs)
     finally:
         shutil.rmtree(folder)

@@ -205,7 +205,7 @@ def command(
 
 
 def _serve(settings: ServerSettings, state: str | None, log_format: LogFormat) -> bool:
-    built = build_release(settings.root, state)
+    built = build_release(settings.root, state, lines=log_format == "text")
     tell_problems(built.told, log_format)
     welcome = prepare(settings.root, *open_release(settings.root, state, built))
 

@@ -101,15 +101,15 @@ def print_table(stream: TextIO, columns: Sequence[Column], rows: Iterable[Sequen
     screen.print(table)
 
 
-def bars() -> Progress:
-    """Make progress bars on stderr that are gone when they stop."""
+def bars(*, estimate: bool = True) -> Progress:
+    """Make progress bars on stderr that are gone when they stop, with an estimate of the time that is left."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
-        TimeRemainingColumn(),
+        *((TimeRemainingColumn(),) if estimate else ()),
         console=_console(sys.stderr),
         transient=True,
     )

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from cdnserve.manifest.model import Rule, Site
 from cdnserve.rules.charsets import Form
@@ -90,6 +91,11 @@ class Catalog(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...]
     assets: dict[str, Asset]
     packages: dict[str, Entries] = msgspec.field(default_factory=dict)
+
+    def without_codings(self) -> Catalog:
+        """Return the release without number and codings: equal for the two stages of a build."""
+        plain = {path: replace(asset, representations=(asset.identity,)) for path, asset in self.assets.items()}
+        return replace(self, number=0, assets=plain)
 
     def blobs(self) -> set[str]:
         """Return the names of the blobs of all representations, in hexadecimal."""

@@ -96,12 +96,26 @@ def _kept(store: Store, options: GcOptions) -> dict[int, Reason]:
     kept: dict[int, Reason] = {current: "current"}
     if left in numbers and not options.forget:
         kept[left] = "rolled back from"
-    newest = [number for number in numbers if not (options.forget and number == left)][-options.keep :]
-    kept |= {number: "among the newest" for number in newest if number not in kept}
+    newest = _newest(store, [number for number in numbers if not (options.forget and number == left)], options.keep)
+    kept |= {number: "among the newest" for number in sorted(newest) if number not in kept}
     now = time.time() if options.now is None else options.now
     for number in _lately_current(store, numbers, now - options.grace):
         kept.setdefault(number, "current a moment ago")
     return kept
+
+
+def _newest(store: Store, numbers: list[int], count: int) -> list[int]:
+    """Return so many of the newest releases; one that only lacks codings of the next one counts for nothing."""
+    found: list[int] = []
+    after = None
+    for number in reversed(numbers):
+        if len(found) == count:
+            break
+        now = next((catalog.without_codings() for catalog in store.whole([number])), None)
+        if now is None or now != after:
+            found.append(number)
+        after = now
+    return found
 
 
 def _lately_current(store: Store, numbers: tuple[int, ...], since: float) -> Iterator[int]:

@@ -124,12 +124,12 @@ def _current(store: Store, wanted: int | None) -> int:
 
 
 def _before(store: Store, current: int) -> int:
-    """Return the release before the current one, but none of the same files: one may only have more codings."""
+    """Return the release before the current one, but none that only lacks codings."""
     earlier = [number for number in store.numbers() if number < current]
     if not earlier:
         raise ConfigurationError([_nowhere(store)])
-    now = next(store.whole([current]), None)
-    others = (one.number for one in store.whole(reversed(earlier)) if now and compare(one, now).paths)
+    now = next((one.without_codings() for one in store.whole([current])), None)
+    others = (one.number for one in store.whole(reversed(earlier)) if now and one.without_codings() != now)
     return next(others, earlier[-1])
 
 

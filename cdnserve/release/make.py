@@ -316,11 +316,6 @@ def _asset(path: str, rule: int, content: FileContent, encoded: _Encoded, modifi
     return Asset(rule, content.sha384, content.sha512, (own, *coded), modified, content.form, declared)
 
 
-def _without_codings(catalog: Catalog) -> Catalog:
-    plain = {path: replace_field(asset, representations=(asset.identity,)) for path, asset in catalog.assets.items()}
-    return replace_field(catalog, assets=plain)
-
-
 def _publish(task: Task, writer: Writer, plan: _Plan, catalog: Catalog, *, complete: bool) -> tuple[int, bool]:
     """Make the catalog the current release, and return its number and whether it is new.
 
@@ -328,7 +323,7 @@ def _publish(task: Task, writer: Writer, plan: _Plan, catalog: Catalog, *, compl
     """
     pointed, index = writer.store.pointed(), task.index
     previous = plan.previous
-    if catalog == previous or (not complete and previous and _without_codings(catalog) == _without_codings(previous)):
+    if catalog == previous or (not complete and previous and catalog.without_codings() == previous.without_codings()):
         if pointed != catalog.number:
             writer.point_to(catalog.number)
         return catalog.number, False

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from cdnserve.cli.npm import DownloadBars, download_progress
 from cdnserve.cli.release import BuildBar, build_progress
+from cdnserve.release.writer import BuildProgress
 
 
 class Terminal(io.StringIO):
@@ -34,22 +35,22 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
 
 
 def test_nobody_looks_where_there_is_no_terminal() -> None:
-    with build_progress() as building, download_progress() as downloading:
-        assert (None, None) == (building, downloading)
+    with download_progress() as downloading:
+        assert downloading is None
 
 
 def test_a_build_shows_its_phases(on_terminal: Callable[[], Terminal]) -> None:
     terminal = on_terminal()
     with build_progress() as building:
-        assert building
         building.advance(1, 1)
         building.start("waiting", 0, 0)
         building.start("reading", 1200, 5000)
-        building.advance(3, 5000)
+        building.advance(3, 4000)
         building.finish()
         building.start("encoding", 2, 10)
-    for text in ("waiting for another build", "reading files: 1,200", "encoding representations: 2"):
-        assert text in terminal.getvalue()
+    told = ("waiting for another build", "reading files: 3 of 1,200", "4.0/5.0 kB", "encoding representations: 0 of 2")
+    assert [] == [text for text in told if text not in terminal.getvalue()]
+    assert ":--" not in terminal.getvalue()  # an estimate
     assert terminal.getvalue().endswith("\x1b[2K")
 
 
@@ -60,9 +61,45 @@ def test_a_build_without_work_shows_nothing(on_terminal: Callable[[], Terminal])
     assert "" == terminal.getvalue()
 
 
-def failing(building: BuildBar | None) -> None:
+@pytest.mark.parametrize(
+    ("octets", "done", "expected"),
+    [
+        pytest.param((32 << 20) - 1, 7, "", id="short"),
+        pytest.param(
+            32 << 20,
+            7,
+            "reading files: 0 of 7, 0 octets of 32 MiB\nreading files: 7 of 7, 32 MiB of 32 MiB\n",
+            id="long",
+        ),
+        pytest.param(
+            64 << 20,
+            3,
+            "reading files: 0 of 7, 0 octets of 64 MiB\nreading files: 3 of 7, 32 MiB of 64 MiB\n",
+            id="interrupted",
+        ),
+    ],
+)
+def test_a_pipe_gets_a_line_as_a_long_phase_begins_and_ends(
+    capsys: pytest.CaptureFixture[str], octets: int, done: int, expected: str
+) -> None:
+    with build_progress() as building:
+        building.start("waiting", 0, 0)
+        building.finish()
+        building.start("reading", 7, octets)
+        building.advance(done, 32 << 20)
+        building.finish()
+    assert ("", expected) == capsys.readouterr()
+
+
+def test_a_log_for_machines_gets_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with build_progress(lines=False) as building:
+        building.start("reading", 7, 64 << 20)
+        building.advance(7, 64 << 20)
+    assert ("", "") == capsys.readouterr()
+
+
+def failing(building: BuildProgress) -> None:
     """Begin to read, and fail."""
-    assert building
     building.start("reading", 1, 1)
     raise KeyError
 

@@ -14,6 +14,7 @@ from cdnserve.release import encode as encode_module
 from cdnserve.release import make as make_module
 from cdnserve.release.build import build, look
 from cdnserve.release.encode import EncodingStoppedError, Job, Result, encode_all
+from cdnserve.release.gc import GcOptions, collect
 from cdnserve.release.history import roll_back
 from cdnserve.release.make import encode_rest
 from cdnserve.release.store import Store
@@ -142,6 +143,16 @@ def test_a_rollback_passes_over_a_release_of_the_same_files(root: Path, state: P
     rest(state)
     assert 3 == first(root, state).number
     assert 1 == roll_back(root, state).number
+
+
+def test_a_release_that_only_lacks_codings_is_not_among_the_newest(root: Path, state: Path) -> None:
+    build(root, state)
+    plant(root, {"page.css": SCRIPT + b"newer"})
+    first(root, state)
+    rest(state)
+    assert 3 == first(root, state).number
+    done = collect(state, GcOptions(2, grace=0))
+    assert ((2,), {1: "among the newest", 3: "current"}) == (done.releases, done.kept)
 
 
 def test_one_process_at_a_time_does_it(root: Path, state: Path) -> None:
