@@ -66,8 +66,13 @@ class _Walk:
         self.first: set[str] = set()
         self.queue: deque[str] = deque()
         self.dynamic: list[tuple[str, str]] = []
+        self.below: list[str] = []
+        self.may_be_absent = False
 
     def enter(self, wanted: ModuleRequest, package: HostedPackage) -> None:
+        if wanted.subpath.endswith("/"):
+            self.enter_folder(wanted, package)
+            return
         found = self.resolver.entry(package, wanted.subpath)
         if isinstance(found, Problem):
             self.problems.append(found)
@@ -75,12 +80,29 @@ class _Walk:
         self.edges.append(Edge(None, wanted.specifier, found.path))
         self.visit(found.path)
 
+    def enter_folder(self, wanted: ModuleRequest, package: HostedPackage) -> None:
+        found = self.resolver.prefix(package, wanted.subpath)
+        if isinstance(found, Problem):
+            self.problems.append(found)
+            return
+        folder, modules = found
+        self.edges.append(Edge(None, wanted.specifier, folder))
+        self.below += modules
+
     def run(self) -> None:
         self.drain()
         self.first = set(self.seen)
         while self.dynamic:
             module, specifier = self.dynamic.pop(0)
             self.follow(module, specifier, is_dynamic=True)
+            self.drain()
+        # Which of these a page imports, nobody knows.
+        self.may_be_absent = True
+        for path in self.below:
+            self.visit(path)
+        self.drain()
+        while self.dynamic:
+            self.follow(*self.dynamic.pop(0), is_dynamic=True)
             self.drain()
 
     def drain(self) -> None:
@@ -105,7 +127,7 @@ class _Walk:
         found = self.resolver.follow(module, specifier)
         if isinstance(found, Problem):
             # What import() asks for may never be needed.
-            self.problems.append(replace(found, warning=found.warning or is_dynamic))
+            self.problems.append(replace(found, warning=found.warning or is_dynamic or self.may_be_absent))
         elif found:
             self.take(module, found)
             self.check_names(module, specifier, found.path)
@@ -114,7 +136,7 @@ class _Walk:
         """Note where a name is taken from a file that exports none."""
         package = package_of(path)
         if package and specifier in self.modules.imports(module).named and self.modules.exports_nothing(path):
-            self.problems.append(common_js(package, path))
+            self.problems.append(replace(common_js(package, path), warning=self.may_be_absent))
 
     def take(self, module: str, found: ResolvedModule) -> None:
         if found.key:

@@ -51,6 +51,9 @@ class HostedPackages(Protocol):
     def source(self, path: str) -> bytes:
         """Return the content of a public file."""
 
+    def below(self, folder: str) -> Sequence[str]:
+        """Return the public files below a folder, sorted."""
+
 
 def package_of(path: str) -> HostedPackage | None:
     """Return the package that a logical path lies in.
@@ -80,7 +83,8 @@ def split_bare(specifier: str) -> tuple[str, str]:
 class ModuleRequest:
     """What a person asks for: a package, a range (`None` for any version) and a subpath, `.` or `./…`.
 
-    `file` is the file of the package that stands for it, `""` for the one that its package.json means.
+    A subpath that ends with a slash is a prefix, for all files below. `file` is the file of the package that stands for
+    it, `""` for the one that its package.json means.
     """
 
     name: str
@@ -98,7 +102,8 @@ class ModuleRequest:
 class Edge:
     """One thing that an import map must say: what `dependent` calls `key` is the file at `path`.
 
-    `dependent` is `None` for the page. `key` is a bare specifier, or a logical path where `is_path`.
+    `dependent` is `None` for the page. `key` is a bare specifier, or a logical path where `is_path`; both end with a
+    slash where all files of a folder are meant.
     """
 
     dependent: HostedPackage | None

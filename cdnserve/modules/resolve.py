@@ -12,6 +12,7 @@ from cdnserve.errors import Problem
 from cdnserve.modules.hosted import HostedPackage, HostedPackages, Modules, package_of, split_bare
 from cdnserve.modules.package_json import candidates, inside, replaced, spellings, substitute
 from cdnserve.rules.exports import FOR_NODE, Refused, exported, internal
+from cdnserve.rules.media_types import essence
 from cdnserve.rules.semver import best, is_package_name, is_range, newest
 from cdnserve.rules.urls import public_url
 
@@ -26,6 +27,8 @@ _BUILT_IN = frozenset(
 )
 
 _LONGEST = 1024
+# What a package could have, but does not mention by itself.
+_ANY_NAME = "any-name.of-a-file"
 _DEPENDENCIES = ("dependencies", "peerDependencies", "optionalDependencies")
 
 
@@ -84,6 +87,22 @@ class Resolver:
         hidden = next((path for path in paths if self._packages.lies_unlisted(path)), None)
         said = chosen or _said(package, subpath)
         return unlisted(hidden) if hidden else missing(str(package), said)
+
+    def prefix(self, package: HostedPackage, subpath: str) -> tuple[str, tuple[str, ...]] | Problem:
+        """Find the folder that a subpath with a slash at its end (`./…/`) stands for, and the ES modules below it."""
+        exports = self._modules.described(package).get("exports")
+        inner = inside(subpath) if exports is None else _folder(exports, subpath)
+        if not inner:
+            return not_exported(package, _said(package, subpath), Refused.UNKNOWN)
+        folder = f"{package.folder}/{inner}"
+        modules = tuple(
+            path
+            for path in self._packages.below(folder)
+            if _is_mapped(exports, subpath, inner, path.removeprefix(f"{folder}/"))
+            and essence(path) == "text/javascript"
+            and self._modules.is_importable(path)
+        )
+        return (f"{folder}/", modules) if modules else missing(str(package), _said(package, subpath))
 
     def follow(self, module: str, specifier: str) -> ResolvedModule | Problem | None:
         """Resolve what a module imports; `None` where there is nothing to be checked (`data:`)."""
@@ -187,6 +206,23 @@ class Resolver:
             return missing(module, target)
         chosen = self.choose(real, allowed)
         return self.entry(chosen, subpath) if chosen else not_hosted(real, allowed, package, self._packages)
+
+
+def _folder(exports: object, subpath: str) -> str:
+    """Return the one folder that `exports` maps all paths below a subpath to, `""` for none.
+
+    >>> (
+    ...     _folder({"./addons/*": "./examples/jsm/*", "./*": "./lib/*.js"}, "./addons/"),
+    ...     _folder({"./*": "./*.js"}, "./x/"),
+    ... )
+    ('examples/jsm', '')
+    """
+    file = exported(exports, f"{subpath}{_ANY_NAME}")
+    return file.removesuffix(f"/{_ANY_NAME}") if isinstance(file, str) and file.endswith(f"/{_ANY_NAME}") else ""
+
+
+def _is_mapped(exports: object, subpath: str, folder: str, path: str) -> bool:
+    return exports is None or exported(exports, f"{subpath}{path}") == f"{folder}/{path}"
 
 
 def _called(found: ResolvedModule | Problem | None, key: str) -> ResolvedModule | Problem | None:

@@ -128,6 +128,12 @@ class _Libraries:
         """Return whether a file is there that is not public: none is."""
         return False
 
+    def below(self, folder: str) -> Sequence[str]:
+        """Return the files below a folder, sorted."""
+        package = package_of(f"{folder}/")
+        paths = (f"{package.folder}/{path}" for path in self._below(package.folder)) if package else ()
+        return sorted(path for path in paths if path.startswith(f"{folder}/"))
+
     def source(self, path: str) -> bytes:
         """Return the content of a file."""
         package = package_of(path)

@@ -73,6 +73,10 @@ class HostedLibraries:
         """Return whether a file lies here that is not public."""
         return path not in self._catalog.assets and "\0" not in path and (self._root / path).is_file()
 
+    def below(self, folder: str) -> Sequence[str]:
+        """Return the public files below a folder, sorted."""
+        return sorted(path for path in self._catalog.assets if path.startswith(f"{folder}/"))
+
     def source(self, path: str) -> bytes:
         """Return the content of a public file."""
         return self._store.blob(self._catalog.assets[path].identity.sha256).read_bytes()

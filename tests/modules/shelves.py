@@ -39,5 +39,8 @@ class TextShelf:
     def lies_unlisted(self, path: str) -> bool:
         return path in self.unlisted
 
+    def below(self, folder: str) -> Sequence[str]:
+        return sorted(path for path in self.files if path.startswith(f"{folder}/") and self.is_public(path))
+
     def source(self, path: str) -> bytes:
         return self.files[path].encode()

@@ -365,3 +365,57 @@ def test_too_many_modules_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["module-graph-size"] == [
         one[0] for one in refused({"x@1.0.0": ({"main": "i.js"}, files)}, ModuleRequest("x"))
     ]
+
+
+THREE: Packages = {
+    "three@1.0.0": (
+        {"exports": {".": "./build/three.js", "./addons/*": "./examples/jsm/*", "./addons/private/*": None}},
+        {
+            "build/three.js": MODULE,
+            "examples/jsm/a.js": "import 'three'; export const a = 1;",
+            "examples/jsm/deep/b.js": "import '../a.js'; import 'absent'; export const b = 1;",
+            "examples/jsm/private/c.js": MODULE,
+            "examples/jsm/notes.md": "# Notes",
+            "examples/other.js": MODULE,
+        },
+    )
+}
+
+
+def test_a_prefix_stands_for_all_modules_below() -> None:
+    graph = graph_of(THREE, ModuleRequest("three", subpath="./addons/"), ModuleRequest("three"))
+    found = ("build/three.js", "examples/jsm/a.js", "examples/jsm/deep/b.js")
+    assert tuple(f"npm/three@1.0.0/{path}" for path in found) == graph.modules
+    integrity = dict.fromkeys(graph.modules, "sha384-x")
+    imports = module_map(graph, lambda path: f"/{path}", integrity)["imports"]
+    assert {"three": "/npm/three@1.0.0/build/three.js", "three/addons/": "/npm/three@1.0.0/examples/jsm/"} == imports
+
+
+def test_what_a_module_below_a_prefix_lacks_is_a_warning() -> None:
+    """Which of them a page imports, nobody knows; and none of them is preloaded."""
+    graph = graph_of(THREE, ModuleRequest("three", subpath="./addons/"))
+    assert [("module-not-hosted", True)] == [(problem.reference, problem.warning) for problem in graph.warnings]
+    assert set(graph.modules) == graph.later
+
+
+def test_without_exports_a_prefix_is_a_folder() -> None:
+    packages: Packages = {"x@1.0.0": ({}, {"lib/a.js": MODULE, "b.js": MODULE})}
+    assert ("npm/x@1.0.0/lib/a.js",) == graph_of(packages, ModuleRequest("x", subpath="./lib/")).modules
+
+
+@pytest.mark.parametrize(
+    ("exports", "reference"),
+    [
+        pytest.param({"./addons/*": "./lib/*.js"}, "module-not-exported", id="names that differ"),
+        pytest.param({".": "./build/three.js"}, "module-not-exported", id="no such path"),
+        pytest.param({"./addons/*": "../*"}, "module-not-exported", id="a folder outside of the package"),
+        pytest.param({"./addons/*": "./empty/*"}, "module-missing", id="a folder without modules"),
+        pytest.param(None, "module-missing", id="no such folder"),
+    ],
+)
+def test_a_prefix_that_is_no_folder_of_modules_is_told(exports: object, reference: str) -> None:
+    description: dict[str, object] = {} if exports is None else {"exports": exports}
+    packages: Packages = {"three@1.0.0": (description, {"build/three.js": MODULE})}
+    with pytest.raises(ConfigurationError) as error:
+        graph_of(packages, ModuleRequest("three", subpath="./addons/"))
+    assert [reference] == [problem.reference for problem in error.value.problems]
