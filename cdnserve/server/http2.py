@@ -85,15 +85,17 @@ class Http2Connection(ZttpH2Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take frames; what is none ends the connection."""
+        if self.transport.is_closing():
+            return
         self._unasked += len(data)
         try:
             self.conn.receive_data(data)
             self.handle_events()
         except zttp.RemoteProtocolError:
-            self._end()  # zttp has said why
+            self.end()  # zttp has said why
             return
         if self._unasked > _MOST_UNASKED:
-            self._end(_ENHANCE_YOUR_CALM)
+            self.end(_ENHANCE_YOUR_CALM)
             return
         self.flush()
         if self.cycles:
@@ -101,7 +103,8 @@ class Http2Connection(ZttpH2Protocol):
         if self._newest >= _MANY_STREAMS:
             self._look_at_streams()
 
-    def _end(self, *reason: int) -> None:
+    def end(self, *reason: int) -> None:
+        """End the connection, and say why."""
         for cycle in self.cycles.values():
             cycle.disconnected = True  # nothing can be sent any more but why
         if reason:

@@ -104,13 +104,26 @@ class FastHttp2Connection(Http2Connection):
 
     # Called by the transport
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection; so much content waits for it in memory, and no more."""
+        transport.set_write_buffer_limits(_WRITE)
+        super().connection_made(transport)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop what the client did not take."""
         super().connection_lost(exc)
+        self._give_up()
+        self._log_lost()
+
+    def end(self, *reason: int) -> None:
+        """End the connection, and say why."""
+        super().end(*reason)
+        self._give_up()
+
+    def _give_up(self) -> None:
         for sending in self._sendings.values():
             self._log_cut(sending)
         self._sendings.clear()
-        self._log_lost()
 
     def pause_writing(self) -> None:
         """Send no more than what was handed over."""

@@ -252,7 +252,9 @@ def test_a_flood_of_cancelled_requests_ends_the_connection(built: Built, made: I
                 client.h2.reset_stream(client.ask("/any/huge.woff2"))
             client.flush()
         client.read(lambda: False)
-        assert [ErrorCodes.ENHANCE_YOUR_CALM] == [event.error_code for event in client.of(ConnectionTerminated)]
+        # Who still sends as the connection is closed may be told by a reset, and hear nothing else.
+        assert {ErrorCodes.ENHANCE_YOUR_CALM} >= {event.error_code for event in client.of(ConnectionTerminated)}
+        assert client.is_closed
         with connected(served, made) as other:
             assert 200 == other.response(other.ask("/any/tiny.txt"))[0]
     assert "Traceback" not in served.told()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from h2.config import H2Configuration
@@ -90,6 +90,10 @@ async def room_of(place: Built, log: AccessLog | None = None) -> AsyncIterator[R
     room = Room(place, LIMITS, log)
     async with room.serving():
         yield room
+        # What is under way gives its file back.
+        for connection in tuple(room.state.connections):
+            cast(Any, connection).connection_lost(None)
+        assert await until(lambda: not room.state.tasks)
 
 
 def play(place: Built, story: Callable[[Room], Awaitable[None]], log: AccessLog | None = None) -> None:
@@ -160,6 +164,7 @@ def test_requests_of_one_read_are_answered_in_one_write(built: Built) -> None:
         streams = [client.ask("/any/tiny.txt") for _ in range(9)]
         client.give()
         assert [1] == writes
+        assert [128 * 1024] == client.tape.limits
         assert [tree.TINY] * 9 == [client.content(stream) for stream in streams]
         assert not room.state.tasks
 
@@ -278,7 +283,7 @@ FLOODS = {
     "PING": PING,
     "SETTINGS": b"\0\0\0\4\0\0\0\0\0",
     "PRIORITY": b"\0\0\5\2\0\0\0\0\1" + bytes(5),
-    "empty DATA": b"\0\0\0\0\0\0\0\0\1",
+    "empty DATA": b"\0\0\0\0\0\0\0\0\3",
     "WINDOW_UPDATE": b"\0\0\4\x08\0\0\0\0\0\0\0\0\1",
     "a type that nobody knows": b"\0\0\0\xee\0\0\0\0\0",
 }
@@ -290,16 +295,21 @@ def test_a_flood_of_frames_that_ask_for_nothing_ends_the_connection(built: Built
     """A quarter of a megabyte of them; a request, or content that is taken, begins a new count."""
 
     async def story(room: Room) -> None:
-        client = Client(room, lane, window=65_535)
-        # Stream 1 stays open, for content may come; hyper-h2 is not shown what zttp says to it.
-        client.protocol.data_received(b"\0\0\3\1\4\0\0\0\1\x82\x87\x84")
+        client = Client(room, lane, window=65_535, settings=0)
+        client.ask("/any/font.woff2")  # there is no room for its content
+        client.give()
+        # Stream 3 stays open, for content may come; hyper-h2 is not shown what zttp says to it.
+        client.protocol.data_received(b"\0\0\3\1\4\0\0\0\3\x82\x87\x84")
         some = frame * (100_000 // len(frame))
         for number in range(6):
             if not client.tape.is_closing():
                 client.protocol.data_received(some)
             assert client.tape.is_closing() is (number >= 2)
-        assert client.tape.written.endswith(b"\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\x0b")
-        await until(lambda: not room.state.tasks)
+        assert client.tape.written.endswith(b"\0\0\x08\7\0\0\0\0\0\0\0\0\3\0\0\0\x0b")
+        assert await until(lambda: not client.protocol.is_active)
+        client.protocol.data_received(frame)
+        client.protocol.data_received(b"\0\0\3\1\5\0\0\0\5\x82\x87\x84")
+        assert not client.protocol.is_active
 
     play(built, story)
 
