@@ -21,7 +21,7 @@ from tests.contract.wire import Connection, Response, message
 from tests.forked import Forked
 
 LANES = ("fast", "asgi")
-PATIENCE = 20
+PATIENCE = 60
 _PROJECT = Path(__file__).parents[2]
 
 _LAUNCH = """
