@@ -26,6 +26,12 @@ FLOODS: dict[str, Callable[[int], bytes]] = {
     "shorter If-None-Match": lambda n: b'host: a\r\nif-none-match: "%d-%b"\r\n' % (n, b"x" * 7_000),
     "origins": lambda n: b"host: a\r\norigin: https://o%d.example\r\n" % n,
     "user agents": lambda n: b"host: a\r\nuser-agent: %d\r\n" % n,
+    "request ids": lambda n: b"host: a\r\nx-request-id: %d\r\nx-forwarded-for: 198.51.100.%d\r\n" % (n, n % 256),
+}
+# Fields that are as usual, of a request line that is not.
+TARGETS: dict[str, Callable[[int], bytes]] = {
+    "queries": lambda n: b"/lib/a.js?%d" % n,
+    "paths": lambda n: b"/lib/%d.js" % n,
 }
 
 
@@ -38,35 +44,58 @@ def main() -> None:
         (root / "manifest.toml").write_text(
             'schema = 1\n[[publish]]\npath = "lib/**"\ncors = "any"\ncache = "revalidate"\n'
         )
-        for name, fields in FLOODS.items():
-            print(f"{name}: {_flood(root, fields):.0f} MiB of {_MEMORY}")
+        floods = {name: _head_of_fields(fields) for name, fields in FLOODS.items()}
+        floods |= {name: _head_of_target(target) for name, target in TARGETS.items()}
+        for name, head in floods.items():
+            print(f"{name}: {_flood(root, head):.0f} MiB of {_MEMORY}", flush=True)
 
 
-def _flood(root: Path, fields: Callable[[int], bytes]) -> float:
+def _head_of_fields(fields: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    return lambda n: b"GET /lib/a.js HTTP/1.1\r\n%b\r\n" % fields(n)
+
+
+def _head_of_target(target: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    return lambda n: b"GET %b HTTP/1.1\r\nhost: a\r\n\r\n" % target(n)
+
+
+def _flood(root: Path, head: Callable[[int], bytes]) -> float:
     options = ["--port", "0", "--memory", f"{_MEMORY}M"]
     command = [sys.executable, "-m", "cdnserve", "serve", str(root), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         lines = server.stdout or ()
         port = next(int(line.rpartition(b":")[2].strip(b"/\n ")) for line in lines if b"http://" in line)
         before = _resident(server.pid)
-        _send(port, fields)
+        _send(port, head)
         grown = _resident(server.pid) - before
         server.terminate()
     return grown / _MIB
 
 
-def _send(port: int, fields: Callable[[int], bytes]) -> None:
+def _send(port: int, head: Callable[[int], bytes]) -> None:
     sent = number = 0
     ends = time.monotonic() + 60
     while sent < _SENT_MIB * _MIB and time.monotonic() < ends:
         with socket.create_connection(("127.0.0.1", port)) as client:
-            for _ in range(200):
-                number += 1
-                head = b"GET /lib/a.js HTTP/1.1\r\n%b\r\n" % fields(number)
-                client.sendall(head)
-                sent += len(head)
-                if b"connection: close" in client.recv(65536):
+            for _ in range(20):
+                # Many at once, so that small heads come to millions; and a client who does not read is not read from.
+                heads = b"".join(head(number + at) for at in range(100 if len(head(0)) < 200 else 1))
+                number += 100
+                client.sendall(heads)
+                sent += len(heads)
+                if not _read(client, heads.count(b" HTTP/1.1\r\n")):
                     break
+
+
+def _read(client: socket.socket, count: int) -> bool:
+    """Read so many responses; return whether the connection stays open."""
+    seen = b""
+    while count > 0:
+        octets = client.recv(1 << 18)
+        count -= (seen + octets).count(b"HTTP/1.1 ")
+        seen = octets[-8:]  # one octet less than what is counted
+        if not octets or b"connection: close" in octets:
+            return False
+    return True
 
 
 def _resident(process: int) -> int:

@@ -104,6 +104,22 @@ def test_heads_that_say_the_same_share_an_answer(
     assert answers.facts[_relevant(*one)] is answers.facts[_relevant(*other)]
 
 
+def test_heads_that_come_by_turns_are_told_apart(built: Built) -> None:
+    """The one before is compared first; none that is longer, shorter, or asks for more passes for it."""
+    answers, part = make(built), ("Range", "bytes=0-1")
+    says: list[list[tuple[str, str]]] = [[], [part], [("X", "Range: bytes=0-1")], [("X", ""), part]]
+    heads = [message("GET", path, fields) for path in ("/any/tiny.txt", "/any/font.woff2") for fields in says]
+    alone = {head: make(built).find(head) for head in heads}
+    order = random.Random(2)
+    for head in (*heads, *order.choices(heads, k=200)):
+        answer, expected = answers.find(head), alone[head]
+        assert answer is not None
+        assert expected is not None
+        assert (expected.opening.status, expected.tail) == (answer.opening.status, answer.tail), head
+        assert answers.known(head + head) is None
+        assert answers.known(b"\r\n" + head) is None
+
+
 def _relevant(*fields: tuple[str, str]) -> bytes:
     return b"".join(RELEVANT_LINES.findall(message("GET", "/", fields)))
 
