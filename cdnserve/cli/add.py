@@ -23,7 +23,7 @@ from cdnserve.cli.terminal import write_json
 from cdnserve.errors import Problem
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("add jquery@3 bootstrap --publish", "add ./dist --as @acme/ui@1.2.0"))
 @click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
 @click.option("--as", "pin", default="", metavar="NAME@VERSION", help="Add an own build: a folder or a .tgz.")
 @click.option("--files", multiple=True, metavar="GLOB", help="Keep these files only; may be repeated.")

@@ -22,7 +22,7 @@ from cdnserve.manifest.files import MANIFEST
 from cdnserve.release.catalog import Catalog
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("audit index.html", "audit site --host cdn.example.org"))
 @click.argument("pages", nargs=-1, required=True, metavar="PAGE...")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Another host that serves ROOT; repeatable.")
 @click.option("--fetch", is_flag=True, help="Ask other hosts for their files, to compare and compute integrity.")

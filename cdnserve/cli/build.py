@@ -14,7 +14,7 @@ from cdnserve.release.build import build
 from cdnserve.release.store import state_folder
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("build", "build public --json"))
 @root_argument
 @state_option
 @click.option("--locked", is_flag=True, help="Refuse what manifest.lock does not have; warnings are problems.")

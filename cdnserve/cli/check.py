@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cdnserve.release.repair import Mended
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("check", "check --deep"))
 @root_argument
 @state_option
 @click.option("--deep", is_flag=True, help="Also read all stored bytes, and make again what is damaged.")

@@ -80,7 +80,21 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class Command(click.Command):
-    """A command of the program; with `--json` its problems are written to stdout, as JSON too."""
+    """A command of the program; with `--json` its problems are written to stdout, as JSON too.
+
+    `examples` are command lines without the program's name, which the help ends with.
+    """
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **more: Any) -> None:  # noqa: ANN401 # as click's own
+        super().__init__(*arguments, **more)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, each on a line that can be pasted."""
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write("".join(f"  {ctx.find_root().command_path} {example}\n" for example in self.examples))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 # click's signature
         """Run the command and turn what it raises into an exit status."""

@@ -15,7 +15,7 @@ _SHELLS: Mapping[str, type[ShellComplete]] = MappingProxyType(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("completion bash", "completion fish"))
 @click.argument("shell", type=click.Choice(tuple(_SHELLS)))
 def command(shell: str) -> None:
     """Print the completion script of a SHELL.

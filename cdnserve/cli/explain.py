@@ -208,7 +208,13 @@ def _places(places: tuple[str, ...], root: Path) -> tuple[Path, str]:
     return one_root(Path(places[0]) if len(places) == 2 else None, root), places[-1]
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=(
+        "explain /npm/jquery@3.7.1/dist/jquery.min.js",
+        "explain jquery@3 --origin https://app.example.com",
+    ),
+)
 @click.argument("places", nargs=-1, required=True, metavar="[ROOT] PATH")
 @click.option("--origin", callback=_read_page, help="The page's origin, as https://app.example.com, or its address.")
 @click.option("--method", default="GET", callback=_read_method, show_default=True, help="The method of its request.")

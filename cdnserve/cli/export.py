@@ -14,7 +14,7 @@ from cdnserve.display import plural
 from cdnserve.release.store import state_folder
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("export cdn.tar.zst", "export - > cdn.tar"))
 @click.argument("file", type=click.Path(dir_okay=False))
 @root_option
 @state_option

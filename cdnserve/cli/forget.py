@@ -24,7 +24,9 @@ Whoever has the old bytes keeps them for up to a year: browsers and CDNs don't a
 refuses the new ones. A new path spares both."""
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, examples=("forget npm/jquery@3.7.1/dist/jquery.js --yes", "forget 'npm/jquery@3.7.1/**' --yes")
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @root_option
 @state_option

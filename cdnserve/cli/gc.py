@@ -15,7 +15,7 @@ from cdnserve.release.gc import Collected, GcOptions, collect
 _NEWEST = 5
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("gc --dry-run", "gc --keep 3"))
 @root_argument
 @state_option
 @click.option(

@@ -10,7 +10,7 @@ from cdnserve.cli.command import Command, setting
 from cdnserve.server.healthcheck import RunningServer, ask
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("healthcheck", "healthcheck http://127.0.0.1:8000 --ready"))
 @click.argument("url", default="")
 @click.option("--ready", is_flag=True, help="Ask whether it wants requests, not only whether it runs.")
 @setting(

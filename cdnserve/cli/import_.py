@@ -12,7 +12,7 @@ from cdnserve.cli.command import Command, json_option, root_option
 from cdnserve.cli.terminal import write_json
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("import cdn.tar.zst", "import cdn.tar.zst --replace"))
 @click.argument("file", type=click.Path(dir_okay=False))
 @root_option
 @click.option("--replace", is_flag=True, help="Take the archive's manifest and files instead of those that differ.")

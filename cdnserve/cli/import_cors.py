@@ -12,7 +12,7 @@ from cdnserve.manifest.files import MANIFEST
 from cdnserve.manifest.s3_cors_translate import append_policy, policy_text, translate_file
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("import-cors cors.json", "import-cors cors.json --path 'fonts/**' --write"))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--path", "paths", multiple=True, metavar="GLOB", help="The files to publish with it; repeatable.")
 @click.option("--name", default="", show_default="the rule's ID, else object-store", help="The policy's name.")

@@ -16,7 +16,7 @@ from cdnserve.snippets.subject import Options, read_algorithms
 from cdnserve.snippets.tags import elements
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("importmap vue", "importmap vue --format html --preload"))
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
     "--format", "form", type=click.Choice(["json", "html"]), default="json", show_default=True, help="What to print."

@@ -22,7 +22,7 @@ from cdnserve.snippets.tags import elements, html
 from cdnserve.snippets.targets import Hosted, find_library, library_subjects
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("info jquery", "info jquery@3 --check"))
 @click.argument("library", metavar="NAME[@VERSION]")
 @click.option("--check", is_flag=True, help="Ask the registry which version is the newest.")
 @root_option

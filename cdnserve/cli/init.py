@@ -13,7 +13,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import MANIFEST
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("init", "init site --url https://cdn.example.com"))
 @root_argument
 @click.option("--url", default="", metavar="URL", help="The public address of this host; tags begin with it.")
 @click.option(

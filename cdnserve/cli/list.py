@@ -42,7 +42,7 @@ _GROUPS = (
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("list", "list jquery"))
 @click.argument("operands", nargs=-1, metavar="[ROOT] [NAME]")
 @click.option("--files", is_flag=True, help="Every file, on a terminal too.")
 @root_option

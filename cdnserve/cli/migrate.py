@@ -20,7 +20,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim", "unknown": "yellow"}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("migrate site --dry-run", "migrate site"))
 @click.argument("targets", nargs=-1, required=True, metavar="PAGE...", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Print what would change as a diff, and change nothing.")
 @click.option("--url", default="", metavar="URL", show_default="[site] url", help="The public base URL of ROOT.")

@@ -29,7 +29,7 @@ _COLUMNS = (
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("outdated", "outdated jquery --check"))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--check", is_flag=True, help="Exit with status 1 if anything is behind.")
 @root_option

@@ -27,7 +27,7 @@ _COLUMNS = (
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("releases", "releases public --json"))
 @root_argument
 @state_option
 @json_option

@@ -10,7 +10,7 @@ from cdnserve.cli.command import Command, as_objects, json_option, report, root_
 from cdnserve.cli.terminal import write, write_json
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("remove jquery", "remove 'jquery@^3'"))
 @click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
 @root_option
 @json_option

@@ -13,7 +13,7 @@ from cdnserve.release.history import roll_back
 from cdnserve.release.store import state_folder
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("rollback", "rollback 1"))
 @click.argument("number", required=False, type=click.IntRange(min=1))
 @root_option
 @state_option

@@ -9,7 +9,7 @@ from cdnserve.cli.terminal import write_json
 from cdnserve.manifest.schema import manifest_schema
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("schema", "schema > manifest.schema.json"))
 def command() -> None:
     """Print the JSON Schema of manifest.toml.
 

@@ -109,7 +109,7 @@ _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("serve", "serve public -p 9000"))
 @root_argument
 @state_option
 @setting(

@@ -16,7 +16,7 @@ from cdnserve.snippets.tags import DEFAULT_FORMAT, FORMATS
 from cdnserve.snippets.targets import Hosted, find_subjects
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("sri jquery@3", "sri public/app.js --format hash"))
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option(
     "--format",

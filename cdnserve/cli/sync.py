@@ -23,7 +23,7 @@ _BASES = (
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("sync", "sync --check"))
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit with status 1 if anything differs.")
 @click.option("--prune", is_flag=True, help="Remove what the lock does not have.")
 @root_argument

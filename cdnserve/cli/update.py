@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cdnserve.npm.apply import Move, Updated
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("update --dry-run", "update jquery --latest"))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--latest", is_flag=True, help="Go beyond what the manifest allows, and rewrite it.")
 @click.option("--prune", is_flag=True, help="Remove the versions that the manifest no longer means.")

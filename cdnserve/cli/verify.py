@@ -43,7 +43,7 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
     return tuple((match[1], match[2] or "") for match in found if match)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("verify https://cdn.example.com", "verify https://cdn.example.com --sample 10%"))
 @click.argument("url")
 @root_option
 @state_option
