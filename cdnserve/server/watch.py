@@ -136,7 +136,7 @@ class _EncodingLog(Silence):
 
     def start(self, phase: Phase, files: int, octets: int) -> None:  # the protocol's signature
         """Log how much there is to do."""
-        message = "the release is served; %d codings of %s follow in the background"
+        message = "%d codings of %s follow in the background"
         logger.info(message, files, readable_size(octets), extra=event(ENCODING, codings=files, octets=octets))
 
 
