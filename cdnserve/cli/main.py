@@ -16,7 +16,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from cdnserve.display import printable
+from cdnserve.display import did_you_mean, printable
 from cdnserve.version import running_version
 
 PROGRAM = "cdnserve"
@@ -88,14 +88,24 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; where there is none of this name, say which is nearly it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = did_you_mean(args[0], COMMANDS, f"{PROGRAM} --help lists them.")
+            raise click.UsageError(f"{error.format_message()} {near[0].upper()}{near[1:]}", error.ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 # click's signature
         """Run the command; what a usage error quotes is made printable."""
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            said = error.format_message()
+            said = error.format_message().replace("a valid integer range", "a whole number")
             shown = "\n".join(printable(line) for line in said.split("\n"))
-            if shown == said:
+            if shown == error.format_message():
                 raise
             raise click.UsageError(shown, error.ctx) from None
 

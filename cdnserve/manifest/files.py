@@ -32,6 +32,8 @@ class Governing:
 
 def missing_hint(root: Path) -> str:
     """Return a hint for a root that is absent or has no manifest: a likely slip, else the command that writes one."""
+    if root.is_file():
+        return f"this is a file: name the folder that it lies in, {root.parent}"
     if not root.is_dir() and (near := alike(root.name, _folders(root.parent))):
         return f"did you mean {root.parent / near[0]}?"
     if (beside := Path(os.path.abspath(root)).parent / MANIFEST).is_file():

@@ -276,13 +276,16 @@ def _archive(source: Path | BinaryIO, folder: Path) -> Iterator[BinaryIO]:
         yield copy
 
 
+_MAKE = "cdnserve export makes such an archive"
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigurationError([Problem("archive-unreadable", reason, str(path))]) from None
+        raise ConfigurationError([Problem("archive-unreadable", reason, str(path), hint=_MAKE)]) from None
     with file:
         yield file
 

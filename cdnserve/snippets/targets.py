@@ -143,7 +143,7 @@ def find_library(text: str, catalog: Catalog) -> tuple[str, str]:
     libraries, address = HostedVersions(sorted(catalog.assets)), read_address(text.strip("/"), "unpkg")
     if address and not address.file and (version := _hosted_version(address, text, libraries)):
         return address.name, version
-    hint = did_you_mean(text, libraries.names, "see what is public: cdnserve list")
+    hint = did_you_mean(text, libraries.names, "see what is public: cdnserve list; cdnserve add NAME hosts another")
     raise ConfigurationError([Problem("target-unknown", "no hosted library has this name", text, hint=hint)])
 
 
