@@ -23,10 +23,11 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class AuditRule:
-    """What is looked for: `summary` is a sentence without a full stop."""
+    """What is looked for: `summary` is a sentence without a full stop, `remedy` what resolves it."""
 
     level: Level
     summary: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +59,131 @@ class Finding:
 
 RULES: Mapping[str, AuditRule] = MappingProxyType(
     {
-        "integrity-missing": AuditRule("error", "a script or stylesheet of another origin loads unchecked"),
-        "integrity-malformed": AuditRule("error", "the integrity metadata holds no hash expression that can match"),
-        "integrity-weak": AuditRule("error", "browsers check none of the algorithms in the integrity metadata"),
-        "integrity-mixed": AuditRule("warning", "a part of the integrity metadata counts for nothing"),
-        "integrity-wrong": AuditRule("error", "the file has other integrity metadata, so browsers block it"),
-        "integrity-ignored": AuditRule("note", "browsers don't look at integrity metadata here"),
-        "integrity-of-alias": AuditRule("error", "an alias leads to other bytes one day, and integrity blocks them"),
-        "integrity-of-mutable": AuditRule("warning", "the file may change, and integrity blocks it then"),
+        "integrity-missing": AuditRule(
+            "error",
+            "a script or stylesheet of another origin loads unchecked",
+            "take the fix; cdnserve audit --fetch computes more, cdnserve migrate hosts what public CDNs have",
+        ),
+        "integrity-malformed": AuditRule(
+            "error",
+            "the integrity metadata holds no hash expression that can match",
+            "take the fix, or copy what cdnserve sri prints",
+        ),
+        "integrity-weak": AuditRule(
+            "error",
+            "browsers check none of the algorithms in the integrity metadata",
+            "take the fix, or copy what cdnserve sri prints",
+        ),
+        "integrity-mixed": AuditRule(
+            "warning",
+            "a part of the integrity metadata counts for nothing",
+            "keep the expressions of one algorithm",
+        ),
+        "integrity-wrong": AuditRule(
+            "error",
+            "the file has other integrity metadata, so browsers block it",
+            "if the address is right, take the fix; find out first why the file changed",
+        ),
+        "integrity-ignored": AuditRule(
+            "note",
+            "browsers don't look at integrity metadata here",
+            "take integrity out of the tag",
+        ),
+        "integrity-of-alias": AuditRule(
+            "error",
+            "an alias leads to other bytes one day, and integrity blocks them",
+            "name the exact version: cdnserve sri NAME prints the tag",
+        ),
+        "integrity-of-mutable": AuditRule(
+            "warning",
+            "the file may change, and integrity blocks it then",
+            'publish it under a rule with cache = "immutable", with a version in its path',
+        ),
         "version-not-pinned": AuditRule(
-            "warning", "an alias of ours loads unchecked: it can't have integrity metadata"
+            "warning",
+            "an alias of ours loads unchecked: it can't have integrity metadata",
+            "name the exact version: cdnserve sri NAME prints the tag",
         ),
-        "crossorigin-missing": AuditRule("error", "without crossorigin the browser can't check or use what it gets"),
-        "crossorigin-credentials": AuditRule("error", "the server allows no credentials, so browsers block the answer"),
-        "cors-refused": AuditRule("error", "the manifest lets no page of another origin load the file"),
-        "third-party-host": AuditRule("warning", "the file comes from a host that the manifest does not cover"),
+        "crossorigin-missing": AuditRule(
+            "error",
+            "without crossorigin the browser can't check or use what it gets",
+            'write crossorigin="anonymous"',
+        ),
+        "crossorigin-credentials": AuditRule(
+            "error",
+            "the server allows no credentials, so browsers block the answer",
+            'write crossorigin="anonymous"',
+        ),
+        "cors-refused": AuditRule(
+            "error",
+            "the manifest lets no page of another origin load the file",
+            "give the rule a cors policy in manifest.toml",
+        ),
+        "third-party-host": AuditRule(
+            "warning",
+            "the file comes from a host that the manifest does not cover",
+            "run cdnserve migrate PAGE; for a host of yours, say --host HOST",
+        ),
         "insecure-url": AuditRule(
-            "error", "the file comes over http: browsers block it, or anyone on the way changes it"
+            "error",
+            "the file comes over http: browsers block it, or anyone on the way changes it",
+            "write https://",
         ),
-        "protocol-relative": AuditRule("note", "the address has no scheme, so the page's own decides"),
+        "protocol-relative": AuditRule(
+            "note",
+            "the address has no scheme, so the page's own decides",
+            "write https://",
+        ),
         "credentials-in-url": AuditRule(
-            "warning", "the address has a user name or password in it, and Chromium blocks it without CORS"
+            "warning",
+            "the address has a user name or password in it, and Chromium blocks it without CORS",
+            "write the address without them",
         ),
-        "not-public": AuditRule("error", "the address is ours, but nothing public lies there"),
-        "template-address": AuditRule("note", "a template writes a part of the address, so it can't be judged"),
+        "not-public": AuditRule(
+            "error",
+            "the address is ours, but nothing public lies there",
+            "look at the hint; cdnserve explain PATH says which rule decides",
+        ),
+        "template-address": AuditRule(
+            "note",
+            "a template writes a part of the address, so it can't be judged",
+            "audit the page that the template makes, by its URL",
+        ),
         "preload-mismatch": AuditRule(
-            "warning", "the preload's integrity is not the one of its use, so it is not used"
+            "warning",
+            "the preload's integrity is not the one of its use, so it is not used",
+            "give both the same integrity",
         ),
-        "svg-script": AuditRule("warning", "a script in SVG has no integrity in any browser"),
-        "import-map-invalid": AuditRule("error", "browsers ignore the import map, or a part of it"),
+        "svg-script": AuditRule(
+            "warning",
+            "a script in SVG has no integrity in any browser",
+            "load it by an HTML script tag",
+        ),
+        "import-map-invalid": AuditRule(
+            "error",
+            "browsers ignore the import map, or a part of it",
+            "correct the part that the message names; cdnserve importmap writes maps",
+        ),
         "import-map-late": AuditRule(
-            "warning", "the import map comes after a module, and some browsers ignore it then"
+            "warning",
+            "the import map comes after a module, and some browsers ignore it then",
+            "put the import map before all modules",
         ),
         "import-map-repeated": AuditRule(
-            "warning", "there are several import maps, and some browsers read the first only"
+            "warning",
+            "there are several import maps, and some browsers read the first only",
+            "put all of it into one import map",
         ),
-        "module-unread": AuditRule("warning", "a module in the page can't be read to its end"),
-        "fetch-failed": AuditRule("warning", "the file could not be fetched, so its integrity is not known"),
+        "module-unread": AuditRule(
+            "warning",
+            "a module in the page can't be read to its end",
+            "correct the module",
+        ),
+        "fetch-failed": AuditRule(
+            "warning",
+            "the file could not be fetched, so its integrity is not known",
+            "run the audit again when the host answers, or correct the address",
+        ),
     }
 )
 
@@ -133,6 +222,7 @@ def _driver() -> dict[str, object]:
         {
             "id": name,
             "shortDescription": {"text": f"{rule.summary[0].upper()}{rule.summary[1:]}."},
+            "help": {"text": f"{rule.remedy[0].upper()}{rule.remedy[1:]}."},
             "defaultConfiguration": {"level": rule.level},
         }
         for name, rule in RULES.items()

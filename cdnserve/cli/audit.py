@@ -11,12 +11,12 @@ from types import MappingProxyType
 import click
 from click.core import ParameterSource
 
-from cdnserve.audit.findings import LEVELS, Audited, Finding, Level, as_sarif
+from cdnserve.audit.findings import LEVELS, RULES, Audited, Finding, Level, as_sarif
 from cdnserve.audit.run import AuditReport, audit_pages
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.npm import library_settings
 from cdnserve.cli.release import build_release, open_release
-from cdnserve.cli.terminal import Piece, print_rows, write, write_json
+from cdnserve.cli.terminal import Piece, as_groups, print_rows, write, write_json
 from cdnserve.display import plural, printable_lines
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.release.catalog import Catalog
@@ -82,20 +82,21 @@ def _write_findings(audited: Sequence[Audited]) -> None:
     else:
         lines = (line for one in audited for finding in one.findings for line in _lines(one.page, finding))
         write(lines, keep_tabs=True)
-    write([[(_summary(audited), "bold")]])
+    names = {rule: f"{rule}: {known.summary}" for rule, known in RULES.items()}
+    counts = Counter(names[finding.rule] for one in audited for finding in one.findings)
+    groups = as_groups(counts, {names[rule]: known.remedy for rule, known in RULES.items()})
+    write([[(_summary(audited), "bold")], *groups])
 
 
 def _summary(audited: Sequence[Audited]) -> str:
-    """Return how many findings there are, in how many pages, and by which rules.
+    """Return how many findings there are, and in how many pages.
 
     >>> _summary([Audited("a.html", ())])
     'nothing found in 1 page'
     """
     counts = Counter(finding.level for one in audited for finding in one.findings)
     words = ", ".join(plural(counts[level], level) for level in LEVELS if counts[level])
-    rules = Counter(finding.rule for one in audited for finding in one.findings).most_common()
-    by_rule = ": " * bool(rules) + ", ".join(f"{number} {rule}" for rule, number in rules)
-    return f"{words or 'nothing found'} in {plural(len(audited), 'page')}{by_rule}"
+    return f"{words or 'nothing found'} in {plural(len(audited), 'page')}"
 
 
 def _as_object(found: AuditReport) -> dict[str, object]:

@@ -11,8 +11,9 @@ import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
 from cdnserve.cli.npm import download_progress, library_settings, write_libraries
-from cdnserve.cli.terminal import Piece, write, write_json
+from cdnserve.cli.terminal import Piece, as_groups, write, write_json
 from cdnserve.display import plural
+from cdnserve.migrate.loaded import LibraryPart
 from cdnserve.migrate.plan import MigrateOptions, PagePlan, Plan, ReferenceOutcome, migrate
 from cdnserve.npm.apply import Added
 
@@ -23,6 +24,7 @@ _FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim"
 @click.command(cls=Command, examples=("migrate site --dry-run", "migrate site"))
 @click.argument("targets", nargs=-1, required=True, metavar="PAGE...", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Print what would change as a diff, and change nothing.")
+@click.option("--lean", is_flag=True, help="Host only the files that pages name, and what these load.")
 @click.option("--url", default="", metavar="URL", show_default="[site] url", help="The public base URL of ROOT.")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Another host to load from as now; repeatable.")
 @root_option
@@ -31,6 +33,7 @@ _FATES = {"moved": "green", "left": "yellow", "unneeded": "dim", "needed": "dim"
 def command(  # one for each option
     targets: tuple[Path, ...],
     dry_run: bool,
+    lean: bool,
     url: str,
     hosts: tuple[str, ...],
     root: Path,
@@ -43,8 +46,11 @@ def command(  # one for each option
     imports that point to public CDNs get the address of the same file here, with integrity and crossorigin; nothing
     else in the page is touched. The libraries are added from npm. Whatever else comes from another host is listed with
     the reason and left, and the exit status is 1.
+
+    With --lean only the files are hosted that pages name, and the modules, stylesheets, fonts and workers that these
+    load. A library that loads more when it runs is kept whole, and so is one that is hosted whole already.
     """
-    options = MigrateOptions(url, hosts, dry_run)
+    options = MigrateOptions(url, hosts, dry_run, lean)
     with download_progress() as progress:
         migration = migrate(targets, root, options, library_settings(registry), progress)
     plan, added = migration.plan, migration.added
@@ -66,9 +72,11 @@ def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:
         write(([("would add ", "bold"), (library, "")] for library in plan.libraries), to_stderr=True)
     else:
         write_libraries(root, added.libraries)
+    write((_part(part) for part in plan.parts), to_stderr=dry_run)
+    if not dry_run:
         write(_line(page, one) for page, one in told if one.fate != "left")
     write((_line(page, one) for page, one in told if one.fate == "left"), to_stderr=True)
-    write([[(line, "")] for line in _summary(plan, dry_run=dry_run)], to_stderr=dry_run)
+    write(_summary(plan, dry_run=dry_run), to_stderr=dry_run)
 
 
 def _diff(page: PagePlan) -> Iterator[Sequence[Piece]]:
@@ -86,21 +94,29 @@ def _line(page: PagePlan, outcome: ReferenceOutcome) -> Sequence[Piece]:
     return [place, (outcome.fate, _FATES[outcome.fate]), (f" {reference.url}{to}{why}", "")]
 
 
-def _summary(plan: Plan, *, dry_run: bool) -> list[str]:
-    """Return how many addresses were moved and left, and how many of these for each reason."""
+def _part(part: LibraryPart) -> Sequence[Piece]:
+    number = f"all {part.total:,}" if part.reason else f"{part.kept:,} of {part.total:,}"
+    why = f" ({part.reason})" if part.reason else ""
+    return [(part.library, "bold"), (f"  {number} files kept{why}", "")]
+
+
+def _summary(plan: Plan, *, dry_run: bool) -> Iterator[Sequence[Piece]]:
+    """Yield how many addresses were moved and left, and how many of these for each reason, with what resolves it."""
     moved = sum(outcome.fate == "moved" for page in plan.pages for outcome in page.outcomes)
     changed = sum(page.is_changed for page in plan.pages)
     would = "would be " * dry_run
     pages = f"{changed:,} of {plural(len(plan.pages), 'page')}"
     known = f", {plan.unknown} that only a template knows" if plan.unknown else ""
-    whole = f"{moved} address{'es' * (moved != 1)} {would}moved in {pages}, {plan.left} left{known}"
-    return [whole, *(f"{number:6} {kind}" for kind, number in plan.reasons.most_common())]
+    yield [(f"{moved} address{'es' * (moved != 1)} {would}moved in {pages}, {plan.left} left{known}", "")]
+    yield from as_groups(plan.reasons, plan.remedies)
 
 
 def _as_object(plan: Plan, added: Added) -> dict[str, object]:
     return {
         "libraries": list(plan.libraries),
         "left": dict(plan.reasons.most_common()),
+        "remedies": plan.remedies,
+        "parts": [asdict(part) for part in plan.parts],
         "added": [asdict(one) for one in added.libraries],
         "pages": [
             {

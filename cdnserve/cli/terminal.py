@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -54,6 +55,13 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
 def write_json(value: object) -> None:
     """Write JSON to stdout; in ASCII, so that whatever a name holds is escaped."""
     click.echo(json.dumps(value, indent=2))
+
+
+def as_groups(counts: Counter[str], remedies: Mapping[str, str]) -> Iterator[Sequence[Piece]]:
+    """Yield the reasons, the most common first, each with its number and below it what would resolve it."""
+    for reason, number in counts.most_common():
+        yield [(f"{number:6} {reason}", "")]
+        yield [("       hint: ", "dim"), (remedies[reason], "green")]
 
 
 def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]], *, keep_tabs: bool = False) -> None:

@@ -70,12 +70,16 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Requirements of one library that are replaced (by `""`: dropped) and added; `files` of a new entry."""
+    """Requirements of one library that are replaced (by `""`: dropped) and added; `files` of a new entry.
+
+    Where it `extends`, an entry that is there already keeps these files too; no files mean all.
+    """
 
     name: str
     replaced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     added: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    extends: bool = False
 
     def revised(self, entry: Library | None) -> Library | None:
         """Return the entry as it shall be, `None` where it has no requirement left.
@@ -85,7 +89,17 @@ class Revision:
         """
         kept = [self.replaced.get(version, version) for version in entry.versions] if entry else []
         versions = tuple(dict.fromkeys(version for version in (*kept, *self.added) if version))
-        return Library(self.name, versions, entry.files if entry else self.files) if versions else None
+        return Library(self.name, versions, self.kept(entry)) if versions else None
+
+    def kept(self, entry: Library | None) -> tuple[str, ...]:
+        """Return the globs of what the entry shall keep: never less than now.
+
+        >>> Revision("x", files=("b.js",), extends=True).kept(Library("x", ("1.0.0",), ("a.js",)))
+        ('a.js', 'b.js')
+        """
+        if entry is None or not self.extends:
+            return entry.files if entry else self.files
+        return tuple(dict.fromkeys((*entry.files, *self.files))) if entry.files and self.files else ()
 
 
 _NEVER = r"/\\\x00-\x1f\x7f\ud800-\udfff"

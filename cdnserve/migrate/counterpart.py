@@ -27,6 +27,7 @@ NOT_IN_PACKAGE = "the npm package does not have what the CDN makes of it"
 BY_MAP = "by an entry of the page's import map"
 DIFFERS = "its integrity is not that of npm's file: the CDN's file differs from npm's"
 A_MODULE = 'it is an ES module, which fails in a script tag without type="module"'
+FONTS_AS_OTHER = "a stylesheet of fonts is loaded as something else here"
 BROUGHT = "earlier tags bring the same faces"
 NOT_VOUCHED = "it isn't known which npm package this is; the one of the same name may be somebody else's"
 
@@ -94,7 +95,7 @@ def find_counterparts(
     if not isinstance(mapped, Mapped):
         return Left(mapped.reason, f"{mapped.cdn}: {mapped.reason}") if mapped else Left(UNKNOWN_HOST)
     if mapped.files[0].family and reference.role != "style":
-        return Left("a stylesheet of fonts is loaded as something else here")
+        return Left(FONTS_AS_OTHER)
     mapped = _without_absent_faces(mapped, packages)
     files: list[Counterpart] = []
     libraries: dict[str, None] = {}

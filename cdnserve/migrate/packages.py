@@ -34,11 +34,15 @@ PackageRequest = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RegistryAccess:
-    """What the registry is asked with, and the root whose manifest and lock decide what is taken of a package."""
+    """What the registry is asked with, and the root whose manifest and lock decide what is taken of a package.
+
+    Where all is `whole`, the manifest does not decide which files are.
+    """
 
     root: Path
     settings: NpmSettings
     progress: DownloadProgress = field(default_factory=Silent)
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def unpack(
             packages, absent = _find_packages(sorted({name for name, _ in requests}), session)
             chosen = {one: _choose(one, packages) if one[0] in packages else absent[one[0]] for one in requests}
             specs = list(dict.fromkeys(spec for spec in chosen.values() if isinstance(spec, PinnedPackage)))
-            staged = stage(prepare(_orders(specs, access.root), session), Path(folder), session)
+            staged = stage(prepare(_orders(specs, access), session), Path(folder), session)
         ready = {one.order.spec: UnpackedPackage(one, frozenset(one.unpacked.files)) for one in staged}
         yield {one: ready[spec] if isinstance(spec, PinnedPackage) else spec for one, spec in chosen.items()}
 
@@ -108,10 +112,10 @@ def _absence(error: ConfigurationError) -> str:
     return "; ".join(problem.message for problem in error.problems)
 
 
-def _orders(specs: Iterable[PinnedPackage], root: Path) -> tuple[Order, ...]:
+def _orders(specs: Iterable[PinnedPackage], access: RegistryAccess) -> tuple[Order, ...]:
     """Order what `add` would: with the manifest's globs, and as the lock demands."""
-    manifest, lock = read_manifest(root / MANIFEST), read_lock(root / LOCK)
-    files = {library.name: library.files for library in manifest.libraries}
+    manifest, lock = read_manifest(access.root / MANIFEST), read_lock(access.root / LOCK)
+    files = {library.name: library.files for library in manifest.libraries if not access.whole}
     locked = {key: entry.integrity for key, entry in lock.libraries.items()}
     return tuple(Order(spec, files.get(spec.name, ()), locked.get(str(spec), "")) for spec in specs)
 

@@ -122,9 +122,6 @@ class Graph:
     warnings: tuple[Problem, ...]
 
 
-_NONE = Imports()
-
-
 class Modules:
     """The modules of hosted packages, each parsed once."""
 
@@ -137,7 +134,7 @@ class Modules:
         """Return what a public file imports; nothing where it is no JavaScript."""
         if path not in self._read:
             is_script = essence(path) == "text/javascript"
-            self._read[path] = read_imports(self.packages.source(path)) if is_script else _NONE
+            self._read[path] = read_imports(self.packages.source(path)) if is_script else Imports()
         return self._read[path]
 
     def described(self, package: HostedPackage) -> Description:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
@@ -27,6 +28,7 @@ from cdnserve.rules.semver import is_exact_version, is_requirement, resolve
 class AddOptions:
     """How libraries are added: the globs of what is kept, and whether the manifest gets exact versions.
 
+    `parts` has the globs of single libraries; what the manifest keeps of them is extended, and no globs mean all of it.
     `deps` brings what they import. `publish` adds a rule for libraries where none publishes them; `begin` writes a
     first manifest where there is none.
     """
@@ -36,6 +38,7 @@ class AddOptions:
     deps: bool = False
     publish: bool = False
     begin: bool = False
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,8 @@ def publish_libraries(root: Path) -> None:
 
 def require_options(requests: Iterable[PackageSpec], options: AddOptions, project: Project) -> None:
     """Raise ConfigurationError for globs that are none, or that differ from those of libraries that are here."""
-    wrong = (replace(problem, value=glob) for glob in options.files for problem in glob_problems(glob))
+    globs = (*options.files, *(glob for part in options.parts.values() for glob in part))
+    wrong = (replace(problem, value=glob) for glob in globs for problem in glob_problems(glob))
     entries = (project.entries.get(name) for name in dict.fromkeys(one.name for one in requests) if options.files)
     other = (_other_files(entry) for entry in entries if entry and set(entry.files) != set(options.files))
     Problems([*wrong, *other]).raise_errors()
@@ -142,14 +146,20 @@ def _choose(requests: Sequence[PackageSpec], session: Session, options: AddOptio
     return choices
 
 
-def _orders(choices: Iterable[_Choice], project: Project, options: AddOptions) -> tuple[Order, ...]:
-    orders: dict[PinnedPackage, Order] = {}
-    for choice in choices:
-        spec, entry = choice.spec, project.entries.get(choice.spec.name)
-        known = project.lock.libraries.get(str(spec))
-        locked = known.integrity if known else ""
-        orders[spec] = Order(spec, entry.files if entry else options.files, locked)
-    return tuple(orders.values())
+def _orders(choices: Sequence[_Choice], project: Project, options: AddOptions) -> tuple[Order, ...]:
+    revisions = {choice.spec.name: _revision(choice.spec.name, options) for choice in choices}
+    kept = {name: revision.kept(project.entries.get(name)) for name, revision in revisions.items()}
+    # What is kept holds for all versions of a library; own builds can't be fetched.
+    wider = [name for name, files in kept.items() if name in project.entries and files != project.entries[name].files]
+    beside = (checked_spec(name, version) for name in wider for version in project.lock.hosted(name))
+    fetched = (spec for spec in beside if not project.lock.libraries[str(spec)].own)
+    specs = dict.fromkeys((*(choice.spec for choice in choices), *fetched))
+    known = {spec: project.lock.libraries.get(str(spec)) for spec in specs}
+    return tuple(Order(spec, kept[spec.name], entry.integrity if entry else "") for spec, entry in known.items())
+
+
+def _revision(name: str, options: AddOptions) -> Revision:
+    return Revision(name, files=options.parts.get(name, options.files), extends=name in options.parts)
 
 
 def _revisions(choices: Sequence[_Choice], project: Project, options: AddOptions) -> Iterator[Revision]:
@@ -160,7 +170,7 @@ def _revisions(choices: Sequence[_Choice], project: Project, options: AddOptions
         meant = {resolve(requirement, versions) for requirement in (entry.versions if entry else ())}
         # Who names no version is content where the manifest lets the new one in already.
         added = [choice.requirement for choice in mine if choice.is_literal or choice.spec.version not in meant]
-        yield Revision(name, added=tuple(added), files=options.files)
+        yield replace(_revision(name, options), added=tuple(added))
 
 
 def _deprecations(choices: Iterable[_Choice]) -> Iterator[Problem]:

@@ -18,6 +18,8 @@ LONGEST = 1024
 
 _CROSSING = "**"
 _RANGES = re.compile(r"(.)(?:-(.))?", re.DOTALL)
+_SPECIAL = re.compile(r"[*?\[]")
+_UNWRITABLE = re.compile(r"[{}]|^[! ]| $")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Segment = Callable[[str], object]
@@ -101,6 +103,15 @@ def glob_problems(pattern: str) -> Iterator[Problem]:
 def is_literal(part: str) -> bool:
     """Return whether a valid glob, or a segment of one, stands only for itself."""
     return not any(special in part for special in "*?[")
+
+
+def as_glob(path: str) -> str:
+    """Return the glob that means one path; what no glob can hold is any character.
+
+    >>> as_glob("dist/[id].js"), as_glob("a{b}.js")
+    ('dist/[[]id].js', 'a?b?.js')
+    """
+    return _UNWRITABLE.sub("?", _SPECIAL.sub(r"[\g<0>]", path))
 
 
 def _segment(part: str) -> Segment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -248,9 +249,10 @@ def test_what_has_no_counterpart_is_listed_and_left(
     assert 1 == result.exit_code
     assert result.stderr.startswith("page.html:2: left https://")
     assert reason in result.stderr
-    whole, kind = result.stdout.splitlines()
+    whole, kind, remedy = result.stdout.splitlines()
     assert "0 addresses moved in 0 of 1 page, 1 left" == whole
     assert kind.startswith("     1 ")
+    assert remedy.startswith("       hint: ")
     assert f"<p>\n{html}\n" == file.read_text()
     assert before == (listed / "manifest.toml").read_bytes()
     assert not (listed / "npm").exists()
@@ -322,6 +324,129 @@ def test_a_dry_run_says_what_else_changes_and_keeps_tabs(run: Run, listed: Path,
     assert "-\t<script type=module src=https://esm.sh/words></script>" in result.stdout.splitlines()
     assert "page.html:1: unneeded https://esm.sh: nothing is loaded from there any more" in result.stderr
     assert "(the package's own module, where esm.sh has one that it made of it)" in result.stderr
+
+
+STYLE = "@font-face { src: url(fonts/a.woff2) }"
+PARTED = {
+    "package.json": described("parted"),
+    "LICENSE": "free",
+    "a.css": STYLE,
+    "b.css": "b {}",
+    "fonts/a.woff2": "wOF2",
+    "fonts/b.woff2": "wOF2",
+    "self.js": "let here = document.currentScript;",
+}
+
+
+def style(url: str) -> str:
+    return f"<link rel=stylesheet href={url}>"
+
+
+def kept(listed: Path, library: str) -> set[str]:
+    folder = listed / "npm" / library
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_lean_migration_hosts_what_pages_load(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """The manifest names the files; what another page loads is added to them, in all versions of the library."""
+    for version in ("1.0.0", "2.0.0"):
+        registry.publish("parted", version, packed(PARTED))
+    page(listed, style("https://unpkg.com/parted@1/a.css"))
+    result = run("migrate", "--lean", "page.html", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert "parted@1.0.0  4 of 7 files kept\n" in result.stdout
+    first = {"package.json", "LICENSE", "a.css", "fonts/a.woff2"}
+    assert first == kept(listed, "parted@1.0.0")
+    manifest = listed / "manifest.toml"
+    assert 'parted = { version = "1.0.0", files = ["a.css", "fonts/a.woff2"] }\n' in manifest.read_text()
+    page(listed, style("https://unpkg.com/parted@2/b.css"))
+    assert 0 == run("migrate", "--lean", "page.html", "--registry", registry.url).exit_code
+    expected = 'parted = { version = ["1.0.0", "2.0.0"], files = ["a.css", "fonts/a.woff2", "b.css"] }\n'
+    assert expected in manifest.read_text()
+    assert [first | {"b.css"}] * 2 == [kept(listed, f"parted@{version}") for version in ("1.0.0", "2.0.0")]
+    assert 0 == run("sync", "--check").exit_code
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "reason"),
+    [
+        pytest.param("parted", "self.js", "self.js finds out where it lies", id="by what is in its script"),
+        pytest.param("leaflet", "a.css", "it may load more of its files when it runs", id="by its name"),
+    ],
+)
+def test_what_loads_more_when_it_runs_is_kept_whole(
+    run: Run, listed: Path, registry: LocalRegistry, name: str, address: str, reason: str
+) -> None:
+    registry.publish(name, "1.0.0", packed(PARTED))
+    tags = style(f"https://unpkg.com/{name}/{address}") if address == "a.css" else ""
+    page(listed, tags or f"<script src=https://unpkg.com/{name}/{address}></script>")
+    result = run("migrate", "--lean", "page.html", "--registry", registry.url)
+    assert f"{name}@1.0.0  all 7 files kept (" in result.stdout
+    assert f"{reason})\n" in result.stdout
+    assert set(PARTED) == kept(listed, f"{name}@1.0.0")
+    assert f'{name} = "1.0.0"\n' in (listed / "manifest.toml").read_text()
+
+
+def test_a_part_that_a_person_chose_becomes_the_whole_only_for_what_it_lacks(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    registry.publish("parted", "1.0.0", packed(PARTED))
+    run("add", "parted@1.0.0", "--files", "self.js", "--registry", registry.url)
+    page(listed, "<script src=https://unpkg.com/parted/self.js></script>")
+    assert 0 == run("migrate", "--lean", "page.html", "--registry", registry.url).exit_code
+    assert {"package.json", "LICENSE", "self.js"} == kept(listed, "parted@1.0.0")
+    page(listed, f"<script src=https://unpkg.com/parted/self.js></script>{style('https://unpkg.com/parted/b.css')}")
+    assert 0 == run("migrate", "--lean", "page.html", "--registry", registry.url).exit_code
+    assert set(PARTED) == kept(listed, "parted@1.0.0")
+    assert {"version": "1.0.0"} == tomllib.loads((listed / "manifest.toml").read_text())["libraries"]["parted"]
+
+
+def test_what_is_hosted_whole_stays_whole(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    run("add", "hello@1.2.0", "--registry", registry.url)
+    before = (listed / "manifest.toml").read_bytes()
+    page(listed, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "--lean", "page.html", "--registry", registry.url)
+    assert "hello@1.2.0  all 3 files kept (it is hosted whole already)\n" in result.stdout
+    assert before == (listed / "manifest.toml").read_bytes()
+
+
+def test_what_is_there_for_a_dependent_stays_whole(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """The manifest does not name it, but the library that imports it needs more than the page."""
+    bare = {"package.json": described("bare", module="m.js", dependencies={"words": "^2"}), "m.js": "import 'words'"}
+    registry.publish("bare", "1.0.0", packed(bare))
+    assert 0 == run("add", "bare", "--deps", "--registry", registry.url).exit_code
+    page(listed, "<script type=module src=https://unpkg.com/words/m.js></script>")
+    result = run("migrate", "--lean", "page.html", "--registry", registry.url)
+    assert "words@2.0.0  all 2 files kept (it is hosted whole already)\n" in result.stdout
+
+
+def test_a_folder_of_an_import_map_is_kept_with_all_that_it_loads(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    files = {"package.json": "{}", "all/a.js": "import '../b.js'; export {}", "all/c.js": MODULE, "b.js": MODULE}
+    registry.publish("addons", "1.0.0", packed({**files, "d.js": MODULE}))
+    table = {"imports": {"addons/": "https://unpkg.com/addons@1.0.0/all/"}}
+    page(listed, f"<script type=importmap>{json.dumps(table)}</script>")
+    result = run("migrate", "--lean", "page.html", "--registry", registry.url)
+    assert 0 == result.exit_code, result.stderr
+    assert set(files) == kept(listed, "addons@1.0.0")
+    assert 'files = ["all/**", "b.js"]' in (listed / "manifest.toml").read_text()
+    table = {"imports": {"addons/": "https://unpkg.com/addons@1.0.0/"}}
+    page(listed, f"<script type=importmap>{json.dumps(table)}</script>")
+    result = run("migrate", "--lean", "page.html", "--registry", registry.url)
+    assert "addons@1.0.0  all 5 files kept (an import map leads to all of it)\n" in result.stdout
+    assert {*files, "d.js"} == kept(listed, "addons@1.0.0")
+
+
+def test_a_lean_dry_run_says_what_would_be_kept(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<script src=https://unpkg.com/hello></script>")
+    result = run("migrate", "--lean", "--dry-run", "page.html", "--registry", registry.url)
+    assert "would add hello@1.2.0\nhello@1.2.0  2 of 3 files kept\n" in result.stderr
+    written = json.loads(run("migrate", "--lean", "--json", "page.html", "--registry", registry.url).stdout)
+    (part,) = written["parts"]
+    assert ("hello@1.2.0", ["main.js"], 2, 3, "") == tuple(
+        part[key] for key in ("library", "files", "kept", "total", "reason")
+    )
 
 
 def imported(file: Path) -> dict[str, dict[str, str]]:
@@ -557,12 +682,24 @@ def test_another_host_is_left_and_told(run: Run, listed: Path, registry: LocalRe
     assert [f"page.html:{line + 1}: left https://{host}" for line, host in enumerate(hosts)] == [
         line.partition(": ")[0] + ": " + line.split(": ")[1] for line in result.stderr.splitlines()
     ]
-    whole, first, *others = result.stdout.splitlines()
+    whole, first, remedy, *others = result.stdout.splitlines()
     assert "0 addresses moved in 0 of 1 page, 4 left" == whole
     assert (
         "     2 cdnserve does not know this host: if it is yours, say --host; if not, host the file yourself" == first
     )
-    assert {"Tailwind's CDN", "js.stripe.com"} == {line[7:].partition(":")[0] for line in others}
+    assert remedy.startswith("       hint: if it is yours, say --host a.example --host b.example; if not, put the file")
+    assert {"Tailwind's CDN", "js.stripe.com"} == {line[7:].partition(":")[0] for line in others[::2]}
+    assert "       hint: nothing but its own host would do: --host js.stripe.com keeps it" in others[1::2]
+
+
+def test_what_is_left_ends_with_a_command(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    """It names the packages that the addresses surely stand for."""
+    page(listed, "<script>import('https://esm.sh/words@2'); import('https://unpkg.com/hello')</script>")
+    result = run("migrate", "page.html", "--registry", registry.url)
+    hint = "       hint: run cdnserve add words@2 hello, and write the address that cdnserve sri prints there by hand"
+    assert hint == result.stdout.splitlines()[-1]
+    written = json.loads(run("migrate", "--json", "page.html", "--registry", registry.url).stdout)
+    assert list(written["left"]) == list(written["remedies"])
 
 
 def test_ones_own_hosts_are_not_told(run: Run, listed: Path, registry: LocalRegistry) -> None:

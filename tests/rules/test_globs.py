@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cdnserve.rules.globs import LONGEST, Glob, Segment, compile_glob, glob_problems, matches
+from cdnserve.rules.globs import LONGEST, Glob, Segment, as_glob, compile_glob, glob_problems, matches
 
 MATCHES = [
     pytest.param("**", "a.js", True, id="everything is everything in the root"),
@@ -169,3 +169,11 @@ def test_tells_each_bad_segment_once() -> None:
         "** stands only for whole segments",
         "a bracket is not closed",
     ] == list(problems)
+
+
+@pytest.mark.parametrize("path", ["a.js", "x/[id].js", "a*b?.js", "a{b}.js", "!a.js", " a.js ", "a**/b.js"])
+def test_a_path_is_written_as_a_glob(path: str) -> None:
+    glob = as_glob(path)
+    assert [] == list(glob_problems(glob))
+    assert matches(glob, path)
+    assert not matches(glob, f"other/{path}")
