@@ -299,7 +299,7 @@ NOISE = 100_000  # ns: what takes no longer is not told apart from a context swi
 LONGEST = 65_536  # characters: more are not needed to tell it apart
 LINEAR = 8  # times the time for four times the text: 4 where it is linear, 16 where it is quadratic
 TRIES = 2
-PATIENCE = 1  # seconds of a processor: that long takes only what is cubic or worse
+PATIENCE = 4  # seconds of a processor, also while lines are measured: that long takes only what is cubic or worse
 
 
 def grows(run: Callable[[str], object], text: Callable[[int], str], sizes: tuple[int, int] = SIZES) -> str:

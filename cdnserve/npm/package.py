@@ -225,7 +225,8 @@ def _slip(name: str, status: int, known: Iterable[str]) -> str:
         return f"did you mean {name.lower()}? Names are in lower case"
     if status not in (404, 410):
         return ""
-    near = alike(name, {*known, *browser_packages()} - {name}, cutoff=_LIKE_ENOUGH)
+    names = {*known, *browser_packages()}
+    near = alike(name, names, cutoff=_LIKE_ENOUGH) if name not in names else ()
     return f"did you mean {near[0]}?" if near else ""
 
 
