@@ -18,9 +18,13 @@ NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENXIO, errno.EINVAL,
 """What the system, and `open_file`, say where something else lies in a file's place, or in a folder's."""
 
 
-def open_file(path: str | Path) -> int:
-    """Open a file for reading; raise OSError where it is none, as for a FIFO, which would be waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def open_file(path: str | Path, *, follow: bool = True) -> int:
+    """Open a file for reading; raise OSError where it is none, as for a FIFO, which would be waited for.
+
+    A symbolic link is none either, unless it is to be followed.
+    """
+    links = 0 if follow else os.O_NOFOLLOW
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor

@@ -136,13 +136,18 @@ def default_root() -> str:
     return "." if os.path.isfile(MANIFEST) else DEFAULT_ROOT
 
 
+def named_root(text: str) -> Path:
+    """Return the root that a path names: the folder, also where the manifest in it is named."""
+    path = Path(text)
+    return path.parent if path.name == MANIFEST and path.is_file() else path
+
+
 class RootType(click.Path):
     """A folder; the manifest in it names it, too."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
         """Return the folder of the files and their manifest."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        return path.parent if path.name == MANIFEST and path.is_file() else path
+        return named_root(os.fsdecode(super().convert(value, param, ctx)))
 
 
 def setting(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 # as click's own

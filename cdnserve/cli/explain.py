@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, one_root, root_option, state_option
+from cdnserve.cli.command import Command, as_objects, json_option, named_root, one_root, root_option, state_option
 from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain
@@ -205,7 +205,7 @@ def _read_header(text: str) -> tuple[str, str]:
 def _places(places: tuple[str, ...], root: Path) -> tuple[Path, str]:
     if len(places) > 2:
         raise click.UsageError("say [ROOT] PATH, no more")
-    return one_root(Path(places[0]) if len(places) == 2 else None, root), places[-1]
+    return one_root(named_root(places[0]) if len(places) == 2 else None, root), places[-1]
 
 
 @click.command(

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, one_root, report, root_option, state_option
+from cdnserve.cli.command import (
+    Command,
+    as_objects,
+    json_option,
+    named_root,
+    one_root,
+    report,
+    root_option,
+    state_option,
+)
 from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Column, write, write_json, write_table
 from cdnserve.display import did_you_mean, plural, readable_size
@@ -80,7 +89,7 @@ def _operands(operands: Sequence[str], root: Path) -> tuple[Path, str]:
     """Return root and name; a single operand is the root where a manifest lies in it."""
     if len(operands) > 2:
         raise click.UsageError("say [ROOT] [NAME], no more")
-    places = [Path(text).parent if Path(text).name == MANIFEST else Path(text) for text in operands]
+    places = [named_root(text) for text in operands]
     if len(operands) == 2 or (operands and (places[0] / MANIFEST).is_file()):
         return one_root(places[0], root), "".join(operands[1:])
     return root, "".join(operands)

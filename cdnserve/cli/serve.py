@@ -82,7 +82,7 @@ def _example(root: Path, store: Store, catalog: Catalog) -> str:
     An own script near the root, else what stands for a library, else an own stylesheet, font or image, else any.
     """
     folders = tuple(f"{folder}/" for folder in catalog.packages)
-    readable = [path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name]
+    readable = {path for path, asset in catalog.assets.items() if catalog.rules[asset.rule].cors.name == ANY.name}
     ranked = [
         (path.startswith(folders), _TRIED.index(kind), path.count("/"), path)
         for path in readable

@@ -80,6 +80,11 @@ class Lock(msgspec.Struct, frozen=True):
         pins = (key.rpartition("@") for key in self.libraries)
         return ascending(version for known, _, version in pins if known == name)
 
+    def integrity(self, pin: str) -> str:
+        """Return what a library's tarball (NAME@VERSION) must satisfy, `""` where it is not hosted."""
+        known = self.libraries.get(pin)
+        return known.integrity if known else ""
+
     def left(self, gone: Collection[str], wanted: Collection[str]) -> set[str]:
         """Return the libraries (NAME@VERSION) that stay when some go: what is wanted, and whatever these import.
 

@@ -154,8 +154,7 @@ def _orders(choices: Sequence[_Choice], project: Project, options: AddOptions) -
     beside = (checked_spec(name, version) for name in wider for version in project.lock.hosted(name))
     fetched = (spec for spec in beside if not project.lock.libraries[str(spec)].own)
     specs = dict.fromkeys((*(choice.spec for choice in choices), *fetched))
-    known = {spec: project.lock.libraries.get(str(spec)) for spec in specs}
-    return tuple(Order(spec, kept[spec.name], entry.integrity if entry else "") for spec, entry in known.items())
+    return tuple(Order(spec, kept[spec.name], project.lock.integrity(str(spec))) for spec in specs)
 
 
 def _revision(name: str, options: AddOptions) -> Revision:

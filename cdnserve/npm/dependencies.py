@@ -70,9 +70,9 @@ def _orders(graph: Graph, ready: Collection[PinnedPackage], project: Project, se
             found[checked_spec(request.name, choose(request.wanted, session.package(request.name)))] = None
     problems.raise_errors()
     for spec in found:
-        entry, known = project.entries.get(spec.name), project.lock.libraries.get(str(spec))
+        entry = project.entries.get(spec.name)
         if spec not in ready:
-            yield Order(spec, entry.files if entry else (), known.integrity if known else "")
+            yield Order(spec, entry.files if entry else (), project.lock.integrity(str(spec)))
 
 
 def _requests(graph: Graph) -> Iterator[tuple[PackageSpec, bool]]:

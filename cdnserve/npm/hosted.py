@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdnserve.files import open_file
 from cdnserve.manifest.lock import Lock
 from cdnserve.npm.spec import FOLDER
 from cdnserve.release.catalog import Asset, Catalog
@@ -26,7 +27,7 @@ LARGEST_DESCRIPTION = 2**22
 def read_description(path: Path) -> Mapping[str, object]:
     """Read a package.json; empty where there is none that can be read."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(open_file(path, follow=False), "rb") as file:
             text = file.read(LARGEST_DESCRIPTION + 1)
         described = json.loads(text) if len(text) <= LARGEST_DESCRIPTION else {}
     except (OSError, ValueError, RecursionError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from typing import BinaryIO, cast
 
 from cdnserve.display import excerpt, readable_size
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import open_file
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import Lock
 from cdnserve.manifest.model import Revision, is_kept
 from cdnserve.npm.add import AddOptions, begin_with, commit_all, require_options
 from cdnserve.npm.apply import Added, Decision, read_project
 from cdnserve.npm.download import DownloadProgress
 from cdnserve.npm.fetch import Order, Session, StagedLibrary, require_kept
 from cdnserve.npm.settings import DownloadLimits, NpmSettings
-from cdnserve.npm.spec import PinnedPackage, checked_spec, parse_spec
+from cdnserve.npm.spec import checked_spec, parse_spec
 from cdnserve.npm.transaction import Placement, incoming_folder, is_present, reported
 from cdnserve.npm.unpack import unpack
 from cdnserve.rules.integrity import hash_expression
@@ -53,17 +53,14 @@ def add_own(
             project = read_project(root)
             entry = project.entries.get(spec.name)
             files = entry.files if entry else options.files
-            staged = _staged(source, Order(spec, files, _locked(spec, project.lock), own=True), folder, settings.limits)
+            staged = _staged(
+                source, Order(spec, files, project.lock.integrity(str(spec)), own=True), folder, settings.limits
+            )
             _require_same(staged, root)
             revision = Revision(spec.name, added=(spec.version,), files=options.files)
             decision = Decision((staged,), revisions=(revision,))
             libraries, warnings = commit_all(root, folder, project, decision, options, session)
     return Added(libraries, warnings, is_first, (str(spec),))
-
-
-def _locked(spec: PinnedPackage, lock: Lock) -> str:
-    known = lock.libraries.get(str(spec))
-    return known.integrity if known else ""
 
 
 def _staged(source: Path, order: Order, folder: Path, limits: DownloadLimits) -> StagedLibrary:
@@ -125,13 +122,11 @@ def _raise(error: OSError) -> None:
 def _opened(path: Path) -> BinaryIO:
     """Open a regular file; raise ConfigurationError for what is none, which might be waited for or lead elsewhere."""
     try:
-        file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: SIM115 - closed by who asks
+        return open(open_file(path, follow=False), "rb")
     except OSError as error:
-        raise _refused(f"it can't be read: {error.strerror}", str(path)) from None
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise _refused("it is neither a file nor a folder", str(path))
-    return file
+        is_other = error.errno == errno.EINVAL
+        why = "it is neither a file nor a folder" if is_other else f"it can't be read: {error.strerror}"
+        raise _refused(why, str(path)) from None
 
 
 def _copy(source: Path, tarball: BinaryIO, limit: int) -> None:

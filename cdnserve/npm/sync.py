@@ -9,7 +9,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import stat
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import BinaryIO, Literal, cast
 
 from cdnserve.display import excerpt
 from cdnserve.errors import Problem, Problems
+from cdnserve.files import open_file
 from cdnserve.manifest.files import LOCK
 from cdnserve.manifest.lock import Lock, unresolved
 from cdnserve.manifest.model import is_kept
@@ -117,9 +117,7 @@ def _integrity(path: Path) -> str | None:
     """Return a file's hash expression, `None` where nothing lies there, `""` where that is no file that can be read."""
     digest = hashlib.sha384()
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return ""
+        with open(open_file(path, follow=False), "rb") as file:
             while piece := file.read(_PIECE):
                 digest.update(piece)
     except (FileNotFoundError, NotADirectoryError):

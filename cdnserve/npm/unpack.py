@@ -6,7 +6,6 @@ Never writes outside the folder that it is given.
 from __future__ import annotations
 
 import os
-import stat
 import tarfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from typing import BinaryIO, NoReturn
 from cdnserve.decode import PIECE, OversizeError, UndecodableError, decoder
 from cdnserve.display import excerpt, name_fault, readable_size
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import open_file
 from cdnserve.npm.settings import DownloadLimits
 from cdnserve.npm.spec import PinnedPackage
 
@@ -169,12 +169,10 @@ def _write_file(target: str, pieces: Iterator[bytes]) -> None:
 def holds(path: Path, pieces: Iterator[bytes]) -> bool:
     """Return whether a regular file, no link to one, has just this content."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = open_file(path, follow=False)
     except OSError:
         return False
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return False
         same = all(file.read(len(piece)) == piece for piece in pieces)
         return same and not file.read(1)
 

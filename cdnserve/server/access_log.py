@@ -37,6 +37,16 @@ class LoggedExchange:
     cut: bool = False
 
 
+def logged_exchange(
+    client: str, line: bytes, fields: Iterable[tuple[bytes, bytes]], status: int, octets: int, *, cut: bool = False
+) -> LoggedExchange:
+    """Return an exchange as it is logged, of the octets of a request line and of fields with names in lower case."""
+    said = dict(fields)
+    texts = (line, said.get(b"referer", b""), said.get(b"user-agent", b""))
+    request, referer, agent = (text.decode("latin-1") for text in texts)
+    return LoggedExchange(client, request, status, octets, referer, agent, cut)
+
+
 class AccessLog:
     """Lines on their way to `write`; they wait for a piece to fill, and for no longer than the next `beat`."""
 

@@ -15,7 +15,8 @@ import zttp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from cdnserve.server.access_log import LoggedExchange
+from cdnserve.files import open_file
+from cdnserve.server.access_log import LoggedExchange, logged_exchange
 from cdnserve.server.contents import too_short
 from cdnserve.server.http2 import Http2Connection, is_malformed
 from cdnserve.server.live import Live
@@ -58,7 +59,7 @@ class _Sending:
         """Raise OSError if content is a file's that is not (yet) found right, or not any more."""
         if stored := self.response.stored:
             if self.descriptor < 0:
-                self.descriptor = os.open(live.store.blob(stored.sha256), os.O_RDONLY | os.O_CLOEXEC)
+                self.descriptor = open_file(live.store.blob(stored.sha256))
             if not live.contents.is_proved(stored.sha256, os.fstat(self.descriptor)):
                 raise OSError("the blob has to be read before it is sent")
 
@@ -310,13 +311,10 @@ class FastHttp2Connection(Http2Connection):
     # The access log
 
     def _exchange(self, event: zttp.Request, response: Http2Response) -> LoggedExchange:
-        fields = dict(event.headers)
         client = self._worker.client(self.client, event.headers)
         line = b"%b %b HTTP/2" % (event.method, event.target)
-        octets = (line, fields.get(b"referer", b""), fields.get(b"user-agent", b""))
-        request, referer, agent = (text.decode("latin-1") for text in octets)
         host, status = client[0] if client else "", response.opening.status
-        return LoggedExchange(host, request, status, response.octets, referer, agent)
+        return logged_exchange(host, line, event.headers, status, response.octets)
 
     def _record(self, exchange: LoggedExchange) -> None:
         if self._worker.log:

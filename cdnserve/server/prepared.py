@@ -14,7 +14,7 @@ from cdnserve.origin.files import entity_tag, form
 from cdnserve.origin.message import Fields, Reply, Request, Stored
 from cdnserve.release.catalog import Asset, Representation
 from cdnserve.rules.conditional import format_http_date
-from cdnserve.server.access_log import AccessLog, LoggedExchange
+from cdnserve.server.access_log import AccessLog, logged_exchange
 from cdnserve.server.contents import LARGEST_IN_MEMORY
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import CountedResponse, Meter, Tally, outcome
@@ -404,10 +404,8 @@ def forwarded(head: bytes) -> list[bytes]:
 
 
 def _entry(head: bytes, said: bytes, log: AccessLog, status: int, octets: int, *, cut: bool = False) -> bytes:
-    fields = dict(_Head(_BEGINS + said + _ENDS).fields)
-    texts = (head.partition(b"\r\n")[0], fields.get(b"referer", b""), fields.get(b"user-agent", b""))
-    request, referer, agent = (text.decode("latin-1") for text in texts)
-    return log.entry(LoggedExchange("", request, status, octets, referer, agent, cut))
+    line, fields = head.partition(b"\r\n")[0], _Head(_BEGINS + said + _ENDS).fields
+    return log.entry(logged_exchange("", line, fields, status, octets, cut=cut))
 
 
 class _Head:

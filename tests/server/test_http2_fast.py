@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -431,6 +432,20 @@ def test_content_that_is_damaged_meanwhile_resets_its_stream(few: Built) -> None
         client.give()
         assert client.of(StreamReset, stream)
         assert not client.tape.is_closing()
+
+    play(few, story)
+
+
+def test_a_fifo_in_the_place_of_content_is_not_waited_for(few: Built) -> None:
+    async def story(room: Room) -> None:
+        client = Client(room, "fast", window=65_535, settings=65_535)
+        (blob,) = (file for file in few.state.rglob("*") if file.is_file() and file.stat().st_size == len(tree.LARGE))
+        blob.unlink()
+        os.mkfifo(blob)
+        stream = client.ask("/any/large.woff2")
+        client.give()
+        fields, _ = await client.response(stream)
+        assert (b":status", b"503") in fields
 
     play(few, story)
 

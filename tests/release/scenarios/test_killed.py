@@ -9,9 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,17 +23,6 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 HERE = Path(__file__).parents[3]
 BEFORE: dict[str, bytes | str] = {"npm/lib@1.0.0/a.js": SCRIPT, "page.css": SCRIPT + b"css"}
 AFTER: dict[str, bytes | str] = {"npm/lib@1.0.0/b.js": SCRIPT + b"b", "page.css": SCRIPT + b"new", "c.woff2": b"font"}
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: what a kill leaves there is the same, and syncing costs nothing."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
