@@ -205,15 +205,18 @@ async def send_reply(send: Send, reply: Reply) -> None:
 
 
 async def _stream(send: Send, reply: Reply, stored: Stored, source: _Source) -> None:
-    left = stored.length
+    left, is_more = stored.length, True
     await source.file.seek(stored.start)
     await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    while content := await source.read(left):
+    # Nothing is awaited behind the last octet: who has it may ask on, and the log is in the order of the answers.
+    while is_more and (content := await source.read(left)):
         left -= len(content)
-        await send({"type": "http.response.body", "body": content, "more_body": True})
+        is_more = left > 0
+        await send({"type": "http.response.body", "body": content, "more_body": is_more})
     # A blob that is cut, or found damaged, while it is sent leaves the response short of its Content-Length: the
     # server cuts the connection.
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    if is_more:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _environment_settings() -> ServerSettings:
