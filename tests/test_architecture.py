@@ -22,9 +22,9 @@ MAP = PACKAGE.parent / "docs/architecture.md"
 
 # Public class names that two modules share, each with the reason why no other name is better.
 RECURRING: dict[str, str] = {}
-# 180 when the package was laid out; a first manifest, HTTP/2's fast lane, own builds, `info` and the part of a library
-# that pages load have come since.
-MOST_MODULES = 184
+# 180 when the package was laid out; a first manifest, HTTP/2's fast lane, own builds, `info`, the part of a library
+# that pages load and one room for progress have come since.
+MOST_MODULES = 185
 MOST_LINES, LEAST_LINES = 450, 40
 LEAST_MEDIAN, MOST_MEDIAN = 120, 170
 # Tests are named for their module: tests/<room>/test_<module>.py, or test_<module>_<aspect>.py. These folders and files

@@ -14,7 +14,17 @@ from cdnserve.audit.checks import audit
 from cdnserve.audit.facts import AuditInput, FetchedDigests, OwnSite, Place, unknown
 from cdnserve.audit.findings import Audited
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.markup.files import FORMAT, LARGEST, decode, is_template, no_page, pages_below, read_page_file, too_large
+from cdnserve.markup.files import (
+    FORMAT,
+    LARGEST,
+    OnPage,
+    decode,
+    is_template,
+    no_page,
+    pages_below,
+    read_page_file,
+    too_large,
+)
 from cdnserve.markup.loads import loads
 from cdnserve.markup.parser import scan
 from cdnserve.markup.urls import web_url
@@ -39,28 +49,27 @@ class AuditReport:
         return bool(self.problems) or any(finding.level != "note" for page in self.pages for finding in page.findings)
 
 
-def audit_pages(
-    names: Iterable[str],
-    root: Path,
-    catalog: Catalog | None,
-    settings: NpmSettings,
-    *,
-    hosts: Iterable[str] = (),
-    fetch_unknown: bool = False,
-) -> AuditReport:
-    """Audit files, folders and URLs; `catalog` is the release of `root`, which the site and `hosts` serve.
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """Further `hosts` that serve the release, and whether other hosts are asked for files whose digests nobody told."""
 
-    `fetch_unknown` asks other hosts for the files whose digests nothing here tells.
-    """
-    site = own_site(catalog, hosts) if catalog else OwnSite()
+    hosts: tuple[str, ...] = ()
+    fetch_unknown: bool = False
+
+
+def audit_pages(
+    pages: Iterable[PageFile | Problem], catalog: Catalog | None, options: AuditOptions, settings: NpmSettings
+) -> AuditReport:
+    """Audit pages; `catalog` is the release that the site and `hosts` serve."""
+    site = own_site(catalog, options.hosts) if catalog else OwnSite()
     audited: list[Audited] = []
     problems = Problems()
-    for page in read_pages(names, root, settings):
+    for page in pages:
         if isinstance(page, Problem):
             problems.append(page)
             continue
         with problems.caught(page.name):
-            audited.append(_audit(page, site, settings if fetch_unknown else None))
+            audited.append(_audit(page, site, settings if options.fetch_unknown else None))
     return AuditReport(tuple(audited), tuple(problems))
 
 
@@ -100,17 +109,22 @@ class PageFile:
     path: str = ""
 
 
-def read_pages(names: Iterable[str], root: Path, settings: NpmSettings) -> Iterator[PageFile | Problem]:
-    """Read each page once; what can't be read is a problem, and does not keep the others from being read."""
-    seen: set[str] = set()
-    for name in names:
-        url = web_url(name)
-        for one in [url] if url else _files(Path(name), root):
-            if isinstance(one, Problem):
-                yield one
-            elif one not in seen:
-                seen.add(one)
-                yield _fetched(one, settings) if url else _read(Path(one), root)
+def read_pages(
+    names: Iterable[str], root: Path, settings: NpmSettings, on_page: OnPage = lambda _, __: None
+) -> Iterator[PageFile | Problem]:
+    """Read each page of files, folders and URLs once; what can't be read is a problem, and doesn't keep the others.
+
+    `on_page` hears as each page's turn comes which it is, and of how many.
+    """
+    known = ((name, web_url(name)) for name in names)
+    listed = ((one, bool(url)) for name, url in known for one in ([url] if url else _files(Path(name), root)))
+    found = dict.fromkeys(listed)
+    for number, (one, is_url) in enumerate(found, 1):
+        on_page(number, len(found))
+        if isinstance(one, Problem):
+            yield one
+        else:
+            yield _fetched(one, settings) if is_url else _read(Path(one), root)
 
 
 def _files(path: Path, root: Path) -> Iterator[str | Problem]:

@@ -18,7 +18,8 @@ from cdnserve.cli.command import (
     root_option,
     state_option,
 )
-from cdnserve.cli.npm import download_progress, library_settings, write_libraries, write_tags
+from cdnserve.cli.npm import library_settings, write_libraries, write_tags
+from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.errors import Problem
 

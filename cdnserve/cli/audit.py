@@ -12,9 +12,10 @@ import click
 from click.core import ParameterSource
 
 from cdnserve.audit.findings import LEVELS, RULES, Audited, Finding, Level, as_sarif
-from cdnserve.audit.run import AuditReport, audit_pages
+from cdnserve.audit.run import AuditOptions, AuditReport, audit_pages, read_pages
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
 from cdnserve.cli.npm import library_settings
+from cdnserve.cli.progress import count_progress
 from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Piece, as_groups, print_rows, write, write_json
 from cdnserve.display import plural, printable_lines
@@ -51,7 +52,9 @@ def command(
     if as_json and to_sarif:
         raise click.UsageError("--json and --sarif are two formats; say one.")
     catalog = _catalog(root, state, context.get_parameter_source("root"))
-    found = audit_pages(pages, root, catalog, library_settings(), hosts=hosts, fetch_unknown=fetch)
+    with count_progress("auditing pages") as on_page:
+        read = read_pages(pages, root, library_settings(), on_page)
+        found = audit_pages(read, catalog, AuditOptions(hosts, fetch), library_settings())
     if as_json:
         write_json(_as_object(found))
     elif to_sarif:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
-from cdnserve.cli.release import build_progress, open_release
+from cdnserve.cli.progress import build_progress
+from cdnserve.cli.release import open_release
 from cdnserve.cli.terminal import write_json
 from cdnserve.display import plural
 from cdnserve.release.build import build

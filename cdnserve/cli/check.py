@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cdnserve.cli.command import Command, as_objects, count, json_option, report, root_argument, state_option
-from cdnserve.cli.release import build_progress
+from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.errors import Problem
 from cdnserve.release.check import check

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, registry_option, root_option, state_option
-from cdnserve.cli.npm import download_progress, library_settings, write_hostless
+from cdnserve.cli.npm import library_settings, write_hostless
+from cdnserve.cli.progress import download_progress
 from cdnserve.cli.release import build_release, open_release
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural, readable_size

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
-from cdnserve.cli.npm import download_progress, library_settings, write_libraries
+from cdnserve.cli.npm import library_settings, write_libraries
+from cdnserve.cli.progress import count_progress, download_progress
 from cdnserve.cli.terminal import Piece, as_groups, write, write_json
 from cdnserve.display import plural
 from cdnserve.migrate.loaded import LibraryPart
@@ -51,8 +52,8 @@ def command(  # one for each option
     load. A library that loads more when it runs is kept whole, and so is one that is hosted whole already.
     """
     options = MigrateOptions(url, hosts, dry_run, lean)
-    with download_progress() as progress:
-        migration = migrate(targets, root, options, library_settings(registry), progress)
+    with count_progress("reading pages") as on_page, download_progress() as progress:
+        migration = migrate(targets, root, options, library_settings(registry), progress, on_page)
     plan, added = migration.plan, migration.added
     if as_json:
         write_json(_as_object(plan, added))

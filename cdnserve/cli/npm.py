@@ -1,26 +1,22 @@
-"""What the commands on libraries share: their settings, their progress, and the table of what they did."""
+"""What the commands on libraries share: their settings, and the table of what they did."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdnserve.cli.command import default_root, report
 from cdnserve.cli.terminal import write
-from cdnserve.display import plural, printable, readable_size
+from cdnserve.display import plural, readable_size
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.npm.settings import NpmSettings
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from cdnserve.npm.apply import Placed
 
 
@@ -82,49 +78,3 @@ def _size(one: Placed) -> str:
     """
     back = f", {one.restored:,} restored" if one.restored else ", here already"
     return f"{plural(one.files, 'file')}, {readable_size(one.size)}{'' if one.is_new else back}"
-
-
-@contextmanager
-def download_progress() -> Iterator[DownloadBars | None]:
-    """Return what shows downloads while the block runs, `None` where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from cdnserve.cli.terminal import bars
-
-    with bars() as shown:
-        yield DownloadBars(shown)
-
-
-class DownloadBars:
-    """Shows a bar for each library; the methods may be called from several threads."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def begin(self, library: str, size: int | None) -> None:
-        """Show a bar, or begin it again."""
-        if library in self._tasks:
-            self._bars.reset(self._tasks[library], total=size, description=printable(library))
-        else:
-            self._tasks[library] = self._bars.add_task(printable(library), total=size)
-
-    def advance(self, library: str, octets: int) -> None:
-        """Move a library's bar."""
-        if library in self._tasks:
-            self._bars.advance(self._tasks[library], octets)
-
-    def finish(self, library: str) -> None:
-        """Take a library's bar away, if it has one."""
-        if library in self._tasks:
-            self._bars.remove_task(self._tasks.pop(library))
-
-    def retry(self, library: str, why: str, pause: float) -> None:
-        """Show on a library's bar that it begins again after a while, and why."""
-        # Where a line is too long its end is cut off.
-        again = f"{printable(library)}: again in {pause:.0f} s, {printable(why)}"
-        if library in self._tasks:
-            self._bars.reset(self._tasks[library], description=again)
-        else:
-            self._tasks[library] = self._bars.add_task(again, total=None)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cdnserve.cli.command import Command, json_option, registry_option, root_option
-from cdnserve.cli.npm import download_progress, library_settings
+from cdnserve.cli.npm import library_settings
+from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import Column, write_json, write_table
 from cdnserve.display import printable, readable_size
 

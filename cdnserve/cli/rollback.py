@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cdnserve.cli.command import Command, json_option, root_option, state_option
-from cdnserve.cli.release import build_progress
+from cdnserve.cli.progress import build_progress
 from cdnserve.cli.terminal import write_json
 from cdnserve.release.history import roll_back
 from cdnserve.release.store import state_folder

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cdnserve.cli.command import Command, as_objects, count, json_option, registry_option, report, root_argument
-from cdnserve.cli.npm import download_progress, library_settings, write_libraries
+from cdnserve.cli.npm import library_settings, write_libraries
+from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import write, write_json
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The terminal: text, tables and progress bars, drawn with rich where somebody looks, and plain in a pipe.
+"""The terminal: text and tables, drawn with rich where somebody looks, and plain in a pipe.
 
 rich takes longer to load than most commands take to run, so only what draws loads it.
 """
@@ -18,7 +18,6 @@ from cdnserve.display import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod
-    from rich.progress import Progress
     from rich.text import Text
 
 _INDENT = 8
@@ -66,7 +65,7 @@ def as_groups(counts: Counter[str], remedies: Mapping[str, str]) -> Iterator[Seq
 
 def print_lines(stream: TextIO, lines: Iterable[Iterable[Piece]], *, keep_tabs: bool = False) -> None:
     """Print lines with their styles; long ones are left to the terminal."""
-    screen = _console(stream)
+    screen = console_of(stream)
     for line in lines:
         screen.print(_text(line, keep_tabs=keep_tabs), soft_wrap=True)
 
@@ -90,7 +89,7 @@ def print_table(stream: TextIO, columns: Sequence[Column], rows: Iterable[Sequen
     from rich.text import Text
 
     cells = [[printable(cell) for cell in row] for row in rows]
-    screen = _console(stream)
+    screen = console_of(stream)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     left = screen.width
     for at, column in enumerate(columns):
@@ -109,24 +108,10 @@ def print_table(stream: TextIO, columns: Sequence[Column], rows: Iterable[Sequen
     screen.print(table)
 
 
-def bars(*, estimate: bool = True) -> Progress:
-    """Make progress bars on stderr that are gone when they stop, with an estimate of the time that is left."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        *((TimeRemainingColumn(),) if estimate else ()),
-        console=_console(sys.stderr),
-        transient=True,
-    )
-
-
-def _console(stream: TextIO) -> Console:
+def console_of(stream: TextIO) -> Console:
+    """Return a console that shows text as it is, and obeys NO_COLOR and TERM."""
     from rich.console import Console
 
-    # Text is shown as it is; NO_COLOR and TERM are obeyed.
     return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from cdnserve.cli.command import Command, json_option, root_option, state_option
+from cdnserve.cli.progress import count_progress
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural
 from cdnserve.release.store import Store, state_folder
@@ -100,28 +99,13 @@ def command(
     choice = Choice(globs, *sample, seed=seed)
     target = parse_target(url, resolve)
     store = Store(state_folder(root, state))
-    with _progress() as on_path:
+    with count_progress("verifying paths") as on_path:
         report = verify(target, store, choice, ClientOptions(fields, ca, insecure, concurrency, timeout), on_path)
     if as_json:
         write_json(_as_object(target.url, report))
     else:
         write(_lines(report))
     ctx.exit(1 if report.groups else 0)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Return what shows how many paths are done, and of how many; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _, __: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("verifying paths", *columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _lines(report: Report) -> Iterator[list[Piece]]:

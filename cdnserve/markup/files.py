@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ FORMAT = "XHTML is read by other rules than HTML, so its tags can't be told"
 _XHTML = (".xhtml", ".xht")
 CARRIED = "surrogateescape"
 """How octets without a character are carried: `str.encode` needs it too."""
+OnPage = Callable[[int, int], None]
+"""Hears which page's turn it is, from 1, and how many there are."""
 
 
 def pages_below(folder: Path, root: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import read_lock
 from cdnserve.manifest.model import Manifest
 from cdnserve.manifest.reader import parse_manifest, read_manifest
-from cdnserve.markup.files import CARRIED, OwnPage, decode, is_template, read_own_pages, write_own_pages
+from cdnserve.markup.files import CARRIED, OnPage, OwnPage, decode, is_template, read_own_pages, write_own_pages
 from cdnserve.markup.loads import inline_imports
 from cdnserve.markup.parser import scan
 from cdnserve.markup.urls import authority, resolve
@@ -190,13 +190,18 @@ def migrate(
     options: MigrateOptions,
     settings: NpmSettings,
     progress: DownloadProgress | None,
+    on_page: OnPage = lambda _, __: None,
 ) -> Migration:
-    """Host what pages load from public CDNs, and rewrite the pages; raise ConfigurationError before any change."""
+    """Host what pages load from public CDNs, and rewrite the pages; raise ConfigurationError before any change.
+
+    `on_page` hears as each page's turn comes which it is, and of how many.
+    """
     manifest = read_manifest(root / MANIFEST)
     site_url = _site_url(options.url, manifest)
     pages = read_own_pages(targets, root)
     access = RegistryAccess(root, settings, progress or Silent(), whole=options.lean)
-    plan = make_plan(pages, manifest, site_url, options.hosts, access)
+    scanned = _scan_all(pages, _own_hosts(site_url, options.hosts), on_page)
+    plan = make_plan(scanned, manifest, site_url, access)
     added = Added((), ())
     if not options.dry_run:
         if plan.libraries:
@@ -217,14 +222,8 @@ def _site_url(url: str, manifest: Manifest) -> str:
     raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])
 
 
-def make_plan(
-    files: Sequence[OwnPage], manifest: Manifest, site_url: str, hosts: Sequence[str], access: RegistryAccess
-) -> Plan:
-    """Decide what becomes of every reference to another host than those of the site URL and `hosts`.
-
-    Raise ConfigurationError for what makes a migration impossible.
-    """
-    pages = _scan_all(files, _own_hosts(site_url, hosts))
+def make_plan(pages: Sequence[ScannedPage], manifest: Manifest, site_url: str, access: RegistryAccess) -> Plan:
+    """Decide what becomes of every reference to another host; raise ConfigurationError where none can be moved."""
     found, parts = _find_all(pages, access)
     moved = [one for page in found for one in page.values() if isinstance(one, Moved)]
     _check_published(moved, manifest)
@@ -238,10 +237,11 @@ def _own_hosts(site_url: str, hosts: Iterable[str]) -> frozenset[str]:
     return frozenset(authority(resolve("", url)) for url in (site_url, *named))
 
 
-def _scan_all(files: Iterable[OwnPage], own_hosts: frozenset[str]) -> list[ScannedPage]:
+def _scan_all(files: Sequence[OwnPage], own_hosts: frozenset[str], on_page: OnPage) -> list[ScannedPage]:
     pages: list[ScannedPage] = []
     problems = Problems()
-    for file in files:
+    for number, file in enumerate(files, 1):
+        on_page(number, len(files))
         with problems.caught(str(file.path)):
             text, codec = decode(file.data)
             # What is there for browsers without scripts points to the same CDNs.

@@ -46,21 +46,9 @@ class Silence:
         """Ignore it."""
 
 
+_FOLDERS = ("blobs", "releases", "drafts")
 _OURS = frozenset(
-    (
-        "blobs",
-        "releases",
-        "drafts",
-        "build.lock",
-        "encoding.lock",
-        "current",
-        "index",
-        "proved",
-        "results",
-        "held",
-        REMOVED,
-        "forgotten",
-    )
+    (*_FOLDERS, "build.lock", "encoding.lock", "current", "index", "proved", "results", "held", REMOVED, "forgotten")
 )
 
 
@@ -139,7 +127,7 @@ class Writer:
 
 
 def _make_folders(state: str) -> None:
-    for folder in ("blobs", "releases", "drafts"):
+    for folder in _FOLDERS:
         os.makedirs(f"{state}/{folder}", exist_ok=True)
 
 

@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from cdnserve.cli.npm import DownloadBars, download_progress
-from cdnserve.cli.release import BuildBar, build_progress
+from cdnserve.cli.progress import BuildBar, DownloadBars, build_progress, count_progress, download_progress
 from cdnserve.release.writer import BuildProgress
 
 
@@ -34,9 +33,43 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
     return change
 
 
-def test_nobody_looks_where_there_is_no_terminal() -> None:
+def test_a_pipe_hears_of_long_downloads_and_of_each_that_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
     with download_progress() as downloading:
-        assert downloading is None
+        for library, size in (("long\x1b@1.0.0", 4 << 20), ("short@1.0.0", (4 << 20) - 1), ("unknown", None)):
+            downloading.begin(library, size)
+            downloading.advance(library, 9)
+            downloading.retry(library, "the\x1bhost is busy", 2.0)
+            downloading.begin(library, size)
+            downloading.finish(library)
+    assert [
+        "downloading long\\x1b@1.0.0: 4 MiB",
+        "long\\x1b@1.0.0: again in 2 s, the\\x1bhost is busy",
+        "downloaded long\\x1b@1.0.0",
+        "short@1.0.0: again in 2 s, the\\x1bhost is busy",
+        "unknown: again in 2 s, the\\x1bhost is busy",
+    ] == capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(("total", "expected"), [(499, ""), (12_000, "auditing pages: 12,000\n")])
+def test_a_pipe_hears_of_many_things_as_they_begin(
+    capsys: pytest.CaptureFixture[str], total: int, expected: str
+) -> None:
+    with count_progress("auditing pages") as on_page:
+        for number in (1, 2, total):
+            on_page(number, total)
+    assert ("", expected) == capsys.readouterr()
+
+
+def test_things_are_counted_on_a_terminal(on_terminal: Callable[[], Terminal]) -> None:
+    terminal = on_terminal()
+    with count_progress("auditing pages") as on_page:
+        on_page(3, 7)
+        on_page(7, 7)
+        shown = terminal.getvalue()
+        with download_progress() as downloading:
+            downloading.begin("a@1.0.0", 100)
+    assert [] == [text for text in ("auditing pages", "7/7") if text not in shown]
+    assert "auditing" not in terminal.getvalue().removeprefix(shown)
 
 
 def test_a_build_shows_its_phases(on_terminal: Callable[[], Terminal]) -> None:
@@ -48,7 +81,7 @@ def test_a_build_shows_its_phases(on_terminal: Callable[[], Terminal]) -> None:
         building.advance(3, 4000)
         building.finish()
         building.start("encoding", 2, 10)
-    told = ("waiting for another build", "reading files: 3 of 1,200", "4.0/5.0 kB", "encoding representations: 0 of 2")
+    told = ("waiting for another build", "reading files: 3 of 1,200", "3.9/4.9 KiB", "encoding representations: 0 of 2")
     assert [] == [text for text in told if text not in terminal.getvalue()]
     assert ":--" not in terminal.getvalue()  # an estimate
     assert terminal.getvalue().endswith("\x1b[2K")
@@ -112,7 +145,7 @@ def test_a_build_that_fails_takes_its_bar_away(on_terminal: Callable[[], Termina
 
 
 def test_downloads_have_a_bar_each_and_may_begin_again() -> None:
-    bars = Progress(console=Console(file=io.StringIO()))
+    bars = Progress(console=Console(file=io.StringIO()), auto_refresh=False)
     downloads = DownloadBars(bars)
     downloads.begin("a@1.0.0", 100)
     downloads.begin("b\x1b@1.0.0", None)
@@ -133,13 +166,12 @@ def test_downloads_have_a_bar_each_and_may_begin_again() -> None:
 def test_downloads_are_shown_on_a_terminal(on_terminal: Callable[[], Terminal]) -> None:
     terminal = on_terminal()
     with download_progress() as downloading:
-        assert downloading
         downloading.begin("a@1.0.0", 100)
     assert "a@1.0.0" in terminal.getvalue()
 
 
 def test_a_download_that_never_began_may_fail_and_finish() -> None:
-    bars = Progress(console=Console(file=io.StringIO()))
+    bars = Progress(console=Console(file=io.StringIO()), auto_refresh=False)
     downloads = DownloadBars(bars)
     downloads.advance("a@1.0.0", 1)
     downloads.finish("a@1.0.0")
