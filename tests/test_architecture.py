@@ -25,6 +25,7 @@ RECURRING: dict[str, str] = {}
 # 180 when the package was laid out; a first manifest, HTTP/2's fast lane, own builds, `info`, the part of a library
 # that pages load and one room for progress have come since.
 MOST_MODULES = 185
+MOST_MODULES += 10  # the values and questions of `web`, and its routes
 MOST_LINES, LEAST_LINES = 450, 40
 LEAST_MEDIAN, MOST_MEDIAN = 120, 170
 # Tests are named for their module: tests/<room>/test_<module>.py, or test_<module>_<aspect>.py. These folders and files

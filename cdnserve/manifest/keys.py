@@ -153,6 +153,11 @@ PUBLISH: Keys = (
         choices=get_args(Documents),
     ),
     KeySpec(
+        "listed",
+        Kind.BOOLEAN,
+        'Whether pages and API show these files; without it, they do where cors = "any".',
+    ),
+    KeySpec(
         "digests",
         Kind.STRINGS,
         "Digest fields of the answers: repr is Repr-Digest; unencoded is Unencoded-Digest, with which Chromium fails"

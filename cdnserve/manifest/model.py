@@ -10,7 +10,7 @@ from typing import Literal
 
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.rules.caching import Cache
-from cdnserve.rules.cors import Policy
+from cdnserve.rules.cors import ANY, Policy
 from cdnserve.rules.globs import Glob, compile_glob, matches
 
 Documents = Literal["sandbox", "live"]
@@ -39,7 +39,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `[[publish]]` table; `line` is where it begins in `manifest.toml`, `digests` are fields of its answers."""
+    """One `[[publish]]` table; `line` is where it begins in `manifest.toml`, `digests` are fields of its answers.
+
+    `listed` is `None` where the manifest doesn't say whether pages and API show its files.
+    """
 
     paths: tuple[str, ...]
     excepts: tuple[str, ...]
@@ -48,6 +51,12 @@ class Rule:
     documents: Documents
     line: int
     digests: tuple[Digest, ...] = ()
+    listed: bool | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether pages and API show its files; unless the manifest says so, where every origin may read them."""
+        return self.cors.name == ANY.name if self.listed is None else self.listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,7 @@ def _rule(fields: Fields, policies: _Policies) -> Rule:
         documents=cast(Documents, fields.string("documents")),
         line=fields.table.line,
         digests=cast(tuple[Digest, ...], fields.strings("digests")),
+        listed=fields.flag("listed") if "listed" in fields.nodes else None,
     )
 
 

@@ -184,7 +184,7 @@ def library_facts(name: str, version: str, packages: HostedLibraries, catalog: C
         name,
         version,
         tuple(reversed(packages.versions(name))),
-        _licence(described),
+        declared_licence(described),
         len(files),
         served_size(files.values()),
         tuple(NeededPackage(one, wanted, resolve(wanted, packages.versions(one)) or "") for one, wanted in needs),
@@ -194,15 +194,16 @@ def library_facts(name: str, version: str, packages: HostedLibraries, catalog: C
 
 def _needs(described: Mapping[str, object]) -> dict[str, str]:
     """Return what a package.json asks for, peers too, as far as it says so in words."""
-    tables = (described.get(key) for key in ("dependencies", "peerDependencies"))
-    return {name: wanted for one in tables if isinstance(one, dict) for name, wanted in one.items() if _is_text(wanted)}
+    return declared_ranges(described, "dependencies") | declared_ranges(described, "peerDependencies")
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def declared_ranges(described: Mapping[str, object], table: str) -> dict[str, str]:
+    """Return the range of each package in a table of a package.json, as far as it says so in words."""
+    ranges = described.get(table)
+    return {name: one for name, one in ranges.items() if isinstance(one, str)} if isinstance(ranges, dict) else {}
 
 
-def _licence(described: Mapping[str, object]) -> str:
+def declared_licence(described: Mapping[str, object]) -> str:
     """Return the licence that a package.json names; older ones have an object, or several in a list."""
     said = described.get("license") or described.get("licenses")
     several = said if isinstance(said, list) else [said]

@@ -23,7 +23,7 @@ from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.contents import Contents, mend_damage, scrub
-from cdnserve.server.endpoints import Endpoints
+from cdnserve.server.endpoints import OURS, Endpoints
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import Meter, outcome
 from cdnserve.server.settings import ServerSettings, read_settings
@@ -105,7 +105,7 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
     live: Live = scope["app"].state.live
     origin = live.origin
-    reply, source = live.reply(request, origin), None
+    reply, source = await _decide(live, origin, request, scope["query_string"]), None
     if isinstance(stored := reply.body, Stored):
         try:
             source = await _open(live.contents, stored, _SMALL_CHUNK if request.http_version == "2" else _CHUNK)
@@ -122,6 +122,17 @@ async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
         _log(scope, request, reply, sending)  # before anything is awaited: the client's next request may be here
         if source:
             await source.file.close()
+
+
+async def _decide(live: Live, origin: Origin, request: Request, query: bytes) -> Reply:
+    """Decide the reply: below `/-/` pages and API do, for whatever they have."""
+    if request.raw_path.startswith(OURS):
+        web = live.web
+        if web is None:
+            web = await asyncio.to_thread(live.open_web)
+        if reply := await web.answer(request, query, origin):
+            return reply
+    return live.reply(request, origin)
 
 
 @dataclass(frozen=True, slots=True)

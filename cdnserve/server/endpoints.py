@@ -18,6 +18,8 @@ from cdnserve.server.metrics_text import Exposition
 _METHODS = ("GET", "HEAD")
 _ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
 HEALTH, READY, METRICS = b"/-/health", b"/-/ready", b"/-/metrics"
+OURS = b"/-/"
+"""Below it nothing is published: here are the paths above, and what `web` answers."""
 
 
 class Endpoints:

@@ -9,14 +9,18 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cdnserve.origin.lookup import Origin
 from cdnserve.origin.message import Reply, Request, Stored
 from cdnserve.origin.respond import failure, respond
-from cdnserve.release.catalog import Catalog
+from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.store import Store, Uses
 from cdnserve.server.connection import DescriptorShortage, is_out_of_descriptors
 from cdnserve.server.contents import Contents
+
+if TYPE_CHECKING:
+    from cdnserve.web.answers import WebAnswers
 
 logger = logging.getLogger("cdnserve")
 
@@ -36,6 +40,8 @@ class Live:
         # before there are connections: those of that moment would stay for ever.
         gc.freeze()
         self._on_swap: list[Callable[[], None]] = []
+        # What answers below `/-/`, once somebody has asked there.
+        self.web: WebAnswers | None = None
 
     def on_swap(self, callback: Callable[[], None]) -> None:
         """Have something done whenever another release has been taken up."""
@@ -58,6 +64,21 @@ class Live:
             return Origin(load(None))  # tells that there is none
         with self._uses.next(self.store.catalog(number)):
             return Origin(load(number))
+
+    def open_web(self) -> WebAnswers:
+        """Return what answers below `/-/`; loads it the first time, so call it where that holds up nobody."""
+        with self._swapping:
+            if self.web is None:
+                from cdnserve.web.answers import WebAnswers  # noqa: PLC0415 - whoever serves files alone does without
+
+                self.web = WebAnswers(self.store, self.read)
+            return self.web
+
+    def read(self, asset: Asset) -> bytes:
+        """Return the content of an asset, proved right; raises OSError where it is damaged or gone."""
+        descriptor, _ = self.contents.open(Stored(asset.identity.sha256, 0, asset.identity.size))
+        with open(descriptor, "rb") as file:
+            return file.read()
 
     def reply(self, request: Request, origin: Origin) -> Reply:
         """Decide the reply; a defect of ours becomes a 500 that carries the path's CORS headers."""

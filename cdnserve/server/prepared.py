@@ -16,6 +16,7 @@ from cdnserve.release.catalog import Asset, Representation
 from cdnserve.rules.conditional import format_http_date
 from cdnserve.server.access_log import AccessLog, logged_exchange
 from cdnserve.server.contents import LARGEST_IN_MEMORY
+from cdnserve.server.endpoints import OURS
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import CountedResponse, Meter, Tally, outcome
 from cdnserve.server.proxies import FORWARDED
@@ -36,7 +37,6 @@ from cdnserve.server.wire import (
 Http2Key = tuple[bytes, bytes, Fields]
 """A request in HTTP/2: method, path without query, and those of its fields that are `RELEVANT`."""
 
-_OURS = b"/-/"
 # Around lines each of which begins with the line feed of the one before it.
 _BEGINS, _ENDS = b"GET / HTTP/1.1\r", b"\n\r\n"
 # All that `respond` looks at. Whatever else two requests differ in, they get the same response.
@@ -224,7 +224,7 @@ class PreparedResponses:
     def ask(self, key: Http2Key) -> Http2Response | None:
         """Return the response to a whole request in HTTP/2, `None` where the ASGI application must give it."""
         method, path, fields = key
-        if path.startswith(_OURS):
+        if path.startswith(OURS):
             return None
         self._make_room()
         request = Request(method.decode("ascii"), path, fields, "2")
@@ -279,17 +279,25 @@ class PreparedResponses:
             facts = self._read(relevant)
         except httptools.HttpParserError:
             return None
-        # Refusals are the ASGI edge's, and so are our own paths.
-        if not is_spoken(asked.version) or path.startswith(_OURS):
+        # Refusals are the ASGI edge's, and so are our own paths, until it has answered one that stays as it is.
+        if not is_spoken(asked.version):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
-        reply, connection = self._live.reply(request, self._origin), self._connection(asked.version, facts)
+        reply = self._made(request, asked.target) if path.startswith(OURS) else self._live.reply(request, self._origin)
+        if reply is None:
+            return None
+        connection = self._connection(asked.version, facts)
         response = self._respond(request, reply, connection)
         # A failure of ours may be mended by the next request.
         if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._remember(line, relevant, facts, response)
             self._cut_out(line, facts, reply, connection)
         return response
+
+    def _made(self, request: Request, target: bytes) -> Reply | None:
+        """Return what pages or API have answered before, of this release."""
+        web = self._live.web
+        return web.known(request, target.partition(b"?")[2], self._origin) if web else None
 
     def _fill(self, line: bytes, relevant: bytes) -> PreparedResponse | None:
         """Return the whole of a file, where the same was asked of another one of its form."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from cdnserve.cdns.npm_mirrors import FIELDS
 from cdnserve.display import alike, did_you_mean
 from cdnserve.errors import ConfigurationError, Problem, Problems
+from cdnserve.files import read_file
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
 from cdnserve.modules.hosted import HostedPackage, Modules
@@ -20,7 +22,7 @@ from cdnserve.npm.spec import FOLDER
 from cdnserve.origin.aliases import HostedVersions, LibraryAddress, read_address
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset, Catalog, Entries
-from cdnserve.release.store import Store, read_text
+from cdnserve.release.store import Store
 from cdnserve.rules.media_types import destination
 from cdnserve.rules.urls import given_url
 from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json
@@ -30,6 +32,17 @@ from cdnserve.snippets.tags import html
 _MOST_LISTED = 10
 
 
+class ReadableRelease(Protocol):
+    """A release, and the content of its files."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the release publishes."""
+
+    def read(self, asset: Asset) -> bytes:
+        """Return an asset's content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hosted:
     """What is public: the root, and the release that was made of it."""
@@ -37,6 +50,10 @@ class Hosted:
     root: Path
     store: Store
     catalog: Catalog
+
+    def read(self, asset: Asset) -> bytes:
+        """Return an asset's content from the store."""
+        return read_file(self.store.blob(asset.identity.sha256))
 
 
 def find_subjects(
@@ -72,11 +89,11 @@ def _find(
     if not file.is_file():
         meant = _hosted_paths(target, hosted())
         alias = f"{target} is {meant.today} today" if meant.today else ""
-        yield from (replace(_public(path, hosted(), module), alias=alias) for path in meant.paths)
+        yield from (replace(public_subject(path, hosted(), module), alias=alias) for path in meant.paths)
         return
     logical = _logical_path(file, root)
     if logical and (root / MANIFEST).is_file() and logical in hosted().catalog.assets:
-        yield _public(logical, hosted(), module)
+        yield public_subject(logical, hosted(), module)
     else:
         yield of_file(target, _read(file), module=module)
 
@@ -92,9 +109,10 @@ def _fetched(url: str, settings: NpmSettings, module: bool | None) -> Subject:
     return of_response(answer.url, answer.content, answer.media_type, module=module, remarks=answer.remarks)
 
 
-def _public(path: str, hosted: Hosted, module: bool | None) -> Subject:
+def public_subject(path: str, hosted: ReadableRelease, module: bool | None = None) -> Subject:
+    """Return what tags are made from of a public file; KeyError where the release has none."""
     is_script = destination(path) == "script"
-    source = read_text(hosted.store, hosted.catalog.assets[path]) if is_script else ""
+    source = hosted.read(hosted.catalog.assets[path]).decode("utf-8", "replace") if is_script else ""
     return of_asset(hosted.catalog, path, source, module=module)
 
 
@@ -179,16 +197,15 @@ def _hosted_version(address: LibraryAddress, text: str, libraries: HostedVersion
 class _PublicFiles:
     """The public files of a library; paths are relative to its folder."""
 
-    hosted: Hosted
+    hosted: ReadableRelease
     folder: str
     files: frozenset[str]
 
     def source(self, path: str) -> bytes:
-        asset = self.hosted.catalog.assets[f"{self.folder}/{path}"]
-        return self.hosted.store.blob(asset.identity.sha256).read_bytes()
+        return self.hosted.read(self.hosted.catalog.assets[f"{self.folder}/{path}"])
 
 
-def main_library_files(folder: str, hosted: Hosted) -> tuple[str, ...]:
+def main_library_files(folder: str, hosted: ReadableRelease) -> tuple[str, ...]:
     """Return the public paths of the script and the stylesheet that stand for a library; raise ConfigurationError."""
     entries, public = hosted.catalog.packages.get(folder, Entries()), hosted.catalog.assets
     files = frozenset(path.removeprefix(f"{folder}/") for path in _below(folder, public))
@@ -241,9 +258,9 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
     return Snippets("\n".join(parts), tuple(problems))
 
 
-def library_subjects(pin: str, hosted: Hosted) -> list[Subject]:
+def library_subjects(pin: str, hosted: ReadableRelease) -> list[Subject]:
     """Return the files of a library (NAME@VERSION) that its package.json names for browsers."""
-    return [_public(path, hosted, None) for path in main_library_files(f"{FOLDER}/{pin}", hosted)]
+    return [public_subject(path, hosted) for path in main_library_files(f"{FOLDER}/{pin}", hosted)]
 
 
 def _is_module(pin: str, packages: HostedLibraries) -> bool:

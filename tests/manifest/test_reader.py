@@ -609,6 +609,22 @@ def test_a_rule_is_what_its_table_says() -> None:
     assert Rule(("a.js", "b/*"), (), NONE, REVALIDATE, "sandbox", 11) == second
 
 
+@pytest.mark.parametrize(
+    ("table", "is_listed"),
+    [
+        pytest.param('cors = "any"', True, id="what every origin may read"),
+        pytest.param("", False, id="what no other origin may read"),
+        pytest.param('cors = "some"', False, id="what some origins may read"),
+        pytest.param('cors = "any"\nlisted = false', False, id="unless the rule says no"),
+        pytest.param('cors = "some"\nlisted = true', True, id="unless the rule says yes"),
+    ],
+)
+def test_what_pages_and_api_show(table: str, is_listed: bool) -> None:
+    policy = '[cors.some]\nallow-origins = ["https://a.example"]\n'
+    (rule,) = parse_manifest(f"{RULE}{table}\n{policy if 'some' in table else ''}").rules
+    assert is_listed is rule.is_listed
+
+
 RULES = [
     pytest.param('cors = "any"', [("key-missing", 2)], id="no path"),
     pytest.param("path = []", [("list-empty", 3)], id="no glob"),
@@ -624,6 +640,7 @@ RULES = [
     pytest.param('path = "**"\nexcept = ["-/**", ".*"]', [], id="what is never public may be excepted"),
     pytest.param('path = "**"\nexcept = []', [], id="no exception"),
     pytest.param('path = "**"\ndocuments = "inert"', [("value-unknown", 4)], id="documents that we don't know"),
+    pytest.param('path = "**"\nlisted = "yes"', [("type-wrong", 4)], id="listed in words"),
     pytest.param('path = "**"\ndigests = []', [], id="no digests"),
     pytest.param('path = "**"\ndigests = ["sha-256"]', [("value-unknown", 4)], id="a digest that we don't know"),
     pytest.param('path = "**"\ndigests = "repr"', [("type-wrong", 4)], id="digests that are no list"),

@@ -1,0 +1,194 @@
+"""Answers below `/-/`: a request to its route, off the event loop, and what it returns as a whole response.
+
+What was answered is remembered for its release within a budget, so that the lanes can send it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from cdnserve.origin.lookup import NO_SNIFF, Origin
+from cdnserve.origin.message import Fields, Reply, Request
+from cdnserve.origin.respond import is_valid_host
+from cdnserve.release.store import Store
+from cdnserve.rules.caching import NO_STORE
+from cdnserve.rules.conditional import Outcome, Preconditions, Validators, evaluate
+from cdnserve.web.listing import Read
+from cdnserve.web.message import BASE, BadTargetError, WebContent, WebRequest, problem, read_target
+from cdnserve.web.routes import ROUTES, Route, first_route
+from cdnserve.web.view import CatalogView
+
+logger = logging.getLogger("cdnserve")
+
+BUDGET = 8 << 20
+# More wait only where somebody asks faster than anything can be answered.
+_MOST_WAITING = 64
+_OVERHEAD = 1024
+_BASE = BASE.encode("ascii")
+_METHODS = ("GET", "HEAD", "OPTIONS")
+_ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
+_NO_CACHE = (b"cache-control", b"no-cache")
+_ANY_ORIGIN: Fields = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"*"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+)
+_PREFLIGHT: Fields = (
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    content: WebContent
+    etag: str
+    route: Route | None
+
+
+class WebAnswers:
+    """What one process answers below `/-/`, but for the server's own paths."""
+
+    def __init__(self, store: Store, read: Read, routes: Sequence[Route] = ROUTES, budget: int = BUDGET) -> None:
+        self._store = store
+        self._read = read
+        self._routes = routes
+        self._budget = budget
+        self._origin: Origin | None = None
+        self._view: tuple[Origin, CatalogView] | None = None
+        self._remembered: OrderedDict[tuple[bytes, bytes], _Answered] = OrderedDict()
+        self._size = 0
+        self._waiting = 0
+        self._one_at_a_time = asyncio.Lock()
+
+    def known(self, request: Request, query: bytes, origin: Origin) -> Reply | None:
+        """Return a reply that needs no work: it was made before, of this release; `None` for all others."""
+        if origin is not self._origin or not is_valid_host(request.values(b"host"), request.http_version):
+            return None
+        answered = self._remembered.get((request.raw_path, query))
+        if answered is None or request.method not in ("GET", "HEAD"):
+            return None
+        return _reply(request, answered, origin.clock())
+
+    async def answer(self, request: Request, query: bytes, origin: Origin) -> Reply | None:
+        """Answer a request from a release; `None` where no route has such a path."""
+        if not request.raw_path.startswith(_BASE):
+            return None
+        if reply := self.known(request, query, origin) or _refusal(request):
+            return reply
+        if request.method == "OPTIONS":
+            return self._options(request)
+        if self._waiting >= _MOST_WAITING:
+            return _reply(request, _answered(problem(503, "busy", "Too much is asked at once."), None), 0)
+        self._waiting += 1
+        try:
+            async with self._one_at_a_time:
+                self._follow(origin)
+                answered = await asyncio.to_thread(self._make, request, query, origin)
+                self._remember((request.raw_path, query), answered)
+        finally:
+            self._waiting -= 1
+        return _reply(request, answered, origin.clock()) if answered else None
+
+    def _follow(self, origin: Origin) -> None:
+        """Let go of all that was made of another release."""
+        if origin is not self._origin:
+            self._remembered.clear()
+            self._origin, self._size = origin, 0
+
+    def _view_of(self, origin: Origin) -> CatalogView:
+        if self._view is None or self._view[0] is not origin:
+            self._view = origin, CatalogView(origin, self._store, self._read)
+        return self._view[1]
+
+    def _make(self, request: Request, query: bytes, origin: Origin) -> _Answered | None:
+        route: Route | None = None
+        try:
+            path, pairs = read_target(request.raw_path, query)
+            asked = WebRequest(path[len(_BASE) - 1 :], pairs, request)
+            for route in self._routes:
+                if route.takes(asked.path) and (content := route.answer(asked, self._view_of(origin))):
+                    return _answered(content, route)
+        except BadTargetError as error:
+            return _answered(problem(400, "bad-address", str(error)), self._route(request))
+        except OSError:
+            return _answered(problem(503, "damaged", "Stored bytes are damaged."), route)
+        except Exception:
+            logger.exception("no answer could be made")
+            return _answered(problem(500, "failed", "The server failed."), route)
+        return None
+
+    def _remember(self, key: tuple[bytes, bytes], answered: _Answered | None) -> None:
+        if answered is None or answered.content.status != 200 or not answered.content.lasting:
+            return
+        size = _weight(key, answered)
+        if size > self._budget // 4:
+            return
+        self._remembered[key] = answered
+        self._size += size
+        while self._size > self._budget:
+            self._size -= _weight(*self._remembered.popitem(last=False))
+
+    def _options(self, request: Request) -> Reply | None:
+        route = self._route(request)
+        if route is None:
+            return None
+        return Reply(204, (_ALLOW, *_ANY_ORIGIN, *_PREFLIGHT) if route.cors else (_ALLOW,))
+
+    def _route(self, request: Request) -> Route | None:
+        """Return the first route whose prefix fits, by the path as it came."""
+        return first_route(self._routes, request.raw_path[len(_BASE) :].decode("latin-1"))
+
+
+def _weight(key: tuple[bytes, bytes], answered: _Answered) -> int:
+    return len(key[0]) + len(key[1]) + len(answered.content.body) + _OVERHEAD
+
+
+def _answered(content: WebContent, route: Route | None) -> _Answered:
+    digest = base64.urlsafe_b64encode(sha256(content.body).digest()).rstrip(b"=").decode("ascii")
+    return _Answered(content, f'"{digest}"', route)
+
+
+def _refusal(request: Request) -> Reply | None:
+    if not is_valid_host(request.values(b"host"), request.http_version):
+        content = problem(400, "bad-host", "Host must stand exactly once and be well-formed.")
+        return _reply(request, _answered(content, None), 0)
+    if request.method not in _METHODS:
+        content = problem(405, "bad-method", f"The methods here are {', '.join(_METHODS)}.")
+        return _reply(request, _answered(replace(content, headers=(_ALLOW,)), None), 0)
+    return None
+
+
+def _reply(request: Request, answered: _Answered, now: float) -> Reply:
+    """Make the whole response of an answer: 304 and 412 by its entity tag (RFC 9110 §13), no content to HEAD."""
+    content = answered.content
+    shared = _ANY_ORIGIN if answered.route is None or answered.route.cors else ()
+    if content.status != 200:
+        return _whole(request, content, ((b"cache-control", NO_STORE.encode("ascii")), *shared))
+    etag = (b"etag", answered.etag.encode("ascii"))
+    asked = Preconditions(request.value(b"if-match"), request.value(b"if-none-match"), None, None)
+    outcome = evaluate(asked, Validators(answered.etag, None, date_is_strong=False), now)
+    if outcome is Outcome.NOT_MODIFIED:
+        return Reply(304, (etag, _NO_CACHE, *content.headers, *shared))
+    if outcome is Outcome.FAILED:
+        refused = problem(412, "changed", f"If-Match is not met: the current entity tag is {answered.etag}.")
+        return _whole(request, refused, ((b"cache-control", NO_STORE.encode("ascii")), *shared))
+    return _whole(request, content, (etag, _NO_CACHE, *shared))
+
+
+def _whole(request: Request, content: WebContent, more: Fields) -> Reply:
+    headers = (
+        (b"content-length", b"%d" % len(content.body)),
+        (b"content-type", content.media_type.encode("latin-1")),
+        NO_SNIFF,
+        *content.headers,
+        *more,
+    )
+    return Reply(content.status, headers, b"" if request.method == "HEAD" else content.body)

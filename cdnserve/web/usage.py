@@ -1,0 +1,88 @@
+"""How to use what is listed: the very text that `cdnserve sri` and `cdnserve importmap` print, for files and libraries.
+
+A text that reading would cost too much, or that doesn't exist, is left out; why is told beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cdnserve.display import readable_size
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.rules.media_types import destination
+from cdnserve.snippets.importmap import HostedImportMap, hosted_import_map, module_requests, script_json
+from cdnserve.snippets.subject import Options, Subject, of_asset
+from cdnserve.snippets.tags import csp, html, notes
+from cdnserve.snippets.targets import library_subjects, public_subject
+from cdnserve.web.listing import Listing
+from cdnserve.web.model import UsageSnippet
+from cdnserve.web.packages import ListedPackages, PackageDescriptions
+
+# A larger script isn't looked into: its tag is that of a classic script.
+LARGEST_SCRIPT = 16 << 20
+
+
+def file_snippets(path: str, listing: Listing) -> tuple[UsageSnippet, ...]:
+    """Return what to paste for one listed file: its tags, CSP sources and URL."""
+    asset = listing.catalog.assets[path]
+    if destination(path) == "script" and asset.identity.size > LARGEST_SCRIPT:
+        remark = f"the file is larger than {readable_size(LARGEST_SCRIPT)}: whether it is a module was not looked at"
+        return (*_of_subject(of_asset(listing.catalog, path), remark),)
+    return tuple(_of_subject(public_subject(path, listing)))
+
+
+def _of_subject(subject: Subject, *more: str) -> Iterator[UsageSnippet]:
+    options = Options()
+    told = (*notes(subject, options), *more)
+    if text := html([subject], options):
+        yield UsageSnippet("tag", subject.kind, subject.name, text, told)
+    if policy := csp([subject], options):
+        yield UsageSnippet("csp", subject.kind, subject.name, policy)
+    yield UsageSnippet("url", subject.kind, subject.name, subject.url)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryUse:
+    """How to use a library: the paths that stand for it, what to paste, and why there is no tag, with what to do."""
+
+    default_files: tuple[str, ...]
+    snippets: tuple[UsageSnippet, ...]
+    remark: str = ""
+    hint: str = ""
+
+
+def library_use(pin: str, listing: Listing, descriptions: PackageDescriptions) -> LibraryUse:
+    """Return how to use NAME@VERSION: its tags, an import map where it has modules, CSP sources and URLs."""
+    subjects, problem = _subjects(pin, listing)
+    options = Options()
+    found = [one for subject in subjects for one in _of_subject(subject) if one.use != "csp"]
+    if subjects and (policy := csp(subjects, options)):
+        found.append(UsageSnippet("csp", "", "", policy))
+    needs_map = not subjects or any(subject.kind in ("script", "module") for subject in subjects)
+    mapped = _mapped(pin, listing, descriptions) if needs_map else None
+    if mapped:
+        told = tuple(warning.message for warning in mapped.warnings)
+        found.append(UsageSnippet("importmap", "module", "", script_json(mapped.map), told))
+    remark, hint = (problem.message, problem.hint) if problem else ("", "")
+    return LibraryUse(tuple(subject.name for subject in subjects), tuple(found), remark, hint)
+
+
+def _subjects(pin: str, listing: Listing) -> tuple[list[Subject], Problem | None]:
+    try:
+        return library_subjects(pin, listing), None
+    except ConfigurationError as error:
+        return [], error.problems[0]
+
+
+def _mapped(pin: str, listing: Listing, descriptions: PackageDescriptions) -> HostedImportMap | None:
+    try:
+        return listed_import_map([pin], listing, descriptions)
+    except ConfigurationError:
+        return None
+
+
+def listed_import_map(names: Sequence[str], listing: Listing, descriptions: PackageDescriptions) -> HostedImportMap:
+    """Return what `cdnserve importmap NAME...` maps; raise ConfigurationError with all that is not hosted."""
+    packages = ListedPackages(listing, descriptions)
+    return hosted_import_map(module_requests(names), packages, listing.catalog, Options())
