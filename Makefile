@@ -20,7 +20,7 @@ PROVEN  := cdnserve/rules/*,cdnserve/origin/*
 ALONE   := { test $$? -eq 1 && $(BIN)/python -m pytest --last-failed --maxfail 1 --cov --cov-append --cov-report=; }
 
 .DELETE_ON_ERROR:
-.PHONY: serve test check bench docs dist image image-test lock
+.PHONY: serve test check bench docs dist image image-test swift lock
 
 serve: $(VENV)/serve.stamp ## build and serve public/
 	$(BIN)/cdnserve serve public $(ARGS)
@@ -54,6 +54,8 @@ image: ## build a container image
 image-test: $(VENV)/test.stamp ## build the image without an engine, run it, ask it (as root, with buildah and debootstrap)
 	CDNSERVE_IMAGE_TEST=1 $(BIN)/python -m pytest tests/image
 
+swift: $(VENV)-swift/stamp ## install the object store that the tests start, into an environment of its own
+
 lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)
 	$(COMPILE) $(ARGS) --output-file requirements/serve.txt pyproject.toml >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/build.txt --constraint requirements/serve.txt --group build >/dev/null
@@ -61,6 +63,7 @@ lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv
 	$(COMPILE) $(ARGS) --output-file requirements/test.txt --constraint requirements/serve.txt --constraint requirements/build.txt \
 	  --group test pyproject.toml >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/docs.txt --constraint requirements/test.txt --group docs >/dev/null
+	$(COMPILE) $(ARGS) --output-file requirements/swift.txt --group swift >/dev/null
 
 # A stamp is written by the last line of its recipe, so an install that was interrupted starts again.
 $(VENV)/serve.stamp: pyproject.toml requirements/build.txt requirements/serve.txt
@@ -89,4 +92,10 @@ $(VENV)/test.stamp: $(VENV)/serve.stamp requirements/test.txt
 	@echo "installing what the tests need into $(VENV)"
 	@$(HASHED) --no-binary sniffpy -r requirements/test.txt
 	@$(CHECKED)
+	@touch $@
+
+$(VENV)-swift/stamp: requirements/swift.txt
+	@echo "installing the object store that the tests start into $(VENV)-swift"
+	@$(PYTHON) -m venv $(VENV)-swift
+	@$(VENV)-swift/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r $<
 	@touch $@

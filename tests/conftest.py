@@ -6,11 +6,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from coverage import Coverage
 from hypothesis import settings
 
+from tests.engine import BUCKET, Engine, start_engine, stop_engine
+from tests.fake_s3 import FakeS3, fake_s3
 from tests.forked import end_template
 
 COVERAGE = "COVERAGE_PROCESS_CONFIG"
@@ -48,12 +51,38 @@ def place(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """A real S3 engine; skips, with a reason, where there is none, and fails in CI."""
+    return start_engine()
+
+
+@pytest.fixture
+def bucket(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in a real S3 engine, which the environment says how to reach."""
+    for name, value in engine.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{uuid4().hex}"
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
+    """A small S3 that lies when it is told to; the environment says how to reach it."""
+    with fake_s3() as fake:
+        for name, value in fake.environment.items():
+            monkeypatch.setenv(name, value)
+        yield fake
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Forget where this person's own server has its files and listens."""
-    for name in ("CDNSERVE_ROOT", "CDNSERVE_STATE", "CDNSERVE_HOST", "CDNSERVE_PORT"):
+    for name in ("CDNSERVE_ROOT", "CDNSERVE_STATE", "CDNSERVE_STORE", "CDNSERVE_HOST", "CDNSERVE_PORT"):
         os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
 
 
 def pytest_sessionfinish() -> None:
-    """End the process that others were forked from, before coverage is combined."""
+    """End the process that others were forked from, before coverage is combined, and the object store."""
     end_template()
+    stop_engine()

@@ -37,6 +37,7 @@ RESERVED = {
     "uvicorn": {"web", "server"},
     "click": {"cli"},
     "rich": {"cli"},
+    "obstore": {"release"},
 }
 
 # Rooms that turn values into values, and what would let them touch the machine.

@@ -52,8 +52,9 @@ def wanted(name: str) -> Iterator[Requirement]:
 
 
 def test_the_requirement_files_are_these() -> None:
-    """One to run, one to install, one for the tests, one for what is measured beside, one for the docs."""
-    assert ["bench.txt", "build.txt", "docs.txt", "serve.txt", "test.txt"] == [file.name for file in LOCKED]
+    """To run, to install, for the tests and their object store, for what is measured beside, for the docs."""
+    expected = ["bench.txt", "build.txt", "docs.txt", "serve.txt", "swift.txt", "test.txt"]
+    assert expected == [file.name for file in LOCKED]
 
 
 @pytest.mark.parametrize("file", LOCKED, ids=lambda file: file.name)
@@ -63,7 +64,7 @@ def test_every_requirement_is_pinned_and_hashed(file: Path) -> None:
         assert re.fullmatch(rf"[a-z0-9-]+==[0-9][0-9a-z.]*( ;[^#/]+)?( +{HASH})+", line), line
 
 
-@pytest.mark.parametrize("name", ["bench", "build", "docs", "serve", "test"])
+@pytest.mark.parametrize("name", ["bench", "build", "docs", "serve", "swift", "test"])
 def test_the_locked_versions_are_those_that_the_project_asks_for(name: str) -> None:
     """Each dependency in pyproject.toml is locked, at a version that it allows, under no narrower marker."""
     locked = pins(name)
@@ -257,8 +258,10 @@ def test_what_ci_runs_is_what_everyone_runs() -> None:
     assert os.access(ROOT / ".ci/run", os.X_OK)
     assert "\nset -euo pipefail\n" in script
     (required,) = re.findall(r"^export (CDNSERVE_REQUIRE_.*)$", script, re.MULTILINE)
-    assert required.split() == [f"CDNSERVE_REQUIRE_{what}=1" for what in ("CHROMIUM", "REGISTRY", "EDGES", "H2LOAD")]
-    assert ["check", "test", "docs", "dist", "image-test"] == re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)
+    wanted = ("CHROMIUM", "REGISTRY", "EDGES", "H2LOAD", "STORE")
+    assert required.split() == [f"CDNSERVE_REQUIRE_{what}=1" for what in wanted]
+    targets = ["swift", "check", "test", "docs", "dist", "image-test"]
+    assert targets == re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)
 
 
 def test_ci_runs_the_rules_under_debians_own_python_too() -> None:

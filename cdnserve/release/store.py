@@ -1,4 +1,4 @@
-"""The store: releases in a local folder, as a server reads them."""
+"""The store: releases as a server reads them, wherever they are, and those in a local folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from cdnserve.manifest.files import missing_hint
 from cdnserve.release.blobs import StoreError, blob_path, take_stock
 
 if TYPE_CHECKING:
-    from cdnserve.release.catalog import Asset, Catalog
+    from cdnserve.release.catalog import Asset, Catalog, Representation
 
 # Far below the largest that a catalog may have, for it is counted on from here.
 # The line feed says that nothing is cut off.
@@ -27,8 +28,29 @@ _CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _AGAIN = "run cdnserve build"
+POINTER = "current"
+"""The file that has the number of the release to serve."""
 REMOVED = "removed"
 """The file that has the highest number of a release that was removed."""
+
+
+def catalog_name(number: int) -> str:
+    """Return where the catalog of a release lies in a store.
+
+    >>> catalog_name(7)
+    'releases/7.cat'
+    """
+    return f"releases/{number}.cat"
+
+
+def release_numbers(names: Iterable[str]) -> tuple[int, ...]:
+    """Return the releases whose catalogs have these names in their folder, sorted.
+
+    >>> release_numbers(["10.cat", "9.cat", "01.cat", "README"])
+    (9, 10)
+    """
+    matches = map(_CATALOG.fullmatch, names)
+    return tuple(sorted(int(match[1]) for match in matches if match))
 
 
 def state_folder(root: Path, chosen: str | None) -> Path:
@@ -59,25 +81,44 @@ def find_places(root: Path, state: Path) -> BuildPaths:
     return places
 
 
-class Store:
-    """Releases in a state folder: numbered catalogs, and the blobs that they name."""
+class Releases(ABC):
+    """Numbered catalogs, the blobs that they name, and the pointer to the current one, wherever they are kept.
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
+    `place` is where messages say it is: a folder, or the URL of an object store.
+    """
+
+    place: str
+
+    @abstractmethod
+    def fetch(self, name: str) -> bytes | None:
+        """Return the octets of the pointer or a catalog, `None` where there is none; raise ConfigurationError."""
+
+    @abstractmethod
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of all releases that are there, sorted."""
+
+    @abstractmethod
+    def made(self, number: int) -> float:
+        """Return when a release was made, in seconds since 1970; 0 if somebody removed it a moment ago."""
+
+    @abstractmethod
+    def content(self, item: Representation) -> bytes:
+        """Return the octets of a representation."""
+
+    @abstractmethod
+    def load(self, number: int | None = None) -> Catalog:
+        """Read a release, the current one unless told; it is whole, and its blobs are there in their sizes."""
 
     def current(self) -> int | None:
         """Return the number of the release to serve, `None` before the first; a damaged pointer is a problem."""
-        pointer = self.state / "current"
-        try:
-            text = read_file(pointer).decode("ascii", "replace")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            if error.errno in NO_FILE:
-                raise ConfigurationError([_pointer_corrupt(pointer, error.strerror or "")]) from error
-            raise ConfigurationError([_unreadable(str(pointer), error)]) from error
+        octets = self.fetch(POINTER)
+        return None if octets is None else self.pointer_number(octets)
+
+    def pointer_number(self, octets: bytes) -> int:
+        """Return the number that a pointer of these octets names; raise ConfigurationError where it names none."""
+        text = octets.decode("ascii", "replace")
         if not _NUMBER.fullmatch(text):
-            raise ConfigurationError([_pointer_corrupt(pointer, repr(text[:40]))])
+            raise ConfigurationError([_pointer_corrupt(f"{self.place}/{POINTER}", repr(text[:40]))])
         return int(text)
 
     def pointed(self) -> int:
@@ -87,14 +128,68 @@ class Store:
         except ConfigurationError:
             return 0
 
+    def read(self, number: int | None = None) -> Catalog:
+        """Read a release without looking for its blobs."""
+        # A build that finds nothing changed must not wait for msgspec.
+        from cdnserve.release.catalog import CatalogDamageError, CatalogSchemaError, decode  # noqa: PLC0415
+
+        number = self.current() if number is None else number
+        octets = self.fetch(catalog_name(number)) if number else None
+        if octets is None:
+            raise ConfigurationError([_release_missing(self.place, number or 0)])
+        place = f"{self.place}/{catalog_name(number or 0)}"
+        try:
+            return decode(octets)
+        except CatalogSchemaError as unknown:
+            raise ConfigurationError([_release_unknown(place, unknown)]) from unknown
+        except CatalogDamageError as corrupt:
+            raise ConfigurationError([_release_corrupt(place)]) from corrupt
+
+    def left_behind(self) -> Iterator[Catalog]:
+        """Yield the releases that are newer than the current one, as a rollback leaves them; not the damaged ones.
+
+        Where the pointer is lost, these are all.
+        """
+        current = self.pointed()
+        yield from self.whole(number for number in self.numbers() if number > current)
+
+    def whole(self, numbers: Iterable[int]) -> Iterator[Catalog]:
+        """Yield those of these releases whose catalogs can be read."""
+        for number in numbers:
+            with suppress(ConfigurationError):
+                yield self.read(number)
+
+
+class Store(Releases):
+    """Releases in a state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.place = str(state)
+
+    def fetch(self, name: str) -> bytes | None:
+        """Read the pointer or a catalog."""
+        path = str(self.state / name)
+        try:
+            return read_file(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                problem = _unreadable(path, error)
+            elif name == POINTER:
+                problem = _pointer_corrupt(path, error.strerror or "")
+            else:
+                problem = _release_corrupt(path)
+            raise ConfigurationError([problem]) from error
+
     def holds(self, number: int) -> bool:
         """Return whether this release is the current one and there."""
         return self.pointed() == number and self.catalog(number).exists()
 
     def numbers(self) -> tuple[int, ...]:
         """Return the numbers of all releases that are there, sorted."""
-        matches = map(_CATALOG.fullmatch, self._names("releases"))
-        return tuple(sorted(int(match[1]) for match in matches if match))
+        return release_numbers(self._names("releases"))
 
     def last_removed(self) -> int:
         """Return the highest number of a release that was removed, 0 where none was; it is not given again."""
@@ -114,46 +209,15 @@ class Store:
     def damage(self, catalog: Catalog) -> tuple[Problem, ...]:
         """Return which blobs of a release are not there in their sizes."""
         missing = self.missing(catalog)
-        return (_blob_missing(self.state, missing),) if missing else ()
-
-    def read(self, number: int | None = None) -> Catalog:
-        """Read a release without looking for its blobs."""
-        # A build that finds nothing changed must not wait for msgspec.
-        from cdnserve.release.catalog import CatalogDamageError, CatalogSchemaError, decode  # noqa: PLC0415
-
-        number = self.current() if number is None else number
-        if number is None:
-            raise ConfigurationError([_release_missing(self.state, 0)])
-        path = self.catalog(number)
-        try:
-            return decode(read_file(path))
-        except FileNotFoundError:
-            raise ConfigurationError([_release_missing(self.state, number)]) from None
-        except OSError as error:
-            problem = _release_corrupt(path) if error.errno in NO_FILE else _unreadable(str(path), error)
-            raise ConfigurationError([problem]) from error
-        except CatalogSchemaError as unknown:
-            raise ConfigurationError([_release_unknown(path, unknown)]) from unknown
-        except CatalogDamageError as corrupt:
-            raise ConfigurationError([_release_corrupt(path)]) from corrupt
-
-    def left_behind(self) -> Iterator[Catalog]:
-        """Yield the releases that are newer than the current one, as a rollback leaves them; not the damaged ones.
-
-        Where the pointer is lost, these are all.
-        """
-        current = self.pointed()
-        yield from self.whole(number for number in self.numbers() if number > current)
-
-    def whole(self, numbers: Iterable[int]) -> Iterator[Catalog]:
-        """Yield those of these releases whose catalogs can be read."""
-        for number in numbers:
-            with suppress(ConfigurationError):
-                yield self.read(number)
+        return (blob_missing(self.place, missing),) if missing else ()
 
     def blob(self, sha256: bytes) -> Path:
         """Return the file that holds the octets with this digest."""
         return Path(blob_path(str(self.state), sha256.hex()))
+
+    def content(self, item: Representation) -> bytes:
+        """Read the octets of a representation."""
+        return read_file(self.blob(item.sha256))
 
     def blobs(self) -> set[str]:
         """List the names of all blobs that are there, in hexadecimal."""
@@ -171,7 +235,7 @@ class Store:
 
     def catalog(self, number: int) -> Path:
         """Return the file that holds a release's catalog."""
-        return self.state / "releases" / f"{number}.cat"
+        return self.state / catalog_name(number)
 
     def made(self, number: int) -> float:
         """Return when a release was made, in seconds since 1970; 0 if somebody removed it a moment ago."""
@@ -232,32 +296,32 @@ def _place(error: OSError, state: str) -> str:
     return next(inner, state)
 
 
-def _pointer_corrupt(pointer: Path, value: str) -> Problem:
-    return Problem("pointer-corrupt", "this names no release", where=str(pointer), value=value, hint=_AGAIN)
+def _pointer_corrupt(pointer: str, value: str) -> Problem:
+    return Problem("pointer-corrupt", "this names no release", where=pointer, value=value, hint=_AGAIN)
 
 
-def _release_missing(state: Path, number: int) -> Problem:
+def _release_missing(place: str, number: int) -> Problem:
     return Problem(
         "release-missing",
         f"release {number} is not there" if number else "there is no release yet",
-        where=str(state),
+        where=place,
         hint=_AGAIN,
     )
 
 
-def _release_unknown(path: Path, unknown: Exception) -> Problem:
+def _release_unknown(place: str, unknown: Exception) -> Problem:
     return Problem(
         "release-schema-unknown",
         "another version of cdnserve wrote this release",
-        where=str(path),
+        where=place,
         value=f"schema {unknown}",
         hint=f"install that version, or {_AGAIN} to make a release that this one knows",
     )
 
 
-def _release_corrupt(path: Path) -> Problem:
+def _release_corrupt(place: str) -> Problem:
     hint = "run cdnserve check --deep: it makes the current release again"
-    return Problem("release-corrupt", "the catalog is damaged", where=str(path), hint=hint)
+    return Problem("release-corrupt", "the catalog is damaged", where=place, hint=hint)
 
 
 def _unreadable(path: str, error: OSError) -> Problem:
@@ -270,12 +334,13 @@ def _unreadable(path: str, error: OSError) -> Problem:
     )
 
 
-def _blob_missing(state: Path, missing: tuple[str, ...]) -> Problem:
+def blob_missing(place: str, missing: tuple[str, ...]) -> Problem:
+    """Return that these files of a release lack stored bytes."""
     more = f" and {len(missing) - 1} more" if missing[1:] else ""
     return Problem(
         "blob-missing",
         "stored bytes of the release are gone, or have another length",
-        where=str(state),
+        where=place,
         value=missing[0] + more,
         hint="run cdnserve check --deep: it makes again what it can",
     )
@@ -299,9 +364,9 @@ def _state_is_root(state: Path) -> Problem:
     )
 
 
-def read_text(store: Store, asset: Asset) -> str:
+def read_text(store: Releases, asset: Asset) -> str:
     """Return an asset's content as text; octets that are not UTF-8 become replacement characters."""
-    return read_file(store.blob(asset.identity.sha256)).decode("utf-8", "replace")
+    return store.content(asset.identity).decode("utf-8", "replace")
 
 
 # How long answers from a release may go on after another one has been taken up.

@@ -1,0 +1,162 @@
+"""Releases in an object store: the layout of the state folder, read by replicas and written by `publish`.
+
+Several may write at once: a number belongs to whoever creates its catalog, and the pointer only ever follows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from cdnserve.errors import Problem
+from cdnserve.release.objects import Content, ObjectEntry, Objects, ObjectStoreError, Timeouts
+from cdnserve.release.store import POINTER, REMOVED, Releases, blob_missing, catalog_name, release_numbers
+
+if TYPE_CHECKING:
+    from cdnserve.release.catalog import Catalog, Representation
+
+MOST_IN_CATALOG = 1 << 29
+_MOST_IN_POINTER = 64
+_BLOB = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
+_BLOBS, _CATALOGS = "blobs", "releases"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The number of the current release, and what the store said it is."""
+
+    number: int
+    content: Content
+
+
+def blob_name(sha256_hex: str) -> str:
+    """Return where a blob lies in a store.
+
+    >>> blob_name("ab" * 32)[:12]
+    'blobs/ab/aba'
+    """
+    return f"{_BLOBS}/{sha256_hex[:2]}/{sha256_hex}"
+
+
+def open_store(url: str, timeouts: Timeouts | None = None) -> RemoteStore:
+    """Return the store at a URL, `s3://`, `gs://`, `az://` or `file://`; nothing is asked yet."""
+    return RemoteStore(Objects(url, timeouts))
+
+
+class RemoteStore(Releases):
+    """Releases in an object store; safe to use from several threads.
+
+    Every method may raise ConfigurationError; it is an ObjectStoreError where the store failed.
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+        self.place = objects.url
+
+    def fetch(self, name: str) -> bytes | None:
+        """Read the pointer or a catalog."""
+        found = self.objects.get(name, MOST_IN_CATALOG if name.startswith(_CATALOGS) else _MOST_IN_POINTER)
+        return found.octets if found else None
+
+    def pointer(self, known: Pointer | None = None) -> Pointer | None:
+        """Return what the pointer names, `None` before the first release; `known` itself if nothing has changed.
+
+        That is asked as a condition, so that an answer is short.
+        """
+        content = self.objects.get(POINTER, _MOST_IN_POINTER, known.content if known else None)
+        if content is None:
+            return None
+        if known and content is known.content:
+            return known
+        return Pointer(self.pointer_number(content.octets), content)
+
+    def numbers(self) -> tuple[int, ...]:
+        """List the releases."""
+        return release_numbers(entry.name for entry in self.objects.list(_CATALOGS))
+
+    def catalogs(self) -> dict[int, float]:
+        """List the releases, with the time at which each was written."""
+        found = {entry.name: entry.written for entry in self.objects.list(_CATALOGS)}
+        return {number: found[f"{number}.cat"] for number in release_numbers(found)}
+
+    def made(self, number: int) -> float:
+        """Return when a release was written."""
+        return self.catalogs().get(number, 0.0)
+
+    def last_removed(self) -> int:
+        """Return the highest number of a release that was removed, 0 where none was; it is not given again."""
+        octets = self.fetch(REMOVED)
+        return self.pointer_number(octets) if octets else 0
+
+    def blobs(self, folder: str = "") -> Iterator[ObjectEntry]:
+        """Yield the blobs by their names in hexadecimal; of all, or of those that begin with two digits."""
+        below = f"{_BLOBS}/{folder}" if folder else _BLOBS
+        for entry in self.objects.list(below):
+            if found := _BLOB.fullmatch(f"{folder}/{entry.name}" if folder else entry.name):
+                yield ObjectEntry(found[2], entry.size, entry.written)
+
+    def blob(self, item: Representation) -> Iterator[bytes]:
+        """Yield a blob in pieces; nothing is proved until the end, which raises if the octets are wrong.
+
+        A blob that is not there is a problem as well.
+        """
+        name, digest = item.sha256.hex(), sha256()
+        for piece in self.objects.stream(blob_name(name), item.size):
+            digest.update(piece)
+            yield piece
+        if digest.digest() != item.sha256:
+            raise ObjectStoreError(self._wrong(name))
+
+    def content(self, item: Representation) -> bytes:
+        """Read the octets of a representation, which are proved."""
+        return b"".join(self.blob(item))
+
+    def load(self, number: int | None = None) -> Catalog:
+        """Read a release; it is whole, and its blobs are listed in their sizes."""
+        catalog = self.read(number)
+        if lacking := self.lacking(catalog):
+            raise ObjectStoreError(blob_missing(self.place, lacking))
+        return catalog
+
+    def lacking(self, catalog: Catalog) -> tuple[str, ...]:
+        """Return the logical paths of assets that lack a blob, or have one of another size."""
+        there = {entry.name: entry.size for entry in self.blobs()}
+        return tuple(
+            path
+            for path, asset in catalog.assets.items()
+            if any(there.get(item.sha256.hex()) != item.size for item in asset.representations)
+        )
+
+    def create_release(self, number: int, catalog: bytes) -> bool:
+        """Write a catalog whose blobs are stored; return whether the number is ours.
+
+        Where there is one already, it may be ours, written by a request whose answer got lost: it is compared.
+        """
+        name = catalog_name(number)
+        return self.objects.create(name, catalog) or self.fetch(name) == catalog
+
+    def point_to(self, number: int, known: Pointer | None) -> bool:
+        """Make a release the current one if the pointer is still the `known` one; return whether it was.
+
+        A store without that condition is told all the same; who publishes looks whether a newer release is there.
+        """
+        octets = b"%d\n" % number
+        if known is None:
+            return self.objects.create(POINTER, octets) or self.fetch(POINTER) == octets
+        return self.objects.exchange(POINTER, octets, known.content)
+
+    def note_removed(self, number: int) -> None:
+        """Note that a release is about to be removed, so that its number is never given again."""
+        if number > self.last_removed():
+            self.objects.replace(REMOVED, b"%d\n" % number)
+
+    def _wrong(self, name: str) -> Problem:
+        return Problem(
+            "blob-corrupt",
+            "stored bytes are not what their name says",
+            where=self.objects.place(blob_name(name)),
+            hint="nothing of them is used; cdnserve publish stores them anew where it has the file",
+        )
