@@ -61,7 +61,8 @@ def command(
         write_json(as_sarif(found.pages, found.problems))
         report(found.problems)
     else:
-        _write_findings(found.pages)
+        if found.pages:
+            _write_findings(found.pages)
         report(found.problems)
     context.exit(1 if found.is_bad else 0)
 

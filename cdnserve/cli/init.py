@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import DEFAULT_ROOT, Command, json_option, root_argument
+from cdnserve.cli.command import Command, default_root, json_option, root_argument
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.manifest.files import MANIFEST
@@ -39,5 +39,5 @@ def command(root: Path, url: str, origins: tuple[str, ...], as_json: bool) -> No
     if as_json:
         write_json({"manifest": str(path)})
         return
-    where = "" if str(root) == DEFAULT_ROOT else f" --root {shlex.quote(str(root))}"
+    where = "" if root == Path(default_root()) else f" --root {shlex.quote(str(root))}"
     write([[(f"wrote {path}", "bold")], [(f"next: cdnserve add jquery{where}", "")]])

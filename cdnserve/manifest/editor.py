@@ -198,6 +198,10 @@ def _with_files(text: str, library: Library) -> str:
     table: MutableMapping[str, Any] = document[TABLE][library.name]
     if library.files:
         table["files"] = list(library.files)
+    elif isinstance(table, InlineTable):
+        # tomlkit would leave the blanks of what is gone.
+        (start, end), (first, last) = (locate(text)[TABLE, library.name, *key] for key in ((), ("version",)))
+        return f"{text[:start]}{{ version = {text[first:last]} }}{text[end:]}"
     else:
         table.pop("files")
     return tomlkit.dumps(document)

@@ -197,8 +197,8 @@ def migrate(
     `on_page` hears as each page's turn comes which it is, and of how many.
     """
     manifest = read_manifest(root / MANIFEST)
-    site_url = _site_url(options.url, manifest)
     pages = read_own_pages(targets, root)
+    site_url = _site_url(options.url, manifest, root / MANIFEST)
     access = RegistryAccess(root, settings, progress or Silent(), whole=options.lean)
     scanned = _scan_all(pages, _own_hosts(site_url, options.hosts), on_page)
     plan = make_plan(scanned, manifest, site_url, access)
@@ -211,15 +211,15 @@ def migrate(
     return Migration(plan, added)
 
 
-def _site_url(url: str, manifest: Manifest) -> str:
+def _site_url(url: str, manifest: Manifest, path: Path) -> str:
     if url:
         # It is checked as the manifest's is.
         return parse_manifest(f"schema = 1\n[site]\nurl = {json.dumps(url)}\n", "--url").site.url
     if manifest.site.url:
         return manifest.site.url
     message = "pages of other origins need a whole URL, and the manifest has none"
-    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site] in manifest.toml'
-    raise ConfigurationError([Problem("migration-without-url", message, MANIFEST, hint=hint)])
+    hint = 'say --url https://cdn.example.com, or put url = "https://cdn.example.com" below [site]'
+    raise ConfigurationError([Problem("migration-without-url", message, str(path), hint=hint)])
 
 
 def make_plan(pages: Sequence[ScannedPage], manifest: Manifest, site_url: str, access: RegistryAccess) -> Plan:

@@ -154,7 +154,7 @@ class _Walk:
             self.problems.append(Problem("module-computed", message, module, warning=True))
         if imports.needs_bundler:
             message = "it reads process.env, which browsers don't have: this file is made for bundlers"
-            hint = "choose a build for browsers, as with vue=dist/vue.esm-browser.prod.js"
+            hint = "choose a build for browsers, as with NAME=dist/NAME.browser.js"
             self.problems.append(Problem("module-for-bundlers", message, module, hint=hint, warning=True))
         if not imports.is_whole:
             message = "not all of this file could be parsed; what is imported there may be missing"

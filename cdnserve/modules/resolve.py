@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from cdnserve.errors import Problem
 from cdnserve.modules.hosted import HostedPackage, HostedPackages, Modules, package_of, split_bare
 from cdnserve.modules.package_json import candidates, inside, replaced, spellings, substitute
+from cdnserve.modules.scripts import browser_modules
 from cdnserve.rules.exports import FOR_NODE, Refused, exported, internal
 from cdnserve.rules.media_types import essence
 from cdnserve.rules.semver import best, is_package_name, is_range, newest
@@ -81,12 +82,21 @@ class Resolver:
         public = [path for path in paths if self._packages.is_public(path)]
         module = next((path for path in public if modules.is_importable(path)), None)
         if module:
-            return ResolvedModule(module)
+            return ResolvedModule(module if chosen else self._for_browsers(package, subpath, module))
         if public:
             return common_js(package, public[0])
         hidden = next((path for path in paths if self._packages.lies_unlisted(path)), None)
         said = chosen or _said(package, subpath)
         return unlisted(hidden) if hidden else missing(str(package), said)
+
+    def _for_browsers(self, package: HostedPackage, subpath: str, module: str) -> str:
+        """Return a module, or the package's build for browsers where its own entry can only be used by bundlers."""
+        if subpath != "." or not self._modules.imports(module).needs_bundler:
+            return module
+        files = [path.removeprefix(f"{package.folder}/") for path in self._packages.below(package.folder)]
+        paths = (f"{package.folder}/{file}" for file in browser_modules(package.name, files))
+        fit = (path for path in paths if self._packages.is_public(path) and self._modules.is_importable(path))
+        return next((path for path in fit if not self._modules.imports(path).needs_bundler), module)
 
     def prefix(self, package: HostedPackage, subpath: str) -> tuple[str, tuple[str, ...]] | Problem:
         """Find the folder that a subpath with a slash at its end (`./…/`) stands for, and the ES modules below it."""

@@ -23,6 +23,7 @@ _WORDS = re.compile(r"[^A-Za-z0-9]+")
 _MADE = frozenset(
     {"browser", "bundle", "cdn", "global", "iife", "js", "min", "prod", "production", "standalone", "umd"}
 )
+_MADE_AS_MODULE = _MADE | {"es", "esm", "mjs", "module"}
 _NAMED = frozenset({"browser", "client", "dist", "js"})
 _ELSEWHERE = frozenset({"amd", "cjs", "commonjs", "es", "esm", "node", "server", "src", "test"})
 _ADDRESS = re.compile(r"\.{0,2}/|(?:https?|data|blob):", re.IGNORECASE)
@@ -74,6 +75,17 @@ def builds(name: str, files: Iterable[str]) -> tuple[str, ...]:
     """
     wanted = _words(name.rpartition("/")[2], _NAMED)
     return tuple(islice(sorted((path for path in files if _is_build(path, wanted)), key=_rank), _MOST_BUILDS))
+
+
+def browser_modules(name: str, files: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that look like a package's modules for browsers, those for production first; a few at most.
+
+    >>> browser_modules("vue", ["dist/vue.esm-browser.js", "dist/vue.esm-browser.prod.js", "dist/vue.esm-bundler.js"])
+    ('dist/vue.esm-browser.prod.js', 'dist/vue.esm-browser.js')
+    """
+    wanted = _words(name.rpartition("/")[2], _NAMED)
+    found = (path for path in files if path.endswith((".js", ".mjs")) and _is_browser_module(path, wanted))
+    return tuple(islice(sorted(found, key=lambda path: (".prod." not in path, *_rank(path))), _MOST_BUILDS))
 
 
 def runs_alone(path: str, contents: PackageContents) -> bool:
@@ -135,6 +147,11 @@ def _is_build(path: str, wanted: tuple[str, ...]) -> bool:
     *folders, file = path.split("/")
     is_elsewhere = not _ELSEWHERE.isdisjoint(folders)
     return file.endswith(".js") and not is_elsewhere and _words(file, _MADE) == wanted
+
+
+def _is_browser_module(path: str, wanted: tuple[str, ...]) -> bool:
+    file = path.rpartition("/")[2]
+    return "browser" in _WORDS.split(file.lower()) and _words(file, _MADE_AS_MODULE) == wanted
 
 
 def _words(text: str, without: frozenset[str]) -> tuple[str, ...]:

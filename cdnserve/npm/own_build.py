@@ -8,6 +8,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -75,7 +76,10 @@ def _staged(source: Path, order: Order, folder: Path, limits: DownloadLimits) ->
         else:
             _copy(source, tarball, limits.tarball)
         integrity = _integrity(tarball)
-        unpacked = unpack(tarball, place, order.spec, lambda path: is_kept(path, order.files), limits, coding)
+        try:
+            unpacked = unpack(tarball, place, order.spec, lambda path: is_kept(path, order.files), limits, coding)
+        except ConfigurationError as error:
+            raise ConfigurationError(replace(problem, where=str(source)) for problem in error.problems) from None
     require_kept(unpacked, order)
     return StagedLibrary(order, Placement(order.spec, place, len(unpacked.files)), unpacked, integrity)
 

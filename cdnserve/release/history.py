@@ -98,8 +98,9 @@ def roll_back(root: Path, state: Path, number: int | None = None, progress: Buil
     is no such release, or where it is not whole. A build that is under way is waited for.
     """
     places = find_places(root, state)
-    if not Store(Path(places.state)).numbers():  # where nothing was ever released, nothing is written either
-        raise ConfigurationError([_nowhere(Store(Path(places.state)))])
+    store = Store(Path(places.state))
+    if not store.numbers():  # where nothing was ever released, nothing is written either
+        raise ConfigurationError([_nowhere(store) if number is None else _not_there(store, number)])
     try:
         with Writer(places.state, progress or Silence()) as writer:
             left = _current(writer.store, number)

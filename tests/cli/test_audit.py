@@ -93,6 +93,12 @@ def test_further_hosts(run: Run, site: Path) -> None:
     assert 0 == run("audit", "--host", "edge.example", "site/good.html").exit_code
 
 
+def test_where_no_page_can_be_read_nothing_is_counted(run: Run, site: Path) -> None:
+    result = run("audit", "none.html")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "none.html: there is no such page [page-missing]" in result.stderr
+
+
 def test_json(run: Run, site: Path) -> None:
     result = run("audit", "--json", "site", "none.html")
     written = json.loads(result.stdout)

@@ -26,6 +26,8 @@ def run(*arguments: str) -> Result:
 def test_a_first_manifest_publishes_libraries_for_good_and_own_files(folder: Path) -> None:
     result = run("init")
     assert (0, "wrote public/manifest.toml\nnext: cdnserve add jquery\n") == (result.exit_code, result.output)
+    result = run("init", ".")
+    assert (0, "wrote manifest.toml\nnext: cdnserve add jquery\n") == (result.exit_code, result.output)
     rules = read_manifest(folder / "public/manifest.toml").rules
     assert [("any", "immutable"), ("any", "revalidate")] == [(rule.cors.name, rule.cache.name) for rule in rules]
 

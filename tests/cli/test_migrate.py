@@ -595,7 +595,7 @@ def test_without_a_url_there_is_a_problem(run: Run, root: Path, registry: LocalR
     file = page(root, "<script src=https://unpkg.com/hello></script>")
     result = run("migrate", "page.html", "--registry", registry.url)
     assert 1 == result.exit_code
-    assert "[migration-without-url]" in result.stderr
+    assert "public/manifest.toml: pages of other origins need a whole URL" in result.stderr
     assert 0 == run("migrate", "page.html", "--url", "https://x.example/lib/", "--registry", registry.url).exit_code
     assert 'src=https://x.example/lib/npm/hello@1.2.0/main.js integrity="sha384-' in file.read_text()
 

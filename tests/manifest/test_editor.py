@@ -123,7 +123,7 @@ INTER_LINE = '"@fontsource/inter" = { version = "5.1.0", files = ["*.css", "file
         pytest.param(
             '[libraries]\njquery = { version = "3.7.1", files = ["a"] }\n',
             Library("jquery", ("3.7.1",)),
-            '[libraries]\njquery = { version = "3.7.1"  }\n',
+            '[libraries]\njquery = { version = "3.7.1" }\n',
             id="no files any more",
         ),
         pytest.param(

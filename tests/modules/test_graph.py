@@ -354,6 +354,31 @@ def test_warnings(source: str, expected: str) -> None:
     ]
 
 
+BUNDLED = "export {}; process.env.X"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({"x.esm-browser.js": MODULE, "x.esm-browser.prod.js": MODULE}, "x.esm-browser.prod.js", id="two"),
+        pytest.param({"lib/x.browser.mjs": MODULE}, "lib/x.browser.mjs", id="in a folder"),
+        pytest.param({"x.esm-browser.js": BUNDLED, "x.browser.js": "var x"}, "i.js", id="none that fits"),
+        pytest.param({"y.esm-browser.js": MODULE, "x.esm.js": MODULE}, "i.js", id="of something else"),
+    ],
+)
+def test_an_entry_for_bundlers_gives_way_to_a_build_for_browsers(files: Mapping[str, str], expected: str) -> None:
+    """For whoever imports it, unless a person names the file."""
+    packages: Packages = {
+        "x@1.0.0": ({"main": "i.js"}, {"i.js": BUNDLED, **files}),
+        "dep@1.0.0": ({"main": "d.js", "dependencies": {"x": "1"}}, {"d.js": "import 'x'; export {}"}),
+    }
+    for wanted in (ModuleRequest("x"), ModuleRequest("dep")):
+        graph = graph_of(packages, wanted)
+        assert f"npm/x@1.0.0/{expected}" in graph.modules
+        assert (expected == "i.js") == any(one.reference == "module-for-bundlers" for one in graph.warnings)
+    assert ("npm/x@1.0.0/i.js",) == graph_of(packages, ModuleRequest("x", file="i.js")).modules
+
+
 def test_data_is_nothing_to_load() -> None:
     source = "import 'data:text/javascript,'; export {}"
     assert () == graph_of({"x@1.0.0": ({"main": "i.js"}, {"i.js": source})}, ModuleRequest("x")).warnings

@@ -174,6 +174,9 @@ def test_a_name_that_no_url_has_is_refused(root: Path, dist: Path) -> None:
 def test_what_is_absent_or_no_tarball_is_told(root: Path, dist: Path) -> None:
     assert "own-build-unreadable" == _problem(root, dist / "absent")
     assert "tarball-corrupt" == _problem(root, dist / "ui.js")
+    with pytest.raises(ConfigurationError) as raised:
+        _add(root, dist / "ui.js")
+    assert [str(dist / "ui.js")] == [problem.where for problem in raised.value.problems]
 
 
 def test_an_archive_is_judged_like_one_from_the_network(root: Path, tmp_path: Path) -> None:

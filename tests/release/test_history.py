@@ -179,6 +179,7 @@ def test_a_release_that_lacks_a_blob_is_left_alone(root: Path, state: Path) -> N
 def test_nothing_to_go_back_to(tmp_path: Path) -> None:
     root = plant(tmp_path / "root", OLD)
     assert ["rollback-nowhere"] == problems(root, tmp_path / "state")
+    assert ["release-missing"] == problems(root, tmp_path / "state", 9)
     assert not (tmp_path / "state").exists()
     build(root, tmp_path / "state")
     assert ["rollback-nowhere"] == problems(root, tmp_path / "state")
