@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from cdnserve.cli.command import Command, root_argument, setting, state_option
 from cdnserve.cli.logs import LogFormat, logging_to_stderr, tell_no_start, tell_problems
 from cdnserve.cli.release import build_release, open_release
-from cdnserve.cli.serve_options import limit_options, listening_options, operation_options
+from cdnserve.cli.serve_options import (
+    limit_options,
+    listening_options,
+    operation_options,
+    replica_options,
+)
 from cdnserve.cli.terminal import Piece, write
 from cdnserve.display import plural
 from cdnserve.errors import ConfigurationError
@@ -27,7 +34,7 @@ from cdnserve.release.store import Store, read_text, state_folder
 from cdnserve.rules.cors import ANY
 from cdnserve.rules.media_types import destination
 from cdnserve.server.run import run
-from cdnserve.server.settings import ServerLimits, ServerSettings
+from cdnserve.server.settings import ReplicaSettings, ServerLimits, ServerSettings, replica_folder
 from cdnserve.snippets.subject import Options, of_asset
 from cdnserve.snippets.tags import elements
 
@@ -150,6 +157,7 @@ _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
     metavar="NUMBER",
     help="For how long responses may go on when it ends.",
 )
+@replica_options
 @listening_options
 @operation_options
 @limit_options
@@ -171,16 +179,21 @@ def command(
     admin_port: int | None,
     scrub_rate: int,
     listening: dict[str, Any],
+    replica: ReplicaSettings | None,
     **limits: int,
 ) -> None:
     """Serve ROOT: build what has changed, listen, and watch for changes.
 
     The first line of output is `listening on URL`. A broken manifest is reported, and the last good release is
     served on. SIGTERM and Ctrl-C end it when the requests that are under way are answered.
+
+    With --store it is a replica: it has no ROOT, builds nothing, and serves the release that was published last.
     """
+    if replica and (ctx.params["place"] or ctx.get_parameter_source("root") is ParameterSource.COMMANDLINE):
+        raise click.UsageError("--store serves what was published there, so it takes no ROOT")
     settings = ServerSettings(
         root,
-        state_folder(root, state),
+        state_folder(root, state or (str(replica_folder(replica.store, os.environ)) if replica else None)),
         host,
         port,
         workers,
@@ -192,10 +205,11 @@ def command(
         admin_host,
         admin_port,
         scrub_rate=scrub_rate,
+        replica=replica,
         **listening,
     )
     try:
-        started = _serve(settings, state, log_format)
+        started = _serve_replica(replica, settings, log_format) if replica else _serve(settings, log_format)
     except ConfigurationError as error:
         if log_format == "text":
             raise
@@ -204,7 +218,22 @@ def command(
     ctx.exit(0 if started else 1)
 
 
-def _serve(settings: ServerSettings, state: str | None, log_format: LogFormat) -> bool:
+def _serve_replica(replica: ReplicaSettings, settings: ServerSettings, log_format: LogFormat) -> bool:
+    from cdnserve.server.replica import acquire
+
+    tell_problems(acquire(replica, settings.state), log_format)
+    catalog = Store(settings.state).read()
+    text = f"release {catalog.number}: {plural(len(catalog.assets), 'public file')}, from {replica.store}"
+
+    def on_listening(url: str) -> None:
+        lines: tuple[tuple[Piece, ...], ...] = ((("listening on ", ""), (url, "bold cyan")), ((text, ""),))
+        write(islice(lines, None if log_format == "text" else 1))
+
+    return run(settings, on_listening, partial(logging_to_stderr, log_format))
+
+
+def _serve(settings: ServerSettings, log_format: LogFormat) -> bool:
+    state = str(settings.state)
     built = build_release(settings.root, state, lines=log_format == "text")
     tell_problems(built.told, log_format)
     welcome = prepare(settings.root, *open_release(settings.root, state, built))

@@ -13,7 +13,7 @@ import click
 from cdnserve.cli.command import Decorated, setting
 from cdnserve.cli.logs import LOG_FORMATS
 from cdnserve.server.proxies import Proxies, trusted
-from cdnserve.server.settings import ServerLimits, ServerSettings, read_notices, speaks_http2
+from cdnserve.server.settings import ReplicaSettings, ServerLimits, ServerSettings, read_notices, speaks_http2
 from cdnserve.server.sockets import Unix, passed_descriptor
 from cdnserve.server.tls import Pair
 
@@ -176,6 +176,49 @@ def _settings(
         "proxies": trusted_proxies if proxy_headers else Proxies(),
         "notices": read_notices(os.environ),
     }
+
+
+_REPLICA_DEFAULTS = ReplicaSettings("")
+_REPLICA_OPTIONS = (
+    setting(
+        "--store",
+        metavar="URL",
+        show_default="none",
+        help="An object store: serve what was published there, without a ROOT. s3://, gs://, az:// or file://.",
+    ),
+    setting(
+        "--cache-size",
+        default=written(_REPLICA_DEFAULTS.cache_size),
+        type=size,
+        metavar="SIZE",
+        help="So much of the store is kept on disk, in the state folder; what was used least lately goes first.",
+    ),
+    setting(
+        "--prefetch/--no-prefetch",
+        default=_REPLICA_DEFAULTS.prefetch,
+        help="Fetch all of a release from the store before it is served.",
+    ),
+    setting(
+        "--look-seconds",
+        default=int(_REPLICA_DEFAULTS.look_seconds),
+        type=click.IntRange(1, 3600),
+        metavar="SECONDS",
+        help="How often to look into the store for another release.",
+    ),
+)
+
+
+def replica_options(command: Decorated) -> Decorated:
+    """Return a command these options; as `replica` it gets what they say, `None` without a store."""
+
+    @wraps(command)
+    def gathered(*arguments: Any, store: str | None, **options: Any) -> Any:  # noqa: ANN401 # as click's own
+        said = [options.pop(name) for name in ("cache_size", "prefetch", "look_seconds")]
+        return command(*arguments, **options, replica=ReplicaSettings(store, *said) if store else None)
+
+    for option in reversed(_REPLICA_OPTIONS):
+        gathered = option(gathered)
+    return cast(Decorated, gathered)
 
 
 _OPERATION_DEFAULTS = ServerSettings(Path(), Path())

@@ -68,10 +68,14 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The octets of an object, and its entity tag, which is empty where the store has none."""
+    """The octets of an object, its entity tag, which is empty where the store has none, and when it was written.
+
+    That is in seconds since 1970, by the store's clock.
+    """
 
     octets: bytes
     tag: str
+    written: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Objects:
                 return None
             except NotModifiedError:
                 return known
-        return Content(octets, found.meta["e_tag"] or "")
+        return Content(octets, found.meta["e_tag"] or "", found.meta["last_modified"].timestamp())
 
     def stream(self, name: str, size: int) -> Iterator[bytes]:
         """Yield an object of exactly so many octets in pieces; that there is none is a problem, too."""

@@ -137,6 +137,8 @@ DRAIN_BEGIN = "drain-begin"
 DRAIN_CUT = "drain-cut"
 DRAIN_END = "drain-end"
 DESCRIPTORS = "descriptors"
+STORE_LOST = "store-lost"
+STORE_BACK = "store-back"
 
 
 def event(name: str, **facts: object) -> dict[str, object]:

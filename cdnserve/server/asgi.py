@@ -62,6 +62,7 @@ def create_app(
         watching = (partial(_watch, watcher, chosen, builds) for watcher in watchers)
         async with _running(partial(follow, live), mender, *scrubber, *watching):
             yield
+        live.contents.close()
 
     app = Starlette(lifespan=lifespan)
     app.state.log = log
@@ -108,6 +109,7 @@ async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
     reply, source = await _decide(live, origin, request, scope["query_string"]), None
     if isinstance(stored := reply.body, Stored):
         try:
+            await live.contents.provide(stored)
             source = await _open(live.contents, stored, _SMALL_CHUNK if request.http_version == "2" else _CHUNK)
         except OSError as error:
             reply = live.lost(request, origin, stored, error)

@@ -9,11 +9,9 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from cdnserve.files import open_file
 from cdnserve.origin.message import Stored
 from cdnserve.server.access_log import DESCRIPTORS, event
 from cdnserve.server.contents import Contents, too_short
@@ -92,11 +90,11 @@ class Sending:
         self._waits = False
         self.sent = 0
 
-    def begin(self, head: bytes, blob: Path, stored: Stored, contents: Contents) -> None:
+    def begin(self, head: bytes, stored: Stored, contents: Contents) -> None:
         """Send the head and as much of the content as the socket takes; raises OSError for a blob not (yet) proved."""
         self._head, self._start, self._at, self._end = head, stored.start, stored.start, stored.start + stored.length
         try:
-            self._file = open_file(blob)
+            self._file = contents.open_blob(stored.sha256)
             status = os.fstat(self._file)
             if status.st_size < self._end:
                 raise too_short()

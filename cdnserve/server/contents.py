@@ -13,7 +13,8 @@ from hashlib import sha256
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import open_file
 from cdnserve.origin.message import Stored
-from cdnserve.release.blobs import blob_path, is_right, take_stock
+from cdnserve.release.blobs import blob_path, is_right, remove_state_file, take_stock
+from cdnserve.release.catalog import Catalog
 from cdnserve.release.scan import Signature, signature
 from cdnserve.release.state_files import known_blobs
 from cdnserve.release.store import Store
@@ -42,8 +43,25 @@ def name_file(name: str, now: Signature) -> str:
     return f"{name[:32]} {now[2] % 2**64:x} {now[3] % 2**64:x}"
 
 
+class Awaited(Exception):
+    """Content that `Contents.provide` has to bring before it can be sent."""
+
+    def __init__(self, stored: Stored) -> None:
+        self.stored = stored
+        super().__init__(stored.sha256.hex())
+
+
+class ContentUnavailableError(OSError):
+    """Content that can't be had at the moment, though nothing here is damaged."""
+
+
 class Contents:
     """The blobs of a store as one process reads them; `damaged` has the names of those that wait to be made again."""
+
+    is_partial = False
+    """Whether blobs may lack that `provide` brings; then a blob stays open for as long as it is being sent."""
+    mending = "they are made again if the file is as it was; cdnserve check --deep tells what can't be"
+    """What becomes of stored bytes that are damaged."""
 
     def __init__(self, store: Store) -> None:
         self.damaged: set[str] = set()
@@ -60,8 +78,25 @@ class Contents:
         """Believe no proof from before the scrubber told that a file is wrong; this says how often it did."""
         self._times_told = times_told
 
+    def load(self, number: int | None) -> Catalog:
+        """Read a release whose contents can be served."""
+        return self._store.load(number)
+
+    def expect(self, catalog: Catalog) -> None:
+        """Learn which release is served from now on."""
+
+    async def provide(self, stored: Stored) -> None:
+        """Bring what is not here. Raises OSError."""
+
+    def open_blob(self, digest: bytes) -> int:
+        """Open a blob to be sent, right or not. Raises OSError."""
+        return open_file(blob_path(self._state, digest.hex()))
+
     def read(self, stored: Stored) -> bytes | Stored:
-        """Read small content and prove it; content of a large blob is given back as it is. Raises OSError."""
+        """Read small content and prove it; content of a large blob is given back as it is. Raises OSError.
+
+        Where it is not here yet, raises `Awaited`.
+        """
         descriptor = open_file(blob_path(self._state, stored.sha256.hex()))
         try:
             size = os.fstat(descriptor).st_size
@@ -91,7 +126,7 @@ class Contents:
 
         Gives the descriptor, and what says whether the scrubber has told since that the file is wrong.
         """
-        descriptor = open_file(self._store.blob(stored.sha256))
+        descriptor = self.open_blob(stored.sha256)
         try:
             status = os.fstat(descriptor)
             if status.st_size < stored.start + stored.length:
@@ -121,6 +156,13 @@ class Contents:
         if not self.is_proved(digest, status):  # it was told while it was read
             raise _damaged()
 
+    def believe(self, digest: bytes, found: Signature) -> None:
+        """Note a file that was found right as it was made."""
+        self._right[digest] = found, self._times_told(name_file(digest.hex(), found))
+
+    def close(self) -> None:
+        """Bring nothing more."""
+
     def _is_right(self, digest: bytes, descriptor: int, now: Signature, told: float) -> bool:
         # Once the scrubber has told, what the build has proved is not believed any more.
         if now[0] >= _LARGE and not told and known_blobs(self._state).get(digest.hex()) == now:
@@ -138,7 +180,7 @@ class Contents:
             self.told[name] = now
             self.damaged.add(name)
             self.found.set()
-            logger.error("%s", _not_served(blob_path(self._state, name)))
+            logger.error("%s", _not_served(blob_path(self._state, name), self.mending))
 
 
 async def mend_damage(contents: Contents, settings: ServerSettings, stop: asyncio.Event) -> None:
@@ -158,7 +200,11 @@ async def mend_damage(contents: Contents, settings: ServerSettings, stop: asynci
 
 
 def mend(settings: ServerSettings, names: frozenset[str]) -> bool:
-    """Make these blobs again, tell what came of it, and whether all are right."""
+    """Make these blobs again, tell what came of it, and whether all are right; a replica fetches them on next use."""
+    if settings.replica:
+        for name in names:
+            remove_state_file(blob_path(str(settings.state), name))
+        return True
     # Only who has to waits for what makes content codings.
     from cdnserve.release.check import examine  # noqa: PLC0415
 
@@ -248,10 +294,10 @@ def _damaged() -> OSError:
     return OSError("the blob is damaged")
 
 
-def _not_served(place: str) -> Problem:
+def _not_served(place: str, hint: str) -> Problem:
     return Problem(
         "blob-corrupt",
         "stored bytes are damaged or gone, and are not served",
         where=place,
-        hint="they are made again if the file is as it was; cdnserve check --deep tells what can't be",
+        hint=hint,
     )

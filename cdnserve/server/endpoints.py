@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from time import gmtime, strftime
 
 from cdnserve.origin.lookup import NO_SNIFF
 from cdnserve.origin.message import Reply, Request
@@ -62,7 +63,8 @@ class Endpoints:
             return text_reply(Line(200, NO_STORE, "ok"))
         if request.raw_path == READY:
             release = self.live.origin.catalog.number if self.live else None
-            return _readiness(release, draining=self.draining or self.supervisor.draining)
+            draining, lost = self.draining or self.supervisor.draining, self.supervisor.store_lost
+            return _readiness(release, lost, draining=draining)
         return await self._metrics(request.value(b"accept") or "")
 
     async def _metrics(self, accept: str) -> Reply:
@@ -83,10 +85,14 @@ def _refusal(request: Request) -> Reply | None:
     return None
 
 
-def _readiness(release: int | None, *, draining: bool) -> Reply:
-    """Return whether requests are welcome: not while the server drains, nor without a release."""
+def _readiness(release: int | None, lost: float, *, draining: bool) -> Reply:
+    """Return whether requests are welcome: not while the server drains, nor without a release.
+
+    A replica whose store is lost serves what it has: if it were not ready, all would be gone, and at once.
+    """
     if draining:
         return text_reply(Line(503, NO_STORE, "The server is ending."))
     if release is None:
         return text_reply(Line(503, NO_STORE, "There is no release."))
-    return text_reply(Line(200, NO_STORE, f"release {release}"))
+    since = f", and no answer from the store since {strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(lost))}" if lost else ""
+    return text_reply(Line(200, NO_STORE, f"release {release}{since}"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -15,9 +16,8 @@ import zttp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from cdnserve.files import open_file
 from cdnserve.server.access_log import LoggedExchange, logged_exchange
-from cdnserve.server.contents import too_short
+from cdnserve.server.contents import Awaited, too_short
 from cdnserve.server.http2 import Http2Connection, is_malformed
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import UNTIMED
@@ -59,7 +59,7 @@ class _Sending:
         """Raise OSError if content is a file's that is not (yet) found right, or not any more."""
         if stored := self.response.stored:
             if self.descriptor < 0:
-                self.descriptor = open_file(live.store.blob(stored.sha256))
+                self.descriptor = live.contents.open_blob(stored.sha256)
             if not live.contents.is_proved(stored.sha256, os.fstat(self.descriptor)):
                 raise OSError("the blob has to be read before it is sent")
 
@@ -191,7 +191,9 @@ class FastHttp2Connection(Http2Connection):
         try:
             return responses.asked[key]
         except KeyError:
-            return None if is_malformed(event) else responses.ask(key)
+            with suppress(Awaited):  # the ASGI application waits for it
+                return None if is_malformed(event) else responses.ask(key)
+            return None
 
     def _has_room(self, response: Http2Response) -> bool:
         size = response.octets
@@ -264,7 +266,8 @@ class FastHttp2Connection(Http2Connection):
         window = sending.stream.send_window or 0
         size = min(sending.end - sending.at, window - sending.past, self.conn.send_window - self._past, _WRITE)
         if size <= 0:
-            sending.close()
+            if not self._worker.live.contents.is_partial:
+                sending.close()
             return 0
         try:
             piece = sending.piece(self._worker.live, size)

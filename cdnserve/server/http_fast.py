@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from cdnserve.origin.message import Stored
 from cdnserve.origin.text_replies import Line
 from cdnserve.server.connection import LINGER_SECONDS, Linger, SecureSending, Sending
+from cdnserve.server.contents import Awaited
 from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import PreparedResponse
@@ -51,6 +52,9 @@ class FastConnection(asyncio.Protocol):
         self._linger: Linger | None = None
         self._has_failed = False  # what llhttp said of octets behind a response that is under way
         self._sending: Sending | None = None
+        self._awaited: asyncio.Task[None] | None = None  # what brings content that is not here yet
+        self._again = b""  # the head that is answered when it has
+        self._tried: Stored | None = None
         # The response under way, for the log, and how much of it was left to send as it began.
         self._unlogged: tuple[bytes, PreparedResponse, int] | None = None
         self._began = self._seen = worker.tick  # of the pending head; of the last sign of life
@@ -105,6 +109,7 @@ class FastConnection(asyncio.Protocol):
                 self._note(data, response)
         else:
             self._asked = perf_counter()
+            self._acceptance.complete = 0
             self._send_response(response, data, is_last=True)
 
     def pause_writing(self) -> None:
@@ -120,7 +125,7 @@ class FastConnection(asyncio.Protocol):
             self._sending.go_on()
             return
         self._log_whole()
-        if not self._linger:
+        if not self._linger and not self._awaited:
             self._release()
 
     # Called by the server
@@ -190,7 +195,12 @@ class FastConnection(asyncio.Protocol):
             head = buffer[:end]
             self._asked = perf_counter()
             is_ours = end <= self._worker.limits.head and self._acceptance.take()
-            response = self._worker.responses.find(head) if is_ours else None
+            try:
+                response = self._worker.responses.find(head) if is_ours else None
+            except Awaited as awaited:
+                self._await(awaited.stored, head)
+                buffer = buffer[end:]
+                break
             if response is None:
                 self._delegate(buffer)
                 return
@@ -211,7 +221,8 @@ class FastConnection(asyncio.Protocol):
         self._unlogged = (head, response, 0)
         if response.stored is not None:
             self._send_large(response, response.stored, head)
-            if not self._left:  # what was left to the ASGI edge is counted there
+            # What was left to the ASGI edge is counted there, and what is not here yet when it is.
+            if not self._left and not self._awaited:
                 self._meter.add(response.tally)
             return
         self._write_all(response)
@@ -258,6 +269,7 @@ class FastConnection(asyncio.Protocol):
         if transport.get_write_buffer_size() and not is_secure:
             self._delegate(head)
             return
+        contents = self._worker.live.contents
         sending: Sending
         try:
             if is_secure:
@@ -266,15 +278,34 @@ class FastConnection(asyncio.Protocol):
                 descriptor = transport.get_extra_info("socket").fileno()
                 sending = Sending(asyncio.get_running_loop(), descriptor, on_end)
             self._sending = sending
-            live = self._worker.live
-            opened, blob = response.opening.octets + response.tail, live.store.blob(stored.sha256)
-            sending.begin(opened, blob, stored, live.contents)
+            sending.begin(response.opening.octets + response.tail, stored, contents)
         except OSError:
             self._sending = None
-            self._delegate(head)
+            if contents.is_partial and self._tried != stored:
+                self._await(stored, head)
+            else:
+                self._delegate(head)
         else:
+            self._tried = None
             if self._sending is sending:  # still
                 self._hold()
+
+    def _await(self, stored: Stored, head: bytes) -> None:
+        """Have content brought that is not here yet; then the head is answered, whatever has come of that."""
+        self._unlogged = None
+        self._acceptance.complete += 1
+        self._again = head
+        self._hold()
+        self._awaited = asyncio.create_task(self._worker.live.contents.provide(stored))
+        self._awaited.add_done_callback(partial(self._provided, stored))
+
+    def _provided(self, stored: Stored, task: asyncio.Task[None]) -> None:
+        self._tried, self._awaited = stored, None
+        if not task.cancelled():
+            task.exception()  # who answers now meets it again
+        if not self.transport.is_closing():
+            self._pending, self._again = self._again + self._pending, b""
+            self._release()
 
     def _sent(self, complete: bool, *, close: bool) -> None:
         if not complete:

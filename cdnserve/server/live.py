@@ -9,6 +9,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cdnserve.origin.lookup import Origin
@@ -17,23 +18,26 @@ from cdnserve.origin.respond import failure, respond
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.store import Store, Uses
 from cdnserve.server.connection import DescriptorShortage, is_out_of_descriptors
-from cdnserve.server.contents import Contents
+from cdnserve.server.contents import Contents, ContentUnavailableError
 
 if TYPE_CHECKING:
     from cdnserve.web.answers import WebAnswers
 
 logger = logging.getLogger("cdnserve")
 
+# RFC 9110 §10.2.3: after so many seconds it is worth asking again.
+_RETRY_AFTER = (b"retry-after", b"5")
+
 
 class Live:
     """Holds the origin of the store's current release; `reload` swaps it with one assignment."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, contents: Contents | None = None) -> None:
         self.store = store
         self.shortage = DescriptorShortage()
         self._uses = Uses()
         self._swapping = threading.Lock()
-        self.contents = Contents(store)
+        self.contents = contents or Contents(store)
         # What is damaged is told, and answered with 503: the rest of it is served.
         self.origin = self._take(store.current(), store.read)
         # A catalog holds no cycles and lives long: the garbage collector need not walk it again and again. But only
@@ -53,7 +57,7 @@ class Live:
             number = self.store.current()
             if number is None or number == self.origin.catalog.number:
                 return False
-            self.origin = self._take(number, self.store.load)
+            self.origin = self._take(number, self.contents.load)
             for callback in self._on_swap:
                 callback()
             return True
@@ -63,7 +67,9 @@ class Live:
         if number is None:
             return Origin(load(None))  # tells that there is none
         with self._uses.next(self.store.catalog(number)):
-            return Origin(load(number))
+            catalog = load(number)
+            self.contents.expect(catalog)
+            return Origin(catalog)
 
     def open_web(self) -> WebAnswers:
         """Return what answers below `/-/`; loads it the first time, so call it where that holds up nobody."""
@@ -93,5 +99,8 @@ class Live:
         if is_out_of_descriptors(error):
             self.shortage.log()
             return failure(request, origin, 503, "The server has too many open files.")
+        if isinstance(error, ContentUnavailableError):
+            reply = failure(request, origin, 503, "The content can't be had at the moment.")
+            return replace(reply, headers=(*reply.headers, _RETRY_AFTER))
         self.contents.report(stored)
         return failure(request, origin, 503, "The content is damaged, and is being made again.")

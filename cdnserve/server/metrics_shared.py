@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,6 +115,7 @@ class SupervisorMetrics:
         self._failing, self._restarts = block.cell("build_failing"), block.cell("restarts")
         self._draining, self._pid = block.cell("draining"), block.cell("pid")
         self._damage = block.cell("damage")
+        self._store_lost = block.cell("store_lost")
         self._damaged: dict[str, float] = {}
         self._damage_seen = 0.0
 
@@ -137,6 +139,18 @@ class SupervisorMetrics:
         """Count a stored file that was found damaged; one thread of this process may do so."""
         self._values[self._block.cell(_DAMAGED, name)] += 1
         self._values[self._damage] += 1  # last: it says that there is more to read
+
+    def note_store(self, *, answers: bool) -> bool:
+        """Note whether the store of a replica answers; return whether that is new."""
+        is_new = answers == bool(self.store_lost)
+        if is_new:
+            self._values[self._store_lost] = 0.0 if answers else time.time()
+        return is_new
+
+    @property
+    def store_lost(self) -> float:
+        """Return since when the store does not answer, in seconds since 1970; 0 if it does."""
+        return self._values[self._store_lost]
 
     def times_damaged(self, name: str) -> float:
         """Return how often a file was found damaged; what there was no room for counts for every one."""

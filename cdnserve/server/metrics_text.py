@@ -125,6 +125,9 @@ def families(blocks: list[dict[Key, float]], catalog: Catalog | None) -> Iterato
     yield _connections(together)
     yield from _counters(_BY_SUPERVISOR, supervisor)
     yield _gauge("cdnserve_build_failing", "1 if the last build failed.", supervisor.get(("build_failing",), 0))
+    yield _gauge(
+        "cdnserve_store_lost", "1 if a replica's store does not answer.", bool(supervisor.get(("store_lost",)))
+    )
     yield _gauge("cdnserve_draining", "1 if the server is ending.", supervisor.get(("draining",), 0))
     yield _gauge("cdnserve_workers", "Workers that run.", sum(bool(worker.get(("pid",))) for worker in workers))
     yield from _release(workers)

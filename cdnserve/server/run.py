@@ -24,14 +24,14 @@ from cdnserve.server.endpoints import Endpoints
 from cdnserve.server.handshake import Handshake, TlsContext
 from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.http_fast import FastConnection
-from cdnserve.server.live import Live
 from cdnserve.server.metrics_shared import SharedMetrics, SupervisorMetrics
 from cdnserve.server.process import Server, Shutdown
+from cdnserve.server.replica import Source, open_live, source_of
 from cdnserve.server.settings import ServerSettings
 from cdnserve.server.sockets import address_of, on_descriptor, on_path, on_port
 from cdnserve.server.supervisor import Supervisor, WorkerContext
 from cdnserve.server.tls import CertificateFiles, keep_renewing, log_warnings
-from cdnserve.server.watch import OnBuild, Watcher, obey_hangups, rebuild
+from cdnserve.server.watch import OnBuild, Watcher, obey_hangups
 from cdnserve.server.worker import Worker
 from cdnserve.version import running_version
 
@@ -61,7 +61,8 @@ def run(settings: ServerSettings, on_listening: Callable[[str], None], log_conte
             admin = on_port(settings.admin_host, settings.admin_port, "--admin-host and --admin-port")
             stack.enter_context(admin)
         shared = SharedMetrics.shared(settings.workers) if settings.workers > 1 else SharedMetrics()
-        SupervisorMetrics(shared).register()
+        metrics = SupervisorMetrics(shared)
+        metrics.register()
         context = WorkerContext(listener, admin, shared)
         address = _address(settings, listener)
 
@@ -74,7 +75,7 @@ def run(settings: ServerSettings, on_listening: Callable[[str], None], log_conte
         if settings.workers > 1:
             return Supervisor(partial(work, log_context), settings, context).run(on_started)
         shutdown = Shutdown(settings.drain_seconds, settings.shutdown_delay, True, settings.notices)
-        return _serve(settings, context, shutdown, on_started, rebuild)
+        return _serve(settings, context, shutdown, on_started, source_of(settings, metrics))
 
 
 def work(
@@ -128,13 +129,12 @@ def _serve(
     context: WorkerContext,
     shutdown: Shutdown,
     on_started: Callable[[], None],
-    *watchers: Watcher,
+    source: Source | None = None,
 ) -> bool:
     log = AccessLog(settings.access_log, partial(os.write, _STANDARD_OUTPUT)) if settings.access_log else None
     endpoints = Endpoints(context.shared, context.number, metrics_are_public=context.admin is None)
-    worker = Worker(Live(Store(settings.state)), settings.limits, log, endpoints.meter, settings.proxies)
-    if watchers:
-        watchers += (partial(obey_hangups, worker.live),)
+    worker = Worker(open_live(settings), settings.limits, log, endpoints.meter, settings.proxies)
+    watchers = (source.follow, partial(obey_hangups, worker.live, source.look)) if source else ()
     protocol, renewal = _protocol(settings, worker, logs=context.number == 1)
     config = uvicorn.Config(
         create_app(
@@ -144,7 +144,7 @@ def _serve(
             *renewal,
             log=log,
             endpoints=endpoints,
-            scrubs=bool(watchers),
+            scrubs=source is not None,
         ),
         http=protocol,
         ws="none",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,12 +74,26 @@ class Notices:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaSettings:
+    """The store that a replica's releases come from, and how: it keeps `cache_size` octets of them on disk.
+
+    It looks for another release every `look_seconds`, give or take a fifth; with `prefetch` it has all of it before it
+    serves it.
+    """
+
+    store: str
+    cache_size: int = 10 * 2**30
+    prefetch: bool = False
+    look_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Where the files and releases lie, and where to listen; port 0 asks the system for a free one.
 
     A descriptor, else a Unix socket, is listened on instead of host and port. Without an admin port health and metrics
     are answered on the public one. HTTP/2 needs a pair, which is a certificate and its key. The scrubber reads
-    `scrub_rate` octets a second at most, with 0 none.
+    `scrub_rate` octets a second at most, with 0 none. A replica has no root; its state is a cache.
     """
 
     root: Path
@@ -100,6 +115,19 @@ class ServerSettings:
     proxies: Proxies = field(default_factory=Proxies)
     notices: Notices = field(default_factory=Notices)
     scrub_rate: int = 4 * 1024 * 1024
+    replica: ReplicaSettings | None = None
+
+
+def replica_folder(store: str, environment: Mapping[str, str]) -> Path:
+    """Return where a replica of a store keeps what it fetched, where nobody has said so; one for each store.
+
+    >>> str(replica_folder("s3://releases", {"HOME": "/home/kim"}).parent)
+    '/home/kim/.cache/cdnserve-replicas'
+    """
+    shared = Path(environment.get("XDG_CACHE_HOME", ""))
+    # XDG Base Directory Specification: a relative path is invalid and must be ignored.
+    folder = shared if shared.is_absolute() else Path(environment.get("HOME") or "/var/tmp", ".cache")  # noqa: S108
+    return folder / "cdnserve-replicas" / sha256(store.encode()).hexdigest()[:32]
 
 
 def speaks_http2(wanted: bool | None) -> bool:

@@ -21,8 +21,9 @@ from cdnserve.server.access_log import WORKER_REPLACED, event
 from cdnserve.server.contents import scrub
 from cdnserve.server.metrics_shared import SharedMetrics, SupervisorMetrics
 from cdnserve.server.process import log_delay, log_drain, log_drained
+from cdnserve.server.replica import source_of
 from cdnserve.server.settings import ServerSettings
-from cdnserve.server.watch import Terminal, look_again, rebuild
+from cdnserve.server.watch import Terminal
 
 logger = logging.getLogger("cdnserve")
 
@@ -160,12 +161,13 @@ class Supervisor:
 
     async def _rebuild(self) -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(rebuild(self._settings, stop, self._metrics.count_build))
+        source = source_of(self._settings, self._metrics)
+        task = asyncio.create_task(source.follow(self._settings, stop, self._metrics.count_build))
         # Here, so that one process does it for all.
         scrubbing = asyncio.create_task(scrub(self._metrics.count_damage, self._settings, stop))
         while await asyncio.to_thread(self._next_call) and not self._stopping.is_set():
             with self._settings.notices.reloading():
-                await look_again(self._settings, self._metrics.count_build)
+                await source.look(self._settings, self._metrics.count_build)
         stop.set()
         await task
         await scrubbing

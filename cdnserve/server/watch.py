@@ -43,6 +43,7 @@ _SERVED_ON = "the last good release is served on"
 Outcome = Literal["made", "unchanged", "refused", "failed"]
 OnBuild = Callable[[Outcome], None]
 Watcher = Callable[[ServerSettings, asyncio.Event, OnBuild], Coroutine[None, None, None]]
+LookNow = Callable[[ServerSettings, OnBuild], Coroutine[None, None, None]]
 
 
 def _unheard(_: Outcome) -> None:
@@ -294,8 +295,10 @@ def _is_there() -> bool:
     return True
 
 
-async def obey_hangups(live: Live, settings: ServerSettings, stop: asyncio.Event, on_build: OnBuild) -> None:
-    """Build and take up at each SIGHUP until told to stop; only in the main thread, which has the signals."""
+async def obey_hangups(
+    live: Live, look: LookNow, settings: ServerSettings, stop: asyncio.Event, on_build: OnBuild
+) -> None:
+    """At each SIGHUP look for a release, and take it up; only in the main thread, which has the signals."""
     loop, terminal, hung_up = asyncio.get_running_loop(), Terminal(), asyncio.Event()
     before = signal.getsignal(signal.SIGHUP)
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
@@ -307,7 +310,7 @@ async def obey_hangups(live: Live, settings: ServerSettings, stop: asyncio.Event
                 os.kill(os.getpid(), signal.SIGTERM)
                 continue
             with settings.notices.reloading():
-                await look_again(settings, on_build)
+                await look(settings, on_build)
                 # Where the kernel tells of no change, nobody else would look for a minute.
                 await take_up(live)
     finally:

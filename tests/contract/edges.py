@@ -28,6 +28,9 @@ EDGES = (*H1_EDGES, "http2")
 # No two differ more: the fast lane reads fields by itself, remembers answers and writes their octets; under ASGI every
 # request is parsed, decided and sent anew. And both take whatever a row sends; HTTP/2 has no form for some of it.
 TWO = ("asgi", "fastlane")
+# These have no root: they take the release from a store, each blob when it is first asked for. So every row of a table
+# is asked of a replica as well.
+REPLICAS = ("asgi", "fastlane over TLS")
 # The name of what asks every edge and compares the answers.
 ALL_AT_ONCE = "all at once"
 
@@ -35,9 +38,13 @@ _LAUNCH = """
 import sys
 from pathlib import Path
 from cdnserve.server.run import run
-from cdnserve.server.settings import ServerSettings
+from cdnserve.server.replica import acquire
+from cdnserve.server.settings import ReplicaSettings, ServerSettings
 from cdnserve.server.tls import Pair
-name, (root, state, *pair) = sys.argv[1], map(Path, sys.argv[2:])
+name, store, (root, state, *pair) = sys.argv[1], sys.argv[2], map(Path, sys.argv[3:])
+replica = ReplicaSettings(store) if store else None
+if replica:
+    acquire(replica, state)
 settings = ServerSettings(
     root,
     state,
@@ -45,6 +52,7 @@ settings = ServerSettings(
     fast_lane=not name.startswith("asgi"),
     pair=Pair(*pair) if pair else None,
     http2=name == "http2",
+    replica=replica,
 )
 run(settings, lambda url: print(url, flush=True))
 """
@@ -165,7 +173,11 @@ class Edges:
         if name == ALL_AT_ONCE:
             every = tuple(self[one] for one in EDGES)
             return AllAtOnce(name, every[0].address, every[0].log, edges=every)
-        return self._stack.enter_context(running(name, *self._place, self._logs / f"{name}.txt"))
+        root, state = self._place
+        place = (self._logs / f"{name} cache", self._logs / f"{name}.txt", state.as_uri())
+        if name not in REPLICAS:
+            place = (state, self._logs / f"{name}.txt", "")
+        return self._stack.enter_context(running(name, root, *place))
 
     def lend(self, name: str) -> Iterator[Edge]:
         """Yield an edge; its connection is closed afterwards, before it is idle for too long."""
@@ -184,12 +196,12 @@ class Edges:
 
 
 @contextmanager
-def running(name: str, root: Path, state: Path, log: Path) -> Iterator[Edge]:
-    """Run an edge on a root until the block ends; it says its address once it listens."""
+def running(name: str, root: Path, state: Path, log: Path, store: str = "") -> Iterator[Edge]:
+    """Run an edge on a root, or on a store, until the block ends; it says its address once it listens."""
     with log.open("wb") as errors:
         secret = identity(log.with_name(f"{log.name}-tls")) if name not in ("asgi", "fastlane") else None
         pair = [str(secret.certificate), str(secret.key)] if secret else []
-        command = [sys.executable, "-c", _LAUNCH, name, str(root), str(state), *pair]
+        command = [sys.executable, "-c", _LAUNCH, name, store, str(root), str(state), *pair]
         # From the folder of the package under test, wherever the suite was started from.
         home = Path(cdnserve.__file__).parents[1]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=home)

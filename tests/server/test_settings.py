@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.server.settings import Notices, ServerSettings, read_notices, read_settings
+from cdnserve.server.settings import Notices, ServerSettings, read_notices, read_settings, replica_folder
 
 
 @pytest.fixture
@@ -87,3 +87,11 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         read_settings({"CDNSERVE_PORT": port})
     (problem,) = caught.value.problems
     assert ("port-invalid", "CDNSERVE_PORT", port) == (problem.reference, problem.where, problem.value)
+
+
+def test_a_replica_has_a_folder_for_each_store() -> None:
+    """XDG Base Directory Specification: a relative path is ignored."""
+    relative = {"HOME": "/home/kim", "XDG_CACHE_HOME": "relative"}
+    assert Path("/home/kim/.cache/cdnserve-replicas") == replica_folder("s3://one", relative).parent
+    assert Path("/shared/cdnserve-replicas") == replica_folder("s3://one", {"XDG_CACHE_HOME": "/shared"}).parent
+    assert replica_folder("s3://one", relative) != replica_folder("s3://other", relative)

@@ -1,0 +1,124 @@
+"""A replica's blobs: fetched from the store on first use, and kept in its state folder within bounds.
+
+Nothing gets its name before all of it has come and is found right. Who fetches locks the folder that the blob goes
+into, so that the store is asked once for all workers; who sends a blob locks that, so that it stays.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from cdnserve.files import NewFile, lock, open_file
+from cdnserve.release.blobs import blob_path, remove_state_file, take_stock
+from cdnserve.release.catalog import Representation
+from cdnserve.release.scan import Signature, signature
+
+Fetch = Callable[[Representation], Iterator[bytes]]
+"""What yields a blob piece by piece; raises ConfigurationError, at the latest in the end, unless it is right."""
+
+# What is free after room was made, as a part of the whole: so that it is not made for each blob.
+_PART = 8
+# A draft that nobody has written for so long is of a process that was killed.
+_ABANDONED_SECONDS = 3600.0
+
+
+class BlobCache:
+    """The blobs of a replica, as one of `processes` uses them that share `limit` octets of room."""
+
+    def __init__(self, state: str, fetch: Fetch, limit: int, processes: int = 1) -> None:
+        self.used: dict[str, float] = {}  # when, by name, in seconds since 1970; as far as this process knows
+        self.is_closed = False
+        self._state = state
+        self._fetch = fetch
+        self._room = limit - limit // _PART
+        self._share = limit // _PART // processes
+        self._added = self._share  # since room was made
+
+    def has(self, item: Representation) -> bool:
+        """Return whether a blob is here, in its size."""
+        try:
+            return os.stat(blob_path(self._state, item.sha256.hex())).st_size == item.size
+        except OSError:
+            return False
+
+    def bring(self, item: Representation) -> Signature | None:
+        """Fetch a blob unless it is here; return the signature of the file that was found right.
+
+        Raises ConfigurationError for a store that does not give it, and OSError where it can't be kept.
+        """
+        folder = os.path.dirname(blob_path(self._state, item.sha256.hex()))
+        os.makedirs(folder, exist_ok=True)
+        with _locked(folder):
+            if self.has(item):
+                return None
+            self._make_room(item.size)
+            return self._download(item)
+
+    def _download(self, item: Representation) -> Signature:
+        draft = NewFile(f"{self._state}/drafts/{os.urandom(16).hex()}.part")
+        try:
+            for piece in self._fetch(item):
+                draft.write(piece)
+                if self.is_closed:
+                    raise OSError("the server is ending")
+            os.replace(draft.path, blob_path(self._state, item.sha256.hex()))
+            # Not before: to be renamed changes a file's signature.
+            found = signature(os.fstat(draft.descriptor))
+        except BaseException:
+            draft.remove()
+            raise
+        os.close(draft.descriptor)
+        self.used[item.sha256.hex()] = time.time()
+        return found
+
+    def _make_room(self, size: int) -> None:
+        """Remove what was used least lately, once this process has added its share since the last time."""
+        self._added += size
+        if self._added <= self._share:
+            return
+        with _locked(f"{self._state}/blobs"):
+            there = take_stock(self._state).signatures()
+            self.used = {name: when for name, when in self.used.items() if name in there}
+            excess = sum(now[0] for now in there.values()) + size - self._room
+            for name in sorted(there, key=lambda name: max(self.used.get(name, 0.0), there[name][1] / 1e9)):
+                if excess <= 0:
+                    break
+                excess -= self._remove(name)
+        self._added = size
+
+    def _remove(self, name: str) -> int:
+        """Remove a blob unless somebody sends it; return how many octets went."""
+        path = blob_path(self._state, name)
+        with suppress(OSError):
+            descriptor = open_file(path)
+            try:
+                if lock(descriptor):
+                    os.unlink(path)
+                    self.used.pop(name, None)
+                    return os.fstat(descriptor).st_size
+            finally:
+                os.close(descriptor)
+        return 0
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # where nothing locks, the store may be asked twice
+            lock(descriptor, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_abandoned(state: str) -> None:
+    """Remove what fetches that were killed have left."""
+    for name in os.listdir(f"{state}/drafts"):
+        path = f"{state}/drafts/{name}"
+        with suppress(OSError):
+            if os.stat(path).st_mtime < time.time() - _ABANDONED_SECONDS:
+                remove_state_file(path)

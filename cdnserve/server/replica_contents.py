@@ -1,0 +1,163 @@
+"""Contents of a replica: blobs that are brought on first use, one fetch for all that wait, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+from cdnserve.display import printable
+from cdnserve.errors import ConfigurationError
+from cdnserve.files import lock
+from cdnserve.origin.message import Stored
+from cdnserve.release.catalog import Catalog, Representation
+from cdnserve.release.store import Store
+from cdnserve.server.blob_cache import BlobCache
+from cdnserve.server.contents import LARGEST_IN_MEMORY, Awaited, Contents, ContentUnavailableError
+
+logger = logging.getLogger("cdnserve")
+
+# So many are fetched at once by a worker; who waits for longer is told to come again.
+_AT_ONCE = 16
+_PATIENCE_SECONDS = 25.0
+# For so long nobody asks again for what could not be had, nor for anything where the store can't be reached.
+_REST_SECONDS = 1.0
+_TOLD_SECONDS = 60.0
+_ANYTHING = b""
+
+
+class ReplicaContents(Contents):
+    """The blobs of a replica; a cold one is held back until all of it is here and found right."""
+
+    is_partial = True
+    mending = "they are fetched from the store again"
+
+    def __init__(self, store: Store, cache: BlobCache) -> None:
+        super().__init__(store)
+        self._cache = cache
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "fetch")
+        self._flights: dict[bytes, asyncio.Future[None]] = {}
+        self._failed: dict[bytes, float] = {}  # when, by digest
+        self._logged: dict[str, float] = {}
+        self._catalogs: tuple[Catalog, ...] = ()
+        self._items: dict[bytes, Representation] = {}
+
+    def load(self, number: int | None) -> Catalog:
+        """Read a release; its blobs need not be here."""
+        return self._store.read(number)
+
+    def expect(self, catalog: Catalog) -> None:
+        """Learn what a release has, besides the one before, from which answers are under way."""
+        self._catalogs, self._items = (*self._catalogs[-1:], catalog), {}
+
+    def read(self, stored: Stored) -> bytes | Stored:
+        """Read small content and prove it; raises `Awaited` for what is not here."""
+        self._cache.used[stored.sha256.hex()] = time.time()
+        try:
+            return super().read(stored)
+        except FileNotFoundError:
+            if self._rests(stored.sha256):
+                raise _unavailable() from None
+            raise Awaited(stored) from None
+
+    def open_blob(self, digest: bytes) -> int:
+        """Open a blob; for as long as it is open it is not removed."""
+        descriptor = super().open_blob(digest)
+        self._cache.used[digest.hex()] = time.time()
+        with suppress(OSError):
+            lock(descriptor, shared=True)
+        return descriptor
+
+    def open(self, stored: Stored) -> tuple[int, Callable[[], bool]]:
+        """Open a blob that is right; one that is not here is fetched meanwhile, so this is for threads."""
+        with suppress(FileNotFoundError):
+            return super().open(stored)
+        if self._rests(stored.sha256):
+            raise _unavailable()
+        self._bring(self._item(stored.sha256))
+        return super().open(stored)
+
+    async def provide(self, stored: Stored) -> None:
+        """Have a blob here, and a large one proved; one fetch is for all who wait."""
+        digest = stored.sha256
+        item = self._item(digest)
+        if self._is_ready(item):
+            return
+        flight = self._flights.get(digest)
+        if flight is None:
+            if self._rests(digest) and not self._cache.has(item):
+                raise _unavailable()
+            flight = asyncio.get_running_loop().run_in_executor(self._threads, self._bring, item)
+            self._flights[digest] = flight
+            flight.add_done_callback(partial(self._landed, digest))
+        try:
+            await asyncio.wait_for(asyncio.shield(flight), _PATIENCE_SECONDS)
+        except TimeoutError:
+            raise _unavailable() from None
+
+    def close(self) -> None:
+        """Fetch nothing more."""
+        self._cache.is_closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _is_ready(self, item: Representation) -> bool:
+        try:
+            status = os.stat(self._store.blob(item.sha256))
+        except OSError:
+            return False
+        is_small = item.size <= LARGEST_IN_MEMORY
+        return status.st_size == item.size and (is_small or self.is_proved(item.sha256, status))
+
+    def _landed(self, digest: bytes, flight: asyncio.Future[None]) -> None:
+        del self._flights[digest]
+        if not flight.cancelled():
+            flight.exception()  # there may be nobody left who waits
+
+    def _bring(self, item: Representation) -> None:
+        digest = item.sha256
+        try:
+            found = self._cache.bring(item)
+        except ConfigurationError as error:
+            self._note_failure(digest, error)
+            raise _unavailable() from error
+        except OSError as error:
+            self._failed[digest] = time.monotonic()
+            self._log("", f"stored bytes can't be kept: {printable(str(error))}")
+            raise _unavailable() from error
+        if found:
+            self.believe(digest, found)
+        elif item.size > LARGEST_IN_MEMORY:
+            os.close(super().open(Stored(digest, 0, item.size))[0])
+
+    def _item(self, digest: bytes) -> Representation:
+        if not self._items:
+            assets = (asset for catalog in self._catalogs for asset in catalog.assets.values())
+            self._items = {item.sha256: item for asset in assets for item in asset.representations}
+        return self._items[digest]
+
+    def _rests(self, digest: bytes) -> bool:
+        since = time.monotonic() - _REST_SECONDS
+        return max(self._failed.get(digest, since), self._failed.get(_ANYTHING, since)) > since
+
+    def _note_failure(self, digest: bytes, error: ConfigurationError) -> None:
+        if len(self._failed) > len(self._items):
+            self._failed.clear()
+        lost = error.problems[0].reference == "store-unreachable"
+        self._failed[_ANYTHING if lost else digest] = time.monotonic()
+        for problem in error.problems:
+            self._log(problem.reference + ("" if lost else problem.where), str(problem))
+
+    def _log(self, key: str, text: str) -> None:
+        now = time.monotonic()
+        if now - self._logged.get(key, -_TOLD_SECONDS) >= _TOLD_SECONDS:
+            self._logged[key] = now
+            logger.error("%s", text)
+
+
+def _unavailable() -> OSError:
+    return ContentUnavailableError("the content can't be had at the moment")
