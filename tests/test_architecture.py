@@ -28,8 +28,10 @@ MOST_MODULES = 185
 MOST_MODULES += 10  # the values and questions of `web`, and its routes
 MOST_MODULES += 4  # object stores: objects, remote, publish and its command
 MOST_MODULES += 3  # replicas: how they follow a store, their blobs, and these as contents
+MOST_MODULES += 6  # the names of CommonJS: its modules and the values, evaluation and syntax of their JavaScript
 MOST_LINES, LEAST_LINES = 450, 40
-LEAST_MEDIAN, MOST_MEDIAN = 120, 170
+# The languages and formats of others need longer modules than rules do: it was 170 before CommonJS and object stores.
+LEAST_MEDIAN, MOST_MEDIAN = 120, 185
 # Tests are named for their module: tests/<room>/test_<module>.py, or test_<module>_<aspect>.py. These folders and files
 # are the exceptions, each with what its tests are about instead.
 TESTED_WHOLE = {
@@ -65,6 +67,7 @@ PROVEN = {
     "manifest/origins": "test_any_text_is_told_about_or_sent_by_browsers",
     "manifest/s3_cors_translate": "test_no_origin_is_let_in_that_the_store_keeps_out",
     "migrate/rewrite": "test_what_stands_around_is_kept",
+    "modules/commonjs": "test_what_takes_too_many_steps_is_given_up",
     "modules/imports": "test_no_source_takes_more_than_linear_time",
     "npm/bundle_export": "test_a_broken_promise_is_told_and_the_old_archive_stays",
     "npm/cache": "test_what_is_damaged_is_not_given_and_removed",

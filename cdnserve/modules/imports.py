@@ -348,12 +348,21 @@ class _Reader:
             found = _STRINGS[sign].match(self.source, at) if sign in _STRINGS else None
         if not found or found["end"] != sign:
             return None, at
-        return _ESCAPE.sub(_unescaped, found["text"]), found.end()
+        return unescape(found["text"]), found.end()
 
     def blanks(self, at: int) -> int:
         """Return the offset behind blanks and comments."""
         found = _BLANKS.match(self.source, at)
         return found.end() if found else at
+
+
+def unescape(text: str) -> str:
+    r"""Return what the inside of a string literal means (ECMAScript §12.9.4.2).
+
+    >>> unescape(r"\x61\u{62}\n")
+    'ab\n'
+    """
+    return _ESCAPE.sub(_unescaped, text)
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -1,0 +1,174 @@
+"""CommonJS (Node.js, "Modules: CommonJS modules"): the names that a module exports, from its source alone.
+
+Never runs anything: assignments, wrappers and the helpers of compilers are followed in a bounded number of steps. The
+module is taken as a browser's, in production.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+
+import tree_sitter_javascript
+from tree_sitter import Language, Parser
+
+from cdnserve.modules.js_builtins import NATIVES
+from cdnserve.modules.js_evaluator import Evaluator
+from cdnserve.modules.js_expressions import EXPRESSIONS
+from cdnserve.modules.js_statements import execute
+from cdnserve.modules.js_values import (
+    UNKNOWN,
+    Frame,
+    Outside,
+    Scope,
+    Thing,
+    Value,
+    truth,
+)
+
+MOST_NAMES = 20_000
+_LARGEST = 2**24
+_MOST_MODULES = 1000
+_LONGEST_CHAIN = 100
+_MARK = "__esModule"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModule:
+    """A module that another requires: `path` tells it from all others, and its end says whether it is JSON."""
+
+    path: str
+    source: bytes
+
+
+Load = Callable[[str, str], LoadedModule | None]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedExports:
+    """The names that a CommonJS module exports, in their order, without `__esModule`.
+
+    `default` is among them where it is exported under that name. `passed` are the specifiers whose names are exported,
+    too, and could not be loaded. It `is_es_module` where it sets `__esModule`, or is one.
+    """
+
+    names: tuple[str, ...] = ()
+    is_es_module: bool = False
+    passed: tuple[str, ...] = ()
+
+
+def named_exports(source: str | bytes, path: str = "", load: Load = lambda _importer, _specifier: None) -> NamedExports:
+    """Return the names that a module exports; `load` returns what a module (by its path) requires (by a specifier).
+
+    >>> named_exports("exports.a = 1; module.exports.b = function () {}").names
+    ('a', 'b')
+    >>> named_exports("module.exports = {...require('./c'), d: 1}")
+    NamedExports(names=('d',), is_es_module=False, passed=('./c',))
+    """
+    data = source if isinstance(source, bytes) else source.encode("utf-8", "replace")
+    modules = _Modules(load)
+    return modules.exported(modules.add(LoadedModule(path, data)))
+
+
+class _Modules:
+    """The modules that are read together, each once."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.known: dict[str, Thing] = {}
+        self.found: dict[tuple[str, str], LoadedModule | None] = {}
+        self.run = Evaluator(EXPRESSIONS, execute, self.resolve, NATIVES)
+
+    def add(self, loaded: LoadedModule) -> Value:
+        """Return what a module exports: if it is being read already, what it has exported until now."""
+        if loaded.path not in self.known:
+            module = self.known[loaded.path] = Thing(names={"exports": Thing()})
+            self.run.size += len(loaded.source)
+            if self.run.size <= _LARGEST and len(self.known) <= _MOST_MODULES:
+                self.read(loaded, module)
+        return self.known[loaded.path].names["exports"]
+
+    def read(self, loaded: LoadedModule, module: Thing) -> None:
+        if loaded.path.endswith(".json"):
+            module.names["exports"] = _json(loaded.source)
+            return
+        exports = module.names["exports"]
+        frame = Frame(exports, [], loaded.path, self.run.doubts)
+        scope = Scope(frame, None, is_function=True, variables={"module": module, "exports": exports})
+        execute(self.run, Parser(_language()).parse(loaded.source).root_node, scope)
+
+    def resolve(self, _run: Evaluator, outside: Outside) -> Value:
+        """Return what another module exports, or what a path of names leads to in it; itself where that is unknown."""
+        value: Value = outside
+        for _ in range(_LONGEST_CHAIN):
+            if not isinstance(value, Outside):
+                return value
+            if (loaded := self.loaded(value)) is None:
+                return value
+            path, value = value.path, self.add(loaded)
+            for name in path:
+                value = self.run.get(value, name)
+        return UNKNOWN
+
+    def loaded(self, outside: Outside) -> LoadedModule | None:
+        place = (outside.importer, outside.specifier)
+        if place not in self.found:
+            self.found[place] = self.load(*place)
+        return self.found[place]
+
+    def exported(self, value: Value) -> NamedExports:
+        names: dict[str, None] = {}
+        passed: dict[str, None] = {}
+        for one, copied in self.parts(value):
+            if isinstance(one, Outside):
+                passed[one.specifier] = None
+            elif isinstance(one, Thing):
+                names |= dict.fromkeys(_names(one, copied=copied))
+        is_es_module = truth(self.run.get(value, _MARK)) is True
+        return NamedExports(tuple(islice(names, MOST_NAMES)), is_es_module, tuple(passed))
+
+    def parts(self, value: Value) -> Iterator[tuple[Value, bool]]:
+        """Yield a value and all that it has names of, each once, and whether these are copied."""
+        waiting = [(value, False)]
+        seen: set[tuple[object, bool]] = set()
+        while waiting:
+            one, copied = waiting.pop()
+            one = self.resolve(self.run, one) if isinstance(one, Outside) else one
+            mark = (one if isinstance(one, Outside) else id(one), copied)
+            if mark not in seen:
+                seen.add(mark)
+                yield one, copied
+                if isinstance(one, Thing):
+                    waiting += ((other, copied or now) for other, now in reversed(one.others))
+
+
+def _names(thing: Thing, *, copied: bool) -> Iterator[str]:
+    for name in thing.names:
+        is_left_out = name == _MARK or name in thing.hidden or (copied and name == "default")
+        if not is_left_out and is_name(name):
+            yield name
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text is a name that `export {x as …}` can have without quotes (ECMAScript §12.7).
+
+    >>> is_name("$a1"), is_name("default"), is_name("a-b"), is_name("")
+    (True, True, False, False)
+    """
+    return text.replace("$", "_").isidentifier()
+
+
+def _json(source: bytes) -> Value:
+    try:
+        read = json.loads(source)
+    except (ValueError, RecursionError):
+        return UNKNOWN
+    return Thing(names=dict.fromkeys(read, UNKNOWN)) if isinstance(read, dict) else UNKNOWN
+
+
+@cache
+def _language() -> Language:
+    return Language(tree_sitter_javascript.language())
