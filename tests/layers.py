@@ -48,8 +48,8 @@ IMPURE = {
 }
 
 FILE_ROOMS = {"files", "manifest", "release", "npm", "server"}
-# Single modules that may, too: a table of the package itself, pages, and files that people name.
-FILE_MODULES = {"cdns.cdnjs", "markup.files", "snippets.targets"}
+# Single modules that may, too: files of the package itself, pages, and files that people name.
+FILE_MODULES = {"cdns.cdnjs", "web.static", "markup.files", "snippets.targets"}
 # The modules of pure rooms that read what the others are given.
 READERS = {"markup.files", "snippets.fetch"}
 OPENERS = {

@@ -62,17 +62,22 @@ class Welcome:
         yield ((f"release {self.example.number}: {files}, watching {self.root} for changes", ""),)
         if tag := self._tag(url):
             yield ("to try: ", ""), (tag, "green")
+        if self.example.site.pages and not url.startswith("unix:"):
+            yield ("pages: ", ""), (f"{_reachable(url)}/-/", "bold cyan")
         if not self.example.rules:  # else the build has said why nothing is public
             yield ((f"nothing is public yet: add a [[publish]] rule to {self.root / 'manifest.toml'}", "yellow"),)
 
     def _tag(self, url: str) -> str:
         if url.startswith("unix:"):
             return ""
-        # No browser opens the address that means all interfaces.
-        base = next((url.replace(all_, one) for all_, one in _ANYWHERE.items() if all_ in url), url)
-        catalog = msgspec.structs.replace(self.example, site=Site(url=base))
+        catalog = msgspec.structs.replace(self.example, site=Site(url=_reachable(url)))
         tags = (elements(of_asset(catalog, path, self.source), Options()) for path in catalog.assets)
         return next((written[-1] for written in tags if written), "")
+
+
+def _reachable(url: str) -> str:
+    """Return an address that a browser opens, which the one that means all interfaces isn't."""
+    return next((url.replace(all_, one) for all_, one in _ANYWHERE.items() if all_ in url), url)
 
 
 def prepare(root: Path, store: Store, catalog: Catalog) -> Welcome:

@@ -114,6 +114,11 @@ SITE: Keys = (
         choices=get_args(ContentCoding),
         may_be_empty=True,
     ),
+    KeySpec("pages", Kind.BOOLEAN, "Whether there are pages below /-/, and / leads to them.", True),
+    KeySpec("title", Kind.STRING, "The heading of the pages; without it, the site's name.", ""),
+    KeySpec("logo", Kind.STRING, "The logical path of a public image that the pages show beside their heading.", ""),
+    KeySpec("color", Kind.STRING, "The colour of the pages' links and buttons, as #0b57d0.", ""),
+    KeySpec("dark-color", Kind.STRING, "The same in the dark, as #8ab4f8.", ""),
 )
 
 PUBLISH: Keys = (

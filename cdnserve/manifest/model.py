@@ -27,6 +27,9 @@ class Site:
 
     Hosted libraries have addresses in the shape of unpkg or cdnjs too, where these are set. `cache_tags` names the
     headers with tags that answers have, `codings` the content codings that a build makes of text.
+
+    Unless `pages` is off, there are pages: `title` is their heading (`""`: the name), `logo` the logical path of an
+    image; `color` and `dark_color` are what links and buttons have, as #rrggbb, by the colour scheme.
     """
 
     name: str = ""
@@ -35,6 +38,11 @@ class Site:
     cdnjs_addresses: bool = False
     cache_tags: tuple[TagField, ...] = ()
     codings: tuple[ContentCoding, ...] = CODINGS
+    pages: bool = True
+    title: str = ""
+    logo: str = ""
+    color: str = ""
+    dark_color: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,19 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast, get_args
+from typing import TypeVar, cast
 
 from cdnserve.display import quoted
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST, missing_hint
-from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, SITE, TOP, KeySpec, Kind
+from cdnserve.manifest.keys import CACHE, CORS, LIBRARY, PUBLISH, SCHEMA, TOP, KeySpec, Kind
 from cdnserve.manifest.model import (
-    ContentCoding,
     Digest,
     Documents,
     Library,
     Manifest,
     Rule,
     Site,
-    TagField,
     is_unlisted,
 )
 from cdnserve.manifest.origins import (
@@ -30,9 +28,9 @@ from cdnserve.manifest.origins import (
     origin_problems,
     request_header_problems,
     response_header_problems,
-    serialize_origin,
 )
-from cdnserve.manifest.toml import Fields, TomlNode, known_words, parse, read_fields, read_value
+from cdnserve.manifest.site import read_site
+from cdnserve.manifest.toml import Fields, TomlNode, known_words, marked, parse, read_fields, read_value
 from cdnserve.rules.caching import IMMUTABLE, REVALIDATE, Cache
 from cdnserve.rules.cors import ANY, NONE, Policy
 from cdnserve.rules.globs import LONGEST, glob_problems
@@ -47,12 +45,7 @@ POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _LARGEST = 2**20
 _BYTE_ORDER_MARK = "\ufeff"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LITERAL = re.compile(r"[^*?\[]*")
-_ABSOLUTE_URL = re.compile(r"([^:/?#]+://[^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
-# RFC 3986 §3.3: each segment of one or more pchar.
-_URL_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*/?")
-_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
 _LIBRARY = KeySpec(
     "libraries",
     Kind.LIBRARY,
@@ -152,7 +145,7 @@ def _read_top(top: TomlNode, problems: list[Problem]) -> Manifest:
     )
     site, libraries = fields.nodes.get("site"), fields.nodes.get("libraries")
     return Manifest(
-        site=_read_site(site, problems) if site else Site(),
+        site=read_site(site, problems) if site else Site(),
         rules=_read_rules(fields.tables("publish"), policies, problems),
         libraries=_read_libraries(libraries, problems) if libraries else (),
     )
@@ -184,49 +177,6 @@ def _doubts(top: TomlNode, rules: tuple[Rule, ...]) -> Iterator[Problem]:
     if not rules:
         hint = 'add a rule: [[publish]] with path = "**"'
         yield top.mark(Problem("nothing-public", "no rule publishes anything", hint=hint, warning=True))
-
-
-def _read_site(table: TomlNode, problems: list[Problem]) -> Site:
-    fields = read_fields(table, SITE, problems)
-    problems += _each(fields.listed("name"), _site_name_problems)
-    problems += _each(fields.listed("url"), _url_problems)
-    tags, codings = fields.strings("cache-tags"), fields.strings("codings")
-    return Site(
-        name=fields.string("name"),
-        url=fields.string("url").removesuffix("/"),
-        unpkg_addresses=fields.flag("unpkg-addresses"),
-        cdnjs_addresses=fields.flag("cdnjs-addresses"),
-        # What is no choice is a problem already.
-        cache_tags=tuple(name for name in get_args(TagField) if name in tags),
-        codings=tuple(name for name in get_args(ContentCoding) if name in codings),
-    )
-
-
-def _site_name_problems(name: str) -> Iterator[Problem]:
-    if _CONTROLS.search(name):
-        yield Problem("site-name-invalid", "a site's name is one line without control characters")
-
-
-def _url_problems(url: str) -> Iterator[Problem]:
-    example = "write an absolute URL: https://cdn.example.com"
-    parts = _ABSOLUTE_URL.fullmatch(url)
-    if not parts:
-        yield Problem("site-url-invalid", "the URL has no scheme and host", hint=example)
-        return
-    origin, path, rest = parts.groups()
-    try:
-        serialized = serialize_origin(origin)
-    except ValueError as error:
-        yield Problem("site-url-invalid", f"the URL is not absolute http or https: {error}", hint=example)
-        return
-    hint = f"write {serialized}{path}"
-    if origin != serialized:
-        yield Problem("site-url-invalid", "the URL is not in the form that browsers use", hint=hint)
-    if rest:
-        yield Problem("site-url-invalid", "a base URL has no query and no fragment", hint=hint)
-    if not _URL_PATH.fullmatch(path) or _DOT_SEGMENT.search(path):
-        hint = "each segment in ASCII, none empty, . or .."
-        yield Problem("site-url-invalid", "the path of the URL is not normal", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +216,8 @@ def _rule(fields: Fields, policies: _Policies) -> Rule:
 
 
 def _rule_glob_problems(fields: Fields) -> Iterator[Problem]:
-    yield from _each((*fields.listed("path"), *fields.listed("except")), glob_problems)
-    yield from _each(fields.listed("path"), _unlisted_problems)
+    yield from marked((*fields.listed("path"), *fields.listed("except")), glob_problems)
+    yield from marked(fields.listed("path"), _unlisted_problems)
 
 
 def _unlisted_problems(glob: str) -> Iterator[Problem]:
@@ -321,9 +271,9 @@ def _read_cors(node: TomlNode, problems: list[Problem]) -> Policy:
     problems += _name_problems(node, name, tuple(CORS_POLICIES))
     fields = read_fields(node, CORS, problems)
     problems += _origin_problems(fields)
-    problems += _each(fields.listed("allow-methods"), method_problems)
-    problems += _each(fields.listed("allow-headers"), request_header_problems)
-    problems += _each(fields.listed("expose-headers"), response_header_problems)
+    problems += marked(fields.listed("allow-methods"), method_problems)
+    problems += marked(fields.listed("allow-headers"), request_header_problems)
+    problems += marked(fields.listed("expose-headers"), response_header_problems)
     problems += _wildcard_header_problems(fields)
     return Policy(
         name,
@@ -414,8 +364,8 @@ def _read_library(name: str, node: TomlNode, problems: list[Problem]) -> Library
     is_short = not isinstance(node.value, dict)
     fields = Fields(node, {"version": node}, {}) if is_short else read_fields(node, LIBRARY, problems)
     versions, globs = fields.listed("version"), fields.listed("files")
-    problems += _each(versions, _version_problems)
-    problems += _each(globs, glob_problems)
+    problems += marked(versions, _version_problems)
+    problems += marked(globs, glob_problems)
     return Library(name, tuple(str(version.value) for version in versions), tuple(str(glob.value) for glob in globs))
 
 
@@ -424,12 +374,6 @@ def _version_problems(version: str) -> Iterator[Problem]:
         message = "a version is exact or an npm range, never a tag"
         hint = 'write "1.2.3", "^1.2" or "1.x"; cdnserve add NAME@TAG finds out what a tag stands for'
         yield Problem("library-version-invalid", message, hint=hint)
-
-
-def _each(nodes: Iterable[TomlNode], check: Callable[[str], Iterator[Problem]]) -> Iterator[Problem]:
-    """Yield what a check of each string finds, with the place of the string."""
-    for node in nodes:
-        yield from (node.mark(problem) for problem in check(str(node.value)))
 
 
 def _line(problem: Problem) -> int:

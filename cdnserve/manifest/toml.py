@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from cdnserve.display import did_you_mean, quoted
@@ -240,6 +240,12 @@ def read_value(node: TomlNode, key: KeySpec, problems: list[Problem]) -> bool:
     found = _value_problem(node, key)
     problems += [found] if found else []
     return found is None
+
+
+def marked(nodes: Iterable[TomlNode], check: Callable[[str], Iterator[Problem]]) -> Iterator[Problem]:
+    """Yield what a check of each string finds, with the place of the string."""
+    for node in nodes:
+        yield from (node.mark(problem) for problem in check(str(node.value)))
 
 
 def known_words(word: str, known: Iterable[str]) -> str:

@@ -32,6 +32,8 @@ _SANDBOX = (
     b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
 )
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
+PAGES = "-/"
+"""Where the pages begin; no rule can publish there."""
 
 
 class NoPath(Enum):
@@ -64,8 +66,9 @@ class Match:
     """What a request path names: `rule` is the one that publishes it, `asset` the file that lies there.
 
     `path` is the file's own logical path, however it was asked for. Where the address is an alias there is no asset,
-    but a `location`: the reference to `path`. `hint` is what a 404 may say. `flaw` is why the request path is no
-    logical path: then there is no file, and `path` is only the nearest one.
+    but a `location`: the reference to `path`. No rule publishes the pages, to which the root leads. `hint` is what a
+    404 may say. `flaw` is why the request path is no logical path: then there is no file, and `path` is only the
+    nearest one.
     """
 
     path: str
@@ -96,10 +99,22 @@ class Origin:
         path = logical_path(raw_path)
         if isinstance(path, str):
             return self.find(path)
+        if index := self._index(raw_path):
+            return index
         # No file's path ends in a slash, but a library's address may.
         folder = logical_path(raw_path.removesuffix(b"/"))
         target = self._aliases.find(folder, as_folder=True) if isinstance(folder, str) else None
         return self._follow(target) if target and target.location else self._flawed(raw_path, path)
+
+    def _index(self, raw_path: bytes) -> Match | None:
+        """Find what a folder's own address stands for: its live index.html, and for the root else the pages."""
+        path = logical_path(raw_path + b"index.html") if raw_path.endswith(b"/") else None
+        asset = self.catalog.assets.get(path) if isinstance(path, str) else None
+        if asset is not None and self.rules[asset.rule].rule.documents == "live":
+            return Match(str(path), self.rules[asset.rule], asset)
+        if raw_path == b"/" and self.catalog.site.pages:
+            return Match(PAGES, None, location=f"./{PAGES}")
+        return None
 
     def find(self, path: str) -> Match:
         """Look up a logical path."""

@@ -74,19 +74,19 @@ def _answer(request: Request, origin: Origin, found: Match) -> Reply:
             return answer
     if found.flaw is NoPath.MALFORMED:
         return plain(request, found.rule, Line(400, NO_STORE, "The path is malformed."))
+    if found.location and request.method != "OPTIONS":
+        return _redirect(request, found.rule, found.location)
+    if request.method == "OPTIONS" and (found.location or found.asset):
+        return capabilities(request, found.rule)
     if found.rule is None:
         return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
-    if found.asset is None and not found.location:
+    if found.asset is None:
         text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.paths)}".rstrip()
         return plain(request, found.rule, Line(404, NOT_FOUND.control, text))
-    if request.method == "OPTIONS":
-        return capabilities(request, found.rule)
-    if found.asset is None:
-        return _redirect(request, found.rule, found.location)
     return files.reply(request, found.path, found.rule, found.asset, origin.clock())
 
 
-def _redirect(request: Request, rule: PublishRule, location: str) -> Reply:
+def _redirect(request: Request, rule: PublishRule | None, location: str) -> Reply:
     # Relative, so that it stays on this host and below whatever an edge puts before all paths (RFC 9110 §10.2.2).
     line = Line(302, ALIAS.control, f"Today this address leads to {location}")
     return plain(request, rule, line, ((b"location", location.encode("ascii")),))

@@ -61,6 +61,10 @@ def missing(inputs: Inputs, tree: Tree) -> Iterator[Problem]:
         yield _libraries_absent(sorted(absent))
     if lost := sorted(_lost(inputs.manifest, inputs.lock, hosted - absent, tree)):
         yield _files_absent(lost)
+    logo = inputs.manifest.site.logo
+    if logo and (logo not in tree.names or RuleMatcher(inputs.manifest.rules).find(logo) is None):
+        hint = "write the path of a file that a rule publishes"
+        yield Problem("site-logo-absent", "the logo is no public file", MANIFEST, logo, hint, warning=True)
     for rule in inputs.manifest.rules:
         yield from _silent(rule, tree, is_excused=bool(absent))
 

@@ -7,33 +7,42 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+
+import brotli
 
 from cdnserve.origin.lookup import NO_SNIFF, Origin
 from cdnserve.origin.message import Fields, Reply, Request
 from cdnserve.origin.respond import is_valid_host
 from cdnserve.release.store import Store
 from cdnserve.rules.caching import NO_STORE
+from cdnserve.rules.codings import choose
 from cdnserve.rules.conditional import Outcome, Preconditions, Validators, evaluate
 from cdnserve.web.listing import Read
 from cdnserve.web.message import BASE, BadTargetError, WebContent, WebRequest, problem, read_target
+from cdnserve.web.rendering import problem_page
 from cdnserve.web.routes import ROUTES, Route, first_route
 from cdnserve.web.view import CatalogView
 
 logger = logging.getLogger("cdnserve")
 
-BUDGET = 8 << 20
+BUDGET = 16 << 20
 # More wait only where somebody asks faster than anything can be answered.
 _MOST_WAITING = 64
 _OVERHEAD = 1024
 _BASE = BASE.encode("ascii")
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
-_NO_CACHE = (b"cache-control", b"no-cache")
+# Shorter content would hardly become shorter. The efforts are what an answer may take while somebody waits.
+_SHORTEST_CODED, _BROTLI_EFFORT, _GZIP_EFFORT = 1024, 5, 6
+_IS_CODED = re.compile(r"text/|image/svg|application/(?:[a-z0-9.-]+\+)?json")
+_VARY = (b"vary", b"Accept-Encoding")
 _ANY_ORIGIN: Fields = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"*"),
@@ -48,9 +57,22 @@ _PREFLIGHT: Fields = (
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
+    """An answer in the content codings that it has, identity first, each with its strong entity tag."""
+
     content: WebContent
-    etag: str
+    codings: tuple[tuple[str, bytes], ...]
+    digest: str
     route: Route | None
+
+    def select(self, accept_encoding: str | None) -> tuple[str, bytes]:
+        """Return the best coding for a client, and the octets; identity for who takes none of them."""
+        sizes = [(coding, len(octets)) for coding, octets in self.codings]
+        wanted = choose(accept_encoding, sizes)
+        return next((one for one in self.codings if one[0] == wanted), self.codings[0])
+
+    def etag(self, coding: str) -> str:
+        """Return the strong entity tag of a coding."""
+        return f'"{self.digest}"' if coding == "identity" else f'"{self.digest}-{coding}"'
 
 
 class WebAnswers:
@@ -112,24 +134,31 @@ class WebAnswers:
         route: Route | None = None
         try:
             path, pairs = read_target(request.raw_path, query)
-            asked = WebRequest(path[len(_BASE) - 1 :], pairs, request)
+            asked, view = WebRequest(path[len(_BASE) - 1 :], pairs, request), self._view_of(origin)
             for route in self._routes:
-                if route.takes(asked.path) and (content := route.answer(asked, self._view_of(origin))):
+                may = route.takes(asked.path) and (view.site.pages or not route.is_page)
+                if may and (content := route.answer(asked, view)):
                     return _answered(content, route)
         except BadTargetError as error:
-            return _answered(problem(400, "bad-address", str(error)), self._route(request))
+            return self._failed(request, origin, self._route(request), problem(400, "bad-address", str(error)))
         except OSError:
-            return _answered(problem(503, "damaged", "Stored bytes are damaged."), route)
+            return self._failed(request, origin, route, problem(503, "damaged", "Stored bytes are damaged."))
         except Exception:
             logger.exception("no answer could be made")
-            return _answered(problem(500, "failed", "The server failed."), route)
+            return self._failed(request, origin, route, problem(500, "failed", "The server failed."))
         return None
+
+    def _failed(self, request: Request, origin: Origin, route: Route | None, told: WebContent) -> _Answered:
+        """Return a problem as it is; to who wanted a page, as a page."""
+        if route and route.is_page and origin.catalog.site.pages:
+            told = problem_page(WebRequest("", (), request), self._view_of(origin), told)
+        return _answered(told, route)
 
     def _remember(self, key: tuple[bytes, bytes], answered: _Answered | None) -> None:
         if answered is None or answered.content.status != 200 or not answered.content.lasting:
             return
         size = _weight(key, answered)
-        if size > self._budget // 4:
+        if size > self._budget // 2:
             return
         self._remembered[key] = answered
         self._size += size
@@ -148,12 +177,16 @@ class WebAnswers:
 
 
 def _weight(key: tuple[bytes, bytes], answered: _Answered) -> int:
-    return len(key[0]) + len(key[1]) + len(answered.content.body) + _OVERHEAD
+    return len(key[0]) + len(key[1]) + sum(len(octets) for _, octets in answered.codings) + _OVERHEAD
 
 
 def _answered(content: WebContent, route: Route | None) -> _Answered:
     digest = base64.urlsafe_b64encode(sha256(content.body).digest()).rstrip(b"=").decode("ascii")
-    return _Answered(content, f'"{digest}"', route)
+    codings: tuple[tuple[str, bytes], ...] = (("identity", content.body),)
+    if content.status == 200 and len(content.body) >= _SHORTEST_CODED and _IS_CODED.match(content.media_type):
+        coded = brotli.compress(content.body, brotli.MODE_TEXT, _BROTLI_EFFORT)
+        codings += (("br", coded), ("gzip", gzip.compress(content.body, _GZIP_EFFORT, mtime=0)))
+    return _Answered(content, codings, digest, route)
 
 
 def _refusal(request: Request) -> Reply | None:
@@ -171,24 +204,29 @@ def _reply(request: Request, answered: _Answered, now: float) -> Reply:
     content = answered.content
     shared = _ANY_ORIGIN if answered.route is None or answered.route.cors else ()
     if content.status != 200:
-        return _whole(request, content, ((b"cache-control", NO_STORE.encode("ascii")), *shared))
-    etag = (b"etag", answered.etag.encode("ascii"))
+        return _whole(request, content, content.body, ((b"cache-control", NO_STORE.encode("ascii")), *shared))
+    coding, octets = answered.select(request.value(b"accept-encoding"))
+    tag = answered.etag(coding)
+    vary = (_VARY,) if len(answered.codings) > 1 else ()
+    fresh = (b"cache-control", content.cache_control.encode("ascii"))
+    steering = ((b"etag", tag.encode("ascii")), fresh, *vary, *shared)
     asked = Preconditions(request.value(b"if-match"), request.value(b"if-none-match"), None, None)
-    outcome = evaluate(asked, Validators(answered.etag, None, date_is_strong=False), now)
+    outcome = evaluate(asked, Validators(tag, None, date_is_strong=False), now)
     if outcome is Outcome.NOT_MODIFIED:
-        return Reply(304, (etag, _NO_CACHE, *content.headers, *shared))
+        return Reply(304, (*steering, *content.headers))
     if outcome is Outcome.FAILED:
-        refused = problem(412, "changed", f"If-Match is not met: the current entity tag is {answered.etag}.")
-        return _whole(request, refused, ((b"cache-control", NO_STORE.encode("ascii")), *shared))
-    return _whole(request, content, (etag, _NO_CACHE, *shared))
+        refused = problem(412, "changed", f"If-Match is not met: the current entity tag is {tag}.")
+        return _whole(request, refused, refused.body, ((b"cache-control", NO_STORE.encode("ascii")), *vary, *shared))
+    coded = ((b"content-encoding", coding.encode("ascii")),) if coding != "identity" else ()
+    return _whole(request, content, octets, (*coded, *steering))
 
 
-def _whole(request: Request, content: WebContent, more: Fields) -> Reply:
+def _whole(request: Request, content: WebContent, octets: bytes, more: Fields) -> Reply:
     headers = (
-        (b"content-length", b"%d" % len(content.body)),
+        (b"content-length", b"%d" % len(octets)),
         (b"content-type", content.media_type.encode("latin-1")),
         NO_SNIFF,
         *content.headers,
         *more,
     )
-    return Reply(content.status, headers, b"" if request.method == "HEAD" else content.body)
+    return Reply(content.status, headers, b"" if request.method == "HEAD" else octets)

@@ -44,8 +44,8 @@ class WebRequest:
 class WebContent:
     """What a route answers; the rest of the head is made for all routes alike.
 
-    An answer with status 200 gets a strong entity tag and `no-cache`. It is remembered for the release unless it is
-    not `lasting`, as that is which depends on more than the release.
+    An answer with status 200 gets a strong entity tag, content codings where it is text, and `cache_control`. It is
+    remembered for the release unless it is not `lasting`, as that is which depends on more than the release.
     """
 
     media_type: str
@@ -53,6 +53,7 @@ class WebContent:
     status: int = 200
     headers: Fields = ()
     lasting: bool = True
+    cache_control: str = "no-cache"
 
 
 def read_target(raw_path: bytes, query: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:

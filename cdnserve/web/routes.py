@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cdnserve.web.file import answer_file, answer_specimen
+from cdnserve.web.history import answer_compare, answer_releases
+from cdnserve.web.home import answer_home
+from cdnserve.web.library import answer_folder, answer_library
 from cdnserve.web.message import WebContent, WebRequest
+from cdnserve.web.static import answer_own_asset
 from cdnserve.web.view import CatalogView
 
 Answer = Callable[[WebRequest, CatalogView], WebContent | None]
@@ -19,19 +24,30 @@ Answer = Callable[[WebRequest, CatalogView], WebContent | None]
 class Route:
     """The function that answers paths with a prefix; `api/v1` is that one and all below, `""` is every path.
 
-    With `cors` pages of every origin may read its answers.
+    With `cors` pages of every origin may read its answers. Where a site has no pages, a route with `is_page` is not
+    there; what fails is told as a page there.
     """
 
     prefix: str
     answer: Answer
     cors: bool = False
+    is_page: bool = False
 
     def takes(self, path: str) -> bool:
         """Return whether a path behind `/-/` is for this route."""
         return not self.prefix or path == self.prefix or path.startswith(f"{self.prefix}/")
 
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = (
+    Route("assets", answer_own_asset, is_page=True),
+    Route("npm", answer_library, is_page=True),
+    Route("folder", answer_folder, is_page=True),
+    Route("file", answer_file, is_page=True),
+    Route("specimen", answer_specimen, is_page=True),
+    Route("compare", answer_compare, is_page=True),
+    Route("releases", answer_releases, is_page=True),
+    Route("", answer_home, is_page=True),
+)
 
 
 def first_route(routes: Sequence[Route], path: str) -> Route | None:

@@ -222,7 +222,8 @@ def test_the_best_file_is_tried(tmp_path: Path, files: dict[str, str], expected:
 
 def test_what_not_every_origin_may_read_is_not_tried(tmp_path: Path) -> None:
     said = lines(tmp_path, {"a.js": "a"}, '[[publish]]\npath = "**"\n')
-    assert ["listening on http://127.0.0.1:8000", "release 1: 1 public file, watching public for changes"] == said
+    release = "release 1: 1 public file, watching public for changes"
+    assert ["listening on http://127.0.0.1:8000", release, "pages: http://127.0.0.1:8000/-/"] == said
 
 
 def test_nothing_public_leads_to_the_manifest(tmp_path: Path) -> None:
@@ -234,7 +235,12 @@ def test_nothing_public_leads_to_the_manifest(tmp_path: Path) -> None:
 def test_where_there_are_rules_none_is_missing(tmp_path: Path) -> None:
     """The build says why nothing is public (`library-absent`, say): a second reason would be wrong."""
     said = lines(tmp_path, {"a.js": "a"}, ANY.replace("**", "npm/**"))
-    assert ["listening on http://127.0.0.1:8000", "release 1: 0 public files, watching public for changes"] == said
+    release = "release 1: 0 public files, watching public for changes"
+    assert ["listening on http://127.0.0.1:8000", release, "pages: http://127.0.0.1:8000/-/"] == said
+
+
+def test_pages_that_are_off_have_no_address(tmp_path: Path) -> None:
+    assert not any("/-/" in line for line in lines(tmp_path, {"a.js": "a"}, "[site]\npages = false\n" + ANY))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ _DAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", "(?:Jan|Feb|Mar|Apr|May|Jun|Ju
 IMF_FIXDATE = re.compile(rf"{_DAY}, [0-3][0-9] {_MONTH} [0-9]{{4}} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT")
 STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]+"')
 _SEGMENT = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+"
-_BELOW = re.compile(rf"(?:\./|(?:\.\./)+){_SEGMENT}(?:/{_SEGMENT})*")
+_BELOW = re.compile(rf"(?:\./|(?:\.\./)+){_SEGMENT}(?:/{_SEGMENT})*/?")
 _PART = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 
@@ -78,7 +78,10 @@ def _content(response: Response, method: str) -> Iterator[str]:
         yield "content without nosniff"
     if response.get("content-type") is None:
         yield "content without Content-Type"
-    if response.status >= 400 and response.get("content-type") != "text/plain; charset=utf-8":
+    # A page, on which nothing of others runs, tells who asks below /-/.
+    is_page = (response.get("content-security-policy") or "").startswith("default-src 'none'; script-src 'sha384-")
+    kind = "text/html; charset=utf-8" if is_page else "text/plain; charset=utf-8"
+    if response.status >= 400 and response.get("content-type") != kind:
         yield f"an error as {response.get('content-type')!r}"
     if response.status >= 400 and method != "HEAD" and not response.text().strip():
         yield "an error without a word"

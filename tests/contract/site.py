@@ -226,6 +226,7 @@ def _public() -> dict[str, bytes]:
     files |= {f"{folder}/{name}": content for folder in ("any/1.0.0", "live") for name, content in DOCUMENTS.items()}
     files |= {f"any/typed/{name}": content for name, (content, _) in TYPED.items()}
     files |= {"any/1.0.0/font.woff2": FONT, "any/1.0.0/big.woff2": BIG, "any/1.0.0/style.css": b"body{}\n"}
+    files |= {"live/home/index.html": b"<!doctype html><title>home</title>\n"}
     return files | {"any/1.0.0/data.json": b"{}\n", "any/1.0.0/dot.png": FONT, ".well-known/security.txt": TINY}
 
 

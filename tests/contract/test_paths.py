@@ -278,7 +278,7 @@ def test_an_over_long_path_is_just_not_there(edge: Edge, prefix: str, length: in
         assert edge.get(target).status == 404
 
 
-@pytest.mark.parametrize("target", ["/-/", "/-/nothing", "/-/../any/1.0.0/app.js", "/-/%2e%2e/secret.txt"])
+@pytest.mark.parametrize("target", ["/-", "/-/nothing", "/-/../any/1.0.0/app.js", "/-/%2e%2e/secret.txt"])
 def test_our_own_prefix_publishes_nothing(edge: Edge, target: str) -> None:
     response = edge.get(target)
     assert response.status == 404
@@ -301,3 +301,19 @@ def test_a_404_is_inert_text(edge: Edge, target: str) -> None:
     response = edge.get(target)
     assert (404, "text/plain; charset=utf-8") == (response.status, response["content-type"])
     assert "<script>" not in response.text()
+
+
+def test_the_root_leads_to_the_pages(edge: Edge) -> None:
+    response = edge.get("/")
+    assert (302, "./-/") == (response.status, response["location"])
+    page = edge.get("/-/")
+    assert (200, "text/html; charset=utf-8", "no-cache") == (page.status, page["content-type"], page["cache-control"])
+    assert page.get("access-control-allow-origin") is None
+    assert 304 == edge.get("/-/", ("If-None-Match", page["etag"])).status
+    assert not [secret for secret in SECRETS if secret in page.body]
+
+
+def test_a_folder_is_its_live_index(edge: Edge) -> None:
+    assert edge.get("/live/home/").comparable() == edge.get("/live/home/index.html").comparable()
+    assert edge.get("/live/home").status == 404
+    assert edge.get("/live/").status == 404

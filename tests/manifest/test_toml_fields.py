@@ -31,8 +31,8 @@ def test_an_unknown_key_is_told_with_what_comes_near(text: str, value: str, hint
 
 
 def test_the_message_names_the_whole_key() -> None:
-    (problem,) = problems_of("schema = 1\n[site]\ntitle = 'x'\n")
-    assert "no key has the name site.title" == problem.message
+    (problem,) = problems_of("schema = 1\n[site]\ncolour = 'x'\n")
+    assert "no key has the name site.colour" == problem.message
 
 
 TYPES = [

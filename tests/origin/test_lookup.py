@@ -215,3 +215,40 @@ def test_every_normal_path_has_a_spelling(path: str) -> None:
     encoded = b"/" + b"/".join(b"".join(b"%%%02x" % octet for octet in part.encode()) for part in path.split("/"))
     assert path == logical_path(encoded)
     assert path == logical_path(encoded.upper())
+
+
+LIVE = {path: catalogs.asset(path, at=5) for path in ("index.html", "live/a b/index.html", "live/x/index.htm")}
+HOME = (catalogs.rule("any/**", ANY), *[catalogs.rule("none", NONE)] * 4, catalogs.rule("**", ANY, documents="live"))
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "found"),
+    [
+        pytest.param(b"/", "index.html", id="the root"),
+        pytest.param(b"/live/a%20b/", "live/a b/index.html", id="a folder"),
+        pytest.param(b"/live/x/", None, id="a folder without one"),
+        pytest.param(b"//", None, id="two slashes"),
+        pytest.param(b"/live/../", None, id="a dot segment"),
+        pytest.param(b"/live/a%20b", None, id="without the slash"),
+    ],
+)
+def test_a_folder_is_its_live_index(raw_path: bytes, found: str | None) -> None:
+    match = catalogs.origin(LIVE, HOME).locate(raw_path)
+    assert found == (match.path if match.asset else None)
+    assert "" == match.location
+
+
+def test_an_index_that_is_not_live_is_no_page_of_this_host() -> None:
+    origin = catalogs.origin({"any/index.html": catalogs.asset("any/index.html")})
+    assert origin.locate(b"/any/").asset is None
+
+
+def test_the_root_leads_to_the_pages() -> None:
+    match = catalogs.ORIGIN.locate(b"/")
+    assert ("-/", "./-/", None, None) == (match.path, match.location, match.asset, match.rule)
+
+
+def test_without_pages_it_leads_nowhere() -> None:
+    origin = Origin(structs.replace(catalogs.ORIGIN.catalog, site=Site(pages=False)))
+    match = origin.locate(b"/")
+    assert ("", NoPath.NOT_NORMAL) == (match.location, match.flaw)

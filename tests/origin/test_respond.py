@@ -188,8 +188,8 @@ def test_an_allow_list_varies_also_without_an_allowed_origin(
         pytest.param("/manifest.toml", id="the manifest"),
         pytest.param("/any/.git/config", id="a dot-folder"),
         pytest.param("/-/health", id="ours"),
-        pytest.param("/", id="the root"),
         pytest.param("/any/", id="a folder"),
+        pytest.param("//", id="two slashes"),
         pytest.param("/elsewhere//app.js", id="an empty segment where no rule is"),
         pytest.param("/elsewhere/%2e%2e/any/app.js", id="encoded dots where no rule is"),
         pytest.param("/any//.git/config", id="an empty segment before a dot-folder"),
@@ -387,3 +387,11 @@ def test_any_request_gets_a_sound_reply(request: Request) -> None:
     assert allowed in (None, b"*") or request.values(b"origin") == [allowed.decode()]
     assert (allowed in (None, b"*")) or b"Origin" in fields[b"vary"]
     assert allowed != b"*" or b"Origin" not in fields.get(b"vary", b"")
+
+
+def test_the_root_redirects_to_the_pages() -> None:
+    reply = get("/", origin=APP)
+    assert (302, "./-/") == (reply.status, header(reply, "location"))
+    assert "public, max-age=600, stale-while-revalidate=86400" == header(reply, "cache-control")
+    assert header(reply, "access-control-allow-origin") is None
+    assert 204 == ask("OPTIONS", "/").status

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-from cdnserve.files import read_file
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.build import build
-from cdnserve.release.catalog import Asset
 from cdnserve.release.store import Store
+from cdnserve.web.answers import WebAnswers
 from cdnserve.web.view import CatalogView
 from tests.web import site
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltSite:
-    """A root, the state folder of its releases, and the second of these as a server has it."""
-
-    root: Path
-    store: Store
-    origin: Origin
-
-    def read(self, asset: Asset) -> bytes:
-        """Return an asset's content."""
-        return read_file(self.store.blob(asset.identity.sha256))
+from tests.web.asking import Asker
+from tests.web.built import BuiltSite
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +29,9 @@ def web_site(tmp_path_factory: pytest.TempPathFactory) -> BuiltSite:
 def view(web_site: BuiltSite) -> CatalogView:
     """What pages and API know of the second release."""
     return CatalogView(web_site.origin, web_site.store, web_site.read)
+
+
+@pytest.fixture
+def asker(web_site: BuiltSite) -> Asker:
+    """What answers for the second release, with nothing remembered."""
+    return Asker(WebAnswers(web_site.store, web_site.read), web_site)

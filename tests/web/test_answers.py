@@ -14,7 +14,7 @@ from cdnserve.web.answers import WebAnswers
 from cdnserve.web.message import WebContent, WebRequest
 from cdnserve.web.routes import Route
 from cdnserve.web.view import CatalogView
-from tests.web.conftest import BuiltSite
+from tests.web.built import BuiltSite
 
 HOST = (b"host", b"cdn.example.com")
 

@@ -17,7 +17,7 @@ from cdnserve.snippets.tags import html
 from cdnserve.snippets.targets import Hosted, library_subjects
 from cdnserve.web.view import CatalogView, freshness, readers
 from tests.web import site
-from tests.web.conftest import BuiltSite
+from tests.web.built import BuiltSite
 
 GREET = "npm/greet@1.0.0/dist/greet.js"
 

@@ -101,7 +101,7 @@ def test_options_that_is_no_preflight(folder: str, fields: dict[str, str], origi
     assert not {"content-length", "content-type", "etag", "accept-ranges"} & names(reply)
 
 
-@pytest.mark.parametrize("path", ["/any/absent.js", "/elsewhere/app.js", "/any/app.js.map", "/"])
+@pytest.mark.parametrize("path", ["/any/absent.js", "/elsewhere/app.js", "/any/app.js.map", "/any/"])
 def test_options_of_what_is_not_there_is_404(path: str) -> None:
     assert ask("OPTIONS", path).status == 404
 

@@ -1,0 +1,111 @@
+"""The page of a file: its codings, integrity, tags and policies, who may read it, and what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from unicodedata import category
+
+from cdnserve.display import alike
+from cdnserve.rules.media_types import destination, is_text
+from cdnserve.web.font import LARGEST as LARGEST_FONT
+from cdnserve.web.font import FontFacts, read_font
+from cdnserve.web.highlight import LARGEST as LARGEST_TEXT
+from cdnserve.web.highlight import highlighted
+from cdnserve.web.library import titled
+from cdnserve.web.message import WebContent, WebRequest
+from cdnserve.web.model import FileDetail
+from cdnserve.web.rendering import NearAddress, as_markup, not_found, quoted_path, render
+from cdnserve.web.view import CatalogView
+
+FOLDER, SPECIMEN = "file", "specimen"
+_LARGEST_MAP = 8 << 20
+_MOST_SOURCES, _MOST_GLYPHS, _MOST_NEAR = 500, 480, 5
+_LONGEST_SOURCE = 300
+# Those that show nothing: controls, spaces and halves of pairs.
+_BLANK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShownContent:
+    """What is shown of a file's content: text as HTML, a picture, a font, or the sources of a source map."""
+
+    source: object = ""
+    is_picture: bool = False
+    font: FontFacts | None = None
+    glyphs: object = ""
+    sources: tuple[str, ...] = ()
+    more_sources: int = 0
+
+
+def answer_file(request: WebRequest, view: CatalogView) -> WebContent | None:
+    """Answer `/-/file/PATH`."""
+    path = request.path.removeprefix(f"{FOLDER}/")
+    detail = view.file(path)
+    if detail is None:
+        names = alike(path, _neighbours(path, view), _MOST_NEAR)
+        near = tuple(NearAddress(one, f"{FOLDER}/{quoted_path(one)}") for one in names)
+        return not_found(request, view, "No file of this path is listed here.", near)
+    values = {
+        "detail": detail,
+        "file": detail.file,
+        "snippets": tuple(titled(detail.snippets)),
+        "content": _content(detail, view),
+    }
+    return render("file.html", request, view, values)
+
+
+def _neighbours(path: str, view: CatalogView) -> Iterator[str]:
+    """Return the files of the nearest folder that there is."""
+    folder = path.rpartition("/")[0]
+    while folder and not view.listing.span(folder):
+        folder = folder.rpartition("/")[0]
+    return islice(iter(view.listing.below(folder)), 2000)
+
+
+def _content(detail: FileDetail, view: CatalogView) -> ShownContent:
+    path, asset = detail.file.path, view.asset(detail.file.path)
+    kind = destination(path)
+    if asset is None or asset.is_coded:
+        return ShownContent()
+    if kind == "font":
+        facts = read_font(view.content(path, LARGEST_FONT) or b"")
+        return ShownContent(font=facts, glyphs=_glyphs(facts) if facts else "")
+    source: object = ""
+    if is_text(path, asset.form) and (octets := view.content(path, LARGEST_TEXT)) is not None:
+        source = as_markup(highlighted(path, octets))
+    if path.endswith(".map"):
+        sources = _sources(view.content(path, _LARGEST_MAP) or b"")
+        return ShownContent(source, sources=sources[:_MOST_SOURCES], more_sources=len(sources) - _MOST_SOURCES)
+    return ShownContent(source, is_picture=kind == "image")
+
+
+def _sources(octets: bytes) -> tuple[str, ...]:
+    """Return the sources that a source map names (ECMA-426 §9)."""
+    try:
+        described = json.loads(octets)
+    except (ValueError, RecursionError):
+        return ()
+    listed = described.get("sources") if isinstance(described, dict) else None
+    return tuple(one[:_LONGEST_SOURCE] for one in listed if isinstance(one, str)) if isinstance(listed, list) else ()
+
+
+def _glyphs(facts: FontFacts) -> object:
+    """Return some characters of a font as HTML; those of private use show something only in it."""
+    every = (chr(code) for first, last in facts.ranges for code in range(first, last + 1))
+    shown = islice((one for one in every if category(one) not in _BLANK), _MOST_GLYPHS)
+    return as_markup("".join(f'<li title="U+{ord(one):04X}">&#{ord(one)};</li>' for one in shown))
+
+
+def answer_specimen(request: WebRequest, view: CatalogView) -> WebContent | None:
+    """Answer `/-/specimen/PATH` with the stylesheet by which the page of a font shows text in it."""
+    path = request.path.removeprefix(f"{SPECIMEN}/")
+    if view.asset(path) is None or destination(path) != "font":
+        return None
+    up = "../" * (request.head.raw_path.count(b"/") - 1)
+    address = f"{up}{quoted_path(path)}".replace("'", "%27").replace("(", "%28").replace(")", "%29")
+    face = f"@font-face {{ font-family: specimen; src: url('{address}') }}\n"
+    style = f"{face}.in-font {{ font-family: specimen, serif }}\n"
+    return WebContent("text/css; charset=utf-8", style.encode("ascii"))

@@ -1,0 +1,46 @@
+"""Source text: escaped, in lines, coloured where it can be in time, and as it is where it can't."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from html import unescape
+from typing import Any
+
+import pytest
+
+from cdnserve.web.highlight import as_html, highlighted
+
+
+def text_of(html: str) -> list[str]:
+    return [
+        unescape(re.sub("<[^>]*>", "", line))
+        for line in re.findall(r'<span class="l" id="L\d+">(.*?)</span>(?=<span class="l"|\Z)', html)
+    ]
+
+
+def test_words_are_coloured() -> None:
+    html = highlighted("a.js", b"let a = '</script>' // \xe2\x80\xae\n\n\tb\n")
+    assert '<span class="k">let</span>' in html
+    assert ["let a = '</script>' // \\u202e", "", "\tb"] == text_of(html)
+    assert "</script>" not in html
+
+
+@pytest.mark.parametrize("name", ["a.txt", "LICENSE", "a.unknown", "a.js/"])
+def test_other_texts_are_plain(name: str) -> None:
+    assert '<span class="l" id="L1">let &lt;a&gt;</span>' == highlighted(name, b"let <a>")
+
+
+@pytest.mark.parametrize(
+    "failure", [subprocess.TimeoutExpired("x", 1), subprocess.CalledProcessError(1, "x"), OSError()]
+)
+def test_what_takes_too_long_is_plain(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
+    def run(*_: Any, **__: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr("cdnserve.web.highlight.subprocess.run", run)
+    assert '<span class="l" id="L1">let a</span>' == highlighted("a.js", b"let a\n")
+
+
+def test_octets_that_are_no_text_are_shown_as_far_as_they_can_be() -> None:
+    assert '<span class="l" id="L1">\ufffdx</span>' == as_html([("", b"\xffx".decode("utf-8", "replace"))])

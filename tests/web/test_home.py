@@ -1,0 +1,69 @@
+"""Home: libraries, folders, search, and what shows where nothing is published yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdnserve.origin.lookup import Origin
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
+from cdnserve.web.answers import WebAnswers
+from tests.web.asking import Asker, links, snippets, words
+from tests.web.built import BuiltSite
+
+
+def test_it_lists_libraries_and_folders(asker: Asker) -> None:
+    html = asker.page("/-/")
+    assert "greet 1.1.0 Says hello to <b>people</b> \\u202e MIT 4 files" in words(html)
+    assert {"../-/npm/greet@1.1.0/", "../-/npm/@scope/words@1.2.0/", "../-/folder/own/"} <= set(links(html))
+    assert "Acme library CDN" in words(html)
+
+
+def test_nothing_that_is_not_listed_is_on_it(asker: Asker) -> None:
+    text = words(
+        asker.page("/-/") + asker.page("/-/?q=secret") + asker.page("/-/?q=quiet") + asker.page("/-/?q=hidden")
+    )
+    for name in ("hidden@", "2.0.0", "partners", "quiet/", "unpublished", "secret.js"):
+        assert name not in text
+
+
+def test_a_search_needs_no_script(asker: Asker) -> None:
+    html = asker.page("/-/?q=polite")
+    assert "1 result" in words(html)
+    assert "../-/npm/greet@1.1.0/" in links(html)
+    assert "../-/file/own/deep/er/copy.js" in links(asker.page("/-/?q=copy.js"))
+
+
+@pytest.mark.parametrize("query", ["%3Cscript%3Ealert(1)%3C/script%3E", "%22%3E%3Cimg%20src=x%3E", "%E2%80%AEsj"])
+def test_what_is_looked_for_is_text(asker: Asker, query: str) -> None:
+    html = asker.page(f"/-/?q={query}")
+    assert "<script>alert" not in html
+    assert "<img src=x" not in html
+    assert "\u202e" not in html
+    assert "0 results" in words(html)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "1e9", "%C2%B2", "9" * 400])
+def test_what_is_no_page_is_the_first(asker: Asker, page: str) -> None:
+    assert "greet 1.1.0" in words(asker.page(f"/-/?page={page}"))
+
+
+def test_behind_the_last_page_there_is_nothing(asker: Asker) -> None:
+    asker.page("/-/?page=99", 404)
+
+
+def test_an_empty_site_shows_three_commands(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/manifest.toml").write_text('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"\n')
+    build(tmp_path / "root", tmp_path / "state")
+    store = Store(tmp_path / "state")
+    built = BuiltSite(tmp_path / "root", store, Origin(store.load()))
+    html = Asker(WebAnswers(store, built.read), built).page("/-/")
+    assert ["cdnserve add jquery", "cdnserve list", "cdnserve sri jquery"] == snippets(html)
+
+
+def test_an_address_of_nothing_names_what_is_near(asker: Asker) -> None:
+    html = asker.page("/-/gret", 404)
+    assert "../-/npm/greet/" in links(html)

@@ -1,0 +1,110 @@
+"""The page of a library: what to paste is what the command line prints, and all files are there."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdnserve.snippets.subject import Options
+from cdnserve.snippets.tags import html as html_of
+from cdnserve.snippets.targets import Hosted, library_subjects
+from tests.web.asking import Asker, links, snippets, words
+
+
+def test_what_is_there_to_copy_is_what_sri_prints(asker: Asker) -> None:
+    hosted = Hosted(asker.site.root, asker.site.store, asker.site.origin.catalog)
+    shown = snippets(asker.page("/-/npm/greet@1.0.0/"))
+    for subject in library_subjects("greet@1.0.0", hosted):
+        assert html_of([subject], Options()) in shown
+        assert subject.url in shown
+
+
+def test_a_module_has_an_import_map(asker: Asker) -> None:
+    html = asker.page("/-/npm/@scope/words@1.2.0/")
+    assert "Import map" in words(html)
+    assert any('"integrity"' in text and "words.js" in text for text in snippets(html))
+
+
+def test_without_a_version_it_is_the_newest(asker: Asker) -> None:
+    assert "greet 1.1.0" in words(asker.page("/-/npm/greet"))
+    assert "greet 1.1.0" in words(asker.page("/-/npm/greet/"))
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("/-/npm/greet@1/", "../../npm/greet@1.1.0/"),
+        ("/-/npm/greet@latest", "../npm/greet@1.1.0/"),
+        ("/-/npm/greet@1.0.0/dist/greet.js", "../../../file/npm/greet@1.0.0/dist/greet.js"),
+        ("/-/npm/greet@1.0.0/dist", "../../npm/greet@1.0.0/?dir=dist"),
+    ],
+)
+def test_other_addresses_lead_to_the_page(asker: Asker, target: str, location: str) -> None:
+    reply = asker.ask(target)
+    assert reply is not None
+    assert (302, location.encode()) == (reply.status, reply.header(b"location"))
+
+
+def test_a_library_that_no_browser_runs_says_what_to_do(asker: Asker) -> None:
+    text = words(asker.page("/-/npm/fornode@1.0.0/"))
+    assert "No tag stands for this library" in text
+    assert "cdnserve importmap" in text
+
+
+def test_dependencies_lead_to_what_is_hosted(asker: Asker) -> None:
+    html = asker.page("/-/npm/greet@1.0.0/")
+    assert "../../../-/npm/@scope/words@1.2.0/" in links(html)
+    assert "left-pad 1.x not here" in words(html)
+    assert "hidden *" in words(html)
+    assert not [link for link in links(html) if "hidden" in link or "javascript" in link]
+
+
+def test_versions_and_comparisons_are_linked(asker: Asker) -> None:
+    found = links(asker.page("/-/npm/greet@1.0.0/"))
+    assert {"../../../-/npm/greet@1.1.0/", "../../../-/compare/greet/1.1.0...1.0.0"} <= set(found)
+    assert not [link for link in found if "2.0.0" in link]
+
+
+def test_the_files_can_be_filtered(asker: Asker) -> None:
+    html = asker.page("/-/npm/greet@1.0.0/?filter=CSS")
+    assert "1 file with “ CSS ”" in words(html)
+    assert "../../../-/file/npm/greet@1.0.0/dist/greet.css" in links(html)
+    assert "../../../-/file/npm/greet@1.0.0/dist/greet.js" not in links(html)
+
+
+def test_a_folder_within_is_a_page(asker: Asker) -> None:
+    html = asker.page("/-/npm/greet@1.0.0/?dir=dist")
+    assert "../../../-/file/npm/greet@1.0.0/dist/greet.js" in links(html)
+    assert "../../../-/file/npm/greet@1.0.0/LICENSE" not in links(html)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/-/npm/absent/",
+        "/-/npm/hidden@1.0.0/",
+        "/-/npm/hidden/",
+        "/-/npm/greet@2.0.0/",
+        "/-/npm/greet@2.0.0/dist/greet.js",
+        "/-/npm/greet@1.0.0/none.js",
+        "/-/npm/greet@1.0.0/?dir=none",
+        "/-/npm/greet@1.0.0/?dir=../greet@2.0.0/dist",
+        "/-/npm/greet@1.0.0/?page=7",
+        "/-/folder/partners/",
+        "/-/folder/quiet/",
+        "/-/folder/none/",
+        "/-/npm/",
+        "/-/npm/@/",
+        "/-/npm/greet@" + "1" * 500,
+    ],
+)
+def test_what_is_not_listed_is_not_there(asker: Asker, target: str) -> None:
+    text = words(asker.page(target, 404))
+    assert "secret" not in text
+    assert "2.0.0" not in text or "2.0.0" in target
+
+
+def test_folders_of_ones_own_have_pages(asker: Asker) -> None:
+    assert "../../../-/file/own/app.js" in links(asker.page("/-/folder/own/"))
+    everything = links(asker.page("/-/folder/"))
+    assert "../../-/file/top.txt" in everything
+    assert not [link for link in everything if "partners" in link or "quiet" in link]
