@@ -13,7 +13,7 @@ from cdnserve.explain.explain import PageRequest
 from cdnserve.manifest.model import Site
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.rules.caching import Cache
 from cdnserve.rules.cors import ANY, NONE
 from cdnserve.rules.integrity import parse_metadata
@@ -48,7 +48,7 @@ _MOST_REMEMBERED = 128
 class CatalogView:
     """What a server's pages and API know: one release, by what it lists."""
 
-    def __init__(self, origin: Origin, store: Store, read: Read) -> None:
+    def __init__(self, origin: Origin, store: Releases, read: Read) -> None:
         self.listing = Listing(origin, read)
         self._store = store
         self._descriptions = PackageDescriptions(self.listing)
