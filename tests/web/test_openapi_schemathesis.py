@@ -15,7 +15,7 @@ from cdnserve.server.asgi import read_request, send_reply
 from cdnserve.web.answers import WebAnswers
 from cdnserve.web.api import OPERATIONS
 from tests.web import site
-from tests.web.conftest import BuiltSite
+from tests.web.built import BuiltSite
 from tests.web.test_view import integrity
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
