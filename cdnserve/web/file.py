@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import islice
 from unicodedata import category
 
 from cdnserve.display import alike
 from cdnserve.rules.media_types import destination, is_text
+from cdnserve.rules.urls import public_url
+from cdnserve.web.explained import read_question
 from cdnserve.web.font import LARGEST as LARGEST_FONT
 from cdnserve.web.font import FontFacts, read_font
 from cdnserve.web.highlight import LARGEST as LARGEST_TEXT
 from cdnserve.web.highlight import highlighted
+from cdnserve.web.home import first_value
 from cdnserve.web.library import titled
 from cdnserve.web.message import WebContent, WebRequest
-from cdnserve.web.model import FileDetail
+from cdnserve.web.model import FileDetail, ShownExchange
 from cdnserve.web.rendering import NearAddress, as_markup, not_found, quoted_path, render
 from cdnserve.web.view import CatalogView
 
@@ -26,6 +30,16 @@ _MOST_SOURCES, _MOST_GLYPHS, _MOST_NEAR = 500, 480, 5
 _LONGEST_SOURCE = 300
 # Those that show nothing: controls, spaces and halves of pairs.
 _BLANK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderCheck:
+    """Whether a page may read the file, in words, and each request with the exact head of its response."""
+
+    verdict: str
+    good: bool = False
+    reasons: tuple[str, ...] = ()
+    exchanges: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +67,38 @@ def answer_file(request: WebRequest, view: CatalogView) -> WebContent | None:
         "file": detail.file,
         "snippets": tuple(titled(detail.snippets)),
         "content": _content(detail, view),
+        "origin": (page := first_value(request, "origin").strip()),
+        "credentials": (credentials := bool(first_value(request, "credentials"))),
+        "check": _check(path, page, view, credentials=credentials) if page else None,
     }
     return render("file.html", request, view, values)
+
+
+def _check(path: str, page: str, view: CatalogView, *, credentials: bool) -> ReaderCheck | None:
+    """Ask what `cdnserve explain` says of a page's origin."""
+    try:
+        question = read_question(public_url(path), page, "GET", (), credentials=credentials)
+    except ValueError as error:
+        return ReaderCheck(f"This is no origin: {error}.")
+    found = view.explain(question)
+    if found is None:
+        return None
+    reasons = (found.blocked, found.reason, *(f"First, a preflight: {one}" for one in found.preflight), *found.notes)
+    advice = (f"To allow it, {one}." for one in found.advice)
+    word = "may" if found.readable else "may not"
+    verdict = f"Pages of {found.origin} {word} read it."
+    shown = tuple((_request_head(one), _response_head(one)) for one in found.exchanges)
+    return ReaderCheck(verdict, found.readable, (*filter(None, reasons), *advice), shown)
+
+
+def _request_head(exchange: ShownExchange) -> str:
+    lines = (f"{line.name}: {line.value}" for line in exchange.request)
+    return "\n".join((f"{exchange.method} {exchange.target} HTTP/1.1", *lines))
+
+
+def _response_head(exchange: ShownExchange) -> str:
+    lines = (f"{line.name}: {line.value}" for line in exchange.response)
+    return "\n".join((f"HTTP/1.1 {exchange.status} {HTTPStatus(exchange.status).phrase}", *lines))
 
 
 def _neighbours(path: str, view: CatalogView) -> Iterator[str]:

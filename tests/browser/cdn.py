@@ -23,6 +23,7 @@ SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><style>
 LATIN_SVG = (
     '<?xml version="1.0" encoding="iso-8859-1"?><svg xmlns="http://www.w3.org/2000/svg"><title>café</title></svg>'
 )
+HOSTILE = f"odd/<script>window.hacked=1</script>'{'x' * 200}.js"
 FILES = {
     "lib/1.0.0/classic.js": b"window.classic = 'ran';\n",
     "lib/1.0.0/main.js": b"import { word } from './part.js';\nexport const answer = word + '!';\n",
@@ -45,6 +46,11 @@ FILES = {
     "lib/1.0.0/large.wasm": WASM,
     "api/data.json": b'{"read": true}\n',
     "own/own.js": b"window.own = 'ran';\n",
+    "npm/greet@1.0.0/package.json": b'{"name": "greet", "main": "dist/greet.js", "description": "Says <b>hello</b>"}',
+    "npm/greet@1.0.0/dist/greet.js": b"window.greeted = 'ran';\n",
+    "npm/greet@0.9.0/package.json": b'{"name": "greet", "main": "dist/greet.js"}',
+    "npm/greet@0.9.0/dist/greet.js": b"window.greeted = 'once';\n",
+    HOSTILE: b"</script><script>window.hacked = 1</script>\n",
 }
 MANIFEST = """schema = 1
 [site]
@@ -67,6 +73,13 @@ digests = ["repr", "unencoded"]
 path = "api/**"
 cors = "api"
 cache = "revalidate"
+[[publish]]
+path = "npm/**"
+cors = "any"
+cache = "immutable"
+[[publish]]
+path = "odd/**"
+cors = "any"
 [[publish]]
 path = "own/**"
 cors = "none"

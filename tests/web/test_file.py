@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from cdnserve.origin.lookup import Origin
+from cdnserve.origin.message import Request
+from cdnserve.origin.respond import respond
 from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.web.answers import WebAnswers
 from tests.web import site
-from tests.web.asking import Asker, links, snippets, words
+from tests.web.asking import HOST, Asker, links, snippets, words
 from tests.web.built import BuiltSite
 from tests.web.test_font import font
 
@@ -135,3 +137,29 @@ def test_a_large_text_is_not_shown(odd: Asker) -> None:
     html = odd.page("/-/file/own/large.txt")
     assert 'class="source"' not in html
     assert "Open the file" in words(html)
+
+
+def test_an_origin_is_told_whether_its_pages_may_read(asker: Asker) -> None:
+    html = asker.page(f"{GREET}?origin=https%3A%2F%2Fapp.example.com%2Fsome%2Fpage")
+    text = words(html)
+    assert "Pages of https://app.example.com may read it." in text
+    reply = respond(
+        Request("GET", b"/npm/greet@1.0.0/dist/greet.js", (HOST, (b"accept-encoding", b"gzip, deflate, br, zstd"))),
+        asker.site.origin,
+    )
+    for name, value in reply.headers:
+        assert f"{name.decode()}: {value.decode()}" in text
+
+
+def test_who_may_not_read_is_told_why(asker: Asker) -> None:
+    text = words(asker.page("/-/file/shown/shown.js?origin=https://app.example.com"))
+    assert "Pages of https://app.example.com may not read it." in text
+    assert "cross-origin-resource-policy: same-origin" in text
+    assert "may not read it" in words(asker.page(f"{GREET}?origin=https://app.example.com&credentials=1"))
+
+
+@pytest.mark.parametrize("origin", ["app", "%3Cscript%3E", "https://", "x" * 2000, "https://*.example.com", "nul"])
+def test_what_is_no_origin_is_told(asker: Asker, origin: str) -> None:
+    html = asker.page(f"{GREET}?origin={origin}")
+    assert "This is no origin" in words(html)
+    assert "<script>" not in html
