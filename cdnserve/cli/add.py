@@ -24,12 +24,13 @@ from cdnserve.cli.terminal import write_json
 from cdnserve.errors import Problem
 
 
-@click.command(cls=Command, examples=("add jquery@3 bootstrap --publish", "add ./dist --as @acme/ui@1.2.0"))
+@click.command(cls=Command, examples=("add jquery@3 bootstrap --publish", "add react react-dom --esm --deps"))
 @click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
 @click.option("--as", "pin", default="", metavar="NAME@VERSION", help="Add an own build: a folder or a .tgz.")
 @click.option("--files", multiple=True, metavar="GLOB", help="Keep these files only; may be repeated.")
 @click.option("--exact", is_flag=True, help="Write the exact version into the manifest, no range.")
 @click.option("--deps", is_flag=True, help="Add also what their ES modules import from other packages.")
+@click.option("--esm", is_flag=True, help="Make ES modules of them, for browsers, beside their files.")
 @click.option("--publish", is_flag=True, help="Where no rule publishes the libraries, add one to the manifest.")
 @root_option
 @state_option
@@ -41,6 +42,7 @@ def command(  # one for each option
     files: tuple[str, ...],
     exact: bool,
     deps: bool,
+    esm: bool,
     publish: bool,
     root: Path,
     state: str | None,
@@ -57,6 +59,11 @@ def command(  # one for each option
     manifest, a first one is written. The tags at the end are those of cdnserve sri, after a build; with --json
     there are none.
 
+    With --esm one ES module is made of each entry that a page may import, in the folder +esm of the library: from
+    CommonJS too, minified, for production, with what it needs of other packages as imports. esbuild makes them, from
+    the PATH or the registry; nothing of a package is run. With --deps what these import is made into modules where
+    browsers can't import it.
+
     With --as an own build is added, a folder or a .tgz from npm pack, as a library that no registry has:
     cdnserve add ./dist --as @acme/ui@1.2.0
     """
@@ -66,7 +73,7 @@ def command(  # one for each option
         raise click.UsageError("--as names one folder or one .tgz")
 
     begin = root == Path(default_root()) or root.is_dir()
-    options = AddOptions(files, exact, deps, publish, begin)
+    options = AddOptions(files, exact, deps, esm, publish, begin)
     with download_progress() as progress:
         if pin:
             from cdnserve.npm.own_build import add_own
@@ -82,7 +89,7 @@ def command(  # one for each option
     is_published = not hidden or _publish(root, hidden)
     report([problem for problem in added.warnings if not is_published or problem not in hidden])
     write_libraries(root, added.libraries, begun=added.begun)
-    write_tags(root, state, [] if not is_published else added.asked, prefer_modules=deps)
+    write_tags(root, state, [] if not is_published else added.asked, prefer_modules=deps or esm)
 
 
 def _publish(root: Path, hidden: list[Problem]) -> bool:

@@ -36,21 +36,36 @@ _LIBRARY = re.compile(rf"sha512-[A-Za-z0-9+/]{{85}}[AQgw]==|{_SHA384}|sha256-[A-
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 
 
+class LockedModules(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """ES modules that were made of a library: by which esbuild, how, and the digest of all of them, `sha512-…`.
+
+    `recipe` and `options` are what else decides the octets.
+    """
+
+    esbuild: str
+    recipe: int
+    options: str
+    digest: str
+
+
 class LockedLibrary(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """The integrity metadata of a package's tarball: one hash expression, sha256, sha384 or sha512.
 
     `dependents` are the libraries (NAME@VERSION) that import it, for which it was added. An `own` build is in no
-    registry.
+    registry. `esm` says how ES modules were made of it, if they were.
     """
 
     integrity: str
     dependents: tuple[str, ...] = ()
     own: bool = False
+    esm: LockedModules | None = None
 
     def fault(self) -> str:
         """Return what is wrong with the values, empty where nothing is."""
         if not all(map(is_pin, self.dependents)):
             return "its dependents are not NAME@VERSION"
+        if self.esm and not _LIBRARY.fullmatch(self.esm.digest):
+            return "the digest of its modules is not one whole hash expression, as sha512-…"
         return "" if _LIBRARY.fullmatch(self.integrity) else "not one whole hash expression, as sha512-…"
 
 
@@ -102,7 +117,16 @@ class Lock(msgspec.Struct, frozen=True):
         return sorted({key.rpartition("@")[0] for key in self.libraries})
 
 
-__all__ = ["Lock", "LockedFile", "LockedLibrary", "parse_lock", "read_lock", "render_lock", "write_lock"]
+__all__ = [
+    "Lock",
+    "LockedFile",
+    "LockedLibrary",
+    "LockedModules",
+    "parse_lock",
+    "read_lock",
+    "render_lock",
+    "write_lock",
+]
 
 
 _LARGEST = 2**28

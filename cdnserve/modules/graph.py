@@ -20,8 +20,11 @@ def module_graph(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> G
     return graph
 
 
-def explored(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> Graph:
-    """Follow the imports of hosted packages as far as they lead; what can't be resolved is among what is to be told."""
+def explored(wanted: Sequence[ModuleRequest], packages: HostedPackages, perhaps: Sequence[ModuleRequest] = ()) -> Graph:
+    """Follow the imports of hosted packages as far as they lead; what can't be resolved is among what is to be told.
+
+    `perhaps` are what a page may import as well: what only these lead to may be absent.
+    """
     modules = Modules(packages)
     entries, problems = _choose(wanted, Resolver(modules, {}), packages)
     asked = {package.name: package.version for _, package in reversed(entries)}
@@ -29,7 +32,8 @@ def explored(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> Graph
     walk = _Walk(modules, Resolver(modules, asked, files))
     for one, package in entries:
         walk.enter(one, package)
-    walk.run()
+    others = ((one, walk.resolver.choose(one.name, one.range)) for one in perhaps)
+    walk.run([(one, package) for one, package in others if package])
     problems += walk.problems
     return Graph(
         edges=tuple(dict.fromkeys(walk.edges)),
@@ -75,7 +79,7 @@ class _Walk:
             return
         found = self.resolver.entry(package, wanted.subpath)
         if isinstance(found, Problem):
-            self.problems.append(found)
+            self.problems.append(replace(found, warning=found.warning or self.may_be_absent))
             return
         self.edges.append(Edge(None, wanted.specifier, found.path))
         self.visit(found.path)
@@ -89,7 +93,7 @@ class _Walk:
         self.edges.append(Edge(None, wanted.specifier, folder))
         self.below += modules
 
-    def run(self) -> None:
+    def run(self, perhaps: Sequence[tuple[ModuleRequest, HostedPackage]]) -> None:
         self.drain()
         self.first = set(self.seen)
         while self.dynamic:
@@ -98,6 +102,8 @@ class _Walk:
             self.drain()
         # Which of these a page imports, nobody knows.
         self.may_be_absent = True
+        for one, package in perhaps:
+            self.enter(one, package)
         for path in self.below:
             self.visit(path)
         self.drain()

@@ -9,7 +9,7 @@ from typing import Protocol
 from cdnserve.errors import Problem
 from cdnserve.modules.free_names import free_node_names
 from cdnserve.modules.imports import Imports, read_imports
-from cdnserve.modules.package_json import Description
+from cdnserve.modules.package_json import MADE, Description
 from cdnserve.rules.media_types import essence
 
 
@@ -129,6 +129,7 @@ class Modules:
         self.packages = packages
         self._read: dict[str, Imports] = {}
         self._descriptions: dict[str, Description] = {}
+        self._made: dict[str, object] = {}
 
     def imports(self, path: str) -> Imports:
         """Return what a public file imports; nothing where it is no JavaScript."""
@@ -142,6 +143,12 @@ class Modules:
         if package.folder not in self._descriptions:
             self._descriptions[package.folder] = self.packages.described(package.folder)
         return self._descriptions[package.folder]
+
+    def made(self, package: HostedPackage) -> object:
+        """Return the `exports` of the modules that were made of a package, `{}` where there are none to be used."""
+        if package.folder not in self._made:
+            self._made[package.folder] = self.packages.described(f"{package.folder}/{MADE}").get("exports") or {}
+        return self._made[package.folder]
 
     def is_importable(self, path: str) -> bool:
         """Return whether a browser can import a public file: an ES module by its name, its source or its package.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from posixpath import normpath
+from posixpath import normpath, splitext
 
 Description = Mapping[str, object]
+
+MADE = "+esm"
+"""The folder of the ES modules that are made of a package, beside its files; jsDelivr's addresses end so."""
 
 # The first that is an ES module is taken; `main` is mostly CommonJS.
 _FIELDS = ("browser", "module", "main")
@@ -29,6 +32,17 @@ def spellings(path: str) -> Iterator[str]:
         yield from (path, f"{path}.js", f"{path}.mjs")
     folder = f"{path}/" if path else ""
     yield from (f"{folder}index.js", f"{folder}index.mjs")
+
+
+def made_name(subpath: str) -> str:
+    """Return the path of a made module in its folder, without `.js`, as its subpath (`.` or `./…`) has it.
+
+    >>> made_name("."), made_name("./a/b"), made_name("./a.mjs")
+    ('index', 'a/b', 'a')
+    """
+    path = subpath.removeprefix(".").strip("/") or "index"
+    root, ending = splitext(path)
+    return root if ending in (".js", ".mjs", ".cjs") else path
 
 
 def inside(path: str) -> str | None:

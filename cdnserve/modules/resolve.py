@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from cdnserve.errors import Problem
 from cdnserve.modules.hosted import HostedPackage, HostedPackages, Modules, package_of, split_bare
-from cdnserve.modules.package_json import candidates, inside, replaced, spellings, substitute
+from cdnserve.modules.package_json import MADE, candidates, inside, replaced, spellings, substitute
 from cdnserve.modules.scripts import browser_modules
 from cdnserve.rules.exports import FOR_NODE, Refused, exported, internal
 from cdnserve.rules.media_types import essence
@@ -18,7 +18,7 @@ from cdnserve.rules.semver import best, is_package_name, is_range, newest
 from cdnserve.rules.urls import public_url
 
 # What Node.js has built in (its documentation's index), without those that only have a name with "node:".
-_BUILT_IN = frozenset(
+BUILT_IN = frozenset(
     (
         *("assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram"),
         *("diagnostics_channel", "dns", "domain", "events", "fs", "http", "http2", "https", "inspector", "module"),
@@ -29,8 +29,8 @@ _BUILT_IN = frozenset(
 
 _LONGEST = 1024
 # What a package could have, but does not mention by itself.
-_ANY_NAME = "any-name.of-a-file"
-_DEPENDENCIES = ("dependencies", "peerDependencies", "optionalDependencies")
+ANY_NAME = "any-name.of-a-file"
+DEPENDENCIES = ("dependencies", "peerDependencies", "optionalDependencies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,10 @@ class Resolver:
         return HostedPackage(name, version) if version else None
 
     def entry(self, package: HostedPackage, subpath: str) -> ResolvedModule | Problem:
-        """Find the ES module that a package has at a subpath (`.` or `./…`)."""
+        """Find the ES module that a package has at a subpath (`.` or `./…`), or the one that was made of it."""
         chosen = self._files.get((package, subpath))
+        if not chosen and (made := self._made(package, subpath)):
+            return ResolvedModule(made)
         named = (chosen,) if chosen else self._named(package, subpath)
         if isinstance(named, Problem):
             return named
@@ -97,6 +99,12 @@ class Resolver:
         paths = (f"{package.folder}/{file}" for file in browser_modules(package.name, files))
         fit = (path for path in paths if self._packages.is_public(path) and self._modules.is_importable(path))
         return next((path for path in fit if not self._modules.imports(path).needs_bundler), module)
+
+    def _made(self, package: HostedPackage, subpath: str) -> str:
+        """Return the public module that was made for a subpath that the package has none of its own for, else `""`."""
+        made = exported(self._modules.made(package), subpath)
+        path = f"{package.folder}/{MADE}/{made}"
+        return path if isinstance(made, str) and self._packages.is_public(path) else ""
 
     def prefix(self, package: HostedPackage, subpath: str) -> tuple[str, tuple[str, ...]] | Problem:
         """Find the folder that a subpath with a slash at its end (`./…/`) stands for, and the ES modules below it."""
@@ -227,8 +235,8 @@ def _folder(exports: object, subpath: str) -> str:
     ... )
     ('examples/jsm', '')
     """
-    file = exported(exports, f"{subpath}{_ANY_NAME}")
-    return file.removesuffix(f"/{_ANY_NAME}") if isinstance(file, str) and file.endswith(f"/{_ANY_NAME}") else ""
+    file = exported(exports, f"{subpath}{ANY_NAME}")
+    return file.removesuffix(f"/{ANY_NAME}") if isinstance(file, str) and file.endswith(f"/{ANY_NAME}") else ""
 
 
 def _is_mapped(exports: object, subpath: str, folder: str, path: str) -> bool:
@@ -245,7 +253,7 @@ def _said(package: HostedPackage, subpath: str) -> str:
 
 def _wanted(description: Mapping[str, object], name: str) -> str | None:
     """Return what a package demands of a dependency, `None` where it does not declare it."""
-    tables = (description.get(field) for field in _DEPENDENCIES)
+    tables = (description.get(field) for field in DEPENDENCIES)
     found = (table.get(name) for table in tables if isinstance(table, Mapping))
     return next((text for text in found if isinstance(text, str)), None)
 
@@ -268,7 +276,7 @@ def not_hosted(name: str, wanted: str | None, dependent: HostedPackage | None, p
     """Return the problem of a package that is not hosted in a version that will do."""
     spec = f"{name}@{wanted}" if wanted else name
     where = str(dependent) if dependent else ""
-    if name in _BUILT_IN and wanted is None and not packages.versions(name):
+    if name in BUILT_IN and wanted is None and not packages.versions(name):
         message = "it needs what only Node.js has built in"
         hint = f"if the npm package of that name does the same in browsers: cdnserve add {name}"
         return Problem("module-built-in", message, where, name, hint)
@@ -296,7 +304,7 @@ def with_one_command(problems: Iterable[Problem]) -> list[Problem]:
 def common_js(package: HostedPackage, path: str) -> Problem:
     """Return the problem of a package that has only a CommonJS file."""
     message = "not an ES module: a browser can't import it"
-    hint = "look for another build or another package; a bundler can convert it, an import map can't"
+    hint = f"have ES modules made of it: cdnserve add {quote(str(package))} --esm --deps"
     return Problem("module-common-js", message, str(package), path, hint)
 
 

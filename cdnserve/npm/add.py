@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.files import MANIFEST
@@ -23,19 +24,23 @@ from cdnserve.npm.transaction import incoming_folder, reported
 from cdnserve.rules.globs import glob_problems
 from cdnserve.rules.semver import is_exact_version, is_requirement, resolve
 
+if TYPE_CHECKING:
+    from cdnserve.npm.made_modules import ModuleMaker
+
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
     """How libraries are added: the globs of what is kept, and whether the manifest gets exact versions.
 
     `parts` has the globs of single libraries; what the manifest keeps of them is extended, and no globs mean all of it.
-    `deps` brings what they import. `publish` adds a rule for libraries where none publishes them; `begin` writes a
-    first manifest where there is none.
+    `deps` brings what they import, `esm` makes ES modules of them. `publish` adds a rule for libraries where none
+    publishes them; `begin` writes a first manifest where there is none.
     """
 
     files: tuple[str, ...] = ()
     exact: bool = False
     deps: bool = False
+    esm: bool = False
     publish: bool = False
     begin: bool = False
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -100,21 +105,30 @@ def commit_all(
 ) -> tuple[tuple[Placed, ...], tuple[Problem, ...]]:
     """Commit what lies ready, with dependencies and a rule as the options say; return what to tell, too."""
     absent: tuple[Problem, ...] = ()
+    maker = _maker(folder, session) if options.esm else None
+    if maker:
+        decision = replace(decision, staged=maker.all_made(decision.staged))
     if options.deps:
-        decision, absent = _with_dependencies(root, folder, project, decision, session)
+        decision, absent = _with_dependencies(root, folder, project, decision, session, maker)
     hidden = tuple(unlisted(decision.staged, project.manifest))
     publish = options.publish and bool(hidden)
     libraries = commit(root, folder, replace(decision, publish=publish))
     return libraries, (*notes(decision.staged), *absent, *(() if publish else hidden))
 
 
+def _maker(folder: Path, session: Session) -> ModuleMaker:
+    from cdnserve.npm.made_modules import ModuleMaker  # noqa: PLC0415 - what reads JavaScript takes long to load
+
+    return ModuleMaker(folder, session)
+
+
 def _with_dependencies(
-    root: Path, folder: Path, project: Project, decision: Decision, session: Session
+    root: Path, folder: Path, project: Project, decision: Decision, session: Session, maker: ModuleMaker | None
 ) -> tuple[Decision, tuple[Problem, ...]]:
-    from cdnserve.npm.dependencies import with_dependencies  # noqa: PLC0415 - what reads modules takes long to load
+    from cdnserve.npm.dependencies import Dependents, with_dependencies  # noqa: PLC0415 - what reads modules takes long to load
 
     pins = [one.order.spec for one in decision.staged]
-    found = with_dependencies(root, folder, project, pins, decision.staged, session)
+    found = with_dependencies(root, folder, project, Dependents(pins, maker), decision.staged, session)
     return replace(decision, staged=found.staged, dependents=found.dependents), found.warnings
 
 

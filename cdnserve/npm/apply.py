@@ -192,7 +192,9 @@ def _with_new(known: Libraries, decision: Decision) -> dict[str, LockedLibrary]:
     libraries = dict(known)
     for one in decision.staged:
         # The bytes are the same as before, but an archive made anew may have another digest.
-        libraries.setdefault(str(one.order.spec), LockedLibrary(one.integrity, own=one.order.own))
+        entry = libraries.setdefault(str(one.order.spec), LockedLibrary(one.integrity, own=one.order.own))
+        if one.esm:
+            libraries[str(one.order.spec)] = msgspec.structs.replace(entry, esm=one.esm)
     for pin, dependents in decision.dependents.items():
         if pin in libraries:
             every = sorted({*libraries[pin].dependents, *dependents})

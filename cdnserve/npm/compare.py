@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from cdnserve.files import open_file
 from cdnserve.npm.settings import DownloadLimits
 from cdnserve.npm.unpack import Archive, DecodedReader, holds, inner_path
+from cdnserve.rules.integrity import hash_expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +95,18 @@ def _safely(is_same: Callable[[str], bool], path: str) -> bool:
     with contextlib.suppress(OSError):
         return is_same(path)
     return False
+
+
+def digest_of(folder: Path) -> str:
+    """Return one hash expression of all files in a folder, their paths and what they hold; `""` where it has none."""
+    digest, is_empty = hashlib.sha512(), True
+    for path in sorted(files(folder)) if folder.is_dir() and not folder.is_symlink() else ():
+        is_empty = False
+        content = _content(folder / path)
+        digest.update(f"{hashlib.sha512(content).hexdigest()}  {path}\n".encode())
+    return "" if is_empty else hash_expression("sha512", digest.digest())
+
+
+def _content(path: Path) -> bytes:
+    with open(open_file(path, follow=False), "rb") as file:
+        return file.read()

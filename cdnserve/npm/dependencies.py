@@ -8,10 +8,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.modules.graph import explored
 from cdnserve.modules.hosted import Graph, ModuleRequest, package_of
+from cdnserve.modules.made import declarations
+from cdnserve.modules.package_json import MADE
 from cdnserve.npm.apply import Project
 from cdnserve.npm.compare import files
 from cdnserve.npm.fetch import Order, Session, StagedLibrary, find, prepare, stage
@@ -20,8 +23,13 @@ from cdnserve.npm.package import choose
 from cdnserve.npm.spec import FOLDER, PackageSpec, PinnedPackage, checked_spec, parse_spec
 from cdnserve.rules.semver import ascending
 
+if TYPE_CHECKING:
+    from cdnserve.npm.made_modules import ModuleMaker
+
 MOST_LIBRARIES = 500
 _ABSENT = "module-not-hosted"
+_FOR_BUNDLERS = b"process.env.NODE_ENV"
+_NOT_FOR_BROWSERS = frozenset({"module-common-js", "module-for-bundlers", "module-excluded", "module-built-in"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +41,76 @@ class Dependencies:
     warnings: tuple[Problem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Dependents:
+    """The libraries whose dependencies come; a `maker` makes modules of those that a browser can't import."""
+
+    pins: Sequence[PinnedPackage]
+    maker: ModuleMaker | None = None
+
+
 def with_dependencies(
     root: Path,
     folder: Path,
     project: Project,
-    pins: Sequence[PinnedPackage],
+    dependents: Dependents,
     staged: tuple[StagedLibrary, ...],
     session: Session,
 ) -> Dependencies:
     """Stage what libraries import from others, and what these import; raise ConfigurationError for what can't be had.
 
-    What is hosted is taken where the dependent allows it. What only an `import()` asks for may be absent.
+    What is hosted is taken where the dependent allows it. What only an `import()` asks for may be absent, and so may
+    what only modules need that were made beside that of the main entry.
     """
-    requests = [ModuleRequest(pin.name, pin.version) for pin in pins]
+    pins, maker = dependents.pins, dependents.maker
+    given_up: set[PinnedPackage] = set()
     while True:
-        graph = explored(requests, _Libraries(root, project, staged))
-        orders = tuple(_orders(graph, {one.order.spec for one in staged}, project, session))
-        if not orders:
+        libraries = _Libraries(root, project, staged)
+        graph = explored([ModuleRequest(pin.name, pin.version) for pin in pins], libraries, _others(pins, libraries))
+        ready = {one.order.spec for one in staged} | given_up
+        orders = tuple(_orders(graph, ready, project, session, libraries))
+        unmade = _unmade(graph, staged, project, libraries) if maker and not orders else {}
+        orders = orders or tuple(order for order in unmade if order.spec not in ready)
+        if orders:
+            _require_few(len(staged) + len(orders))
+            staged += stage(prepare(orders, session), folder, session)
+            continue
+        made = _made(staged, unmade, maker) if maker else {}
+        if not made:
             break
-        if len(staged) + len(orders) > MOST_LIBRARIES:
-            message = f"more than {MOST_LIBRARIES} packages import each other"
-            raise ConfigurationError([Problem("dependencies-too-many", message, hint="use a bundled build")])
-        staged += stage(prepare(orders, session), folder, session)
+        given_up |= {spec for spec, one in made.items() if one is None}
+        staged = tuple(one for old in staged if (one := made.get(old.order.spec, old)))
     told = tuple(problem for problem in graph.warnings if problem.reference == _ABSENT)
     return Dependencies(staged, _dependents(graph), told)
 
 
-def _orders(graph: Graph, ready: Collection[PinnedPackage], project: Project, session: Session) -> Iterator[Order]:
+def _require_few(number: int) -> None:
+    if number > MOST_LIBRARIES:
+        message = f"more than {MOST_LIBRARIES} packages import each other"
+        raise ConfigurationError([Problem("dependencies-too-many", message, hint="use a bundled build")])
+
+
+def _made(
+    staged: Iterable[StagedLibrary], unmade: Mapping[Order, bool], maker: ModuleMaker
+) -> dict[PinnedPackage, StagedLibrary | None]:
+    """Return libraries with modules, and `None` for those of which none can be made, where they may be absent."""
+    perhaps = {order.spec: may_be_absent for order, may_be_absent in unmade.items()}
+    wanted = [one for one in staged if one.order.spec in perhaps]
+    must = [one for one in wanted if not perhaps[one.order.spec]]
+    made: dict[PinnedPackage, StagedLibrary | None] = {one.order.spec: one for one in maker.all_made(must)}
+    for one in wanted:
+        if one not in must:
+            made[one.order.spec] = None
+            with contextlib.suppress(ConfigurationError):
+                made[one.order.spec] = maker.made(one)
+    return made
+
+
+def _orders(
+    graph: Graph, ready: Collection[PinnedPackage], project: Project, session: Session, libraries: _Libraries
+) -> Iterator[Order]:
     """Order what is imported and not there."""
-    requests = dict(_requests(graph))
+    requests = dict(_requests(graph, libraries))
     find([request.name for request, may_be_absent in requests.items() if not may_be_absent], session)
     problems = Problems()
     found: dict[PinnedPackage, None] = {}
@@ -69,19 +118,53 @@ def _orders(graph: Graph, ready: Collection[PinnedPackage], project: Project, se
         with contextlib.suppress(ConfigurationError) if may_be_absent else problems.caught():
             found[checked_spec(request.name, choose(request.wanted, session.package(request.name)))] = None
     problems.raise_errors()
-    for spec in found:
-        entry = project.entries.get(spec.name)
-        if spec not in ready:
-            yield Order(spec, entry.files if entry else (), project.lock.integrity(str(spec)))
+    yield from (_order(spec, project) for spec in found if spec not in ready)
 
 
-def _requests(graph: Graph) -> Iterator[tuple[PackageSpec, bool]]:
+def _others(pins: Sequence[PinnedPackage], libraries: _Libraries) -> list[ModuleRequest]:
+    """Return what else a page may import of some libraries: all that modules were made for."""
+    tables = ((pin, libraries.described(f"{pin.folder}/{MADE}").get("exports")) for pin in pins)
+    subpaths = ((pin, subpath) for pin, table in tables if isinstance(table, Mapping) for subpath in table)
+    return [ModuleRequest(pin.name, pin.version, str(subpath)) for pin, subpath in subpaths if subpath != "."]
+
+
+def _unmade(
+    graph: Graph, staged: Iterable[StagedLibrary], project: Project, libraries: _Libraries
+) -> dict[Order, bool]:
+    """Return the libraries with files that no browser can import, and whether they may be absent.
+
+    Those that modules were made of are none of them.
+    """
+    locked = project.lock.libraries
+    made = {str(one.order.spec) for one in staged if one.esm} | {pin for pin, one in locked.items() if one.esm}
+    found: dict[str, bool] = {}
+    for problem in graph.warnings:
+        if problem.reference in _NOT_FOR_BROWSERS:
+            pin = str(package_of(problem.where) or problem.where)
+            found[pin] = found.get(pin, True) and problem.warning
+    for path in graph.modules:
+        package = package_of(path)
+        if package and str(package) not in {*made, *found} and _FOR_BUNDLERS in libraries.source(path):
+            found[str(package)] = True
+    pins = ((pin.rpartition("@"), may_be_absent) for pin, may_be_absent in found.items() if pin not in made)
+    specs = ((checked_spec(name, version), may_be_absent) for (name, _, version), may_be_absent in pins)
+    return {_order(spec, project): may_be_absent for spec, may_be_absent in specs}
+
+
+def _order(spec: PinnedPackage, project: Project) -> Order:
+    entry = project.entries.get(spec.name)
+    return Order(spec, entry.files if entry else (), project.lock.integrity(str(spec)))
+
+
+def _requests(graph: Graph, libraries: _Libraries) -> Iterator[tuple[PackageSpec, bool]]:
     """Yield what is imported and not there, and whether it may stay away; what is needed comes last, and counts."""
     absent = [problem for problem in graph.warnings if problem.reference == _ABSENT]
     for problem in sorted(absent, key=lambda problem: not problem.warning):
         # What a package.json demands may be nothing that a registry has.
         with contextlib.suppress(ConfigurationError):
-            yield parse_spec(problem.value), problem.warning
+            request = parse_spec(problem.value)
+            if not (problem.warning and request.name in libraries.optional(problem.where)):
+                yield request, problem.warning
 
 
 def _dependents(graph: Graph) -> dict[str, frozenset[str]]:
@@ -114,6 +197,10 @@ class _Libraries:
         path = f"{inner}/package.json" if inner else "package.json"
         is_there = package and path in self._below(package.folder)
         return read_description(self._places[package.folder] / path) if package and is_there else {}
+
+    def optional(self, pin: str) -> frozenset[str]:
+        """Return what a library (NAME@VERSION) does without where it is absent."""
+        return declarations(self.described(f"{FOLDER}/{pin}")).optional
 
     def is_public(self, path: str) -> bool:
         """Return whether a library has this file; what else lies on the disk counts for nothing."""

@@ -16,6 +16,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import LOCK, MANIFEST
+from cdnserve.manifest.lock import LockedModules
 from cdnserve.manifest.model import is_kept, is_named
 from cdnserve.npm import signatures
 from cdnserve.npm.cache import Begun, TarballCache, cache_folder
@@ -295,7 +296,7 @@ def _plain_http(published: Published) -> Problem:
 class StagedLibrary:
     """A library that lies ready; `integrity` is what its tarball was verified against.
 
-    Several libraries may bring the same warning (of their registry).
+    Several libraries may bring the same warning (of their registry). `esm` says how ES modules were made of it.
     """
 
     order: Order
@@ -303,6 +304,7 @@ class StagedLibrary:
     unpacked: UnpackedTarball
     integrity: str
     warnings: tuple[Problem, ...] = ()
+    esm: LockedModules | None = None
 
     def source(self, path: str) -> bytes:
         """Return the content of one of its files."""

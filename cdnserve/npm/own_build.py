@@ -24,13 +24,11 @@ from cdnserve.npm.fetch import Order, Session, StagedLibrary, require_kept
 from cdnserve.npm.settings import DownloadLimits, NpmSettings
 from cdnserve.npm.spec import checked_spec, parse_spec
 from cdnserve.npm.transaction import Placement, incoming_folder, is_present, reported
-from cdnserve.npm.unpack import unpack
+from cdnserve.npm.unpack import MODIFIED, unpack
 from cdnserve.rules.integrity import hash_expression
 
 _IN_MEMORY = 2**23
 _PIECE = 2**18
-# The time that npm gives every file, so that the same files make the same archive.
-_MODIFIED = 499162500
 _LEFT_OUT = "node_modules"
 
 
@@ -102,7 +100,7 @@ def _pack(source: Path, tarball: BinaryIO, limits: DownloadLimits) -> None:
         for path in sorted(_files(source)):
             with _opened(source / path) as file:
                 member = tarfile.TarInfo(f"package/{path}")
-                member.size, member.mtime = os.fstat(file.fileno()).st_size, _MODIFIED
+                member.size, member.mtime = os.fstat(file.fileno()).st_size, MODIFIED
                 size += member.size
                 if size > limits.unpacked:
                     raise _refused(f"it holds more than {readable_size(limits.unpacked)}", str(source))

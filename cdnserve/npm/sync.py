@@ -20,13 +20,14 @@ from cdnserve.display import excerpt
 from cdnserve.errors import Problem, Problems
 from cdnserve.files import open_file
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import Lock, unresolved
+from cdnserve.manifest.lock import Lock, LockedModules, read_lock, unresolved
 from cdnserve.manifest.model import is_kept
+from cdnserve.modules.package_json import MADE
 from cdnserve.npm.apply import Placed, Project, Synced, read_project
 from cdnserve.npm.cache import TarballCache, cache_folder
-from cdnserve.npm.compare import Comparison, compare_tarball, first_difference
+from cdnserve.npm.compare import Comparison, compare_tarball, digest_of, first_difference
 from cdnserve.npm.download import DownloadProgress, Measured
-from cdnserve.npm.fetch import Order
+from cdnserve.npm.fetch import Order, Session, StagedLibrary
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER, checked_spec
 from cdnserve.npm.transaction import INCOMING, changed, incoming_folder, is_pending, is_present, reported
@@ -77,7 +78,17 @@ def examine(root: Path, project: Project, settings: NpmSettings) -> Iterator[Exa
         # What the manifest doesn't name has no globs to be compared by.
         if there and is_named:
             basis, difference = _compared(order, place, project.lock, cache, settings)
+            difference = _with_modules(difference, place, project.lock.libraries[str(order.spec)].esm)
         yield Examined(order, is_named, there, basis, difference)
+
+
+def _with_modules(difference: Comparison, place: Path, locked: LockedModules | None) -> Comparison:
+    """Add modules that were made of a library to how it differs: as a whole, by their digest."""
+    if locked is None:
+        return difference
+    extra = tuple(path for path in difference.extra if not path.startswith(f"{MADE}/"))
+    absent = difference.absent if digest_of(place / MADE) == locked.digest else (*difference.absent, MADE)
+    return replace(difference, absent=absent, extra=extra)
 
 
 def surplus_folders(root: Path, lock: Lock) -> Iterator[str]:
@@ -194,11 +205,24 @@ def _mend(
         return ()
     # Both take longer to load than looking through some libraries that are all there.
     from cdnserve.npm.apply import Decision, commit  # noqa: PLC0415
-    from cdnserve.npm.fetch import Session, prepare, stage  # noqa: PLC0415
+    from cdnserve.npm.fetch import prepare, stage  # noqa: PLC0415
 
     with incoming_folder(root) as folder, Session(settings, progress) as session:
-        staged = stage(prepare(orders, session), folder, session)
+        staged = _made_again(stage(prepare(orders, session), folder, session), read_lock(root / LOCK), folder, session)
         return commit(root, folder, Decision(staged, swept=swept), beside=True)
+
+
+def _made_again(
+    staged: tuple[StagedLibrary, ...], lock: Lock, folder: Path, session: Session
+) -> tuple[StagedLibrary, ...]:
+    """Make the modules again that the lock records; raise ConfigurationError where others come out."""
+    wanted = [(one, lock.libraries[str(one.order.spec)].esm) for one in staged]
+    if not any(esm for _, esm in wanted):
+        return staged
+    from cdnserve.npm.made_modules import ModuleMaker  # noqa: PLC0415 - what reads JavaScript takes long to load
+
+    maker = ModuleMaker(folder, session)
+    return tuple(session.all_at_once(lambda pair: maker.made(*pair) if pair[1] else pair[0], wanted))
 
 
 def _is_incomplete(one: Examined) -> bool:

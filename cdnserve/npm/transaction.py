@@ -20,6 +20,7 @@ from cdnserve.files import lock, replace_file, sync_folder
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, changing, parse_lock, read_lock, write_lock
 from cdnserve.manifest.model import is_unlisted
+from cdnserve.modules.package_json import MADE
 from cdnserve.npm.compare import Comparison, compare_folders, first_difference
 from cdnserve.npm.spec import FOLDER, PinnedPackage
 
@@ -302,12 +303,14 @@ class Changes:
     def place(self, placement: Placement, *, beside: bool = False) -> int:
         """Move a library to its place, or only what is missing there; give how many files that were.
 
-        What is there already must be the same; `beside` lets other files lie there too.
+        What is there already must be the same; `beside` lets other files lie there too, as modules that were made of it
+        may always.
         """
         target = self._root / placement.spec.folder
         if is_present(target):
             difference = compare_folders(placement.folder, target)
-            if difference.changed or (difference.extra and not beside):
+            strange = [path for path in difference.extra if not path.startswith(f"{MADE}/")]
+            if difference.changed or (strange and not beside):
                 raise changed(placement.spec, difference)
             self.restore(placement, difference.absent)
             return len(difference.absent)

@@ -96,6 +96,10 @@ class Names:
         raise ForbiddenError(why, member.name)
 
 
+MODIFIED = 499162500
+"""The time that npm gives every file: what is made here gets it, so that the same files are the same everywhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnpackedTarball:
     """What was written: the files' paths below the folder, sorted, and all their octets."""

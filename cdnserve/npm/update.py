@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cdnserve.errors import Problem
 from cdnserve.manifest.lock import Lock
@@ -18,6 +19,9 @@ from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import PinnedPackage, checked_spec
 from cdnserve.npm.transaction import incoming_folder, reported
 from cdnserve.rules.semver import resolve
+
+if TYPE_CHECKING:
+    from cdnserve.npm.made_modules import ModuleMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,29 @@ def update(
     return Updated(plan.moves, libraries, _texts(decision.removed), warnings)
 
 
+def _with_modules(project: Project, decision: Decision, maker: ModuleMaker) -> Decision:
+    """Make modules of new versions, where they were made of an earlier one."""
+    names = {pin.rpartition("@")[0] for pin, entry in project.lock.libraries.items() if entry.esm}
+    made = maker.all_made([one for one in decision.staged if one.order.spec.name in names])
+    specs = {one.order.spec: one for one in made}
+    return replace(decision, staged=tuple(specs.get(one.order.spec, one) for one in decision.staged))
+
+
 def _with_dependencies(root: Path, folder: Path, project: Project, decision: Decision, session: Session) -> Decision:
-    """Bring what new versions import, where what their earlier ones import was brought."""
+    """Bring what new versions import, where what their earlier ones import was brought; make modules as of these."""
+    maker = None
+    if any(entry.esm for entry in project.lock.libraries.values()):
+        from cdnserve.npm.made_modules import ModuleMaker  # noqa: PLC0415 - what reads JavaScript takes long to load
+
+        maker = ModuleMaker(folder, session)
+        decision = _with_modules(project, decision, maker)
     dependents = {one.rpartition("@")[0] for entry in project.lock.libraries.values() for one in entry.dependents}
     pins = [one.order.spec for one in decision.staged if one.order.spec.name in dependents]
     if not pins:
         return decision
-    from cdnserve.npm.dependencies import with_dependencies  # noqa: PLC0415 - what reads modules takes long to load
+    from cdnserve.npm.dependencies import Dependents, with_dependencies  # noqa: PLC0415 - what reads modules takes long to load
 
-    found = with_dependencies(root, folder, project, pins, decision.staged, session)
+    found = with_dependencies(root, folder, project, Dependents(pins, maker), decision.staged, session)
     return replace(decision, staged=found.staged, dependents=found.dependents)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from cdnserve.cdns.cdnjs import Names, npm_file
 from cdnserve.cdns.npm_mirrors import FIELDS, default_files
 from cdnserve.manifest.model import is_unlisted
+from cdnserve.modules.package_json import MADE, made_name
 from cdnserve.release.catalog import Catalog, Entries
 from cdnserve.release.package_entries import package_folder
 from cdnserve.rules import semver
@@ -87,9 +88,10 @@ class Aliases:
                 f"npm/{address.name}@{address.version}/{address.file}", hint=self._hosted.listed(address.name)
             )
         home = f"npm/{address.name}@{version}"
-        file = address.file or self._default(address, home)
+        made = made_file(address.file)
+        file = made or address.file or self._default(address, home)
         target = f"{home}/{file}" if file else home
-        is_exact = address.version == version and bool(address.file)
+        is_exact = address.version == version and bool(address.file) and not made
         if is_exact or target not in self._public:
             return AliasTarget(target)
         return AliasTarget(target, relative_reference(folder, address.exact(version, file)))
@@ -153,6 +155,16 @@ class HostedVersions:
             return semver.newest(self.versions(name))
         # npm takes nothing for any version; but an address made from an empty variable is a mistake.
         return semver.best(wanted, self.versions(name)) if wanted else None
+
+
+def made_file(path: str) -> str:
+    """Return the path of the made module that jsDelivr's address of a module means, `""` where it is no such address.
+
+    >>> made_file("+esm"), made_file("client/+esm"), made_file("client.js")
+    ('+esm/index.js', '+esm/client.js', '')
+    """
+    before, slash, last = path.rpartition("/")
+    return f"{MADE}/{made_name(f'.{slash}{before}')}.js" if last == MADE else ""
 
 
 @dataclass(frozen=True, slots=True)

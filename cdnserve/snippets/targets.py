@@ -14,6 +14,7 @@ from cdnserve.files import read_file
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
 from cdnserve.modules.hosted import HostedPackage, Modules
+from cdnserve.modules.package_json import MADE
 from cdnserve.modules.resolve import ResolvedModule, Resolver
 from cdnserve.modules.scripts import main_files
 from cdnserve.npm.hosted import HostedLibraries
@@ -212,12 +213,14 @@ def main_library_files(folder: str, hosted: ReadableRelease) -> tuple[str, ...]:
     named = {field: getattr(entries, field) for field in FIELDS}
     name = folder.removeprefix(f"{FOLDER}/").rpartition("@")[0]
     chosen = main_files(name, named, _PublicFiles(hosted, folder, files))
-    found = tuple(f"{folder}/{path}" for path in (chosen.script, chosen.style) if path)
+    made = f"{MADE}/index.js" if f"{MADE}/index.js" in files else ""
+    found = tuple(f"{folder}/{path}" for path in (chosen.script or made, chosen.style) if path)
     if found:
         return found
     if chosen.for_node:
         message = f"it has no script for a tag: {chosen.for_node} runs in Node.js only"
-        hint = f"its ES modules, if it has any: cdnserve importmap {folder.removeprefix(f'{FOLDER}/')}"
+        pin = folder.removeprefix(f"{FOLDER}/")
+        hint = f"its ES modules, if it has any: cdnserve importmap {pin}; to have some made: cdnserve add {pin} --esm"
         raise ConfigurationError([Problem("target-for-node", message, folder, hint=hint)])
     message = "its package.json names no public file for browsers"
     hint = f"say one of {_listed(_below(folder, public))}"

@@ -20,7 +20,7 @@ import brotli
 from cdnserve.origin.lookup import NO_SNIFF, Origin
 from cdnserve.origin.message import Fields, Reply, Request
 from cdnserve.origin.respond import is_valid_host
-from cdnserve.release.store import Releases
+from cdnserve.release.store import Store
 from cdnserve.rules.caching import NO_STORE
 from cdnserve.rules.codings import choose
 from cdnserve.rules.conditional import Outcome, Preconditions, Validators, evaluate
@@ -78,7 +78,7 @@ class _Answered:
 class WebAnswers:
     """What one process answers below `/-/`, but for the server's own paths."""
 
-    def __init__(self, store: Releases, read: Read, routes: Sequence[Route] = ROUTES, budget: int = BUDGET) -> None:
+    def __init__(self, store: Store, read: Read, routes: Sequence[Route] = ROUTES, budget: int = BUDGET) -> None:
         self._store = store
         self._read = read
         self._routes = routes

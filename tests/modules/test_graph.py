@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.modules import graph as graph_module
-from cdnserve.modules.graph import ModuleMap, module_graph, module_map
+from cdnserve.modules.graph import ModuleMap, explored, module_graph, module_map
 from cdnserve.modules.hosted import Edge, Graph, HostedPackage, ModuleRequest
 from tests.modules.shelves import TextShelf
 
@@ -120,6 +121,27 @@ def test_dependencies_are_found_by_their_ranges() -> None:
         ("app@1.0.0", "dep/sub", "npm/dep@1.2.0/s.js"),
     ]
     assert expected == said(graph_of(packages, ModuleRequest("app")))
+
+
+def test_modules_that_were_made_take_the_place_of_what_no_browser_imports() -> None:
+    made = {"+esm/package.json": json.dumps({"exports": {".": "./index.js", "./gone": "./gone.js"}})}
+    packages: Packages = {
+        "cjs@1.0.0": ({}, {"index.js": "exports.a = 1", "own.mjs": MODULE, "+esm/index.js": "import 'own'", **made}),
+        "own@1.0.0": ({"main": "i.mjs"}, {"i.mjs": MODULE, "+esm/package.json": '{"exports": {}}'}),
+    }
+    expected = [("", "cjs", "npm/cjs@1.0.0/+esm/index.js"), ("cjs@1.0.0", "own", "npm/own@1.0.0/i.mjs")]
+    assert expected == said(graph_of(packages, ModuleRequest("cjs")))[:2]
+    assert [("", "cjs/own", "npm/cjs@1.0.0/own.mjs")] == said(graph_of(packages, ModuleRequest("cjs", None, "./own")))
+    assert [("module-missing", "cjs@1.0.0", "cjs/gone")] == refused(packages, ModuleRequest("cjs", None, "./gone"))
+
+
+def test_what_a_page_may_import_as_well_may_lack_what_it_imports() -> None:
+    packages: Packages = {"app@1.0.0": ({}, {"index.js": MODULE, "more.js": "import 'none'"})}
+    shelf = TextShelf(packages)
+    others = [ModuleRequest("app", None, subpath) for subpath in ("./more", "./x")]
+    graph = explored([ModuleRequest("app")], shelf, others)
+    assert {("module-not-hosted", True), ("module-missing", True)} == {(p.reference, p.warning) for p in graph.warnings}
+    assert "npm/app@1.0.0/more.js" in graph.modules
 
 
 def test_a_file_may_be_chosen_and_is_everybodys() -> None:

@@ -35,6 +35,8 @@ FILES = (
     "npm/jquery@3.7.1/dist/odd/a b%#?.js",
     "npm/jquery@4.0.0-rc.1/dist/jquery.js",
     "npm/jquery/lies-here.js",
+    "npm/made@1.0.0/+esm/client.js",
+    "npm/made@1.0.0/+esm/index.js",
     "npm/npm@1.0.0/x.js",
     "npm/partner@1.0.0/index.js",
     "npm/real@1.2.0/a.js",

@@ -123,6 +123,9 @@ def leads_to(where: Origin, path: str) -> str:
         pytest.param(
             "/npm/jquery@3.7/dist/odd/a%20b%25%23%3F.js", "jquery@3.7.1/dist/odd/a%20b%25%23%3F.js", id="an odd name"
         ),
+        pytest.param("/npm/made@1.0.0/+esm", "made@1.0.0/+esm/index.js", id="a made module"),
+        pytest.param("/npm/made@1/client/+esm", "made@1.0.0/+esm/client.js", id="a made module of a subpath"),
+        pytest.param("/npm/made/client.js/+esm", "made@1.0.0/+esm/client.js", id="a made module of a file"),
         pytest.param("/npm/early/index.js", "early@1.0.0-beta.1/index.js", id="nothing but prereleases"),
         pytest.param(
             "/npm/jquery@4.0.0-rc.1%20-%204/dist/jquery.js", "jquery@4.0.0-rc.1/dist/jquery.js", id="a hyphen"

@@ -1,0 +1,406 @@
+"""Made modules: which ES modules are made of a package (Node.js, "Modules: packages"), and what esbuild is given.
+
+Two runs: the first finds out what the files are and need, the second makes the modules. Nothing of a package is run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from posixpath import splitext
+
+from cdnserve.modules.hosted import split_bare
+from cdnserve.modules.package_json import MADE, Description, candidates, inside, made_name, replaced, spellings
+from cdnserve.modules.resolve import ANY_NAME, BUILT_IN, DEPENDENCIES
+from cdnserve.rules import exports
+from cdnserve.rules.exports import exported
+from cdnserve.rules.media_types import essence
+
+SOURCES = f"{MADE}/.src"
+"""The folder of what is written for esbuild; it is gone afterwards."""
+RECIPE = 1
+"""Changes with whatever makes other modules of the same package with the same options."""
+MOST_ENTRIES = 1000
+CONDITIONS = exports.CONDITIONS | {"production"}
+"""The conditions under which entries are found: as for all modules, in production."""
+COMMON = (
+    *("--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--packages=external"),
+    *("--conditions=module,production", "--tsconfig-raw={}", "--loader:.css=empty"),
+    '--define:process.env.NODE_ENV="production"',
+    "--define:global=globalThis",
+)
+OPTIONS = (
+    *COMMON,
+    *("--minify", "--charset=utf8", "--legal-comments=eof", "--sourcemap", "--sources-content=false"),
+    "--chunk-names=chunk-[hash]",
+)
+"""What esbuild is told; the lock records it."""
+
+# A page has no environment. Said of every package, this would be a part of each module.
+_ENVIRONMENT = '--define:process.env={"NODE_ENV":"production"}'
+_READS_ENVIRONMENT = re.compile(rb"process\s*\.\s*env(?!\s*\.\s*NODE_ENV(?![\w$]))(?![\w$])")
+_NAME = re.compile(r"(?![.])[\w@$+.-]+(?:/(?![.])[\w@$+.-]+)*", re.ASCII)
+_REQUIRED = ("require-call", "require-resolve")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One module to make: its name without `.js`, the file of the package, and the subpaths that mean it."""
+
+    name: str
+    source: str
+    subpaths: tuple[str, ...]
+
+
+def entries(description: Description, files: Collection[str], is_module: Callable[[str], bool]) -> tuple[Entry, ...]:
+    """Return what a page may import of a package, each file once.
+
+    That is what `exports` name, with patterns filled in. Without `exports` it is the main file, those of folders with
+    a package.json, and the scripts of the first level.
+
+    >>> entries({"exports": {".": "./i.js", "./x/*": "./lib/*.js"}}, ["i.js", "lib/a.js"], lambda path: False)
+    (Entry(name='index', source='i.js', subpaths=('.',)), Entry(name='x/a', source='lib/a.js', subpaths=('./x/a',)))
+    """
+    known = frozenset(files)
+    table = description.get("exports")
+    found = _plain(description, known, is_module) if table is None else _exported(table, known)
+    sources: dict[str, list[str]] = {}
+    for subpath, source in found:
+        if source in known and essence(source) == "text/javascript":
+            sources.setdefault(source, []).append(subpath)
+    return tuple(_named(sources))
+
+
+def _named(sources: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+    taken: set[str] = set()
+    for source, subpaths in sources.items():
+        first = min(subpaths, key=lambda one: (len(one), one))
+        name = made_name(first)
+        name = first.removeprefix("./") if name in taken else name
+        if name not in taken and _NAME.fullmatch(name):
+            taken.add(name)
+            yield Entry(name, source, tuple(dict.fromkeys(subpaths)))
+
+
+def _exported(table: object, files: Collection[str]) -> Iterator[tuple[str, str]]:
+    keys = [key for key in table if key.startswith(".")] if isinstance(table, Mapping) else []
+    for key in keys or ["."]:
+        if key.count("*") == 1:
+            yield from _filled_in(table, key, files)
+        elif isinstance(source := exported(table, key, CONDITIONS), str):
+            yield key, source
+
+
+def _filled_in(table: object, pattern: str, files: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the subpaths that a pattern stands for, by the files that there are."""
+    target = exported(table, pattern.replace("*", ANY_NAME), CONDITIONS)
+    if not isinstance(target, str) or target.count(ANY_NAME) != 1:
+        return
+    before, _, after = target.partition(ANY_NAME)
+    for file in sorted(files):
+        middle = file[len(before) : len(file) - len(after)]
+        if middle and file == f"{before}{middle}{after}":
+            subpath = pattern.replace("*", middle)
+            if exported(table, subpath, CONDITIONS) == file:
+                yield subpath, file
+
+
+def _plain(
+    description: Description, files: Collection[str], is_module: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
+    def chosen(paths: Iterable[str]) -> str | None:
+        present = [file for path in paths if (file := replaced(description, path)) in files and file]
+        return next(filter(is_module, present), present[0] if present else None)
+
+    scripts = [path for path in sorted(files) if essence(path) == "text/javascript"]
+    top = {splitext(path)[0] for path in scripts if "/" not in path and path[0] not in "._"}
+    folders = {path.removesuffix("/package.json") for path in files if path.endswith("/package.json")}
+    if main := chosen(candidates(description, ".")):
+        yield ".", main
+    for name in sorted(top):
+        if source := chosen(spellings(name)):
+            yield from ((f"./{name}{ending}", source) for ending in ("", splitext(source)[1]))
+    for name in sorted(folders - top):
+        if "/node_modules/" not in f"/{name}/" and (source := chosen(spellings(name))):
+            yield f"./{name}", source
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """What a file takes from outside of its package."""
+
+    specifier: str
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the first run found of each file (esbuild's metafile): what it loads, what is outside, which are CommonJS.
+
+    `parts` has the files that each entry is made of, by the entry's source; `resolved` what a file means by a
+    specifier.
+    """
+
+    loads: Mapping[str, tuple[str, ...]]
+    externals: Mapping[str, tuple[External, ...]]
+    modules: frozenset[str]
+    parts: Mapping[str, frozenset[str]]
+    resolved: Mapping[tuple[str, str], str]
+
+    def needs(self, source: str) -> dict[str, bool]:
+        """Return the specifiers that an entry takes from outside, and whether any file requires it."""
+        found: dict[str, bool] = {}
+        for part in sorted(self.parts[source]):
+            for one in self.externals.get(part, ()):
+                found[one.specifier] = found.get(one.specifier, False) or one.is_required
+        return found
+
+    def chain(self, source: str, wanted: str) -> tuple[str, ...]:
+        """Return the way from an entry to a file, or to what a file takes from outside, that is wanted."""
+        before: dict[str, str] = {source: ""}
+        waiting = deque([source])
+        while waiting:
+            file = waiting.popleft()
+            takes = any(one.specifier == wanted for one in self.externals.get(file, ()))
+            if takes or file == wanted:
+                return (*reversed(list(_back(file, before))), *((wanted,) if takes else ()))
+            for other in self.loads.get(file, ()):
+                if other not in before:
+                    before[other] = file
+                    waiting.append(other)
+        return (source, wanted)
+
+
+def _back(file: str, before: Mapping[str, str]) -> Iterator[str]:
+    while file:
+        yield file
+        file = before[file]
+
+
+def read_metafile(metafile: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Scan:
+    """Read what esbuild says of its inputs and outputs."""
+    loads: dict[str, tuple[str, ...]] = {}
+    externals: dict[str, tuple[External, ...]] = {}
+    modules: set[str] = set()
+    resolved: dict[tuple[str, str], str] = {}
+    for path, one in metafile["inputs"].items():
+        imports = [each for each in _list(one.get("imports")) if isinstance(each, Mapping)]
+        loads[path] = tuple(str(each["path"]) for each in imports if not each.get("external"))
+        externals[path] = tuple(
+            External(str(each["path"]), each.get("kind") in _REQUIRED) for each in imports if each.get("external")
+        )
+        resolved |= {(path, str(each["original"])): str(each["path"]) for each in imports if each.get("original")}
+        if one.get("format") == "esm":
+            modules.add(path)
+    outputs = metafile["outputs"].values()
+    parts = {str(one["entryPoint"]): frozenset(_mapping(one["inputs"])) for one in outputs if one.get("entryPoint")}
+    return Scan(loads, externals, frozenset(modules), parts, resolved)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """What a package.json says: what browsers don't get, or get instead, what it needs, and what may be absent."""
+
+    taken_away: frozenset[str]
+    declared: frozenset[str]
+    optional: frozenset[str]
+    replaced: Mapping[str, str]
+
+    def dangling(self, files: Collection[str]) -> dict[str, str]:
+        """Return the files for which the `browser` field has another that is not there."""
+        return {
+            name: target
+            for name, target in self.replaced.items()
+            if target.startswith("./") and not any(one in files for one in spellings(inside(target) or ""))
+        }
+
+    def is_built_in(self, specifier: str) -> bool:
+        """Return whether only Node.js has it: neither is it taken away, nor an npm package of that name declared."""
+        name = specifier.partition("/")[0]
+        is_npm = specifier in self.taken_away or name in self.declared or specifier == f"{name}/"
+        return (specifier.startswith("node:") and specifier not in self.taken_away) or (name in BUILT_IN and not is_npm)
+
+
+def declarations(description: Description) -> Declarations:
+    """Return what a package.json says of what lies outside of the package.
+
+    >>> declarations({"browser": {"fs": False}, "dependencies": {"events": "^3"}}).is_built_in("events")
+    False
+    """
+    browser = _mapping(description.get("browser"))
+    tables = {field: _mapping(description.get(field)) for field in DEPENDENCIES}
+    peers = _mapping(description.get("peerDependenciesMeta"))
+    may_miss = {name for name, one in peers.items() if _mapping(one).get("optional") is True}
+    return Declarations(
+        taken_away=frozenset(name for name, value in browser.items() if value is False),
+        declared=frozenset(name for table in tables.values() for name in table),
+        optional=frozenset(may_miss | {*tables["optionalDependencies"]}),
+        replaced={name.removeprefix("./"): value for name, value in browser.items() if isinstance(value, str)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleGroup:
+    """Entries that are made in one run; where they share files, these become modules of their own, each once."""
+
+    entries: tuple[Entry, ...]
+    is_sharing: bool
+
+
+def groups(found: Iterable[Entry], scan: Scan) -> Iterator[ModuleGroup]:
+    """Yield the entries that share no files with others, then those that do."""
+    members: dict[str, set[int]] = {}
+    several = list(found)
+    for at, entry in enumerate(several):
+        for part in scan.parts[entry.source]:
+            members.setdefault(part, set()).add(at)
+    sharing = {at for those in members.values() if len(those) > 1 for at in those}
+    alone = tuple(entry for at, entry in enumerate(several) if at not in sharing)
+    together = tuple(entry for at, entry in enumerate(several) if at in sharing)
+    yield from (ModuleGroup(group, group is together) for group in (alone, together) if group)
+
+
+# What CommonJS gets of another package: what it would get from Node.js of CommonJS, and of an ES module something that
+# is called as its default export and has its names, for those that know __esModule and for those that don't.
+_INTEROP = """\
+module.exports = function (n) {
+  if ("module.exports" in n) return n["module.exports"];
+  var d = n.default, f = typeof d === "function";
+  var e = f ? function () {
+    return new.target ? Reflect.construct(d, arguments, new.target === e ? d : new.target) : d.apply(this, arguments);
+  } : {};
+  if (f) e.prototype = d.prototype;
+  if (f || (typeof d === "object" && d !== null)) Object.setPrototypeOf(e, d);
+  Object.defineProperty(e, "__esModule", { value: true });
+  Object.keys(n).forEach(function (k) {
+    if (k !== "prototype") Object.defineProperty(e, k, { enumerable: true, get: function () { return n[k]; } });
+  });
+  return e;
+};
+"""
+_ABSENT = """\
+throw Object.assign(new Error("Cannot find module " + {name}), {{ code: "MODULE_NOT_FOUND" }});
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of esbuild: the files that are written for it, by their paths in the package, and its arguments."""
+
+    files: Mapping[str, str]
+    arguments: tuple[str, ...]
+
+
+def scan_run(several: Iterable[Entry]) -> Run:
+    """Return the first run, whose modules are thrown away."""
+    arguments = (*COMMON, f"--metafile={SOURCES}/meta.json", f"--outdir={SOURCES}/scan", "--tree-shaking=false")
+    return Run({}, (*arguments, *(f"{entry.name}=./{entry.source}" for entry in several)))
+
+
+Names = Callable[[str], tuple[Sequence[str], Sequence[str]]]
+"""Finds the names that a CommonJS file exports, and the packages whose names it exports, too."""
+
+
+def making_run(
+    group: ModuleGroup, scan: Scan, said: Declarations, names: Names, *, has_environment: bool = False
+) -> Run:
+    """Return the second run for entries that are made together; `has_environment` says that some read process.env."""
+    several, needed = group.entries, dict[str, bool]()
+    for entry in several:
+        for specifier, is_required in scan.needs(entry.source).items():
+            needed[specifier] = needed.get(specifier, False) or is_required
+    files: dict[str, str] = {}
+    arguments = [*OPTIONS, f"--outdir={MADE}", *(("--splitting",) if group.is_sharing else ())]
+    arguments += [_ENVIRONMENT] if has_environment else []
+    for at, (specifier, is_required) in enumerate(sorted(needed.items())):
+        arguments += _stand_in(at, specifier, said, files) if _is_replaced(specifier, is_required, said) else ()
+    required = [key for key in needed if _is_replaced(key, needed[key], said)]
+    # An alias is one for all that lies below it, too.
+    arguments += [f"--alias:{key}={key}" for key in sorted(needed) if key not in required and _is_below(key, required)]
+    for at, entry in enumerate(several):
+        source = f"./{entry.source}"
+        if entry.source not in scan.modules:
+            source = f"./{SOURCES}/e{at}.mjs"
+            files[f"{SOURCES}/e{at}.mjs"] = wrapper(f"../../{entry.source}", *names(entry.source))
+        arguments.append(f"{entry.name}={source}")
+    return Run(files, tuple(arguments))
+
+
+def _is_replaced(specifier: str, is_required: bool, said: Declarations) -> bool:
+    return is_required or specifier in said.taken_away
+
+
+def _is_below(key: str, required: Iterable[str]) -> bool:
+    return any(key.startswith(f"{one}/") for one in required)
+
+
+def _stand_in(at: int, specifier: str, said: Declarations, files: dict[str, str]) -> tuple[str, ...]:
+    """Write what `require` gets for a name from outside; return the arguments that lead there."""
+    key = specifier.rstrip("/")
+    place = f"{SOURCES}/r{at}.cjs"
+    lead = f"--alias:{key}=./{place}"
+    if specifier in said.taken_away:
+        files[place] = ""
+        return (lead,)
+    if split_bare(key)[0] in said.optional:
+        files[place] = _ABSENT.format(name=_text(f"'{key}'"))
+        return (lead,)
+    files[f"{SOURCES}/interop.cjs"] = _INTEROP
+    files[f"{SOURCES}/n{at}.mjs"] = f'import * as n from "cdnserve-external-{at}"; export {{ n }};\n'
+    files[place] = f'module.exports = require("./interop.cjs")(require("./n{at}.mjs").n);\n'
+    return (lead, f"--alias:cdnserve-external-{at}={key}")
+
+
+def wrapper(path: str, names: Iterable[str], passed_on: Iterable[str]) -> str:
+    """Return the source of an ES module that exports what a CommonJS file does, by names that are known.
+
+    `passed_on` are packages whose names it exports, too. What is not CommonJS finds the whole under the name that
+    Node.js has for it, "module.exports".
+    """
+    own = sorted({*names} - {"default", "module.exports"})
+    lines = [f"const m = require({_text(path)}), o = Object(m);"]
+    lines += [f"const x{at} = o[{_text(name)}];" for at, name in enumerate(own)]
+    listed = "".join(f"x{at} as {_text(name)}, " for at, name in enumerate(own))
+    lines += [f'export {{ {listed}m as "module.exports" }};']
+    lines += ['export default o.__esModule && "default" in o ? o.default : m;']
+    lines += [f"export * from {_text(one)};" for one in passed_on]
+    return "\n".join([*lines, ""])
+
+
+def _text(value: str) -> str:
+    """Write a string as JavaScript has it, of ASCII only."""
+    shown = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(one if " " <= one <= "~" else _escaped(one) for one in shown) + '"'
+
+
+def _escaped(one: str) -> str:
+    return f"\\u{{{ord(one):x}}}"
+
+
+def reads_environment(source: bytes) -> bool:
+    """Return whether a file reads more of `process.env` than esbuild replaces anyway.
+
+    >>> reads_environment(b"process.env.NODE_ENV"), reads_environment(b"process.env.DEBUG")
+    (False, True)
+    """
+    return _READS_ENVIRONMENT.search(source) is not None
+
+
+def made_exports(several: Iterable[Entry]) -> dict[str, str]:
+    """Return the `exports` of the package.json beside made modules."""
+    return {subpath: f"./{one.name}.js" for one in several for subpath in sorted(one.subpaths)}
+
+
+def is_inside(path: str) -> bool:
+    """Return whether a path of esbuild's lies in the package that it was run in."""
+    return path.startswith("(disabled):") or inside(path) is not None

@@ -1,0 +1,293 @@
+"""`--esm`: ES modules of the entries of a library, made by esbuild beside its files where it lies ready, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cdnserve.display import excerpt
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.files import LOCK
+from cdnserve.manifest.lock import LockedModules
+from cdnserve.modules.commonjs import LoadedModule, named_exports
+from cdnserve.modules.imports import read_imports
+from cdnserve.modules.made import (
+    MOST_ENTRIES,
+    OPTIONS,
+    RECIPE,
+    SOURCES,
+    Declarations,
+    Entry,
+    Run,
+    Scan,
+    declarations,
+    entries,
+    groups,
+    is_inside,
+    made_exports,
+    making_run,
+    read_metafile,
+    reads_environment,
+    scan_run,
+)
+from cdnserve.modules.package_json import MADE
+from cdnserve.npm.compare import digest_of
+from cdnserve.npm.compare import files as files_below
+from cdnserve.npm.esbuild import Esbuild, find_esbuild, written
+from cdnserve.npm.fetch import Once, Session, StagedLibrary
+from cdnserve.npm.hosted import read_description
+from cdnserve.npm.unpack import MODIFIED
+
+_MOST_SCANS = 200
+_ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n+\s+(?P<where>[^\n:]+):(?P<line>[0-9]+):[0-9]+:)?")
+_UNRESOLVED = re.compile(r'Could not resolve "([^"\n]*)"')
+_LONGEST_CHAIN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """Why no module can be made of an entry, and the files that lead to the reason."""
+
+    entry: Entry
+    reason: str
+    chain: tuple[str, ...]
+
+    @property
+    def value(self) -> str:
+        shown = (
+            self.chain
+            if len(self.chain) <= _LONGEST_CHAIN
+            else (*self.chain[:-2][: _LONGEST_CHAIN - 3], "…", *self.chain[-2:])
+        )
+        return excerpt(" → ".join(shown))
+
+
+class ModuleMaker:
+    """Makes the modules of several libraries with one esbuild, which is looked for once it is needed.
+
+    `folder` is for what no cache keeps.
+    """
+
+    def __init__(self, folder: Path, session: Session) -> None:
+        self._session = session
+        self._esbuild = Once[str, Esbuild](lambda version: find_esbuild(session, folder, version))
+
+    def made(self, staged: StagedLibrary, locked: LockedModules | None = None) -> StagedLibrary:
+        """Return a library with modules in its folder; raise ConfigurationError where none can be made.
+
+        What the lock records must come out again.
+        """
+        _require_recipe(staged, locked)
+        esbuild = self._esbuild(locked.esbuild if locked else "")
+        return _Making(staged, esbuild, self._session).made(locked)
+
+    def all_made(self, several: Sequence[StagedLibrary]) -> tuple[StagedLibrary, ...]:
+        """Return libraries with modules; raise the problems of all of them together."""
+        return tuple(self._session.all_at_once(self.made, several))
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    staged: StagedLibrary
+    esbuild: Esbuild
+    session: Session
+
+    @property
+    def place(self) -> Path:
+        # esbuild looks through links, and names what lies elsewhere otherwise.
+        return self.staged.placement.folder.resolve()
+
+    def made(self, locked: LockedModules | None) -> StagedLibrary:
+        description = self.description()
+        said, found = declarations(description), self.entries(description)
+        scan, flaws = self.scan(found)
+        flaws += [flaw for entry in found if entry.source in scan.parts for flaw in self.flaws(entry, scan, said)]
+        wrong = {flaw.entry for flaw in flaws}
+        good = [entry for entry in found if entry not in wrong]
+        self.require_good(good, flaws)
+        for group in groups(good, scan):
+            parts = {part for entry in group.entries for part in scan.parts[entry.source]}
+            reads = any(reads_environment(self.source(part)) for part in parts)
+            self.run(making_run(group, scan, said, lambda one: self.names(one, scan), has_environment=reads))
+        used = [] if all(self.is_own(entry, scan, said) for entry in good) else good
+        text = json.dumps({"type": "module", "exports": made_exports(used)}, indent=2)
+        (self.place / MADE / "package.json").write_text(f"{text}\n", encoding="utf-8")
+        shutil.rmtree(self.place / SOURCES)
+        return self.result(locked, tuple(self.left_out(flaws)))
+
+    def source(self, path: str) -> bytes:
+        """Return a file's content, nothing for what esbuild has put in its place."""
+        return b"" if path.startswith("(") else self.staged.source(path)
+
+    def description(self) -> Mapping[str, object]:
+        description = read_description(self.place / "package.json")
+        if not description:
+            raise self.refused("it has no package.json that can be read, so that nothing says what a page may import")
+        if (self.place / MADE).exists():
+            raise self.refused(f"it has a folder {MADE} of its own")
+        return description
+
+    def entries(self, description: Mapping[str, object]) -> tuple[Entry, ...]:
+        def is_module(path: str) -> bool:
+            return path.endswith(".mjs") or read_imports(self.staged.source(path)).is_module
+
+        found = entries(description, self.staged.unpacked.files, is_module)
+        if not found:
+            raise self.refused("it has no script that a page may import", str(description.get("exports", "")))
+        if len(found) > MOST_ENTRIES:
+            raise self.refused(f"a page may import more than {MOST_ENTRIES:,} files of it", f"{len(found):,}")
+        return found
+
+    def run(self, run: Run) -> None:
+        self.session.require_going()
+        with written(self.place, run.files):
+            if said := self.esbuild.run(run.arguments, self.place):
+                raise self.refused("esbuild can't make modules of it", _first(said)[0])
+
+    def scan(self, found: Sequence[Entry]) -> tuple[Scan, list[_Flaw]]:
+        """Return what the files are and need, and the entries that esbuild can't even read."""
+        waiting, flaws, scans, attempts = [tuple(found)], list[_Flaw](), list[Scan](), 0
+        while waiting and attempts < _MOST_SCANS:
+            several = waiting.pop()
+            attempts += 1
+            said = self.scanned(scan_run(several).arguments)
+            if not said:
+                scans.append(self.metafile())
+            elif len(several) > 1:
+                middle = len(several) // 2
+                waiting += [several[middle:], several[:middle]]
+            else:
+                flaws.append(self.explained(several[0], said))
+        left = [entry for several in waiting for entry in several]
+        flaws += [_Flaw(entry, "too many of its files can't be read", (entry.source,)) for entry in left]
+        return _joined(scans), flaws
+
+    def scanned(self, arguments: Iterable[str]) -> str:
+        self.session.require_going()
+        return self.esbuild.run(tuple(arguments), self.place)
+
+    def metafile(self) -> Scan:
+        path = self.place / SOURCES / "meta.json"
+        scan = read_metafile(json.loads(path.read_bytes()))
+        path.unlink()
+        shutil.rmtree(self.place / SOURCES / "scan", ignore_errors=True)
+        if strange := sorted(file for file in scan.loads if not is_inside(file)):
+            raise self.refused("it names files outside of itself", strange[0])
+        return scan
+
+    def explained(self, entry: Entry, said: str) -> _Flaw:
+        """Return why esbuild can't read an entry, with the way to what it can't read."""
+        what, where, line = _first(said)
+        unresolved = _UNRESOLVED.search(what)
+        absent = unresolved[1] if unresolved else f"./{where}"
+        without = (*scan_run([entry]).arguments, f"--external:{absent}")
+        if "*" in absent or not where or self.scanned(without):
+            return _Flaw(entry, what, (entry.source, *([f"{where}:{line}"] if where != entry.source else ())))
+        return _Flaw(entry, what, self.metafile().chain(entry.source, absent))
+
+    def flaws(self, entry: Entry, scan: Scan, said: Declarations) -> Iterator[_Flaw]:
+        """Yield the first reason why a page can't use what would be made of an entry."""
+        built_in = [one for one in scan.needs(entry.source) if said.is_built_in(one)]
+        dangling = said.dangling(self.staged.unpacked.files)
+        lost = sorted(scan.parts[entry.source] & dangling.keys())
+        if built_in:
+            yield _Flaw(entry, "it needs what only Node.js has built in", scan.chain(entry.source, built_in[0]))
+        elif lost:
+            reason = f"its browser field has {excerpt(dangling[lost[0]])} for a file, and that is not there"
+            yield _Flaw(entry, reason, scan.chain(entry.source, lost[0]))
+
+    def names(self, source: str, scan: Scan) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the names that a CommonJS file exports, and the packages whose names it passes on."""
+
+        def load(importer: str, specifier: str) -> LoadedModule | None:
+            path = scan.resolved.get((importer, specifier), "")
+            return LoadedModule(path, self.source(path)) if path in scan.loads else None
+
+        found = named_exports(self.staged.source(source), source, load)
+        outer = {one.specifier for part in scan.parts[source] for one in scan.externals.get(part, ())}
+        return found.names, [one for one in found.passed if one in outer]
+
+    def is_own(self, entry: Entry, scan: Scan, said: Declarations) -> bool:
+        """Return whether a browser can import the package's own file, and all that it loads."""
+        parts, needs = scan.parts[entry.source], scan.needs(entry.source)
+        is_plain = parts <= scan.modules and not any(needs.values()) and said.taken_away.isdisjoint(needs)
+        return is_plain and not any(map(self.is_for_bundlers, parts))
+
+    def is_for_bundlers(self, path: str) -> bool:
+        """Return whether a file reads `process.env`, maybe in one place with a guard and in the next without."""
+        source = self.source(path)
+        return b"process" in source and (b"process.env" in source or read_imports(source).needs_bundler)
+
+    def require_good(self, good: Sequence[Entry], flaws: Sequence[_Flaw]) -> None:
+        """Raise ConfigurationError where nothing is left, or the main entry is none of it."""
+        decisive = [flaw for flaw in flaws if not good or "." in flaw.entry.subpaths]
+        if decisive:
+            raise self.refused(decisive[0].reason, decisive[0].value)
+
+    def left_out(self, flaws: Sequence[_Flaw]) -> Iterator[Problem]:
+        if flaws:
+            several = ", ".join(flaw.entry.subpaths[0] for flaw in flaws)
+            message = f"no module can be made of {excerpt(several)}; the first: {flaws[0].reason}"
+            hint = "the others are there; a page that needs one of these needs another package"
+            yield Problem("esm-left-out", message, str(self.staged.order.spec), flaws[0].value, hint, warning=True)
+
+    def result(self, locked: LockedModules | None, warnings: tuple[Problem, ...]) -> StagedLibrary:
+        staged, folder = self.staged, self.place / MADE
+        paths = sorted(files_below(folder))
+        for path in paths:
+            os.utime(folder / path, (MODIFIED, MODIFIED))
+        digest = digest_of(folder)
+        esm = LockedModules(self.esbuild.version, RECIPE, " ".join(OPTIONS), digest)
+        if locked and locked.digest != digest:
+            message = f"the modules that esbuild makes are not those that {LOCK} records"
+            hint = "take the folder from where it still is; or add a version that is new here with --esm"
+            value = f"expected {locked.digest}, got {digest}"
+            where = f"{staged.order.spec.folder}/{MADE}"
+            raise ConfigurationError([Problem("esm-differs", message, where, value, hint)])
+        unpacked = replace(
+            staged.unpacked,
+            files=tuple(sorted((*staged.unpacked.files, *(f"{MADE}/{path}" for path in paths)))),
+            size=staged.unpacked.size + sum((folder / path).stat().st_size for path in paths),
+        )
+        placement = replace(staged.placement, files=len(unpacked.files))
+        told = (*staged.warnings, *warnings)
+        return replace(staged, unpacked=unpacked, placement=placement, warnings=told, esm=esm)
+
+    def refused(self, reason: str, value: str = "") -> ConfigurationError:
+        spec = self.staged.order.spec
+        hint = "without --esm the package is added as it is; look for a build of it, or another package, for browsers"
+        message = f"no ES modules can be made: {reason}"
+        return ConfigurationError([Problem("esm-not-made", message, str(spec), excerpt(value), hint)])
+
+
+def _first(said: str) -> tuple[str, str, str]:
+    """Return the first error of esbuild's: what is wrong, and in which line of which file."""
+    found = _ERROR.search(said)
+    return (
+        (found["what"], found["where"] or "", found["line"] or "")
+        if found
+        else (said.split("\n", maxsplit=1)[0], "", "")
+    )
+
+
+def _joined(scans: Iterable[Scan]) -> Scan:
+    every = list(scans)
+    return Scan(
+        {path: one for scan in every for path, one in scan.loads.items()},
+        {path: one for scan in every for path, one in scan.externals.items()},
+        frozenset(path for scan in every for path in scan.modules),
+        {path: one for scan in every for path, one in scan.parts.items()},
+        {place: one for scan in every for place, one in scan.resolved.items()},
+    )
+
+
+def _require_recipe(staged: StagedLibrary, locked: LockedModules | None) -> None:
+    if locked and (locked.recipe, locked.options) != (RECIPE, " ".join(OPTIONS)):
+        message = "its modules were made by another version of cdnserve, which made them otherwise"
+        hint = f"use that version, or take {staged.order.spec.folder}/{MADE} from where it still is"
+        raise ConfigurationError([Problem("esm-recipe", message, str(staged.order.spec), hint=hint)])

@@ -1,0 +1,322 @@
+"""`add --esm`: ES modules of CommonJS and ES packages, made by the real esbuild; a node on the PATH runs some."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.manifest.lock import LockedModules, read_lock
+from cdnserve.modules.made import OPTIONS
+from cdnserve.npm import made_modules
+from cdnserve.npm.add import AddOptions, add
+from cdnserve.npm.apply import Added
+from cdnserve.npm.settings import NpmSettings
+from cdnserve.npm.sync import check, sync
+from cdnserve.npm.update import update
+from tests.npm.real_esbuild import folder_with_esbuild
+from tests.npm.registry import LocalRegistry, packed, settings_for
+
+pytestmark = pytest.mark.network
+
+
+@pytest.fixture(scope="session")
+def esbuild(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_with_esbuild(tmp_path_factory.mktemp("esbuild"))
+
+
+@pytest.fixture
+def settings(root: Path, registry: LocalRegistry, esbuild: Path) -> NpmSettings:
+    return settings_for(root.parent, registry.url, {"PATH": str(esbuild)})
+
+
+def _publish(registry: LocalRegistry, pin: str, files: Mapping[str, str], **described: Any) -> None:
+    name, _, version = pin.rpartition("@")
+    package = {"package.json": json.dumps({"name": name, "version": version, **described}), **files}
+    registry.publish(name, version, packed(package))
+
+
+def _add(root: Path, settings: NpmSettings, *specs: str, deps: bool = False) -> Added:
+    return add(root, specs, settings, options=AddOptions(esm=True, deps=deps))
+
+
+def _problem(root: Path, settings: NpmSettings, *specs: str) -> Problem:
+    before = sorted(path.relative_to(root) for path in root.rglob("*"))
+    with pytest.raises(ConfigurationError) as raised:
+        _add(root, settings, *specs)
+    assert before == sorted(path.relative_to(root) for path in root.rglob("*"))
+    return raised.value.problems[0]
+
+
+def _made(root: Path, pin: str) -> dict[str, str]:
+    folder = root / "npm" / pin / "+esm"
+    return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+def _exports(root: Path, pin: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(_made(root, pin)["package.json"])["exports"]
+    return found
+
+
+def _ran(root: Path, script: str, **modules: str) -> Any:
+    """Run a script in Node.js, which finds packages where modules were made, and return what it prints."""
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("no node on the PATH")
+    folder = root.parent / "run"
+    for name, pin in modules.items():
+        place = folder / "node_modules" / name
+        shutil.copytree(root / "npm" / pin / "+esm", place, dirs_exist_ok=True)
+    (folder / "run.mjs").write_text(script)
+    done = subprocess.run([node, "run.mjs"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert not done.stderr, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_commonjs_has_its_names_and_its_default(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    inner = "exports.hook = () => 'hook'; exports.mode = process.env.NODE_ENV; exports.more = process.env.MORE;"
+    main = "if (process.env.NODE_ENV === 'production') module.exports = require('./inner.js'); else throw 1;"
+    _publish(registry, "x@1.0.0", {"index.js": main, "inner.js": f"/*! @license ours */{inner}"})
+    added = _add(root, settings, "x")
+    assert () == added.warnings
+    made = _made(root, "x@1.0.0")
+    assert {"index.js", "index.js.map", "inner.js", "inner.js.map", "chunk", "package.json"} == {
+        "chunk" if name.startswith("chunk") else name for name in made
+    }
+    assert "@license ours" in "".join(made.values())
+    assert ["hook", "production", True, True] == _ran(
+        root,
+        "import x, { hook, mode, more } from 'x'; import * as all from 'x';"
+        "console.log(JSON.stringify([hook(), mode, more === undefined, x === all['module.exports']]))",
+        x="x@1.0.0",
+    )
+    # The package itself is untouched, and a source map leads there.
+    assert main == (root / "npm/x@1.0.0/index.js").read_text()
+    maps = [json.loads(text) for name, text in made.items() if name.endswith(".map")]
+    assert "../inner.js" in [source for one in maps for source in one["sources"]]
+
+
+def test_other_packages_stay_imports_and_state_exists_once(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    _publish(registry, "state@1.0.0", {"index.js": "exports.n = 0; exports.more = () => { exports.n += 1 }"})
+    _publish(registry, "fn@1.0.0", {"index.js": "module.exports = () => 'called'; module.exports.also = 1"})
+    babel = "Object.defineProperty(exports, '__esModule', { value: true }); exports.default = 'd'; exports.named = 'n'"
+    _publish(registry, "babel@1.0.0", {"index.js": babel})
+    es = "export default function f() { return 'es' } export const extra = 2"
+    _publish(registry, "es@1.0.0", {"index.js": es}, type="module", main="index.js")
+    a = (
+        "const s = require('state'); s.more(); const b = require('babel'); const e = require('es');"
+        "exports.all = [require('fn')(), require('fn').also, b.default, b.named, e(), e.default(), e.extra];"
+    )
+    needs = {"state": "1", "fn": "1", "babel": "1", "es": "1"}
+    exports = {".": "./a.js", "./b": "./b.js"}
+    _publish(
+        registry, "x@1.0.0", {"a.js": a, "b.js": "exports.own = require('x').all"}, exports=exports, dependencies=needs
+    )
+    added = _add(root, settings, "x", deps=True)
+    assert {"x", "state", "fn", "babel", "es"} == {one.name for one in added.libraries}
+    made = _made(root, "x@1.0.0")
+    assert "require" not in made["index.js"].replace('"module.exports"', "")
+    assert 'from"x"' in made["b.js"]
+    script = (
+        "import { all } from 'x'; import { own } from 'x/b'; import { n, default as s } from 'state';"
+        "import fn from 'fn'; import d, { named } from 'babel';"
+        "console.log(JSON.stringify([all, own === all, s.n, fn(), d, named]))"
+    )
+    packages = {"x": "x@1.0.0", "state": "state@1.0.0", "fn": "fn@1.0.0", "babel": "babel@1.0.0"}
+    place = root.parent / "run/node_modules/es"
+    place.parent.mkdir(parents=True)
+    shutil.copytree(root / "npm/es@1.0.0", place)
+    expected = [["called", 1, "d", "n", "es", "es", 2], True, 1, "called", "d", "n"]
+    assert expected == _ran(root, script, **packages)
+
+
+def test_a_package_of_es_modules_keeps_its_own(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    _publish(registry, "es@1.0.0", {"index.js": "export const a = 1"}, type="module")
+    _publish(registry, "env@1.0.0", {"index.js": "export const a = process.env.NODE_ENV"}, type="module")
+    _add(root, settings, "es", "env")
+    assert {} == _exports(root, "es@1.0.0")
+    assert {".": "./index.js", "./index": "./index.js", "./index.js": "./index.js"} == _exports(root, "env@1.0.0")
+    assert "production" in _made(root, "env@1.0.0")["index.js"]
+
+
+def test_the_lock_says_how_and_sync_proves_it(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "exports.a = 1"})
+    _add(root, settings, "x")
+    before, lock = _made(root, "x@1.0.0"), (root / "manifest.lock").read_bytes()
+    entry = read_lock(root / "manifest.lock").libraries["x@1.0.0"].esm
+    assert entry is not None
+    assert entry.options == " ".join(OPTIONS)
+    for gone in ("npm/x@1.0.0/+esm", "npm"):
+        shutil.rmtree(root / gone)
+        assert ["library-incomplete" if "esm" in gone else "library-absent"] == [
+            one.reference for one in check(root, settings).problems
+        ]
+        sync(root, settings)
+        assert before == _made(root, "x@1.0.0")
+        assert () == check(root, settings).problems
+    assert {499162500} == {int(p.stat().st_mtime) for p in (root / "npm/x@1.0.0/+esm").iterdir()}
+    # The same again, with and without modules, changes nothing.
+    _add(root, settings, "x")
+    add(root, ["x"], settings)
+    assert (before, lock) == (_made(root, "x@1.0.0"), (root / "manifest.lock").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "reference"),
+    [
+        pytest.param({"digest": "sha512-" + "A" * 86 + "=="}, "esm-differs", id="other octets"),
+        pytest.param({"recipe": 99}, "esm-recipe", id="another recipe"),
+        pytest.param({"options": "--bundle"}, "esm-recipe", id="other options"),
+    ],
+)
+def test_what_the_lock_records_must_come_out(
+    root: Path, registry: LocalRegistry, settings: NpmSettings, change: dict[str, Any], reference: str
+) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "exports.a = 1"})
+    _add(root, settings, "x")
+    path = root / "manifest.lock"
+    document = json.loads(path.read_text())
+    document["libraries"]["x@1.0.0"]["esm"] |= change
+    path.write_text(json.dumps(document))
+    shutil.rmtree(root / "npm/x@1.0.0/+esm")
+    with pytest.raises(ConfigurationError) as raised:
+        sync(root, settings)
+    assert [reference] == [problem.reference for problem in raised.value.problems]
+    assert not (root / "npm/x@1.0.0/+esm").exists()
+
+
+def test_a_changed_module_is_told_and_left(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "exports.a = 1"})
+    _add(root, settings, "x")
+    (root / "npm/x@1.0.0/+esm/index.js").write_text("changed")
+    with pytest.raises(ConfigurationError) as raised:
+        sync(root, settings)
+    assert ["library-changed"] == [problem.reference for problem in raised.value.problems]
+    assert "changed" == (root / "npm/x@1.0.0/+esm/index.js").read_text()
+
+
+def test_the_same_octets_wherever_it_is_made(
+    root: Path, registry: LocalRegistry, settings: NpmSettings, tmp_path: Path
+) -> None:
+    files = {"index.js": "exports.a = require('./i')", "b.js": "exports.b = require('./i')", "i.js": "exports.c = 1"}
+    _publish(registry, "x@1.0.0", files)
+    _add(root, settings, "x")
+    other = tmp_path / "elsewhere/deeper"
+    other.mkdir(parents=True)
+    shutil.copy(root / "manifest.toml", other)
+    _add(other, settings, "x")
+    assert _made(root, "x@1.0.0") == _made(other, "x@1.0.0")
+    assert any(name.startswith("chunk-") for name in _made(root, "x@1.0.0"))
+
+
+def test_update_makes_modules_of_the_new_version(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "exports.a = 1"})
+    _add(root, settings, "x")
+    _publish(registry, "x@1.1.0", {"index.js": "exports.a = 2"})
+    update(root, [], settings)
+    assert "index.js" in _made(root, "x@1.1.0")
+    assert isinstance(read_lock(root / "manifest.lock").libraries["x@1.1.0"].esm, LockedModules)
+
+
+def test_entries_that_cannot_be_made_are_left_out(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    files = {"a.js": "exports.a = 1", "server.js": "require('./deep')", "deep.js": "exports.f = require('fs')"}
+    broken = {"broken.js": "exports.a = (", "absent.js": "require('./mid')", "mid.js": "require('./nowhere')"}
+    exports = {".": "./a.js", "./server": "./server.js", "./broken": "./broken.js", "./absent": "./absent.js"}
+    _publish(registry, "x@1.0.0", {**files, **broken}, exports=exports)
+    (warning,) = _add(root, settings, "x").warnings
+    assert "esm-left-out" == warning.reference
+    assert all(name in warning.message for name in ("./server", "./broken", "./absent"))
+    assert {".": "./index.js"} == _exports(root, "x@1.0.0")
+    assert not [name for name in _made(root, "x@1.0.0") if name.startswith(".src")]
+
+
+@pytest.mark.parametrize(
+    ("files", "described", "value"),
+    [
+        pytest.param(
+            {"index.js": "require('./a')", "a.js": "require('./b')", "b.js": "require('fs')"},
+            {"main": "index.js"},
+            "index.js → a.js → b.js → fs",
+            id="a Node built-in, with the chain",
+        ),
+        pytest.param(
+            {"index.js": "require('./a')", "a.js": "require('./nowhere')"},
+            {"main": "index.js"},
+            "index.js → a.js → ./nowhere",
+            id="a file that is not there",
+        ),
+        pytest.param({"index.js": "let ("}, {}, "index.js", id="a syntax error"),
+        pytest.param({"index.js": "require('./a.node')", "a.node": "x"}, {}, "index.js", id="what no page can load"),
+        pytest.param(
+            {"index.js": "require('./a')", "a.js": "exports.a = 1"},
+            {"browser": {"./a.js": "./nowhere.js"}, "exports": "./index.js"},
+            "index.js → a.js",
+            id="a browser field that points nowhere",
+        ),
+        pytest.param({"index.js": "require('../../../../manifest.toml')"}, {}, "", id="a file outside"),
+        pytest.param({"index.js": "require('/etc/hostname')"}, {}, "", id="a file anywhere"),
+        pytest.param({"style.css": "p{}"}, {}, "", id="no script"),
+        pytest.param({"index.js": "", "+esm/index.js": ""}, {}, "", id="a folder of that name"),
+        pytest.param({"index.js": ""}, {"exports": {"./*": "../*"}}, "", id="exports that lead outside"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(
+    root: Path,
+    registry: LocalRegistry,
+    settings: NpmSettings,
+    files: dict[str, str],
+    described: dict[str, Any],
+    value: str,
+) -> None:
+    _publish(registry, "x@1.0.0", files, **described)
+    problem = _problem(root, settings, "x")
+    assert ("esm-not-made", "x@1.0.0") == (problem.reference, problem.where)
+    assert value in problem.value
+
+
+def test_a_package_that_is_here_stays_where_none_can_be_made(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "require('fs')"})
+    add(root, ["x"], settings)
+    assert "esm-not-made" == _problem(root, settings, "x").reference
+
+
+def test_circles_and_what_is_taken_away(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    files = {
+        "index.js": "exports.early = 1; exports.b = require('./b').saw; exports.fs = Object.keys(require('fs'))",
+        "b.js": "exports.saw = require('./index').early",
+        "util.js": "exports.u = 'ours'",
+        "c.js": "exports.c = require('util').u",
+    }
+    _publish(registry, "x@1.0.0", files, browser={"fs": False, "util": "./util.js"})
+    assert () == _add(root, settings, "x").warnings
+    script = "import x from 'x'; import { c } from 'x/c'; console.log(JSON.stringify([x.b, x.fs, c]))"
+    assert [1, [], "ours"] == _ran(root, script, x="x@1.0.0")
+
+
+def test_too_many_entries_are_refused(
+    root: Path, registry: LocalRegistry, settings: NpmSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made_modules, "MOST_ENTRIES", 2)
+    _publish(registry, "x@1.0.0", {f"m{n}.js": "" for n in range(3)}, exports={"./*": "./*.js"})
+    assert "esm-not-made" == _problem(root, settings, "x").reference
+
+
+def test_what_may_be_absent_is_not_brought(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    files = {"a.js": "try { exports.p = require('perhaps') } catch { exports.p = 'none' }", "b.js": "require('tool')"}
+    _publish(registry, "tool@1.0.0", {"index.js": "require('fs')"})
+    meta = {"peerDependencies": {"perhaps": "1"}, "peerDependenciesMeta": {"perhaps": {"optional": True}}}
+    exports = {".": "./a.js", "./b": "./b.js"}
+    _publish(registry, "x@1.0.0", files, exports=exports, dependencies={"tool": "1"}, **meta)
+    added = _add(root, settings, "x", deps=True)
+    assert ["x@1.0.0"] == list(map(str, added.libraries))
+    assert "none" == _ran(root, "import { p } from 'x'; console.log(JSON.stringify(p))", x="x@1.0.0")
