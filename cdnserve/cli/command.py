@@ -188,6 +188,9 @@ def one_root(place: Path | None, root: Path) -> Path:
 state_option = setting(
     "--state", type=click.Path(), metavar="FOLDER", show_default="ROOT/.cdnserve", help="Where releases are kept."
 )
+store_option = setting(
+    "--store", default="", metavar="URL", help="An object store instead of a folder, as s3://BUCKET/PREFIX."
+)
 algorithm_option = click.option(
     "--algorithm",
     "algorithms",

@@ -9,8 +9,17 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, named_root, one_root, root_option, state_option
-from cdnserve.cli.release import build_release, open_release
+from cdnserve.cli.command import (
+    Command,
+    as_objects,
+    json_option,
+    named_root,
+    one_root,
+    root_option,
+    state_option,
+    store_option,
+)
+from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain
 from cdnserve.explain.why_not import read_origin
@@ -229,6 +238,7 @@ def _places(places: tuple[str, ...], root: Path) -> tuple[Path, str]:
 @click.option("--credentials", is_flag=True, help='As with fetch(…, { credentials: "include" }).')
 @root_option
 @state_option
+@store_option
 @json_option
 @click.pass_context
 def command(  # one for each option
@@ -240,6 +250,7 @@ def command(  # one for each option
     credentials: bool,
     root: Path,
     state: str | None,
+    store: str,
     as_json: bool,
 ) -> None:
     """Explain what a browser gets for PATH, and why.
@@ -251,9 +262,9 @@ def command(  # one for each option
     it is not public or the browser blocks it.
     """
     root, path = _places(places, root)
-    built = build_release(root, state)
-    question = PageRequest(path, root, origin, method, headers, credentials, built.told)
-    explanation = explain(question, Origin(open_release(root, state, built)[1]))
+    _, catalog, problems = current_release(root, state, store)
+    question = PageRequest(path, root, origin, method, headers, credentials, tuple(problems))
+    explanation = explain(question, Origin(catalog))
     if as_json:
         write_json(as_object(question, explanation))
     else:

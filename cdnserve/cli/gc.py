@@ -6,19 +6,21 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_argument, state_option, store_option
 from cdnserve.cli.progress import build_progress
-from cdnserve.cli.release import releases_folder
+from cdnserve.cli.release import needed_store, releases_folder
 from cdnserve.cli.terminal import write_json
 from cdnserve.display import plural
 from cdnserve.release.gc import Collected, GcOptions, collect
 
 _NEWEST = 5
+_GRACE, _STORE_GRACE = 300, 86_400
 
 
 @click.command(cls=Command, examples=("gc --dry-run", "gc --keep 3"))
 @root_argument
 @state_option
+@store_option
 @click.option(
     "--keep",
     default=_NEWEST,
@@ -29,29 +31,54 @@ _NEWEST = 5
 )
 @click.option(
     "--grace",
-    default=300,
+    default=None,
     type=click.IntRange(min=0),
     metavar="SECONDS",
-    show_default=True,
-    help="Keep what was current in the last so many seconds.",
+    show_default=f"{_GRACE}; {_STORE_GRACE} with --store",
+    help="Keep what was current in the last so many seconds; in a store, also what was written then.",
 )
 @click.option("--forget", is_flag=True, help="Give up the release that was rolled back from, too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @json_option
-def command(root: Path, state: str | None, keep: int, grace: int, forget: bool, dry_run: bool, as_json: bool) -> None:
-    """Remove old releases of ROOT, and stored bytes that no release needs.
+def command(
+    root: Path,
+    state: str | None,
+    store: str,
+    keep: int,
+    grace: int | None,
+    forget: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Remove old releases of ROOT, or of an object store, and stored bytes that no release needs.
 
     The current release stays, so does one that a running server answers from, and one that was rolled back
-    from. A build that is under way is waited for.
+    from. A build that is under way is waited for. In a store nobody can see who answers from what, so what was
+    needed within the grace time stays.
     """
-    options = GcOptions(keep, float(grace), forget, dry_run)
-    with build_progress() as progress:
-        done = collect(releases_folder(root, state), options, progress)
+    seconds = (_STORE_GRACE if store else _GRACE) if grace is None else grace
+    options = GcOptions(keep, float(seconds), forget, dry_run)
+    done = _in_store(store, options) if store else _in_folder(root, state, options)
     if as_json:
         write_json(_as_object(done, options))
         return
     report(done.warnings)
     click.echo("\n".join(_lines(done, options)))
+
+
+def _in_folder(root: Path, state: str | None, options: GcOptions) -> Collected:
+    with build_progress() as progress:
+        return collect(releases_folder(root, state), options, progress)
+
+
+def _in_store(store: str, options: GcOptions) -> Collected:
+    from cdnserve.release.gc_store import LEAST_GRACE, collect_store
+
+    if options.grace < LEAST_GRACE:
+        raise click.UsageError(
+            f"in a store the grace time is at least {LEAST_GRACE} seconds: somebody may be publishing"
+        )
+    return collect_store(needed_store(store), options)
 
 
 def _lines(done: Collected, options: GcOptions) -> list[str]:

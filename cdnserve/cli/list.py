@@ -18,8 +18,9 @@ from cdnserve.cli.command import (
     report,
     root_option,
     state_option,
+    store_option,
 )
-from cdnserve.cli.release import build_release, open_release
+from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import Column, write, write_json, write_table
 from cdnserve.display import did_you_mean, plural, readable_size
 from cdnserve.errors import ConfigurationError, Problem
@@ -56,9 +57,10 @@ _GROUPS = (
 @click.option("--files", is_flag=True, help="Every file, on a terminal too.")
 @root_option
 @state_option
+@store_option
 @json_option
-def command(operands: tuple[str, ...], files: bool, root: Path, state: str | None, as_json: bool) -> None:
-    """List what is public in ROOT, after a build of what has changed.
+def command(operands: tuple[str, ...], files: bool, root: Path, state: str | None, store: str, as_json: bool) -> None:
+    """List what is public in ROOT, after a build of what has changed; with --store, what is public there.
 
     On a terminal this is a table of the libraries and of your own folders, with their size in the content codings that
     are smallest. NAME shows the files of one: a library, NAME@VERSION or a folder. A folder with a manifest is ROOT.
@@ -66,16 +68,15 @@ def command(operands: tuple[str, ...], files: bool, root: Path, state: str | Non
     br, as gzip, as zstd, integrity.
     """
     root, name = _operands(operands, root)
-    built = build_release(root, state)
-    catalog = open_release(root, state, built)[1]
+    _, catalog, problems = current_release(root, state, store)
     groups = hosted_groups(catalog)
     assets = _assets(name, catalog, groups)
     if as_json:
         listed = [_as_object(path, asset, catalog) for path, asset in assets.items()]
-        told = {"problems": as_objects(built.told), "groups": [asdict(group) for group in groups]}
+        told = {"problems": as_objects(problems), "groups": [asdict(group) for group in groups]}
         write_json({"release": catalog.number, "assets": listed, **told})
         return
-    report(built.told)
+    report(problems)
     if not sys.stdout.isatty():
         click.echo("".join("\t".join(row) + "\n" for row in _rows(assets, catalog, "{}")), nl=False)
     elif name or files:

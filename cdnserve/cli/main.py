@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "init": "Write a first manifest.",
         "serve": "Build what has changed, serve, and watch.",
         "build": "Make a release and stop.",
+        "publish": "Build, and put the release into an object store.",
         "check": "Show every problem in manifest, lock and files.",
         "list": "List what is public.",
         "info": "Show what is hosted of a library.",

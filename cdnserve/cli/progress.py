@@ -23,6 +23,7 @@ _LABELS: Mapping[Phase, str] = MappingProxyType(
         "proving": "reading stored bytes: {:,} of {:,}",
         "reading": "reading files: {:,} of {:,}",
         "encoding": "encoding representations: {:,} of {:,}",
+        "uploading": "uploading stored files: {:,} of {:,}",
     }
 )
 # A phase that reads less is over soon, and so not worth a line.

@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from cdnserve.cli.progress import build_progress
 from cdnserve.release.build import build, look
 from cdnserve.release.store import Store, find_places, state_folder
 from cdnserve.release.writer import Built
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdnserve.errors import Problem
     from cdnserve.release.catalog import Catalog
+    from cdnserve.release.remote import RemoteStore
+    from cdnserve.release.store import Releases
 
 
 def build_release(root: Path, state: str | None, *, lines: bool = True) -> Built:
@@ -40,3 +47,21 @@ def open_release(root: Path, state: str | None, built: Built) -> tuple[Store, Ca
     """
     store = Store(state_folder(root, state))
     return store, store.read(built.number)
+
+
+def needed_store(url: str) -> RemoteStore:
+    """Return the object store at a URL; raise `click.UsageError` where none is named."""
+    if not url:
+        raise click.UsageError("say where to: --store URL, or CDNSERVE_STORE")
+    from cdnserve.release.remote import open_store
+
+    return open_store(url)
+
+
+def current_release(root: Path, state: str | None, store: str) -> tuple[Releases, Catalog, Sequence[Problem]]:
+    """Return the releases, the current one and what to tell: of the object store if one is named, else of a build."""
+    if store:
+        remote = needed_store(store)
+        return remote, remote.read(), ()
+    built = build_release(root, state)
+    return *open_release(root, state, built), built.told

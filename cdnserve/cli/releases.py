@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, json_option, root_argument, state_option
-from cdnserve.cli.release import releases_folder
+from cdnserve.cli.command import Command, json_option, root_argument, state_option, store_option
+from cdnserve.cli.release import needed_store, releases_folder
 from cdnserve.cli.terminal import Column, write_json, write_table
-from cdnserve.release.history import ReleaseEntry, history
+from cdnserve.release.history import ReleaseEntry, history, store_history
 
 _COLUMNS = (
     Column("release", is_number=True, style="bold"),
@@ -30,15 +30,16 @@ _COLUMNS = (
 @click.command(cls=Command, examples=("releases", "releases public --json"))
 @root_argument
 @state_option
+@store_option
 @json_option
-def command(root: Path, state: str | None, as_json: bool) -> None:
-    """List the releases of ROOT, the oldest first.
+def command(root: Path, state: str | None, store: str, as_json: bool) -> None:
+    """List the releases of ROOT, or of an object store, the oldest first.
 
     Each is compared with the one before it. On a terminal this is a table, with added (+), removed (-) and changed
     (~) files. In a pipe each release is one line of fields with tabs between them: number, when it was made, files,
     their octets, added, removed and changed files, state.
     """
-    entries = list(history(releases_folder(root, state)))
+    entries = list(store_history(needed_store(store)) if store else history(releases_folder(root, state)))
     if as_json:
         write_json({"releases": [_as_object(entry) for entry in entries], "problems": []})
     elif sys.stdout.isatty() and entries:

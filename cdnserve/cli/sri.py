@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, algorithm_option, root_option, state_option
+from cdnserve.cli.command import Command, algorithm_option, root_option, state_option, store_option
 from cdnserve.cli.npm import library_settings, write_hostless
-from cdnserve.cli.release import build_release, open_release
+from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import write
 from cdnserve.snippets.subject import Options, read_algorithms
 from cdnserve.snippets.tags import DEFAULT_FORMAT, FORMATS
@@ -31,6 +31,7 @@ from cdnserve.snippets.targets import Hosted, find_subjects
 @click.option("--module/--classic", default=None, show_default="as their content shows", help="What scripts are.")
 @root_option
 @state_option
+@store_option
 def command(  # one for each option
     targets: tuple[str, ...],
     form: str,
@@ -39,6 +40,7 @@ def command(  # one for each option
     module: bool | None,
     root: Path,
     state: str | None,
+    store: str,
 ) -> None:
     """Print integrity metadata and ready tags.
 
@@ -50,7 +52,7 @@ def command(  # one for each option
 
     @cache
     def hosted() -> Hosted:
-        return Hosted(root, *open_release(root, state, build_release(root, state)))
+        return Hosted(root, *current_release(root, state, store)[:2])
 
     subjects = find_subjects(targets, root, hosted, library_settings(), module=module)
     text = FORMATS["json" if as_json else form](subjects, options)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, json_option, root_option, state_option
+from cdnserve.cli.command import Command, json_option, root_option, state_option, store_option
 from cdnserve.cli.progress import count_progress
+from cdnserve.cli.release import needed_store
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural
 from cdnserve.release.store import Store, state_folder
@@ -46,6 +47,7 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
 @click.argument("url")
 @root_option
 @state_option
+@store_option
 @click.option("--path", "globs", multiple=True, metavar="GLOB", help="Only paths that match; may be repeated.")
 @click.option("--sample", callback=_sample, metavar="NUMBER|N%", help="Only so many paths, chosen at random.")
 @click.option("--seed", default=0, show_default=True, metavar="NUMBER", help="What the sample is chosen by.")
@@ -79,6 +81,7 @@ def command(
     url: str,
     root: Path,
     state: str | None,
+    store: str,
     globs: tuple[str, ...],
     sample: tuple[int | None, float | None],
     seed: int,
@@ -98,9 +101,9 @@ def command(
     """
     choice = Choice(globs, *sample, seed=seed)
     target = parse_target(url, resolve)
-    store = Store(state_folder(root, state))
+    releases = needed_store(store) if store else Store(state_folder(root, state))
     with count_progress("verifying paths") as on_path:
-        report = verify(target, store, choice, ClientOptions(fields, ca, insecure, concurrency, timeout), on_path)
+        report = verify(target, releases, choice, ClientOptions(fields, ca, insecure, concurrency, timeout), on_path)
     if as_json:
         write_json(_as_object(target.url, report))
     else:

@@ -17,7 +17,7 @@ from cdnserve.manifest.lock import Lock
 from cdnserve.npm.spec import FOLDER
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.package_entries import library_folder
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.rules.semver import ascending, resolve
 
 LARGEST_DESCRIPTION = 2**22
@@ -38,7 +38,7 @@ def read_description(path: Path) -> Mapping[str, object]:
 class HostedLibraries:
     """Answers what is hosted in a root, out of the release that was made of it."""
 
-    def __init__(self, root: Path, store: Store, catalog: Catalog) -> None:
+    def __init__(self, root: Path, store: Releases, catalog: Catalog) -> None:
         self._root = root
         self._store = store
         self._catalog = catalog
@@ -80,7 +80,7 @@ class HostedLibraries:
 
     def source(self, path: str) -> bytes:
         """Return the content of a public file."""
-        return self._store.blob(self._catalog.assets[path].identity.sha256).read_bytes()
+        return self._store.content(self._catalog.assets[path].identity)
 
 
 def _versions(catalog: Catalog) -> dict[str, Sequence[str]]:

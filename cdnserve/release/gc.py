@@ -19,8 +19,8 @@ from typing import Literal
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import sync_folder
 from cdnserve.release.blobs import StoreError, blob_path, remove_state_file, storing, take_stock
-from cdnserve.release.state_files import Proof, known_blobs, note_proved, read_hold, read_index
-from cdnserve.release.store import Store, store_problem, unused
+from cdnserve.release.state_files import Hold, Proof, known_blobs, note_proved, read_hold, read_index
+from cdnserve.release.store import POINTER, Releases, Store, again, store_problem, unused
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -40,6 +40,10 @@ class GcOptions:
     forget: bool = False
     dry_run: bool = False
     now: float | None = None
+
+    def clock(self) -> float:
+        """Return the time."""
+        return time.time() if self.now is None else self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,10 @@ def collect(state: Path, options: GcOptions, progress: BuildProgress | None = No
 
 def _collect(writer: Writer, options: GcOptions) -> Collected:
     store = writer.store
-    kept = _kept(store, options)
+    kept = kept_releases(store, _local_facts(store), options)
     removed = tuple(_remove_catalogs(writer, kept, dry_run=options.dry_run))
     kept = dict(sorted(kept.items()))
-    named, warnings = _named(store, kept)
+    named, warnings = named_blobs(store, kept)
     if named is None:
         return Collected(removed, 0, 0, kept, warnings)
     blobs = octets = 0
@@ -85,26 +89,38 @@ def _collect(writer: Writer, options: GcOptions) -> Collected:
     return Collected(removed, blobs, octets, kept, warnings)
 
 
-def _kept(store: Store, options: GcOptions) -> dict[int, Reason]:
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of releases: which is current, the last rollback, and when catalogs and pointer were written."""
+
+    current: int | None
+    hold: Hold | None
+    written: Mapping[int, float]
+    pointed: float
+
+
+def _local_facts(store: Store) -> Facts:
+    written = {number: _written(store.catalog(number)) for number in store.numbers()}
+    return Facts(store.current(), read_hold(str(store.state)), written, _written(store.state / POINTER))
+
+
+def kept_releases(store: Releases, facts: Facts, options: GcOptions) -> dict[int, Reason]:
     """Return the releases that stay by rule; those that servers use show when they are to go."""
-    current = store.current()
+    current, numbers, hold = facts.current, sorted(facts.written), facts.hold
     if current is None:
         raise ConfigurationError([_no_current(store)])
-    numbers = store.numbers()
-    hold = read_hold(str(store.state))
     left = hold.left if hold and hold.number == current else None
     kept: dict[int, Reason] = {current: "current"}
-    if left in numbers and not options.forget:
+    if left is not None and left in facts.written and not options.forget:
         kept[left] = "rolled back from"
     newest = _newest(store, [number for number in numbers if not (options.forget and number == left)], options.keep)
     kept |= {number: "among the newest" for number in sorted(newest) if number not in kept}
-    now = time.time() if options.now is None else options.now
-    for number in _lately_current(store, numbers, now - options.grace):
+    for number in _lately_current(facts, options.clock() - options.grace):
         kept.setdefault(number, "current a moment ago")
     return kept
 
 
-def _newest(store: Store, numbers: list[int], count: int) -> list[int]:
+def _newest(store: Releases, numbers: list[int], count: int) -> list[int]:
     """Return so many of the newest releases; one that only lacks codings of the next one counts for nothing."""
     found: list[int] = []
     after = None
@@ -118,15 +134,13 @@ def _newest(store: Store, numbers: list[int], count: int) -> list[int]:
     return found
 
 
-def _lately_current(store: Store, numbers: tuple[int, ...], since: float) -> Iterator[int]:
+def _lately_current(facts: Facts, since: float) -> Iterator[int]:
     """Yield the releases that may have been current after `since`: a process may be about to take one up."""
-    hold = read_hold(str(store.state))
-    pointed = _written(store.state / "current") > since
-    for number, successor in pairwise(numbers):
-        if _written(store.catalog(successor)) > since:
+    for number, successor in pairwise(sorted(facts.written)):
+        if facts.written[successor] > since:
             yield number
-    if pointed and hold:
-        yield from (number for number in (hold.number, hold.left) if number in numbers)
+    if facts.pointed > since and facts.hold:
+        yield from (number for number in (facts.hold.number, facts.hold.left) if number in facts.written)
 
 
 def _written(path: Path) -> float:
@@ -155,7 +169,7 @@ def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) 
         sync_folder(f"{writer.state}/releases")
 
 
-def _named(store: Store, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Problem, ...]]:
+def named_blobs(store: Releases, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Problem, ...]]:
     """Return the names of all blobs that the kept releases need, `None` where that can't be known."""
     named: set[str] = set()
     for number in kept:
@@ -190,20 +204,20 @@ def _note(state: str, kept: Iterable[int]) -> None:
     note_proved(state, Proof(found, frozenset(name for name in found if found[name] != before.get(name))))
 
 
-def _unknown(store: Store, number: int) -> Problem:
+def _unknown(store: Releases, number: int) -> Problem:
     return Problem(
         "release-unreadable",
         f"no stored bytes are removed: what release {number} needs is not known",
-        where=str(store.state),
+        where=store.place,
         hint="keep fewer releases, so that it goes as well",
         warning=True,
     )
 
 
-def _no_current(store: Store) -> Problem:
+def _no_current(store: Releases) -> Problem:
     return Problem(
         "release-missing",
         "no release is the current one, so nothing is removed",
-        where=str(store.state),
-        hint="run cdnserve build",
+        where=store.place,
+        hint=again(store.place),
     )

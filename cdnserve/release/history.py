@@ -9,9 +9,10 @@ from pathlib import Path
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.blobs import StoreError
 from cdnserve.release.catalog import Asset, Catalog
+from cdnserve.release.remote import RemoteStore
 from cdnserve.release.scan import scan
 from cdnserve.release.state_files import Hold, fingerprint, read_hold, write_hold
-from cdnserve.release.store import Store, find_places, store_problem
+from cdnserve.release.store import Releases, Store, find_places, store_problem
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 
 
@@ -64,9 +65,16 @@ class ReleaseEntry:
 
 def history(state: Path) -> Iterator[ReleaseEntry]:
     """Yield the releases of a state folder, the oldest first."""
-    store = Store(state)
+    return _entries(Store(state), read_hold(str(state)))
+
+
+def store_history(remote: RemoteStore) -> Iterator[ReleaseEntry]:
+    """Yield the releases of an object store, the oldest first."""
+    return _entries(remote, remote.hold())
+
+
+def _entries(store: Releases, hold: Hold | None) -> Iterator[ReleaseEntry]:
     current = store.current()
-    hold = read_hold(str(state))
     left = hold.left if hold and hold.number == current else None
     before: Catalog | None = None
     for number in store.numbers():
@@ -114,6 +122,23 @@ def roll_back(root: Path, state: Path, number: int | None = None, progress: Buil
         raise ConfigurationError([store_problem(failure, places.state)]) from failure
 
 
+def roll_back_store(remote: RemoteStore, number: int | None = None) -> RolledBack:
+    """Make a release of an object store the current one: the one before the current, unless told.
+
+    It stays so until somebody publishes. Raises ConfigurationError where there is no such release, where it is not
+    whole, or where somebody else sets the pointer meanwhile.
+    """
+    pointer = remote.pointer(lenient=number is not None)
+    left = pointer.number if pointer else 0
+    chosen = _before(remote, left) if number is None else number
+    differences = _differences(remote, left, chosen)
+    if chosen != left:
+        remote.write_hold(chosen, left)
+        if not remote.point_to(chosen, pointer) or remote.current() != chosen:
+            raise ConfigurationError([_moved(remote)])
+    return RolledBack(chosen, left, differences)
+
+
 def _current(store: Store, wanted: int | None) -> int:
     """Return the current release, 0 where nobody knows it any more but a person says which one is wanted."""
     try:
@@ -124,7 +149,7 @@ def _current(store: Store, wanted: int | None) -> int:
         return 0
 
 
-def _before(store: Store, current: int) -> int:
+def _before(store: Releases, current: int) -> int:
     """Return the release before the current one, but none that only lacks codings."""
     earlier = [number for number in store.numbers() if number < current]
     if not earlier:
@@ -134,7 +159,7 @@ def _before(store: Store, current: int) -> int:
     return next(others, earlier[-1])
 
 
-def _differences(store: Store, left: int, chosen: int) -> Differences:
+def _differences(store: Releases, left: int, chosen: int) -> Differences:
     if chosen not in store.numbers():
         raise ConfigurationError([_not_there(store, chosen)])
     after = store.load(chosen)
@@ -145,20 +170,29 @@ def _differences(store: Store, left: int, chosen: int) -> Differences:
     return compare(before, after)
 
 
-def _nowhere(store: Store) -> Problem:
+def _nowhere(store: Releases) -> Problem:
     return Problem(
         "rollback-nowhere",
         "there is no release before the current one",
-        where=str(store.state),
+        where=store.place,
         hint="cdnserve releases lists those that are there",
     )
 
 
-def _not_there(store: Store, number: int) -> Problem:
+def _not_there(store: Releases, number: int) -> Problem:
     there = ", ".join(map(str, store.numbers()[-10:]))
     return Problem(
         "release-missing",
         f"release {number} is not there",
-        where=str(store.state),
+        where=store.place,
         hint=f"those that are there: {there}" if there else "run cdnserve build",
+    )
+
+
+def _moved(remote: RemoteStore) -> Problem:
+    return Problem(
+        "rollback-raced",
+        "somebody made another release the current one meanwhile",
+        where=remote.place,
+        hint="look at cdnserve releases, then say which one you want",
     )

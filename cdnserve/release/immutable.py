@@ -74,6 +74,18 @@ def broken(promised: Mapping[str, bytes], contents: Mapping[str, FileContent]) -
             yield _changed(path, promised[path], content.sha384)
 
 
+def binding(catalog: Catalog, forgotten: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
+    """Return the sha384 of each file that a release has as immutable, but for what a person has `forgotten`."""
+    return {path: sha384 for path, sha384 in immutable(catalog).items() if sha384.hex() not in forgotten.get(path, ())}
+
+
+def changed(promised: Mapping[str, bytes], catalog: Catalog, store: str) -> Iterator[Problem]:
+    """Yield a problem for each file of a release that is no longer what was promised in an object store."""
+    for path, asset in catalog.assets.items():
+        if promised.get(path, asset.sha384) != asset.sha384:
+            yield _changed(path, promised[path], asset.sha384, f" --store {store}")
+
+
 def new_promises(lock: Lock, immutable: Mapping[str, FileContent], now: int) -> dict[str, LockedFile]:
     """Return the entries that the lock lacks; a file is no younger than its first release, `now` in seconds."""
     return {
@@ -137,14 +149,14 @@ def _lock_left_alone(path: Path) -> Problem:
     )
 
 
-def _changed(path: str, promised: bytes, got: bytes) -> Problem:
+def _changed(path: str, promised: bytes, got: bytes, more: str = "") -> Problem:
     return Problem(
         "immutable-changed",
         "an immutable file has changed since it was released",
         where=path,
         value=f"expected {hash_expression('sha384', promised)}, got {hash_expression('sha384', got)}",
         hint="restore the file and publish the new bytes under a new path; caches keep the old ones for a year. "
-        f"If the old ones were a mistake: cdnserve forget {path}",
+        f"If the old ones were a mistake: cdnserve forget {path}{more}",
     )
 
 
@@ -158,8 +170,13 @@ def find_promised(root: Path, state: Path, wanted: Sequence[str]) -> tuple[str, 
     places = find_places(root, state)
     store = Store(Path(places.state))
     promised = promises(read_lock(Path(places.root, LOCK)), *store.whole(store.numbers())).keys()
-    found = {one: {one} & promised or set(_matching(one, promised)) for one in wanted}
-    Problems(_unknown(one, promised, places.root) for one, paths in found.items() if not paths).raise_errors()
+    return choose_promised(promised, wanted, basename(places.root))
+
+
+def choose_promised(promised: Collection[str], wanted: Sequence[str], root: str) -> tuple[str, ...]:
+    """Return the promised paths that paths and globs stand for; raise ConfigurationError where one stands for none."""
+    found = {one: {one} & set(promised) or set(_matching(one, promised)) for one in wanted}
+    Problems(_unknown(one, promised, root) for one, paths in found.items() if not paths).raise_errors()
     return tuple(sorted(set().union(*found.values())))
 
 
@@ -208,7 +225,7 @@ def _matching(glob: str, paths: Collection[str]) -> Iterator[str]:
 
 
 def _unknown(wanted: str, paths: Collection[str], root: str) -> Problem:
-    folder, inner = wanted.rstrip("/"), wanted.removeprefix(f"{basename(root)}/")
+    folder, inner = wanted.rstrip("/"), wanted.removeprefix(f"{root}/")
     hint = "cdnserve list shows the paths of files; manifest.lock records which of them are immutable"
     if any(path.startswith(f"{folder}/") for path in paths):
         hint = f"for all that is in the folder, write '{folder}/**'"

@@ -172,6 +172,15 @@ class Objects:
                 self._writer.put(name, octets, use_multipart=False)
         return True
 
+    def written(self, name: str) -> float | None:
+        """Return when an object was written, `None` where there is none."""
+        with self._failing(name):
+            try:
+                return self._reader.head(name)["last_modified"].timestamp()
+            except FileNotFoundError as error:
+                self._insist_on_bucket(error)
+                return None
+
     def list(self, folder: str) -> Iterator[ObjectEntry]:
         """Yield the objects in a folder; the names are relative to it. A store that repeats itself is told."""
         seen: set[str] = set()

@@ -5,14 +5,18 @@ Several may write at once: a number belongs to whoever creates its catalog, and 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from cdnserve.errors import Problem
+import msgspec
+
+from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.objects import Content, ObjectEntry, Objects, ObjectStoreError, Timeouts
+from cdnserve.release.state_files import HOLD_FILE, Hold
 from cdnserve.release.store import POINTER, REMOVED, Releases, blob_missing, catalog_name, release_numbers
 
 if TYPE_CHECKING:
@@ -21,7 +25,11 @@ if TYPE_CHECKING:
 MOST_IN_CATALOG = 1 << 29
 _MOST_IN_POINTER = 64
 _BLOB = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
-_BLOBS, _CATALOGS = "blobs", "releases"
+_BLOBS, _CATALOGS, _PROMISES = "blobs", "releases", "promised"
+_PROMISED = re.compile(r"([1-9][0-9]{0,14})\.json")
+FORGOTTEN = "forgotten"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +69,22 @@ class RemoteStore(Releases):
         found = self.objects.get(name, MOST_IN_CATALOG if name.startswith(_CATALOGS) else _MOST_IN_POINTER)
         return found.octets if found else None
 
-    def pointer(self, known: Pointer | None = None) -> Pointer | None:
+    def pointer(self, known: Pointer | None = None, *, lenient: bool = False) -> Pointer | None:
         """Return what the pointer names, `None` before the first release; `known` itself if nothing has changed.
 
-        That is asked as a condition, so that an answer is short.
+        That is asked as a condition, so that an answer is short. Who is `lenient` takes a damaged one as number 0.
         """
         content = self.objects.get(POINTER, _MOST_IN_POINTER, known.content if known else None)
         if content is None:
             return None
         if known and content is known.content:
             return known
-        return Pointer(self.pointer_number(content.octets), content)
+        try:
+            return Pointer(self.pointer_number(content.octets), content)
+        except ConfigurationError:
+            if not lenient:
+                raise
+            return Pointer(0, content)
 
     def numbers(self) -> tuple[int, ...]:
         """List the releases."""
@@ -148,10 +161,62 @@ class RemoteStore(Releases):
             return self.objects.create(POINTER, octets) or self.fetch(POINTER) == octets
         return self.objects.exchange(POINTER, octets, known.content)
 
+    def set_pointer(self, number: int) -> None:
+        """Make a release the current one, whichever was."""
+        self.objects.replace(POINTER, b"%d\n" % number)
+
     def note_removed(self, number: int) -> None:
         """Note that a release is about to be removed, so that its number is never given again."""
         if number > self.last_removed():
             self.objects.replace(REMOVED, b"%d\n" % number)
+
+    def hold(self) -> Hold | None:
+        """Return the last rollback, `None` where there was none; it means nothing once another release is current."""
+        held = self._json(HOLD_FILE, dict[str, int])
+        return Hold(held["number"], held["left"], "") if held.keys() == {"number", "left"} else None
+
+    def write_hold(self, number: int, left: int) -> None:
+        """Write that a rollback is about to make a release the current one."""
+        self.objects.replace(HOLD_FILE, json.dumps({"number": number, "left": left}).encode())
+
+    def kept_promises(self) -> dict[str, bytes]:
+        """Return the sha384 that each path must have because a release that was removed has promised it."""
+        names = (_PROMISED.fullmatch(entry.name) for entry in self.objects.list(_PROMISES))
+        if not (newest := max((int(name[1]) for name in names if name), default=0)):
+            return {}
+        found = self._json(f"{_PROMISES}/{newest}.json", dict[str, str])
+        try:
+            return {path: bytes.fromhex(digest) for path, digest in found.items()}
+        except ValueError:
+            raise ConfigurationError([self._damaged(f"{_PROMISES}/{newest}.json")]) from None
+
+    def keep_promises(self, number: int, promised: Mapping[str, bytes]) -> None:
+        """Write what releases up to this number promised, before they are removed."""
+        text = json.dumps({path: digest.hex() for path, digest in sorted(promised.items())}, indent=0)
+        self.objects.replace(f"{_PROMISES}/{number}.json", text.encode())
+
+    def forgotten(self) -> Mapping[str, Sequence[str]]:
+        """Return the sha384 in hexadecimal that nobody is held to any more, by path."""
+        return self._json(FORGOTTEN, dict[str, list[str]])
+
+    def forget(self, forgotten: Mapping[str, Sequence[str]]) -> None:
+        """Write what is forgotten, all of it."""
+        self.objects.replace(FORGOTTEN, json.dumps(forgotten, indent=1, sort_keys=True).encode())
+
+    def _json(self, name: str, shape: type[_T]) -> _T:
+        """Return a record, empty where there is none; a damaged one is a problem, for promises depend on it."""
+        content = self.objects.get(name, MOST_IN_CATALOG)
+        try:
+            return msgspec.json.decode(content.octets if content else b"{}", type=shape)
+        except msgspec.DecodeError:
+            raise ConfigurationError([self._damaged(name)]) from None
+
+    def _damaged(self, name: str) -> Problem:
+        message = "this record of the object store can't be read"
+        hint = (
+            "restore it from a backup; without `promised/` and `forgotten`, releases that were removed promise nothing"
+        )
+        return Problem("store-record", message, self.objects.place(name), hint=hint)
 
     def _wrong(self, name: str) -> Problem:
         return Problem(

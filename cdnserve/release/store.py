@@ -27,7 +27,6 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,14}\n")
 _CATALOG = re.compile(r"([1-9][0-9]{0,17})\.cat")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_AGAIN = "run cdnserve build"
 POINTER = "current"
 """The file that has the number of the release to serve."""
 REMOVED = "removed"
@@ -296,8 +295,13 @@ def _place(error: OSError, state: str) -> str:
     return next(inner, state)
 
 
+def again(place: str, here: str = "run cdnserve build") -> str:
+    """Return what makes good what is wrong with releases: in an object store publishing, in a folder what is given."""
+    return "run cdnserve publish" if "://" in place else here
+
+
 def _pointer_corrupt(pointer: str, value: str) -> Problem:
-    return Problem("pointer-corrupt", "this names no release", where=pointer, value=value, hint=_AGAIN)
+    return Problem("pointer-corrupt", "this names no release", where=pointer, value=value, hint=again(pointer))
 
 
 def _release_missing(place: str, number: int) -> Problem:
@@ -305,7 +309,7 @@ def _release_missing(place: str, number: int) -> Problem:
         "release-missing",
         f"release {number} is not there" if number else "there is no release yet",
         where=place,
-        hint=_AGAIN,
+        hint=again(place),
     )
 
 
@@ -315,12 +319,12 @@ def _release_unknown(place: str, unknown: Exception) -> Problem:
         "another version of cdnserve wrote this release",
         where=place,
         value=f"schema {unknown}",
-        hint=f"install that version, or {_AGAIN} to make a release that this one knows",
+        hint=f"install that version, or {again(place)} to make a release that this one knows",
     )
 
 
 def _release_corrupt(place: str) -> Problem:
-    hint = "run cdnserve check --deep: it makes the current release again"
+    hint = again(place, "run cdnserve check --deep: it makes the current release again")
     return Problem("release-corrupt", "the catalog is damaged", where=place, hint=hint)
 
 
@@ -342,7 +346,7 @@ def blob_missing(place: str, missing: tuple[str, ...]) -> Problem:
         "stored bytes of the release are gone, or have another length",
         where=place,
         value=missing[0] + more,
-        hint="run cdnserve check --deep: it makes again what it can",
+        hint=again(place, "run cdnserve check --deep: it makes again what it can"),
     )
 
 

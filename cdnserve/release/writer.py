@@ -17,14 +17,14 @@ from cdnserve.files import lock, sync_folder
 from cdnserve.release.blobs import remove_state_drafts, remove_state_file, storing, write_state_file
 from cdnserve.release.store import REMOVED, Store
 
-Phase = Literal["waiting", "proving", "reading", "encoding"]
+Phase = Literal["waiting", "proving", "reading", "encoding", "uploading"]
 
 
 class BuildProgress(Protocol):
     """Listens to a build; phases come one after the other, and a phase without work is left out."""
 
     def start(self, phase: Phase, files: int, octets: int) -> None:
-        """Begin a phase with so much to do: files to read, blobs to prove or codings to make; 0 while waiting."""
+        """Begin a phase with so much to do: files, blobs or codings, and octets; 0 while waiting."""
 
     def advance(self, files: int, octets: int) -> None:
         """Count what was done since the last call."""

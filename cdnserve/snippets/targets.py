@@ -10,7 +10,6 @@ from typing import Protocol
 from cdnserve.cdns.npm_mirrors import FIELDS
 from cdnserve.display import alike, did_you_mean
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.files import read_file
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
 from cdnserve.modules.hosted import HostedPackage, Modules
@@ -23,7 +22,7 @@ from cdnserve.npm.spec import FOLDER
 from cdnserve.origin.aliases import HostedVersions, LibraryAddress, read_address
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset, Catalog, Entries
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.rules.media_types import destination
 from cdnserve.rules.urls import given_url
 from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json
@@ -49,12 +48,12 @@ class Hosted:
     """What is public: the root, and the release that was made of it."""
 
     root: Path
-    store: Store
+    store: Releases
     catalog: Catalog
 
     def read(self, asset: Asset) -> bytes:
         """Return an asset's content from the store."""
-        return read_file(self.store.blob(asset.identity.sha256))
+        return self.store.content(asset.identity)
 
 
 def find_subjects(

@@ -15,7 +15,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.origin.files import entity_tag
 from cdnserve.origin.lookup import Origin
 from cdnserve.origin.respond import respond
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.rules.globs import matches
 from cdnserve.verify.client import ClientOptions, EdgeClient, EdgeResponse, NoAnswer, Target
 from cdnserve.verify.findings import EdgeFinding, Findings, Group
@@ -71,7 +71,7 @@ class Report:
     groups: tuple[Group, ...]
 
 
-def verify(target: Target, store: Store, choice: Choice, options: ClientOptions, on_path: OnPath) -> Report:
+def verify(target: Target, store: Releases, choice: Choice, options: ClientOptions, on_path: OnPath) -> Report:
     """Hold what a live URL answers against the current release.
 
     `on_path` hears after each path how many are done, and of how many. Raises ConfigurationError where there is no
@@ -246,7 +246,7 @@ class PathVerifier:
 class OtherReleases:
     """The other releases of the store, each read when an answer first differs."""
 
-    def __init__(self, store: Store, current: int) -> None:
+    def __init__(self, store: Releases, current: int) -> None:
         self._store = store
         self._numbers = [number for number in reversed(store.numbers()) if number != current][:_MOST_RELEASES]
         self._lock = Lock()

@@ -16,8 +16,8 @@ from cdnserve.cli.main import COMMANDS, main
 from tests.cli.conftest import Run
 from tests.npm.registry import LocalRegistry, packed, serving
 
-# They serve until somebody stops them, or ask a server: their command lines are read, no more.
-ONLY_READ = ("serve", "verify", "healthcheck")
+# They serve until somebody stops them, or ask a server or a store: their command lines are read, no more.
+ONLY_READ = ("serve", "verify", "healthcheck", "publish")
 PACKAGES = {
     "jquery@3.7.1": {"dist/jquery.js": "let $ = 1;\n", "dist/jquery.min.js": "let $=1\n"},
     "bootstrap@5.3.3": {"dist/js/bootstrap.js": "let b;\n", "dist/css/bootstrap.css": "a {}\n"},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
+from cdnserve.origin.purge import purge
 from cdnserve.release.history import roll_back
 from tests.edges.conftest import Pair
-from tests.edges.running import EVERYTHING
+from tests.edges.running import EVERYTHING, PATIENCE, SHIPPED, Edge, program
 from tests.edges.site import APP, OTHER
 from tests.edges.test_same_answers import seen
 from tests.server.serving import eventually
@@ -81,6 +84,37 @@ def test_a_purge_takes_a_404_a_file_and_a_rollback(
     origin.await_release(done.number)
     purging.purge([target], [tag])
     assert agrees(pair, target)
+
+
+@pytest.mark.parametrize("name", ["nginx", "varnish"])
+def test_the_shipped_purge_commands_take_what_publish_says(pairs: Callable[[str], Pair], name: str) -> None:
+    """A 404, a file and an alias, from one document."""
+    pair = pairs(name)
+    targets = ["/widgets/shipped.js", "/npm/shipped@1/x.js", "/npm/shipped/x.js"]
+    kept = "/npm/lib@1.2.0/lib.js"
+    pair.edge.get(kept)
+    for number in (1, 2):
+        for target in targets:
+            pair.edge.get(target)
+        paths = {"widgets/shipped.js": f"export default {number};\n", f"npm/shipped@1.{number}.0/x.js": "export {};\n"}
+        pair.origin.publish(paths)
+        assert not agrees(pair, targets[0])
+        asked = len(pair.origin.asked(kept))
+        orders = purge(number + 1, number, list(paths), "https://cdn.example.com")
+        told = subprocess.run(purge_command(pair.edge), input=orders.document(), check=False, timeout=PATIENCE)
+        assert told.returncode == 0
+        assert eventually(lambda: all(agrees(pair, target) for target in targets))
+        pair.edge.get(kept)
+        assert len(pair.origin.asked(kept)) == asked
+
+
+def purge_command(edge: Edge) -> list[str]:
+    """Return the shipped command of an edge."""
+    command = [sys.executable, str(SHIPPED / f"purge-{edge.name}")]
+    if edge.name == "varnish":
+        return [*command, edge.url]
+    reload = [program("nginx"), "-p", str(edge.folder), "-e", "stderr", "-c", str(edge.folder / "nginx.conf")]
+    return [*command, str(edge.folder / "generations"), *reload, "-s", "reload"]
 
 
 def test_what_is_validated_each_time_needs_no_purge(pair: Pair) -> None:
