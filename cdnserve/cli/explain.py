@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -21,7 +20,7 @@ from cdnserve.cli.command import (
 )
 from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import Piece, write, write_json
-from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain
+from cdnserve.explain.explain import ExplainedExchange, Explanation, PageRequest, explain, read_header, read_method
 from cdnserve.explain.why_not import read_origin
 from cdnserve.origin.lookup import Origin, PublishRule
 from cdnserve.origin.message import Reply, Request, Stored
@@ -175,12 +174,6 @@ def _response_object(reply: Reply) -> dict[str, object]:
     return {"status": reply.status, "headers": headers, "text": "\n".join(_content(reply))}
 
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# The browser writes these by itself in the CORS-preflight request.
-_PREFLIGHT = "access-control-request-"
-
-
 def _read_page(_: click.Context, __: click.Parameter, text: str | None) -> str:
     try:
         return read_origin(text) if text else ""
@@ -189,26 +182,17 @@ def _read_page(_: click.Context, __: click.Parameter, text: str | None) -> str:
 
 
 def _read_method(_: click.Context, __: click.Parameter, text: str) -> str:
-    if not _TOKEN.fullmatch(text):
-        raise click.BadParameter("a method is one word: GET, PUT")
-    return text
+    try:
+        return read_method(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _read_headers(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(_read_header(text) for text in texts)
-
-
-def _read_header(text: str) -> tuple[str, str]:
-    name, _, value = text.partition(":")
-    if not _TOKEN.fullmatch(name):
-        raise click.BadParameter("a header is 'NAME: VALUE'")
-    if not _VALUE.fullmatch(value):
-        raise click.BadParameter(f"the value of {name} has characters that no header has")
-    if name.lower() == "origin":
-        raise click.BadParameter("say the origin with --origin")
-    if name.lower().startswith(_PREFLIGHT):
-        raise click.BadParameter("the browser asks by itself: say --method and --header of the page's own request")
-    return name, value.strip(" \t")
+    try:
+        return tuple(read_header(text) for text in texts)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _places(places: tuple[str, ...], root: Path) -> tuple[Path, str]:

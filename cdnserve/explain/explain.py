@@ -33,11 +33,11 @@ _ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 class PageRequest:
     """What is asked: a request that a script of some page would make; `origin` is `""` where none is given.
 
-    `warnings` are the build's: they say of some files why they were left out.
+    Without a `root` the disk has no say. `warnings` are the build's: they say of some files why they were left out.
     """
 
     path: str
-    root: Path
+    root: Path | None
     origin: str = ""
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
@@ -81,6 +81,33 @@ class Explanation:
         return not self.blocked and self.exchanges[-1].reply.status < 400
 
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# The browser writes these by itself in the CORS-preflight request.
+_PREFLIGHT = "access-control-request-"
+
+
+def read_method(text: str) -> str:
+    """Return a method as it is; raise ValueError, in words, for what is none."""
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("a method is one word: GET, PUT")
+    return text
+
+
+def read_header(text: str) -> tuple[str, str]:
+    """Read the header of a page's own request, `NAME: VALUE`; raise ValueError, in words."""
+    name, colon, value = text.partition(":")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise ValueError("a header is 'NAME: VALUE'")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"the value of {name} has characters that no header has")
+    if name.lower() == "origin":
+        raise ValueError("say the page's origin as such, not as a header")
+    if name.lower().startswith(_PREFLIGHT):
+        raise ValueError("the browser asks by itself: say method and headers of the page's own request")
+    return name, value.strip(" \t")
+
+
 def explain(question: PageRequest, origin: Origin) -> Explanation:
     """Answer the question from a compiled origin."""
     raw_path = _named(question, origin)
@@ -119,13 +146,14 @@ def _is_public(found: Match) -> bool:
     return bool(found.asset or found.location)
 
 
-def request_path(text: str, catalog: Catalog, root: Path) -> bytes:
+def request_path(text: str, catalog: Catalog, root: Path | None) -> bytes:
     """Return the path that a browser asks for: of a logical path, a URL, or a file below the root."""
     public, path, base = catalog.assets, text.removeprefix("/"), f"{catalog.site.url}/"
     if url := _url(text, catalog):
         path = url.removeprefix(base) if url.startswith(base) else url.partition("://")[2].partition("/")[2]
     elif path not in public:
-        path = _below(root, text, public) or path.replace("\\", "/").removeprefix("/" * text.startswith("\\"))
+        below = _below(root, text, public) if root else ""
+        path = below or path.replace("\\", "/").removeprefix("/" * text.startswith("\\"))
     if not url and path in public:
         return public_url(path).encode("ascii")
     return given_url(f"/{re.split('[?#]', path, maxsplit=1)[0]}").encode("ascii")
@@ -193,9 +221,10 @@ def _unlisted(path: str | NoPath, found: Match, origin: Origin, question: PageRe
         return
     if found.rule is None:
         yield from reasons(path, origin.catalog.rules)
-    yield from on_disk(path, question.root)
-    if found.rule is None and not is_unlisted(path) and (question.root / path).is_file():
-        yield "to publish it, write a [[publish]] rule whose path matches it"
+    if root := question.root:
+        yield from on_disk(path, root)
+        if found.rule is None and not is_unlisted(path) and (root / path).is_file():
+            yield "to publish it, write a [[publish]] rule whose path matches it"
     yield from (warning.message for warning in question.warnings if warning.where == path)
     if near := found.hint or suggest(found.path, origin.paths):
         yield near

@@ -23,7 +23,7 @@ from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.contents import Contents, mend_damage, scrub
-from cdnserve.server.endpoints import OURS, Endpoints
+from cdnserve.server.endpoints import Endpoints, is_for_web
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import Meter, outcome
 from cdnserve.server.settings import ServerSettings, read_settings
@@ -127,8 +127,8 @@ async def _serve_public(scope: Scope, send: Send, request: Request) -> None:
 
 
 async def _decide(live: Live, origin: Origin, request: Request, query: bytes) -> Reply:
-    """Decide the reply: below `/-/` pages and API do, for whatever they have."""
-    if request.raw_path.startswith(OURS):
+    """Decide the reply: pages and API do, for whatever they have."""
+    if is_for_web(request.raw_path, query, origin):
         web = live.web
         if web is None:
             web = await asyncio.to_thread(live.open_web)

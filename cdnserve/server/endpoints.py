@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from time import gmtime, strftime
 
-from cdnserve.origin.lookup import NO_SNIFF
+from cdnserve.origin.lookup import NO_SNIFF, Origin
 from cdnserve.origin.message import Reply, Request
 from cdnserve.origin.respond import is_valid_host
 from cdnserve.origin.text_replies import Line, text_reply
@@ -21,6 +21,21 @@ _ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
 HEALTH, READY, METRICS = b"/-/health", b"/-/ready", b"/-/metrics"
 OURS = b"/-/"
 """Below it nothing is published: here are the paths above, and what `web` answers."""
+
+
+def is_for_web(path: bytes, query: bytes, origin: Origin) -> bool:
+    """Return whether `web` may have the answer: below `/-/`, and to what clients of other CDNs ask.
+
+    A public file has its address, whatever they ask there; but unpkg's `?meta` asks about a file.
+    """
+    if path.startswith(OURS):
+        return True
+    site = origin.catalog.site
+    if site.unpkg_addresses and query.startswith(b"meta"):
+        return query in (b"meta", b"meta=")
+    asks = path.startswith((b"/v1/packages/npm/", b"/v1/lookup/hash/"))
+    asks = asks or (site.cdnjs_addresses and path.startswith(b"/libraries/"))
+    return asks and origin.locate(path).asset is None
 
 
 class Endpoints:

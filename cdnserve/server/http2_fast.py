@@ -184,7 +184,8 @@ class FastHttp2Connection(Http2Connection):
         self._frames.append(self.conn.data_to_send())
 
     def _find(self, event: zttp.Request) -> Http2Response | None:
-        if not event.end_stream or self._is_too_large(event):
+        # unpkg's ?meta asks about a file; no other query changes an answer.
+        if not event.end_stream or self._is_too_large(event) or event.query.startswith(b"meta"):
             return None
         key = event.method, event.path, tuple([field for field in event.headers if field[0] in RELEVANT])
         responses = self._worker.responses

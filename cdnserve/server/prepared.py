@@ -16,7 +16,7 @@ from cdnserve.release.catalog import Asset, Representation
 from cdnserve.rules.conditional import format_http_date
 from cdnserve.server.access_log import AccessLog, logged_exchange
 from cdnserve.server.contents import LARGEST_IN_MEMORY
-from cdnserve.server.endpoints import OURS
+from cdnserve.server.endpoints import is_for_web
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import CountedResponse, Meter, Tally, outcome
 from cdnserve.server.proxies import FORWARDED
@@ -68,7 +68,7 @@ _HEADERS = b"\x01\x04"
 _LARGEST_FRAME = 16 * 1024
 # To a GET that says of itself no more than these, the replies for files of one form are alike.
 _PLAIN = frozenset({b"host", b"origin", b"accept-encoding"})
-_PLAIN_LINE = re.compile(rb"GET /(?!-/)([!$&-.0-;=@-Z_a-z~/]+)(?:\?[!-~]*)? HTTP/1\.1")
+_PLAIN_LINE = re.compile(rb"GET /(?!-/)([!$&-.0-;=@-Z_a-z~/]+)(?:\?(?!meta)[!-~]*)? HTTP/1\.1")
 # What the objects around a response or a part of a head weigh, and those around each of its fields, rounded up.
 _OVERHEAD, _FIELD_OVERHEAD = 768, 192
 # From here on two pieces are cheaper to write than to join.
@@ -224,7 +224,7 @@ class PreparedResponses:
     def ask(self, key: Http2Key) -> Http2Response | None:
         """Return the response to a whole request in HTTP/2, `None` where the ASGI application must give it."""
         method, path, fields = key
-        if path.startswith(OURS):
+        if is_for_web(path, b"", self._origin):
             return None
         self._make_room()
         request = Request(method.decode("ascii"), path, fields, "2")
@@ -283,7 +283,9 @@ class PreparedResponses:
         if not is_spoken(asked.version):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
-        reply = self._made(request, asked.target) if path.startswith(OURS) else self._live.reply(request, self._origin)
+        query = asked.target.partition(b"?")[2]
+        is_made = is_for_web(path, query, self._origin)
+        reply = self._made(request, query) if is_made else self._live.reply(request, self._origin)
         if reply is None:
             return None
         connection = self._connection(asked.version, facts)
@@ -294,10 +296,9 @@ class PreparedResponses:
             self._cut_out(line, facts, reply, connection)
         return response
 
-    def _made(self, request: Request, target: bytes) -> Reply | None:
+    def _made(self, request: Request, query: bytes) -> Reply | None:
         """Return what pages or API have answered before, of this release."""
-        web = self._live.web
-        return web.known(request, target.partition(b"?")[2], self._origin) if web else None
+        return self._live.web.known(request, query, self._origin) if self._live.web else None
 
     def _fill(self, line: bytes, relevant: bytes) -> PreparedResponse | None:
         """Return the whole of a file, where the same was asked of another one of its form."""

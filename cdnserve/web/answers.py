@@ -20,14 +20,14 @@ import brotli
 from cdnserve.origin.lookup import NO_SNIFF, Origin
 from cdnserve.origin.message import Fields, Reply, Request
 from cdnserve.origin.respond import is_valid_host
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.rules.caching import NO_STORE
 from cdnserve.rules.codings import choose
 from cdnserve.rules.conditional import Outcome, Preconditions, Validators, evaluate
 from cdnserve.web.listing import Read
 from cdnserve.web.message import BASE, BadTargetError, WebContent, WebRequest, problem, read_target
 from cdnserve.web.rendering import problem_page
-from cdnserve.web.routes import ROUTES, Route, first_route
+from cdnserve.web.routes import CLIENT_ROUTES, ROUTES, Route, first_route
 from cdnserve.web.view import CatalogView
 
 logger = logging.getLogger("cdnserve")
@@ -78,7 +78,7 @@ class _Answered:
 class WebAnswers:
     """What one process answers below `/-/`, but for the server's own paths."""
 
-    def __init__(self, store: Store, read: Read, routes: Sequence[Route] = ROUTES, budget: int = BUDGET) -> None:
+    def __init__(self, store: Releases, read: Read, routes: Sequence[Route] = ROUTES, budget: int = BUDGET) -> None:
         self._store = store
         self._read = read
         self._routes = routes
@@ -100,9 +100,7 @@ class WebAnswers:
         return _reply(request, answered, origin.clock())
 
     async def answer(self, request: Request, query: bytes, origin: Origin) -> Reply | None:
-        """Answer a request from a release; `None` where no route has such a path."""
-        if not request.raw_path.startswith(_BASE):
-            return None
+        """Answer a request below `/-/`, or at an address of another CDN; `None` where no route has such a path."""
         if reply := self.known(request, query, origin) or _refusal(request):
             return reply
         if request.method == "OPTIONS":
@@ -134,8 +132,8 @@ class WebAnswers:
         route: Route | None = None
         try:
             path, pairs = read_target(request.raw_path, query)
-            asked, view = WebRequest(path[len(_BASE) - 1 :], pairs, request), self._view_of(origin)
-            for route in self._routes:
+            asked, view = WebRequest(path.removeprefix(BASE[1:]), pairs, request), self._view_of(origin)
+            for route in self._routes_of(request):
                 may = route.takes(asked.path) and (view.site.pages or not route.is_page)
                 if may and (content := route.answer(asked, view)):
                     return _answered(content, route)
@@ -173,7 +171,11 @@ class WebAnswers:
 
     def _route(self, request: Request) -> Route | None:
         """Return the first route whose prefix fits, by the path as it came."""
-        return first_route(self._routes, request.raw_path[len(_BASE) :].decode("latin-1"))
+        path = request.raw_path.removeprefix(_BASE).removeprefix(b"/").decode("latin-1")
+        return first_route(self._routes_of(request), path)
+
+    def _routes_of(self, request: Request) -> Sequence[Route]:
+        return self._routes if request.raw_path.startswith(_BASE) else CLIENT_ROUTES
 
 
 def _weight(key: tuple[bytes, bytes], answered: _Answered) -> int:

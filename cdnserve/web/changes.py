@@ -9,7 +9,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.model import RuleMatcher
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.history import Differences, compare
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.web.listing import Listing
 from cdnserve.web.model import FileChange, ListedRelease, Paged, VersionComparison
 from cdnserve.web.packages import library_folder_of
@@ -49,7 +49,7 @@ def _changes(before: dict[str, Asset], after: dict[str, Asset]) -> Iterator[File
             yield FileChange(path, "changed", _served_size(old), _served_size(new))
 
 
-def listed_releases(store: Store, listing: Listing, page: int, per_page: int) -> Paged[ListedRelease]:
+def listed_releases(store: Releases, listing: Listing, page: int, per_page: int) -> Paged[ListedRelease]:
     """Return one page of the releases that are there, the newest first, each with what it changed."""
     numbers = store.numbers()
     matcher = RuleMatcher(listing.catalog.rules)
@@ -65,7 +65,7 @@ def listed_releases(store: Store, listing: Listing, page: int, per_page: int) ->
 
 
 def _release(
-    store: Store, numbers: Sequence[int], at: int, current: int, is_listed: Callable[[str], bool]
+    store: Releases, numbers: Sequence[int], at: int, current: int, is_listed: Callable[[str], bool]
 ) -> ListedRelease:
     number = numbers[at]
     made = datetime.fromtimestamp(int(store.made(number)), UTC).isoformat().replace("+00:00", "Z")
@@ -91,7 +91,7 @@ def _release(
     )
 
 
-def _whole(store: Store, number: int) -> Catalog | None:
+def _whole(store: Releases, number: int) -> Catalog | None:
     try:
         return store.read(number)
     except ConfigurationError:

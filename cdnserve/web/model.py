@@ -234,3 +234,60 @@ class ListedRelease(msgspec.Struct, frozen=True):
     paths_removed: tuple[str, ...]
     paths_changed: tuple[str, ...]
     problem: str = ""
+
+
+class HeaderLine(msgspec.Struct, frozen=True):
+    """One header field, as it stands in a head."""
+
+    name: str
+    value: str
+
+
+class ShownExchange(msgspec.Struct, frozen=True):
+    """A request that a browser makes for a page, and the exact head of its response; `text` is that of a refusal."""
+
+    method: str
+    target: str
+    request: tuple[HeaderLine, ...]
+    status: int
+    response: tuple[HeaderLine, ...]
+    text: str
+
+
+class ShownExplanation(msgspec.Struct, frozen=True):
+    """Whether a page may read a file, and why: what `cdnserve explain` answers.
+
+    `path` is the file's own, `target` the address that was asked for. `allowed` is null where no origin was given.
+    `preflight` says why the browser asks first, `blocked` why it blocks, `advice` what in the manifest would let the
+    page read.
+    """
+
+    path: str
+    target: str
+    readable: bool
+    origin: str
+    allowed: bool | None
+    reason: str
+    preflight: tuple[str, ...]
+    blocked: str
+    advice: tuple[str, ...]
+    notes: tuple[str, ...]
+    cors: str
+    cache_control: str
+    exchanges: tuple[ShownExchange, ...]
+
+
+class ImportMapText(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An import map as pages have it: specifier to URL, the same for single folders, and URL to integrity metadata."""
+
+    imports: dict[str, str]
+    integrity: dict[str, str]
+    scopes: dict[str, dict[str, str]] = {}
+
+
+class MappedModules(msgspec.Struct, frozen=True):
+    """An import map, the logical paths of all modules that it leads to, and what a person must know."""
+
+    importmap: ImportMapText
+    modules: tuple[str, ...]
+    warnings: tuple[str, ...]

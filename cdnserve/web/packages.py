@@ -21,7 +21,7 @@ from cdnserve.web.listing import Listing
 from cdnserve.web.model import NeededRange, PackageFacts
 
 # What one answer may read of sources, and what it takes of a package.json.
-MOST_READ = 48 << 20
+MOST_READ = 8 << 20
 _MOST_DESCRIPTIONS = 512
 _LONGEST_TEXT, _LONGEST_URL = 300, 500
 _MOST_KEYWORDS, _MOST_NEEDED = 30, 200
@@ -89,7 +89,7 @@ class ListedPackages:
         self._left -= asset.identity.size
         if self._left < 0:
             message = f"these modules are larger than {readable_size(MOST_READ)} together"
-            raise ConfigurationError([Problem("modules-too-large", message, hint="run cdnserve importmap instead")])
+            raise ConfigurationError([Problem("module-graph-size", message, hint="run cdnserve importmap instead")])
         return self._listing.read(asset)
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cdnserve.web.api import PREFIX, answer
+from cdnserve.web.cdn_clients import answer_client
 from cdnserve.web.file import answer_file, answer_specimen
 from cdnserve.web.history import answer_compare, answer_releases
 from cdnserve.web.home import answer_home
 from cdnserve.web.library import answer_folder, answer_library
 from cdnserve.web.message import WebContent, WebRequest
+from cdnserve.web.openapi import describe
 from cdnserve.web.static import answer_own_asset
 from cdnserve.web.view import CatalogView
 
@@ -39,6 +42,8 @@ class Route:
 
 
 ROUTES: tuple[Route, ...] = (
+    Route(PREFIX, describe, cors=True),
+    Route(PREFIX, answer, cors=True),
     Route("assets", answer_own_asset, is_page=True),
     Route("npm", answer_library, is_page=True),
     Route("folder", answer_folder, is_page=True),
@@ -48,6 +53,10 @@ ROUTES: tuple[Route, ...] = (
     Route("releases", answer_releases, is_page=True),
     Route("", answer_home, is_page=True),
 )
+
+
+CLIENT_ROUTES: tuple[Route, ...] = (Route("", answer_client, cors=True),)
+"""What answers at the addresses of other CDNs, where no file of that path is public."""
 
 
 def first_route(routes: Sequence[Route], path: str) -> Route | None:

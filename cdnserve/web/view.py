@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
+from cdnserve.explain.explain import PageRequest
 from cdnserve.manifest.model import Site
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset
-from cdnserve.release.store import Store
+from cdnserve.release.store import Releases
 from cdnserve.rules.caching import Cache
 from cdnserve.rules.cors import ANY, NONE
 from cdnserve.rules.integrity import parse_metadata
 from cdnserve.rules.semver import newest
 from cdnserve.snippets.importmap import HostedImportMap
 from cdnserve.web.changes import compare_versions, listed_releases
+from cdnserve.web.explained import explain_listed
 from cdnserve.web.listing import Listing, Read, Sums
 from cdnserve.web.model import (
     FileDetail,
@@ -33,6 +35,7 @@ from cdnserve.web.model import (
     Paged,
     ResolvedVersion,
     SearchHit,
+    ShownExplanation,
     VersionComparison,
 )
 from cdnserve.web.packages import PackageDescriptions, library_folder_of, package_facts
@@ -45,7 +48,7 @@ _MOST_REMEMBERED = 128
 class CatalogView:
     """What a server's pages and API know: one release, by what it lists."""
 
-    def __init__(self, origin: Origin, store: Store, read: Read) -> None:
+    def __init__(self, origin: Origin, store: Releases, read: Read) -> None:
         self.listing = Listing(origin, read)
         self._store = store
         self._descriptions = PackageDescriptions(self.listing)
@@ -169,6 +172,10 @@ class CatalogView:
     def import_map(self, names: Sequence[str]) -> HostedImportMap:
         """Return what `cdnserve importmap` maps; raise ConfigurationError with all that is not hosted."""
         return listed_import_map(names, self.listing, self._descriptions)
+
+    def explain(self, question: PageRequest) -> ShownExplanation | None:
+        """Return whether a page may read a file, and why, as `read_question` has read what was asked."""
+        return explain_listed(question, self.listing)
 
     def compare(self, name: str, old: str, new: str) -> VersionComparison | None:
         """Compare two exact versions of a library."""

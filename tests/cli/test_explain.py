@@ -296,7 +296,7 @@ def test_a_file_that_was_left_out_says_why(run: Run, root: Path) -> None:
     [
         pytest.param("/demo/../manifest.toml", "not in normal form", id="a way up"),
         pytest.param("/demo//greet.js", "not in normal form", id="an empty segment"),
-        pytest.param("https://cdn.example.com", "not in normal form", id="no path at all"),
+        pytest.param("https://cdn.example.com/demo/", "not in normal form", id="a folder"),
         pytest.param("/demo/%zz", "malformed", id="a bad escape"),
         pytest.param("/demo/%00.js", "malformed", id="NUL"),
         pytest.param("/demo/\udcff.js", "malformed", id="not UTF-8"),
