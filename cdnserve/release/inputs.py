@@ -84,12 +84,13 @@ def _lost(manifest: Manifest, lock: Lock, folders: Set[str], tree: Tree) -> Iter
 def _silent(rule: Rule, tree: Tree, *, is_excused: bool) -> Iterator[Problem]:
     """Yield a warning for each glob that is hardly meant so, and for all globs of a rule that has no file.
 
-    A rule for libraries is excused while some are absent, which is told.
+    A rule for libraries is excused while some are absent, which is told. `npm/**` is right before there are any.
     """
     silent = [glob for glob in rule.paths if not is_unlisted(glob) and not _finds(glob, tree.names)]
     is_idle = len(silent) == len(rule.paths)
     for glob in silent:
-        hint = _correction(glob, tree) or (_LATER if is_idle and not (is_excused and glob.startswith(HOME)) else "")
+        is_awaited = glob == f"{HOME}**" or (is_excused and glob.startswith(HOME))
+        hint = _correction(glob, tree) or (_LATER if is_idle and not is_awaited else "")
         if hint:
             message = "this matches no file, so it publishes nothing"
             yield Problem("rule-matches-nothing", message, f"{MANIFEST}:{rule.line}", glob, hint, warning=True)

@@ -15,7 +15,7 @@ from cdnserve.markup.urls import web_url
 from cdnserve.modules.hosted import HostedPackage, Modules
 from cdnserve.modules.package_json import MADE
 from cdnserve.modules.resolve import ResolvedModule, Resolver
-from cdnserve.modules.scripts import main_files
+from cdnserve.modules.scripts import MainFiles, main_files
 from cdnserve.npm.hosted import HostedLibraries
 from cdnserve.npm.settings import NpmSettings
 from cdnserve.npm.spec import FOLDER
@@ -207,13 +207,8 @@ class _PublicFiles:
 
 def main_library_files(folder: str, hosted: ReadableRelease) -> tuple[str, ...]:
     """Return the public paths of the script and the stylesheet that stand for a library; raise ConfigurationError."""
-    entries, public = hosted.catalog.packages.get(folder, Entries()), hosted.catalog.assets
-    files = frozenset(path.removeprefix(f"{folder}/") for path in _below(folder, public))
-    named = {field: getattr(entries, field) for field in FIELDS}
-    name = folder.removeprefix(f"{FOLDER}/").rpartition("@")[0]
-    chosen = main_files(name, named, _PublicFiles(hosted, folder, files))
-    made = f"{MADE}/index.js" if f"{MADE}/index.js" in files else ""
-    found = tuple(f"{folder}/{path}" for path in (chosen.script or made, chosen.style) if path)
+    chosen = _main_files(folder, hosted)
+    found = tuple(f"{folder}/{path}" for path in (chosen.script, chosen.style) if path)
     if found:
         return found
     if chosen.for_node:
@@ -222,8 +217,18 @@ def main_library_files(folder: str, hosted: ReadableRelease) -> tuple[str, ...]:
         hint = f"its ES modules, if it has any: cdnserve importmap {pin}; to have some made: cdnserve add {pin} --esm"
         raise ConfigurationError([Problem("target-for-node", message, folder, hint=hint)])
     message = "its package.json names no public file for browsers"
-    hint = f"say one of {_listed(_below(folder, public))}"
+    hint = f"say one of {_listed(_below(folder, hosted.catalog.assets))}"
     raise ConfigurationError([Problem("target-ambiguous", message, folder, hint=hint)])
+
+
+def _main_files(folder: str, hosted: ReadableRelease) -> MainFiles:
+    entries = hosted.catalog.packages.get(folder, Entries())
+    files = frozenset(path.removeprefix(f"{folder}/") for path in _below(folder, hosted.catalog.assets))
+    named = {field: getattr(entries, field) for field in FIELDS}
+    name = folder.removeprefix(f"{FOLDER}/").rpartition("@")[0]
+    chosen = main_files(name, named, _PublicFiles(hosted, folder, files))
+    made = f"{MADE}/index.js" if f"{MADE}/index.js" in files else ""
+    return replace(chosen, script=chosen.script or made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +242,8 @@ class Snippets:
 def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: bool = False) -> Snippets:
     """Write the tags of libraries (NAME@VERSION), and one import map for those that are ES modules.
 
-    With `prefer_modules`, also for those that have a classic script as well.
+    With `prefer_modules`, also for those that have a classic script as well. Where the package's own script is for
+    Node.js alone, its ES modules are what a page can load.
     """
     packages = HostedLibraries(hosted.root, hosted.store, hosted.catalog)
     subjects: list[Subject] = []
@@ -245,7 +251,8 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
     problems = Problems()
     for pin in pins:
         with problems.caught():
-            if prefer_modules and _is_module(pin, packages):
+            is_preferred = prefer_modules or _main_files(f"{FOLDER}/{pin}", hosted).for_node
+            if is_preferred and _is_module(pin, packages):
                 modules.append(pin)
                 continue
             found = library_subjects(pin, hosted)

@@ -24,7 +24,7 @@ SCRIPTS = {
 }
 PACKAGE = f"{Path(cdnserve.__file__).parent}/"
 # A newcomer who follows `add` by hand gives up beyond that.
-MOST_MODULES_OF_ADD = 30
+MOST_MODULES_OF_ADD = 31
 OPTIMIZED = 1  # the flag of a function's code, which bodies of modules and classes don't have
 
 
@@ -84,6 +84,18 @@ def test_an_es_module_gets_the_import_map(run: Run, listed: Path, registry: Loca
     result = run("add", "module", "--registry", registry.url)
     assert (0, "") == (result.exit_code, result.stderr)
     assert run("importmap", "module", "--format", "html").stdout in result.stdout
+
+
+def test_an_es_module_beside_a_script_for_node_gets_the_import_map(
+    run: Run, listed: Path, registry: LocalRegistry
+) -> None:
+    exports = {".": {"import": "./m.js", "require": "./n.cjs"}}
+    described = json.dumps({"name": "both", "main": "n.cjs", "exports": exports})
+    files = {"package.json": described, "m.js": "export {};\n", "n.cjs": 'require("fs");\n'}
+    registry.publish("both", "1.0.0", packed(files))
+    result = run("add", "both", "--registry", registry.url)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert run("importmap", "both", "--format", "html").stdout in result.stdout
 
 
 def test_with_deps_what_is_imported_comes_too(run: Run, listed: Path, registry: LocalRegistry) -> None:

@@ -94,6 +94,7 @@ def test_libraries_that_somebody_put_there_need_no_lock(tmp_path: Path) -> None:
         pytest.param('"public/lib/**"', "public/lib/**", "write lib/**", id="the root in front"),
         pytest.param('"public/lib/1.0.0/a.js"', "public/lib/1.0.0/a.js", "write lib/1.0.0/a.js", id="a file with it"),
         pytest.param('"fonts/**"', "fonts/**", "if the files shall come later", id="a folder to come"),
+        pytest.param('"npm/lib@2*/**"', "npm/lib@2*/**", "if the files shall come later", id="some libraries to come"),
         pytest.param('["**/*.js", "lib"]', "lib", "write lib/**", id="a slip beside a glob that is right"),
         pytest.param('"public/-/**"', "public/-/**", "if the files shall come later", id="never public without it"),
     ],
@@ -110,6 +111,7 @@ def test_a_rule_without_files_is_told_at_its_line(tmp_path: Path, path: str, val
         pytest.param('["*.css", "fonts/**"]', id="one of several globs has files"),
         pytest.param('"lib/**"', id="the folder with all in it"),
         pytest.param('["lib/1.0.0/*", "npm/**"]', id="a folder with files in it, and libraries to come"),
+        pytest.param('"npm/**"', id="libraries to come"),
     ],
 )
 def test_a_rule_with_files_is_silent(tmp_path: Path, path: str) -> None:
