@@ -223,6 +223,20 @@ def npm_file(name: str, version: str, file: str, names: Names) -> NpmFile:
     return NpmFile(package, _npm_version(name, version), files, is_vouched)
 
 
+def copied_folders(name: str, names: Names) -> tuple[str, ...]:
+    """Return the folders of an npm package that cdnjs copies, as far as anybody says so.
+
+    >>> (
+    ...     copied_folders("lodash.js", {}),
+    ...     copied_folders("jquery", {"jquery": ["jquery", "dist"]}),
+    ...     copied_folders("x", {}),
+    ... )
+    (('',), ('dist',), ())
+    """
+    _, *folders = names.get(name) or _FROM_REPOSITORIES.get(name) or (name,)
+    return tuple(folders)
+
+
 def _datatables(file: str) -> str:
     """Return the package of a file of DataTables.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from cdnserve.cdns.cdnjs import cdnjs_names, npm_file
+from cdnserve.cdns.cdnjs import cdnjs_names, copied_folders, npm_file
 from cdnserve.npm.spec import FOLDER
 from cdnserve.origin.aliases import LibraryAddress, default_file, read_address, relative_reference
 from cdnserve.release.catalog import Asset, Entries
@@ -19,7 +19,6 @@ from cdnserve.release.package_entries import library_folder
 from cdnserve.rules.integrity import HashExpression, hash_expression
 from cdnserve.rules.semver import newest
 from cdnserve.web.message import WebContent, WebRequest
-from cdnserve.web.model import PackageFacts
 from cdnserve.web.packages import library_folder_of
 from cdnserve.web.view import CatalogView
 
@@ -193,54 +192,67 @@ def _cdnjs(rest: str, request: WebRequest, view: CatalogView) -> WebContent:
     if not slash:
         found = _cdnjs_library(name, versions, view, with_assets=not wanted or "assets" in wanted)
     elif version in versions:
-        found = {"name": name, "version": version} | _cdnjs_asset(versions[version], view)
+        found = {"name": name, "version": version} | _cdnjs_asset(name, versions[version], view)
     else:
         return _json({"error": True, "status": 404, "message": "Version not found"}, 404)
     return _json({key: value for key, value in found.items() if not wanted or key in wanted})
 
 
 def _cdnjs_versions(name: str, view: CatalogView) -> Iterator[tuple[str, str]]:
-    """Yield the hosted versions of cdnjs's library, each with the folder that has its files."""
+    """Yield the hosted versions of cdnjs's library, each with the folder of its package."""
     # A library's package may have been another one in earlier versions.
     packages = dict.fromkeys(npm_file(name, version, "", cdnjs_names()).package for version in ("0.0.0", "999.0.0"))
     for package in packages:
         for version in view.listing.libraries.versions(package):
             found = npm_file(name, version, "", cdnjs_names())
             if found.is_vouched and found.package == package:
-                home = library_folder_of(package, version)
-                folders = (f"{home}/{folder}".rstrip("/") for folder in found.files)
-                # The first folder with a file is where an address of cdnjs finds it.
-                if folder := next((one for one in folders if view.listing.span(one)), None):
-                    yield version, folder
+                yield version, library_folder_of(package, version)
 
 
-def _cdnjs_asset(folder: str, view: CatalogView) -> Json:
-    paths = {path[len(folder) + 1 :]: view.listing.catalog.assets[path] for path in view.listing.below(folder)}
-    sri = {name: hash_expression("sha512", asset.sha512) for name, asset in paths.items() if not asset.is_coded}
-    return {"rawFiles": list(paths), "files": list(paths), "sri": sri}
+def _cdnjs_paths(name: str, home: str, view: CatalogView) -> dict[str, str]:
+    """Return the files of a version as cdnjs calls them, each with its path: its address of cdnjs leads there."""
+    version, assets = home.rpartition("@")[2], view.listing.catalog.assets
+    usual = (folder.rstrip("/") for folder in npm_file(name, version, "", cdnjs_names()).files)
+    copied = copied_folders(name, cdnjs_names()) or [
+        next((one for one in usual if view.listing.span(f"{home}/{one}".rstrip("/"))), "")
+    ]
+    befores = [f"{home}/{folder}/" if folder else f"{home}/" for folder in sorted(copied, key=len, reverse=True)]
+    found = {}
+    for path in view.listing.below(home):
+        for before in befores:
+            file = path.removeprefix(before)
+            places = npm_file(name, version, file, cdnjs_names()).files if path.startswith(before) else ()
+            if path == next((one for place in places if (one := f"{home}/{place}") in assets), None):
+                found[file] = path
+                break
+    return found
 
 
-def _cdnjs_library(name: str, folders: Mapping[str, str], view: CatalogView, *, with_assets: bool) -> Json:
-    version = newest(folders) or ""
-    folder = folders[version]
-    home = library_folder(f"{folder}/x")
-    package = home.removeprefix(f"{FOLDER}/").rpartition("@")[0]
-    filename = f"{home}/{_default(home, view)}".removeprefix(f"{folder}/")
-    asset = view.asset(f"{folder}/{filename}")
-    found = view.version(package, version)
-    facts = found.package if found else PackageFacts()
-    shown = folders.items() if with_assets else ()
+def _cdnjs_asset(name: str, home: str, view: CatalogView) -> Json:
+    assets = {file: view.listing.catalog.assets[path] for file, path in _cdnjs_paths(name, home, view).items()}
+    sri = {file: hash_expression("sha512", asset.sha512) for file, asset in assets.items() if not asset.is_coded}
+    return {"rawFiles": list(assets), "files": list(assets), "sri": sri}
+
+
+def _cdnjs_library(name: str, homes: Mapping[str, str], view: CatalogView, *, with_assets: bool) -> Json:
+    version = newest(homes) or ""
+    home = homes[version]
+    default = f"{home}/{_default(home, view)}"
+    filename = next((file for file, path in _cdnjs_paths(name, home, view).items() if path == default), None)
+    asset = view.asset(default)
+    facts = view.package(home)
+    shown = homes.items() if with_assets else ()
     return {
         "name": name,
-        "latest": view.listing.url(f"ajax/libs/{name}/{version}/{filename}") if asset else None,
+        "latest": view.listing.url(f"ajax/libs/{name}/{version}/{filename}") if filename else None,
         "sri": hash_expression("sha512", asset.sha512) if asset else None,
-        "filename": filename if asset else None,
+        "filename": filename,
         "version": version,
-        "versions": list(folders),
+        "versions": list(homes),
         "description": facts.description,
         "homepage": facts.homepage,
         "keywords": list(facts.keywords),
         "license": facts.licence,
         "repository": {"type": "git", "url": facts.repository},
-        "assets": [{"version": one} | _cdnjs_asset(place, view) for one, place in shown],
+        "assets": [{"version": one} | _cdnjs_asset(name, place, view) for one, place in shown],
     }

@@ -32,6 +32,7 @@ from cdnserve.web.model import (
     ListedLibrary,
     ListedRelease,
     ListedVersion,
+    PackageFacts,
     Paged,
     ResolvedVersion,
     SearchHit,
@@ -75,7 +76,7 @@ class CatalogView:
         versions = self.listing.libraries.versions(name)
         version = newest(versions) or versions[-1]
         folder = library_folder_of(name, version)
-        facts, sums = package_facts(self._descriptions.of(folder), self.listing.libraries), self.listing.sums(folder)
+        facts, sums = self.package(folder), self.listing.sums(folder)
         return ListedLibrary(
             name,
             version,
@@ -113,12 +114,16 @@ class CatalogView:
             sums.files,
             sums.size,
             sums.served_size,
-            package_facts(self._descriptions.of(folder), self.listing.libraries),
+            self.package(folder),
             used.default_files,
             used.snippets,
             used.remark,
             used.hint,
         )
+
+    def package(self, folder: str) -> PackageFacts:
+        """Return what the package.json of a library's folder says."""
+        return package_facts(self._descriptions.of(folder), self.listing.libraries)
 
     def files(self, folder: str, page: int, per_page: int) -> Paged[ListedFile]:
         """Return a page of all files below a folder (`npm/NAME@VERSION`), by path."""
