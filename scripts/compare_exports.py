@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,7 +67,6 @@ class Comparison:
     node: frozenset[str] = frozenset()
     found: frozenset[str] = frozenset()
     lexed: frozenset[str] = frozenset()
-    took: float = 0.0
     failure: str = ""
 
 
@@ -140,14 +137,12 @@ def compare(package: str, answer: dict[str, list[str]] | str, resolver: Resolver
     if isinstance(answer, str):
         return Comparison(package, failure=answer)
     file = str(answer["file"])
-    begin = time.process_time()
     exports = named_exports(Path(file).read_bytes(), file, resolver.load)
-    took = time.process_time() - begin
     node, found, lexed = (
         frozenset(name for name in names if is_name(name)) - IGNORED
         for names in (answer["names"], exports.names, answer["lexed"])
     )
-    return Comparison(package, node, found, lexed, took)
+    return Comparison(package, node, found, lexed)
 
 
 def compare_all(folder: Path, packages: list[str]) -> Iterator[Comparison]:
@@ -166,39 +161,41 @@ def shortened(names: frozenset[str]) -> str:
     return " ".join(sorted(names)[:6]) + (" …" if len(names) > 6 else "")
 
 
-def main() -> int:
+def report(rows: list[Comparison], elsewhere: set[str]) -> None:
     """Print a row for each package that differs, and the sums."""
+    for row in rows:
+        mark = " (in a page it has others)" if row.package in elsewhere else ""
+        if row.failure:
+            print(f"{row.package}: Node.js can't say: {row.failure}")
+        elif row.node != row.found:
+            missing, wrong = shortened(row.node - row.found), shortened(row.found - row.node)
+            share = f"{len(row.node & row.found)} of {len(row.node)}"
+            print(f"{row.package}{mark}: {share}; missing {missing or '-'}; wrong {wrong or '-'}")
+    told = [row for row in rows if not row.failure and row.package not in elsewhere]
+    every = sum(len(row.node) for row in told)
+    for name, sets in (("found", [row.found for row in told]), ("cjs-module-lexer", [row.lexed for row in told])):
+        right = sum(len(row.node & one) for row, one in zip(told, sets, strict=True))
+        wrong_ones = sum(len(one - row.node) for row, one in zip(told, sets, strict=True))
+        whole = sum(row.node == one for row, one in zip(told, sets, strict=True))
+        share = f"{right} of {every} names ({right / max(every, 1):.2%})"
+        print(f"{name}: {share}, {wrong_ones} wrong; {whole} of {len(told)} packages whole")
+
+
+def main() -> None:
+    """Compare the packages that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--folder", type=Path, help="use this folder; where it has packages, install nothing")
     parser.add_argument("names", nargs="*", help="packages instead of the list's")
     arguments = parser.parse_args()
-    packages = arguments.names or [line for line in LIST.read_text().split("\n") if line and not line.startswith("#")]
+    listed = [line for line in LIST.read_text().splitlines() if not line.startswith("#")]
+    elsewhere = {line.removesuffix(" !") for line in listed if line.endswith(" !")}
+    packages = arguments.names or [line.removesuffix(" !") for line in listed]
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
+        folder = (arguments.folder or Path(temporary)).resolve()
         if not (folder / "node_modules").exists():
             install(folder, packages)
-        rows = list(compare_all(folder.resolve(), packages))
-    for row in rows:
-        if row.failure:
-            print(f"{row.package}: Node.js can't say: {row.failure}")
-        elif row.node != row.found:
-            print(
-                f"{row.package}: {len(row.node & row.found)} of {len(row.node)}"
-                f"; missing {shortened(row.node - row.found) or '-'}"
-                f"; wrong {shortened(row.found - row.node) or '-'}"
-            )
-    told = [row for row in rows if not row.failure]
-    every = sum(len(row.node) for row in told)
-    for name, sets in (("found", [row.found for row in told]), ("cjs-module-lexer", [row.lexed for row in told])):
-        right = sum(len(row.node & one) for row, one in zip(told, sets, strict=True))
-        wrong = sum(len(one - row.node) for row, one in zip(told, sets, strict=True))
-        whole = sum(row.node == one for row, one in zip(told, sets, strict=True))
-        share = f"{right} of {every} names ({right / max(every, 1):.2%})"
-        print(f"{name}: {share}, {wrong} wrong; {whole} of {len(told)} packages whole")
-    slow = sorted(told, key=lambda row: -row.took)[:8]
-    print("slowest: " + ", ".join(f"{row.package} {row.took:.2f}" for row in slow))
-    return 0
+        report(list(compare_all(folder, packages)), elsewhere)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,12 +16,14 @@ import tree_sitter_javascript
 from tree_sitter import Language, Parser
 
 from cdnserve.modules.js_builtins import NATIVES
-from cdnserve.modules.js_evaluator import Evaluator
+from cdnserve.modules.js_evaluator import Evaluator, is_strict
 from cdnserve.modules.js_expressions import EXPRESSIONS
 from cdnserve.modules.js_statements import execute
 from cdnserve.modules.js_values import (
+    UNDEFINED,
     UNKNOWN,
     Frame,
+    LaterCall,
     Outside,
     Scope,
     Thing,
@@ -33,6 +35,7 @@ MOST_NAMES = 20_000
 _LARGEST = 2**24
 _MOST_MODULES = 1000
 _LONGEST_CHAIN = 100
+_DEPTH_OF_A_MODULE = 6
 _MARK = "__esModule"
 
 
@@ -79,16 +82,21 @@ class _Modules:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.known: dict[str, Thing] = {}
+        self.results: dict[LaterCall, Value] = {}
         self.found: dict[tuple[str, str], LoadedModule | None] = {}
         self.run = Evaluator(EXPRESSIONS, execute, self.resolve, NATIVES)
 
     def add(self, loaded: LoadedModule) -> Value:
         """Return what a module exports: if it is being read already, what it has exported until now."""
         if loaded.path not in self.known:
-            module = self.known[loaded.path] = Thing(names={"exports": Thing()})
+            exports = Thing()
+            self.run.exports.add(id(exports))
+            module = self.known[loaded.path] = Thing(names={"exports": exports})
             self.run.size += len(loaded.source)
             if self.run.size <= _LARGEST and len(self.known) <= _MOST_MODULES:
-                self.read(loaded, module)
+                with self.run.deeper(_DEPTH_OF_A_MODULE) as allowed:
+                    if allowed:
+                        self.read(loaded, module)
         return self.known[loaded.path].names["exports"]
 
     def read(self, loaded: LoadedModule, module: Thing) -> None:
@@ -96,22 +104,39 @@ class _Modules:
             module.names["exports"] = _json(loaded.source)
             return
         exports = module.names["exports"]
-        frame = Frame(exports, [], loaded.path, self.run.doubts)
-        scope = Scope(frame, None, is_function=True, variables={"module": module, "exports": exports})
-        execute(self.run, Parser(_language()).parse(loaded.source).root_node, scope)
+        root = Parser(_language()).parse(loaded.source).root_node
+        frame = Frame(exports, [], loaded.path, self.run.doubts, is_strict=is_strict(root))
+        execute(self.run, root, Scope(frame, None, is_function=True, variables={"module": module, "exports": exports}))
+        self.complete(loaded, module)
+
+    def complete(self, loaded: LoadedModule, module: Thing) -> None:
+        """Read all that a module requires where it exports what another one made: they may add to that."""
+        if isinstance(module.names["exports"], Outside):
+            for specifier in self.run.required.get(loaded.path, []):
+                self.resolve(self.run, Outside(loaded.path, specifier))
 
     def resolve(self, _run: Evaluator, outside: Outside) -> Value:
         """Return what another module exports, or what a path of names leads to in it; itself where that is unknown."""
         value: Value = outside
         for _ in range(_LONGEST_CHAIN):
-            if not isinstance(value, Outside):
+            if not isinstance(value, Outside) or (loaded := self.loaded(value)) is None:
                 return value
-            if (loaded := self.loaded(value)) is None:
-                return value
-            path, value = value.path, self.add(loaded)
-            for name in path:
-                value = self.run.get(value, name)
+            with self.run.deeper(_DEPTH_OF_A_MODULE) as allowed:
+                value = self.walk(value, self.add(loaded)) if allowed else UNKNOWN
         return UNKNOWN
+
+    def walk(self, outside: Outside, value: Value) -> Value:
+        """Return what a path leads to; each call in it is followed once."""
+        this: Value = UNDEFINED
+        for step in outside.path:
+            if isinstance(step, str):
+                this, value = value, self.run.get(value, step)
+            else:
+                if step not in self.results:
+                    self.results[step] = UNKNOWN  # while it is followed
+                    self.results[step] = self.run.call(value, this, list(step.arguments))
+                this, value = UNDEFINED, self.results[step]
+        return value
 
     def loaded(self, outside: Outside) -> LoadedModule | None:
         place = (outside.importer, outside.specifier)

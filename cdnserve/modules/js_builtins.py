@@ -19,10 +19,8 @@ from cdnserve.modules.js_values import (
     Thing,
     Value,
     either,
-    escape,
     read,
     truth,
-    write,
 )
 
 Function = Callable[[Evaluator, Native, Value, list[Value]], Value]
@@ -33,8 +31,10 @@ def _at(arguments: list[Value], at: int) -> Value:
     return arguments[at] if at < len(arguments) else UNDEFINED
 
 
-def _require(_run: Evaluator, function: Native, _this: Value, arguments: list[Value]) -> Value:
+def _require(run: Evaluator, function: Native, _this: Value, arguments: list[Value]) -> Value:
     specifier = _at(arguments, 0)
+    if isinstance(specifier, str):
+        run.required.setdefault(function.importer, []).append(specifier)
     return Outside(function.importer, specifier) if isinstance(specifier, str) else UNKNOWN
 
 
@@ -60,9 +60,9 @@ def _define(run: Evaluator, _function: Native, _this: Value, arguments: list[Val
         is_hidden = truth(run.get(description, "enumerable")) is False
         getter = run.get(description, "get")
         value = run.get(description, "value") if getter is UNDEFINED or getter is UNKNOWN else Getter(getter)
-        write(target, key, value, hidden=is_hidden, doubtful=run.doubts > 0)
+        run.set(target, key, value, hidden=is_hidden)
     else:
-        write(target, key, UNKNOWN, doubtful=run.doubts > 0)
+        run.set(target, key, UNKNOWN)
     return target
 
 
@@ -104,13 +104,15 @@ def _values(run: Evaluator, _function: Native, _this: Value, arguments: list[Val
     return Thing(items=[run.get(_at(arguments, 0), key) for key in known], is_open=bool(unknown))
 
 
-def _has(_run: Evaluator, function: Native, this: Value, arguments: list[Value]) -> Value:
+def _has(run: Evaluator, function: Native, this: Value, arguments: list[Value]) -> Value:
     target, key = (
-        (this, _at(arguments, 0)) if function.name == "hasOwnProperty" else (_at(arguments, 0), _at(arguments, 1))
+        arguments[:2] if function.name == "Object.hasOwn" and len(arguments) > 1 else (this, _at(arguments, 0))
     )
+    target = run.resolve(run, target) if isinstance(target, Outside) else target
     if not isinstance(target, Thing) or not isinstance(key, str) or target.is_choice or target.others:
         return UNKNOWN
-    return True if key in target.names else UNKNOWN if target.is_open else False
+    is_hidden = function.name == "propertyIsEnumerable" and key in target.hidden
+    return not is_hidden if key in target.names else UNKNOWN if target.is_open else False
 
 
 def _prototype_of(_run: Evaluator, _function: Native, _this: Value, arguments: list[Value]) -> Value:
@@ -176,7 +178,9 @@ def _push(_run: Evaluator, _function: Native, this: Value, arguments: list[Value
     return UNKNOWN
 
 
-def _slice(_run: Evaluator, _function: Native, this: Value, arguments: list[Value]) -> Value:
+def _slice(run: Evaluator, function: Native, this: Value, arguments: list[Value]) -> Value:
+    if isinstance(this, str):
+        return _of_text(run, function, this, arguments)
     items, begin = _items(this), _at(arguments, 0)
     if items is None or not isinstance(this, Thing) or len(arguments) > 1:
         return UNKNOWN
@@ -184,8 +188,43 @@ def _slice(_run: Evaluator, _function: Native, this: Value, arguments: list[Valu
     return Thing(items=items[at:], is_open=this.is_open)
 
 
-def _then(_run: Evaluator, _function: Native, _this: Value, arguments: list[Value]) -> Value:
-    escape(arguments)
+def _itself(_run: Evaluator, _function: Native, this: Value, _arguments: list[Value]) -> Value:
+    return this
+
+
+def _is_in(_run: Evaluator, _function: Native, this: Value, arguments: list[Value]) -> Value:
+    items = _items(this)
+    return True if items and _at(arguments, 0) in items else UNKNOWN
+
+
+def _class_of(_run: Evaluator, _function: Native, this: Value, _arguments: list[Value]) -> Value:
+    if not isinstance(this, Thing) or this.is_choice:
+        return "[object String]" if isinstance(this, str) else UNKNOWN
+    return f"[object {'Array' if this.items is not None else 'Function' if this.code else 'Object'}]"
+
+
+def _is_array(_run: Evaluator, _function: Native, _this: Value, arguments: list[Value]) -> Value:
+    value = _at(arguments, 0)
+    if isinstance(value, Thing):
+        return UNKNOWN if value.is_choice else value.items is not None
+    return UNKNOWN if value is UNKNOWN or isinstance(value, Outside) else False
+
+
+def _of_text(_run: Evaluator, function: Native, this: Value, arguments: list[Value]) -> Value:
+    """Return what a method makes of a text, where all of its arguments are known."""
+    if not isinstance(this, str) or not all(isinstance(one, str | float) for one in arguments):
+        return UNKNOWN
+    texts = [one for one in arguments if isinstance(one, str)]
+    numbers = [int(one) for one in arguments if isinstance(one, float)]
+    match function.name:
+        case "split" if len(texts) == 1:
+            return Thing(items=list(this.split(texts[0]) if texts[0] else this))
+        case "toLowerCase" | "toUpperCase" | "trim":
+            return {"toLowerCase": this.lower(), "toUpperCase": this.upper()}.get(function.name, this.strip())
+        case "charAt" if min(numbers, default=0) >= 0:
+            return this[numbers[0] : numbers[0] + 1] if numbers else this[:1]
+        case "slice" | "substring" if min(numbers, default=-1) >= 0 and not texts:
+            return this[numbers[0] :] if len(numbers) == 1 else this[numbers[0] : numbers[1]]
     return UNKNOWN
 
 
@@ -206,6 +245,7 @@ NATIVES: Mapping[str, Function] = MappingProxyType(
         "apply": _apply,
         "bind": _bind,
         "hasOwnProperty": _has,
+        "propertyIsEnumerable": _has,
         "forEach": _for_each,
         "map": _for_each,
         "filter": _filter,
@@ -213,6 +253,19 @@ NATIVES: Mapping[str, Function] = MappingProxyType(
         "concat": _concat,
         "push": _push,
         "slice": _slice,
+        "sort": _itself,
+        "reverse": _itself,
+        "add": _push,
+        "has": _is_in,
+        "includes": _is_in,
+        "toString": _class_of,
+        "split": _of_text,
+        "toLowerCase": _of_text,
+        "toUpperCase": _of_text,
+        "trim": _of_text,
+        "charAt": _of_text,
+        "substring": _of_text,
+        "Array.isArray": _is_array,
         "Object": _same,
         "Object.assign": _assign,
         "Object.create": _create,

@@ -17,6 +17,7 @@ from cdnserve.modules.js_values import (
     Code,
     Frame,
     Getter,
+    LaterCall,
     Native,
     Outside,
     Scope,
@@ -32,11 +33,18 @@ from cdnserve.modules.js_values import (
 _LEAST_STEPS = 30_000
 _STEPS_AN_OCTET = 2
 _MOST_STEPS = 500_000
-_MOST_CALLS = 500
-_DEEPEST = 260
+_MOST_CALLS = 3000
+_MOST_DOUBTFUL_CALLS = 200
+_MOST_ROUNDS = 400
+# Two frames of Python for each level at most: 600 of the 1000 that it allows.
+_DEEPEST = 300
+_DEPTH_OF_A_CALL = 3
 _FUNCTIONS_THAT_WAIT = frozenset({"async", "*"})
 
 Handler = Callable[["Evaluator", Node, Scope], Value]
+
+
+Before = dict[tuple[Scope, str], Value]
 
 
 class Evaluator:
@@ -55,9 +63,12 @@ class Evaluator:
         self.resolve = resolve
         self.steps = 0
         self.size = 0
-        self.doubts = 0
+        self.before: list[Before] = []
         self.depth = 0
-        self.calls: dict[int, int] = {}
+        self.calls: dict[tuple[int, bool], int] = {}
+        self.active: dict[int, int] = {}
+        self.exports: set[int] = set()
+        self.required: dict[str, list[str]] = {}
         self.window = Thing(is_open=True)
 
     @property
@@ -67,22 +78,36 @@ class Evaluator:
 
     @contextmanager
     def doubt(self) -> Iterator[None]:
-        """Follow what may happen or not."""
-        self.doubts += 1
+        """Follow what may happen or not: each variable that is set has one of two values behind it."""
+        before: Before = {}
+        self.before.append(before)
         try:
             yield
         finally:
-            self.doubts -= 1
+            self.before.pop()
+            for (scope, name), old in before.items():
+                self.note(scope, name, old)
+                scope.variables[name] = either(old, scope.variables[name])
+
+    @property
+    def doubts(self) -> int:
+        """Return how many conditions nobody can decide lie around what is followed."""
+        return len(self.before)
+
+    def note(self, scope: Scope, name: str, old: Value) -> None:
+        """Keep what a variable was before the innermost doubt, if it was there then."""
+        if self.doubts > scope.frame.doubts:
+            self.before[-1].setdefault((scope, name), old)
 
     @contextmanager
-    def deeper(self) -> Iterator[bool]:
-        """Go down one level, and say whether that is allowed."""
-        self.depth += 1
+    def deeper(self, levels: int = 1) -> Iterator[bool]:
+        """Go down, and say whether that is allowed."""
+        self.depth += levels
         self.steps += 1
         try:
             yield self.depth < _DEEPEST
         finally:
-            self.depth -= 1
+            self.depth -= levels
 
     def value(self, node: Node | None, scope: Scope) -> Value:
         """Return what an expression comes to."""
@@ -103,22 +128,35 @@ class Evaluator:
         found = read(target, key)
         return self.call(found.function, target, []) if isinstance(found, Getter) else found
 
+    def set(self, target: Value, key: Value, value: Value, *, hidden: bool | None = None) -> None:
+        """Set a property, also of what another module exports."""
+        if isinstance(target, Outside):
+            target = self.resolve(self, target)
+        write(target, key, value, hidden=hidden, doubtful=self.doubts > 0)
+
     def assign(self, name: str, value: Value, scope: Scope) -> None:
         """Set a variable; one that nobody has declared is the window's."""
         holder = scope.holder(name)
         if holder is None:
             write(self.window, name, value, doubtful=True)
-        elif self.doubts > holder.frame.doubts:
-            holder.variables[name] = either(holder.variables[name], value)
         else:
+            self.note(holder, name, holder.variables[name])
             holder.variables[name] = value
 
     def call(self, function: Value, this: Value, arguments: list[Value]) -> Value:
         """Return what a call comes to."""
+        if isinstance(function, Thing) and function.is_choice and not function.code:
+            function = next((one for one, _ in function.others if not isinstance(one, Thing)), UNKNOWN)
         if isinstance(function, BoundCall):
             return self.call(function.function, function.this, [*function.arguments, *arguments])
-        if isinstance(function, Outside) and not self.is_tired:
+        if isinstance(function, Outside):
+            later = function.then(LaterCall(this, tuple(arguments)))
+            if not self.may_change(arguments) or self.is_tired:
+                return later
             function = self.resolve(self, function)
+            if isinstance(function, Outside):
+                escape(arguments[:1])
+                return later
         if isinstance(function, Native):
             native = self.natives.get(function.name)
             return native(self, function, this, arguments) if native else UNKNOWN
@@ -127,22 +165,54 @@ class Evaluator:
         escape(arguments)
         return UNKNOWN
 
+    def may_change(self, arguments: list[Value]) -> bool:
+        """Return whether a call may be there for what it does to an argument."""
+        things = [one for one in arguments if isinstance(one, Thing)]
+        is_first = bool(things) and things[0] is arguments[0]
+        return len(arguments) > 1 and (is_first or any(id(one) in self.exports for one in things))
+
+    def rounds(self, loop: Node) -> Iterator[int]:
+        """Yield the rounds that may be followed of a loop, all of its runs together."""
+        key = (loop.id, False)
+        while self.calls.get(key, 0) < _MOST_ROUNDS:
+            self.calls[key] = self.calls.get(key, 0) + 1
+            yield self.calls[key]
+
     def enter(self, function: Thing, code: Code, this: Value, arguments: list[Value]) -> Value:
         """Return what a function of the source returns."""
-        mark = code.node.id
-        self.calls[mark] = self.calls.get(mark, 0) + 1
-        is_waiting = any(child.type in _FUNCTIONS_THAT_WAIT for child in code.node.children[:4])
-        if self.is_tired or self.calls[mark] > _MOST_CALLS or is_waiting or self.depth >= _DEEPEST - 2:
+        if not self.may_enter(code.node):
             escape(arguments)
             return UNKNOWN
+        self.active[code.node.id] = self.active.get(code.node.id, 0) + 1
+        self.depth += _DEPTH_OF_A_CALL
+        try:
+            return self.follow(function, code, this, arguments)
+        finally:
+            self.depth -= _DEPTH_OF_A_CALL
+            self.active[code.node.id] -= 1
+
+    def may_enter(self, function: Node) -> bool:
+        """Return whether one more call of a function may be followed; fewer where it is in doubt whether it happens."""
+        key = (function.id, self.doubts > 0)
+        self.calls[key] = self.calls.get(key, 0) + 1
+        most_calls, most_active = (_MOST_DOUBTFUL_CALLS, 2) if self.doubts else (_MOST_CALLS, _DEEPEST)
+        is_often = self.calls[key] > most_calls or self.active.get(function.id, 0) >= most_active
+        is_waiting = any(child.type in _FUNCTIONS_THAT_WAIT for child in function.children[:4])
+        return not (self.is_tired or is_often or is_waiting or self.depth >= _DEEPEST - 9)
+
+    def follow(self, function: Thing, code: Code, this: Value, arguments: list[Value]) -> Value:
+        """Return what the body of a function returns."""
         is_arrow = code.node.type == "arrow_function"
         around = code.scope.frame
-        frame = Frame(around.this if is_arrow else this, arguments, around.module, self.doubts)
-        frame.arguments = around.arguments if is_arrow else arguments
-        frame.home = function.parent
+        frame = Frame(this, arguments, around.module, self.doubts, home=function.parent)
+        body = code.node.child_by_field_name("body")
+        frame.is_strict = around.is_strict or is_strict(body)
+        if is_arrow:
+            frame.this, frame.arguments, frame.home = around.this, around.arguments, around.home
+        elif this in (UNDEFINED, None) and not frame.is_strict:
+            frame.this = self.window
         scope = Scope(frame, code.scope, is_function=True)
         self.parameters(code.node, arguments, scope)
-        body = code.node.child_by_field_name("body")
         if body is None:
             return UNKNOWN
         if body.type != "statement_block":
@@ -169,8 +239,7 @@ class Evaluator:
             case "identifier" | "shorthand_property_identifier_pattern":
                 self.assign(text(pattern), value, scope)
             case "member_expression" | "subscript_expression":
-                target, key = self.reference(pattern, scope)
-                write(target, key, value, doubtful=self.doubts > 0)
+                self.set(*self.reference(pattern, scope), value)
             case "assignment_pattern" | "object_assignment_pattern":
                 left, right = pattern.child_by_field_name("left"), pattern.child_by_field_name("right")
                 if left:
@@ -214,6 +283,12 @@ class Evaluator:
         if node.type == "property_identifier":
             return text(node)
         return self.value(node.named_children[0] if node.type == "computed_property_name" else node, scope)
+
+
+def is_strict(body: Node | None) -> bool:
+    """Return whether a function's body or a script begins with "use strict" (§11.2.2)."""
+    first = next((one for one in body.named_children if one.type != "comment"), None) if body else None
+    return first is not None and (first.text or b"")[1:11] == b"use strict"
 
 
 def text(node: Node) -> str:

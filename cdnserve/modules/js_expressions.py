@@ -5,20 +5,21 @@ Nothing is run: operators and calls are followed among the values of `js_values`
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from tree_sitter import Node
 
 from cdnserve.modules.imports import unescape
 from cdnserve.modules.js_evaluator import Evaluator, Handler, text
+from cdnserve.modules.js_operators import combine
 from cdnserve.modules.js_values import (
     UNDEFINED,
     UNKNOWN,
     Code,
     Frame,
     Getter,
+    LaterCall,
     Native,
     Outside,
     Scope,
@@ -30,7 +31,6 @@ from cdnserve.modules.js_values import (
     names_in,
     parts_of,
     read,
-    same,
     truth,
     write,
 )
@@ -40,7 +40,7 @@ _MOST_ITEMS = 20_000
 
 _WINDOWS = frozenset({"window", "self", "globalThis", "global", "top", "parent"})
 _NATIVES = frozenset(
-    {"Object", "Array", "Function", "Reflect", "Symbol", "Math", "JSON", "Promise", "String", "Number"}
+    {"Object", "Set", "Array", "Function", "Reflect", "Symbol", "Math", "JSON", "Promise", "String", "Number"}
 )
 # What a browser has not, and asks for with typeof. esbuild puts only process.env.NODE_ENV into the text.
 _ABSENT = frozenset({"define", "process", "Deno", "Bun", "importScripts", "undefined"})
@@ -65,10 +65,15 @@ def _identifier(run: Evaluator, node: Node, scope: Scope) -> Value:
 
 
 def _member(run: Evaluator, node: Node, scope: Scope) -> Value:
-    if node.text == b"process.env.NODE_ENV":
-        return "production"
+    if _is_environment(node):
+        return "production" if text(node).endswith("NODE_ENV") else UNDEFINED
     target, key = run.reference(node, scope)
     return run.get(target, key)
+
+
+def _is_environment(node: Node) -> bool:
+    inner = node.child_by_field_name("object")
+    return inner is not None and inner.type == "member_expression" and inner.text == b"process.env"
 
 
 def _string(_run: Evaluator, node: Node, _scope: Scope) -> Value:
@@ -107,10 +112,20 @@ def _parenthesized(run: Evaluator, node: Node, scope: Scope) -> Value:
 
 def _sequence(run: Evaluator, node: Node, scope: Scope) -> Value:
     value: Value = UNDEFINED
-    for part in node.named_children:
-        if part.type != "comment":
-            value = run.value(part, scope)
+    parts = [part for part in node.named_children if part.type != "comment"]
+    for part in parts:
+        value = run.value(part, scope)
+        if part is not parts[-1]:
+            discard(run, part, value)
     return value
+
+
+def discard(run: Evaluator, node: Node, value: Value) -> None:
+    """Follow what is outside where nobody takes the result: it is required or called for what it does."""
+    last = value.path[-1] if isinstance(value, Outside) and value.path else None
+    is_effect = isinstance(last, LaterCall) and any(isinstance(one, Thing | Outside) for one in last.arguments)
+    if isinstance(value, Outside) and node.type == "call_expression" and (last is None or is_effect):
+        run.resolve(run, value)
 
 
 def _function(_run: Evaluator, node: Node, scope: Scope) -> Value:
@@ -128,7 +143,11 @@ def _object(run: Evaluator, node: Node, scope: Scope) -> Value:
         match part.type:
             case "pair":
                 key = run.key(part.child_by_field_name("key"), scope)
-                write(thing, key, run.value(part.child_by_field_name("value"), scope))
+                value = run.value(part.child_by_field_name("value"), scope)
+                if key == "__proto__":
+                    thing.parent = value
+                else:
+                    write(thing, key, value)
             case "shorthand_property_identifier":
                 write(thing, text(part), _identifier(run, part, scope))
             case "spread_element":
@@ -153,11 +172,11 @@ def copy(run: Evaluator, target: Value, source: Value) -> None:
     """Set all properties of another object, as a spread does."""
     if source is UNDEFINED or source is None or isinstance(source, bool | str | float):
         return
-    if isinstance(source, Outside):
-        source = run.resolve(run, source)
+    source = run.resolve(run, source) if isinstance(source, Outside) else source
+    target = run.resolve(run, target) if isinstance(target, Outside) else target
     if isinstance(target, Thing) and source is not target:
         for name in list(names_in(source)):
-            write(target, name, run.get(source, name), doubtful=run.doubts > 0)
+            run.set(target, name, run.get(source, name))
         for outside in unresolved(source):
             if (outside, False) not in target.others:
                 target.others.append((outside, False))
@@ -184,16 +203,21 @@ def _array(run: Evaluator, node: Node, scope: Scope) -> Value:
 
 
 def _assignment(run: Evaluator, node: Node, scope: Scope) -> Value:
-    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-    if left is None or right is None:
-        return UNKNOWN
-    if left.type in {"member_expression", "subscript_expression"}:
-        target, key = run.reference(left, scope)
-        value = run.value(right, scope)
-        write(target, key, value, doubtful=run.doubts > 0)
-        return value
+    """Follow a chain of assignments, however long it is: `a = b.c = … = value`."""
+    targets: list[tuple[Value, Value] | Node] = []
+    right: Node | None = node
+    while right and right.type == "assignment_expression":
+        left, right = right.child_by_field_name("left"), right.child_by_field_name("right")
+        run.steps += 1
+        if left:
+            is_property = left.type in {"member_expression", "subscript_expression"}
+            targets.append(run.reference(left, scope) if is_property else left)
     value = run.value(right, scope)
-    run.bind(left, value, scope, declared=False)
+    for target in reversed(targets):
+        if isinstance(target, tuple):
+            run.set(*target, value)
+        else:
+            run.bind(target, value, scope, declared=False)
     return value
 
 
@@ -254,48 +278,6 @@ def _chosen(run: Evaluator, sign: str, left: Value, right: Node | None, scope: S
     return left if is_true == (sign != "&&") else run.value(right, scope)
 
 
-def combine(sign: str, left: Value, right: Value) -> Value:
-    """Return what an operator makes of two values."""
-    if sign in {"===", "==", "!==", "!="}:
-        is_same = same(left, right)
-        if len(sign) == 2 and {left, right} <= {None, UNDEFINED}:
-            is_same = True
-        return UNKNOWN if is_same is None else is_same == (sign[0] == "=")
-    if sign == "in" and isinstance(left, str) and isinstance(right, Thing):
-        found = read(right, left)
-        return UNKNOWN if found is UNKNOWN or right.is_choice else found is not UNDEFINED
-    if sign == "instanceof":
-        return _instance(left, right)
-    if isinstance(left, str) and isinstance(right, str) and sign == "+":
-        return (left + right)[:_LONGEST_TEXT]
-    if isinstance(left, float) and isinstance(right, float) and sign in _ARITHMETIC:
-        return _ARITHMETIC[sign](left, right)
-    return UNKNOWN
-
-
-_ARITHMETIC: Mapping[str, Callable[[float, float], float | bool]] = MappingProxyType(
-    {
-        "+": operator.add,
-        "-": operator.sub,
-        "*": operator.mul,
-        "<": operator.lt,
-        ">": operator.gt,
-        "<=": operator.le,
-        ">=": operator.ge,
-    }
-)
-
-
-def _instance(left: Value, right: Value) -> Value:
-    prototype = right.prototype if isinstance(right, Thing) else None
-    parent = left.parent if isinstance(left, Thing) else UNKNOWN
-    for _ in range(8):
-        if parent is prototype and prototype is not None:
-            return True
-        parent = parent.parent if isinstance(parent, Thing) else UNKNOWN
-    return UNKNOWN
-
-
 def _unary(run: Evaluator, node: Node, scope: Scope) -> Value:
     argument = node.child_by_field_name("argument")
     sign = _operator(node)
@@ -307,7 +289,8 @@ def _unary(run: Evaluator, node: Node, scope: Scope) -> Value:
             is_true = truth(value)
             return UNKNOWN if is_true is None else not is_true
         case "typeof":
-            return kind(value)
+            is_called = isinstance(value, Outside) and any(isinstance(step, LaterCall) for step in value.path)
+            return kind(run.resolve(run, value) if is_called and isinstance(value, Outside) else value)
         case "void":
             return UNDEFINED
         case "-" if isinstance(value, float):
@@ -331,7 +314,7 @@ def _call(run: Evaluator, node: Node, scope: Scope) -> Value:
         return UNKNOWN
     while called.type == "parenthesized_expression" and called.named_child_count == 1:
         called = called.named_children[0]
-    this: Value = run.window
+    this: Value = UNDEFINED
     if called.type in {"member_expression", "subscript_expression"}:
         this, key = run.reference(called, scope)
         function = run.get(this, key)
@@ -348,6 +331,9 @@ def _new(run: Evaluator, node: Node, scope: Scope) -> Value:
     arguments = node.child_by_field_name("arguments")
     passed = _array(run, arguments, scope) if arguments else UNKNOWN
     items = passed.items or [] if isinstance(passed, Thing) else []
+    if function == Native("Set") and (not items or isinstance(items[0], Thing)):
+        return Thing(items=list(items[0].items or []) if items and isinstance(items[0], Thing) else [])
+    function = run.resolve(run, function) if isinstance(function, Outside) else function
     if not isinstance(function, Thing) or not function.code:
         escape(items)
         return UNKNOWN

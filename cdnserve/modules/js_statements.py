@@ -12,7 +12,7 @@ from types import MappingProxyType
 from tree_sitter import Node
 
 from cdnserve.modules.js_evaluator import Evaluator, text
-from cdnserve.modules.js_expressions import make_class
+from cdnserve.modules.js_expressions import discard, make_class
 from cdnserve.modules.js_values import (
     UNDEFINED,
     UNKNOWN,
@@ -30,7 +30,6 @@ from cdnserve.modules.js_values import (
     write,
 )
 
-_MOST_ROUNDS = 40
 _MOST_NAMES = 5000
 
 
@@ -79,7 +78,7 @@ def _statement(run: Evaluator, node: Node | None, scope: Scope) -> End:
 def _expression(run: Evaluator, node: Node, scope: Scope) -> End:
     for part in node.named_children:
         if part.type != "comment":
-            run.value(part, scope)
+            discard(run, part, run.value(part, scope))
     return End.NORMAL
 
 
@@ -213,7 +212,7 @@ def _rounds(run: Evaluator, node: Node, scope: Scope) -> End:
     condition, body = node.child_by_field_name("condition"), node.child_by_field_name("body")
     increment = node.child_by_field_name("increment")
     is_first = node.type == "do_statement"
-    for _ in range(_MOST_ROUNDS):
+    for _ in run.rounds(node):
         is_true = True if is_first else _holds(run, condition, scope)
         is_first = False
         if is_true is False:

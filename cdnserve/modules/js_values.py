@@ -16,11 +16,15 @@ _MOST_PROTOTYPES = 16
 _MOST_ALTERNATIVES = 64
 _MOST_COPIED = 1024
 _LONGEST_PATH = 8
-# What every object has without having set it.
-_INHERITED = frozenset({"constructor", "toString", "valueOf", "__proto__", "toLocaleString", "isPrototypeOf"})
-_OF_EVERYTHING = frozenset({"hasOwnProperty"})
-_OF_FUNCTIONS = frozenset({"call", "apply", "bind"})
-_OF_LISTS = frozenset({"forEach", "map", "concat", "push", "slice", "filter", "reduce"})
+# What objects, functions, lists and texts have without having set it: of some it is known what they do.
+_INHERITED = frozenset(("constructor", "toString", "valueOf", "__proto__", "toLocaleString", "isPrototypeOf"))
+_OF_EVERYTHING = frozenset(("hasOwnProperty", "propertyIsEnumerable"))
+_OF_FUNCTIONS = frozenset(("call", "apply", "bind"))
+_OF_LISTS = frozenset(
+    ("forEach", "map", "concat", "push", "slice", "filter", "reduce", "sort", "reverse", "has", "add", "includes")
+)
+_OF_TEXTS = frozenset(("split", "toLowerCase", "toUpperCase", "trim", "charAt", "slice", "substring", "concat"))
+_NOT_KNOWN_OF_FUNCTIONS = frozenset(("name", "length", "arguments", "caller"))
 
 
 class Nothing(Enum):
@@ -35,11 +39,25 @@ UNDEFINED, UNKNOWN = Nothing.UNDEFINED, Nothing.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What another module exports, or the property that a path of names leads to in it."""
+    """What another module exports, or what a path of names and calls leads to in it."""
 
     importer: str
     specifier: str
-    path: tuple[str, ...] = ()
+    path: tuple[str | LaterCall, ...] = ()
+
+    def then(self, step: str | LaterCall) -> Value:
+        """Return what is one step further."""
+        if len(self.path) >= _LONGEST_PATH:
+            return UNKNOWN
+        return Outside(self.importer, self.specifier, (*self.path, step))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LaterCall:
+    """A call of a function that is outside, which is followed only where its result matters."""
+
+    this: Value
+    arguments: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +91,7 @@ class Getter:
     function: Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Code:
     """A function's syntax, and where it was made."""
 
@@ -81,7 +99,7 @@ class Code:
     scope: Scope
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Thing:
     """An object: its own properties in order; `hidden` are those that are not enumerable.
 
@@ -103,7 +121,7 @@ class Thing:
 Value: TypeAlias = Thing | Outside | Native | BoundCall | AnyKey | Getter | Nothing | str | float | bool | None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Frame:
     """A call that is under way, and how many conditions nobody can decide lay around it."""
 
@@ -114,9 +132,10 @@ class Frame:
     returned: Value | None = UNDEFINED
     has_returned: bool = False
     home: Value = UNDEFINED
+    is_strict: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Scope:
     """The variables of a block or a function; a function's own scope holds its `var`s."""
 
@@ -162,7 +181,7 @@ def same(left: Value, right: Value) -> bool | None:
     (True, False, False, None)
     """
     if not (is_certain(left) and is_certain(right)):
-        return None
+        return True if left is right and isinstance(left, Outside) else None
     if left is right:
         return True
     if isinstance(left, bool) != isinstance(right, bool):
@@ -250,6 +269,8 @@ def read(value: Value, key: Value) -> Value:
         return _read_outside(value, key)
     if isinstance(value, Native | BoundCall):
         return _read_native(value, key)
+    if isinstance(value, str):
+        return _read_text(value, key)
     if not isinstance(value, Thing) or not isinstance(key, str | float):
         return UNDEFINED if value is UNDEFINED else UNKNOWN
     name = key if isinstance(key, str) else number_text(key)
@@ -293,14 +314,22 @@ def _inherited(thing: Thing, name: str) -> Value:
         or (thing.items is not None and name in _OF_LISTS)
     ):
         return Native(name)
-    is_method = thing.code is not None or thing.items is not None
-    return UNKNOWN if is_method or name in _INHERITED else UNDEFINED
+    is_method = thing.items is not None or (thing.code and name in _NOT_KNOWN_OF_FUNCTIONS)
+    return Native(name) if name == "toString" else UNKNOWN if is_method or name in _INHERITED else UNDEFINED
+
+
+def _read_text(value: str, key: Value) -> Value:
+    if key == "length":
+        return float(len(value))
+    if isinstance(key, float):
+        return value[int(key)] if 0 <= key < len(value) else UNDEFINED
+    return Native(key) if isinstance(key, str) and key in _OF_TEXTS else UNKNOWN
 
 
 def _read_outside(value: Outside, key: Value) -> Value:
-    if isinstance(key, str) and len(value.path) < _LONGEST_PATH and key not in _INHERITED | _OF_EVERYTHING:
-        return Outside(value.importer, value.specifier, (*value.path, key))
-    return Native(key) if isinstance(key, str) and key in _OF_EVERYTHING else UNKNOWN
+    if not isinstance(key, str) or key in _INHERITED:
+        return UNKNOWN
+    return Native(key) if key in _OF_EVERYTHING else value.then(key)
 
 
 def _read_native(value: Native | BoundCall, key: Value) -> Value:
@@ -313,8 +342,8 @@ def _read_native(value: Native | BoundCall, key: Value) -> Value:
     return Native(f"{value.name}.{key}") if value.name and len(value.name) < 2**_LONGEST_PATH else UNKNOWN
 
 
-def write(target: Value, key: Value, value: Value, *, hidden: bool = False, doubtful: bool = False) -> None:
-    """Set a property, also of all that the target may be; in doubt it may still be what it was."""
+def write(target: Value, key: Value, value: Value, *, hidden: bool | None = None, doubtful: bool = False) -> None:
+    """Set a property, also of all that the target may be; it may be the old one where that is doubtful."""
     if not isinstance(target, Thing):
         return
     _write(target, key, value, hidden=hidden, doubtful=doubtful)
@@ -323,7 +352,7 @@ def write(target: Value, key: Value, value: Value, *, hidden: bool = False, doub
             _write(one, key, value, hidden=hidden, doubtful=True)
 
 
-def _write(thing: Thing, key: Value, value: Value, *, hidden: bool, doubtful: bool) -> None:
+def _write(thing: Thing, key: Value, value: Value, *, hidden: bool | None, doubtful: bool) -> None:
     if isinstance(key, AnyKey):
         copied = (key.of, True)
         if key.of is not thing and copied not in thing.others and len(thing.others) < _MOST_COPIED:
@@ -341,7 +370,8 @@ def _write(thing: Thing, key: Value, value: Value, *, hidden: bool, doubtful: bo
         return
     old = thing.names.get(name, UNDEFINED)
     thing.names[name] = either(old, value) if doubtful else value
-    (thing.hidden.add if hidden else thing.hidden.discard)(name)
+    if hidden is not None:
+        (thing.hidden.add if hidden else thing.hidden.discard)(name)
 
 
 def _write_item(thing: Thing, items: list[Value], at: int, value: Value) -> None:

@@ -74,6 +74,9 @@ UMD = """(function (global, factory) {
   Object.defineProperty(exports, '__esModule', { value: true }); }));"""
 
 
+CHAIN = " ".join(f"a{number}" for number in reversed(range(400))) + " b"
+
+
 @pytest.mark.parametrize(
     ("source", "names"),
     [
@@ -132,6 +135,36 @@ UMD = """(function (global, factory) {
             "var E; (function (E) { E[E.x = 0] = 'x' })(E || (exports.E = E = {}))", "E", id="TypeScript's enum"
         ),
         pytest.param("const f = () => ({ a: 1, b: 2 }); module.exports = f()", "a b", id="returned"),
+        pytest.param("module.exports = { __proto__: null, a: 1 }", "a", id="a prototype is no name"),
+        pytest.param("".join(f"exports.a{n} = " for n in range(400)) + "1; exports.b = 1", CHAIN, id="a long chain"),
+        pytest.param("module.exports = { a: 1 }; (function () { 'use strict'; this.b = 1 })()", "a", id="strict"),
+        pytest.param("for (const one of new Set(Object.keys({ a: 1 }))) exports[one] = 1", "a", id="a set"),
+        pytest.param("'a b'.split(' ').forEach(one => { exports[one.toUpperCase()] = 1 })", "A B", id="texts"),
+        pytest.param(
+            "Object.defineProperty(exports, 'a', { writable: true }); exports.a = 1; exports.b = 1",
+            "b",
+            id="what is hidden stays it",
+        ),
+        pytest.param(
+            "var f = g() ? function (o) { o.a = 1 } : h; f(exports); exports.b = 1", "a b", id="one of two functions"
+        ),
+        pytest.param(
+            "var i, all = ['a', 'b']; if (f()) for (i = 0; i < all.length; i++) exports[all[i]] = 1",
+            "a b",
+            id="in doubt",
+        ),
+        pytest.param(
+            "function each(list, f) { if (Array.isArray(list)) list.map(f); else for (var k in list) f(k) }"
+            "each(['a'], k => { exports[k] = 1 }); each({ b: 1 }, k => { exports[k] = 1 })",
+            "a b",
+            id="lists and objects",
+        ),
+        pytest.param(
+            "const { toString } = Object.prototype, is = (name) => (v) => toString.call(v) === `[object ${name}]`;"
+            "if (is('Function')(f)) exports.a = 1; if (is('Array')({})) exports.b = 1; function f() {}",
+            "a",
+            id="asked for their kind",
+        ),
         pytest.param("module.exports = (function (o) { o.a = 1; return o })({ b: 1 })", "b a", id="made and returned"),
         pytest.param("exports.a = async () => { exports.b = 1 }; exports.c = function* () {}", "a c", id="what waits"),
         pytest.param(
@@ -241,6 +274,10 @@ FILES = {
     "esm.js": "export const a = 1; export * from './a.js'; export default 1",
     "production.js": "exports.useState = 1",
     "development.js": "exports.act = 1",
+    "core.js": "module.exports = { core: 1 }",
+    "plugin.js": "module.exports = (function (core) { core.plugin = 1; return core })(require('./core.js'))",
+    "maker.js": "exports.make = function (o) { o.made = 1; return o }; exports.create = () => ({ created: 1 })",
+    "class.js": "exports.Lib = function () { this.own = 1 }",
 }
 
 
@@ -278,6 +315,27 @@ def load(importer: str, specifier: str) -> LoadedModule | None:
         pytest.param("module.exports = require('./self.js')", "", id="itself"),
         pytest.param("module.exports = require('./circle.js').back", "own b back late", id="a property"),
         pytest.param("module.exports = require('./esm.js')", "a default", id="a module"),
+        pytest.param(
+            "module.exports = (function (core) { return core })(require('./core.js'), require('./plugin.js'))",
+            "core plugin",
+            id="modules that add to another",
+        ),
+        pytest.param(
+            "require('./plugin.js'); module.exports = require('./core.js')", "core plugin", id="for its effect"
+        ),
+        pytest.param("require('./maker.js').make(exports); exports.a = 1", "made a", id="a call for its effect"),
+        pytest.param(
+            "require('./maker.js').make(exports, 1).a = 1", "made a", id="a call that may change what it gets"
+        ),
+        pytest.param("module.exports = require('./maker.js').create(); module.exports.a = 1", "created a", id="a call"),
+        pytest.param("module.exports = new (require('./class.js').Lib)()", "own", id="a class"),
+        pytest.param(
+            "function _i(o) { return o && o.__esModule ? o : { default: o } }"
+            "var _a = _i(require('./maker.js')), _b = _i(require('./esm.js'));"
+            "module.exports = Object.assign(_a.default.create(), _b)",
+            "created a default",
+            id="Babel's default",
+        ),
         pytest.param(
             "if (process.env.NODE_ENV === 'production') { module.exports = require('./production.js') }"
             "else { module.exports = require('./development.js') }",
