@@ -57,7 +57,7 @@ image-test: $(VENV)/test.stamp ## build the image without an engine, run it, ask
 swift: $(VENV)-swift/stamp ## install the object store that the tests start, into an environment of its own
 
 lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)
-	$(COMPILE) $(ARGS) --output-file requirements/serve.txt pyproject.toml >/dev/null
+	$(COMPILE) $(ARGS) --extra store --output-file requirements/serve.txt pyproject.toml >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/build.txt --constraint requirements/serve.txt --group build >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/bench.txt --constraint requirements/serve.txt --group bench >/dev/null
 	$(COMPILE) $(ARGS) --output-file requirements/test.txt --constraint requirements/serve.txt --constraint requirements/build.txt \

@@ -269,7 +269,7 @@ def test_ci_runs_the_rules_under_debians_own_python_too() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert "\n/usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null || missing+=(python3.11-venv)\n" in script
     assert "\nmake VENV=.venv-debian PYTHON=/usr/bin/python3.11 .venv-debian/test.stamp\n" in script
-    assert "\n  tests/rules tests/manifest tests/origin tests/release\n" in script
+    assert " tests/rules tests/manifest tests/origin tests/release " in script
 
 
 def test_the_version_is_told_once_more_in_the_changelog() -> None:

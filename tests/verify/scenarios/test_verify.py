@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cdnserve.release.build import build
-from cdnserve.release.store import Store
+from cdnserve.release.remote import open_store
+from cdnserve.release.store import Releases, Store
 from cdnserve.verify.client import ClientOptions, parse_target
 from cdnserve.verify.run import Choice, Report, verify
 from tests.release.roots import plant
@@ -21,7 +22,7 @@ from tests.verify.edge import Sin, edge
 FOUR = ClientOptions(concurrency=4)
 
 
-def report(url: str, store: Store, choice: Choice | None = None, manner: ClientOptions = FOUR) -> Report:
+def report(url: str, store: Releases, choice: Choice | None = None, manner: ClientOptions = FOUR) -> Report:
     return verify(parse_target(url), store, choice or Choice(), manner, lambda _, __: None)
 
 
@@ -39,6 +40,12 @@ def test_our_own_server_has_no_finding(store: Store, lanes: dict[str, Served], l
     assert {} == found(done)
     assert (1, 12) == (done.release, done.paths)
     assert done.requests > 80
+
+
+def test_a_release_in_an_object_store_is_what_is_compared(store: Store, server: Served) -> None:
+    """A state folder can be read as one."""
+    done = report(base(server.address), open_store(f"file://{store.state}"), Choice(number=2))
+    assert ({}, 1, 2) == (found(done), done.release, done.paths)
 
 
 @pytest.mark.parametrize(
