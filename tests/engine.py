@@ -37,14 +37,17 @@ def engine_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"cdnserve-swift-{run}"
 
 
-def start_engine() -> Engine:
-    """Start Swift, or find it running; skip where there is none, which is a failure in CI."""
+def start_engine(folder: Path | None = None) -> Engine:
+    """Start Swift, or find it running; skip where there is none, which is a failure in CI.
+
+    What a test kills has a folder of its own; what was killed is started again by the same call.
+    """
     python, up = _python(), SCRIPTS / "swift-up.sh"
     if not up.is_file():
         _refuse(f"there is no {up}")
     if not python:
         _refuse("Swift is not installed: make swift")
-    folder = engine_folder()
+    folder = folder or engine_folder()
     started = subprocess.run(
         ["bash", up, folder, "", BUCKET],
         env={"PATH": os.environ["PATH"], "SWIFT_PYTHON": python},
@@ -59,10 +62,10 @@ def start_engine() -> Engine:
     return Engine(folder, {name: value for name, _, value in pairs if value})
 
 
-def stop_engine() -> None:
-    """Stop the engine of this run, if there is one; called where no other process of the run is left."""
-    folder = engine_folder()
-    if "PYTEST_XDIST_WORKER" not in os.environ and folder.is_dir():
+def stop_engine(own: Path | None = None) -> None:
+    """Stop a test's own engine, or that of this run, if there is one, where no other process of the run is left."""
+    folder = own or engine_folder()
+    if (own or "PYTEST_XDIST_WORKER" not in os.environ) and folder.is_dir():
         subprocess.run(["bash", SCRIPTS / "swift-down.sh", folder, "--purge"], timeout=60, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 

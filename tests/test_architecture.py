@@ -41,7 +41,7 @@ TESTED_WHOLE = {
     "browser": "what Chromium makes of what is served",
     "bundles": "archives of roots, from their making to what is refused",
     "contract": "the contract of HTTP, CORS and caching, held against running edges",
-    "deploy": "the files in deploy/",
+    "deploy": "the files in deploy/, and the simulation that goes with them",
     "edges": "the caches of others before the origin",
     "image": "the container image",
     "proofs": "what production relies on, while clients load and nothing may be lost",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from cdnserve.files import NewFile, lock, open_file
@@ -30,6 +30,7 @@ class BlobCache:
 
     def __init__(self, state: str, fetch: Fetch, limit: int, processes: int = 1) -> None:
         self.used: dict[str, float] = {}  # when, by name, in seconds since 1970; as far as this process knows
+        self.in_memory: Callable[[], Iterable[bytes]] = tuple  # digests of what this process answers without a read
         self.is_closed = False
         self._state = state
         self._fetch = fetch
@@ -81,6 +82,7 @@ class BlobCache:
             return
         with _locked(f"{self._state}/blobs"):
             there = take_stock(self._state).signatures()
+            self.used |= dict.fromkeys((digest.hex() for digest in self.in_memory()), time.time())
             self.used = {name: when for name, when in self.used.items() if name in there}
             excess = sum(now[0] for now in there.values()) + size - self._room
             for name in sorted(there, key=lambda name: max(self.used.get(name, 0.0), there[name][1] / 1e9)):

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 
 from cdnserve.errors import ConfigurationError, Problem
@@ -67,6 +67,7 @@ class Contents:
         self.damaged: set[str] = set()
         self.told: dict[str, float] = {}  # when, by the name of a blob that is not made again yet
         self.found = asyncio.Event()  # something was damaged
+        self.in_memory: Callable[[], Collection[bytes]] = frozenset  # the digests of what is answered without a read
         self._store = store
         self._state = str(store.state)
         self._times_told: Callable[[str], float] = lambda _: 0.0

@@ -165,7 +165,7 @@ class _Generation:
     facts: dict[bytes, RequestFacts] = field(default_factory=dict)  # by relevant lines
     lines: dict[bytes, dict[RequestFacts, PreparedResponse]] = field(default_factory=dict)  # by request line
     shared: dict[object, RequestFacts] = field(default_factory=dict)
-    responses: dict[object, PreparedResponse] = field(default_factory=dict)
+    responses: dict[tuple[int, bytes, bytes | Stored, Tally], PreparedResponse] = field(default_factory=dict)
     asked: dict[Http2Key, Http2Response] = field(default_factory=dict)
     http2: dict[PreparedResponse, Http2Response] = field(default_factory=dict)
     templates: dict[object, Template] = field(default_factory=dict)
@@ -200,6 +200,10 @@ class PreparedResponses:
     def size(self) -> int:
         """Return how many octets of memory the responses, and what is remembered of heads, take at most."""
         return self._old.size + self._young.size
+
+    def blobs(self) -> set[bytes]:
+        """Return the digests of the blobs that were asked for lately; safe to call from any thread."""
+        return {key[2].sha256 for key in tuple(self._young.responses) if isinstance(key[2], Stored)}
 
     def known(self, octets: bytes) -> PreparedResponse | None:
         """Return the response to octets that are one accepted head and no more, `None` where it is not known yet."""

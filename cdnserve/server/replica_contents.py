@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -40,6 +40,7 @@ class ReplicaContents(Contents):
     def __init__(self, store: Store, cache: BlobCache) -> None:
         super().__init__(store)
         self._cache = cache
+        cache.in_memory = self._in_memory
         self._threads = ThreadPoolExecutor(_AT_ONCE, "fetch")
         self._flights: dict[bytes, asyncio.Future[None]] = {}
         self._failed: dict[bytes, float] = {}  # when, by digest
@@ -104,6 +105,9 @@ class ReplicaContents(Contents):
         """Fetch nothing more."""
         self._cache.is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _in_memory(self) -> Collection[bytes]:
+        return self.in_memory()
 
     def _is_ready(self, item: Representation) -> bool:
         try:

@@ -78,6 +78,7 @@ class Worker:
         self.responses = PreparedResponses(
             self.live, self.openings, self.limits.memory, self.meter, closing=self.closing
         )
+        self.live.contents.in_memory = self.responses.blobs
 
     def close(self) -> None:
         """Let each connection say with its next response that it was the last one (RFC 9112 §9.6)."""

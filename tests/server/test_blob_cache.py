@@ -116,6 +116,19 @@ def test_what_was_used_least_lately_goes_first(state: str) -> None:
     assert [bytes([number]) for number in (0, 3, 4, 5, 6, 7, 8)] == here(state)
 
 
+def test_what_is_answered_from_memory_is_used(state: str) -> None:
+    octets = contents(9)
+    cache = BlobCache(state, Source(*octets).fetch, 8 * PIECE)
+    for number, content in enumerate(octets[:6]):
+        cache.bring(as_item(content))
+        os.utime(blob_path(state, as_item(content).sha256.hex()), (number + 1, number + 1))
+    cache.used.clear()
+    cache.in_memory = lambda: {as_item(octets[1]).sha256}
+    for content in octets[6:]:
+        cache.bring(as_item(content))
+    assert [bytes([number]) for number in (1, 3, 4, 5, 6, 7, 8)] == here(state)
+
+
 def test_it_never_takes_more_room_than_it_has(state: str) -> None:
     octets = contents(40, 3_000)
     source = Source(*octets)

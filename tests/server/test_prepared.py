@@ -533,3 +533,12 @@ def test_an_answer_belongs_to_one_release(few: Built) -> None:
     assert find(PreparedResponses(live, Openings(), _BUDGET, Meter()), "/any/tiny.txt").tail.endswith(
         b"\r\n\r\nother\n"
     )
+
+
+def test_it_knows_whose_content_it_has(built: Built) -> None:
+    """Of files; what has content of its own, as a 404, is of none."""
+    answers = make(built)
+    assets = answers._origin.catalog.assets
+    for path in ("any/tiny.txt", "any/large.woff2", "any/absent.js"):
+        find(answers, f"/{path}")
+    assert {assets[path].identity.sha256 for path in ("any/tiny.txt", "any/large.woff2")} == answers.blobs()

@@ -196,6 +196,12 @@ def test_what_can_not_be_kept_is_told(
     assert "stored bytes can't be kept" in caplog.text
 
 
+def test_what_the_worker_has_in_memory_is_known_to_the_cache(make: Callable[[Fetch], ReplicaContents]) -> None:
+    contents = make(fetch)
+    contents.in_memory = lambda: {b"digest"}
+    assert {b"digest"} == set(contents._cache.in_memory())
+
+
 def test_the_release_before_can_still_be_sent(make: Callable[[Fetch], ReplicaContents]) -> None:
     contents = make(fetch)
     contents.expect(Catalog(SCHEMA, 2, Site(), (), {}))
