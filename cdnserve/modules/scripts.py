@@ -62,9 +62,14 @@ def main_files(name: str, named: Mapping[str, str], contents: PackageContents) -
     files = contents.files
     listed = [path for path in dict.fromkeys(_named(named)) if path in files and destination(path) == "script"]
     style = next((path for path in _styles(named) if path in files and destination(path) == "style"), "")
-    whole = next((path for path in (*listed, *builds(name, files)) if runs_alone(path, contents)), "")
+    whole = next((path for path in _candidates(name, listed, files) if runs_alone(path, contents)), "")
     script = whole or next((path for path in listed if is_module(path, contents.source(path))), "")
     return MainFiles(script, style, "" if script else next(iter(listed), ""))
+
+
+def _candidates(name: str, listed: Iterable[str], files: Iterable[str]) -> Iterator[str]:
+    yield from listed
+    yield from builds(name, files)  # which looks at all names: only where no field names one that runs
 
 
 def builds(name: str, files: Iterable[str]) -> tuple[str, ...]:

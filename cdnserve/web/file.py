@@ -83,12 +83,12 @@ def _check(path: str, page: str, view: CatalogView, *, credentials: bool) -> Rea
     found = view.explain(question)
     if found is None:
         return None
-    reasons = (found.blocked, found.reason, *(f"First, a preflight: {one}" for one in found.preflight), *found.notes)
-    advice = (f"To allow it, {one}." for one in found.advice)
+    reasons = (found.blocked, found.reason, *(f"first, a preflight: {one}" for one in found.preflight), *found.notes)
+    told = filter(None, (*reasons, *(f"to allow it, {one}" for one in found.advice)))
     word = "may" if found.readable else "may not"
     verdict = f"Pages of {found.origin} {word} read it."
     shown = tuple((_request_head(one), _response_head(one)) for one in found.exchanges)
-    return ReaderCheck(verdict, found.readable, (*filter(None, reasons), *advice), shown)
+    return ReaderCheck(verdict, found.readable, tuple(f"{one[:1].upper()}{one[1:]}." for one in told), shown)
 
 
 def _request_head(exchange: ShownExchange) -> str:
