@@ -44,7 +44,7 @@ from cdnserve.npm.hosted import read_description
 from cdnserve.npm.unpack import MODIFIED
 
 _MOST_SCANS = 200
-_ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n+\s+(?P<where>[^\n:]+):(?P<line>[0-9]+):[0-9]+:)?")
+_ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n\s+(?P<where>[^\s:][^\n:]*):(?P<line>[0-9]+):[0-9]+:)?")
 _UNRESOLVED = re.compile(r'Could not resolve "([^"\n]*)"')
 _LONGEST_CHAIN = 8
 
