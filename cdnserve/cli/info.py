@@ -77,6 +77,8 @@ def _lines(facts: LibraryFacts, newest: str, defaults: Sequence[str]) -> Iterato
         "licence": [facts.licence or "its package.json names none"],
         "size": [size],
         "default": defaults,
+        "modules": facts.modules,
+        "made by": [f"esbuild {facts.esbuild}"] if facts.esbuild else [],
         "needs": [_needed(one) for one in facts.needs],
         "needed by": facts.dependents,
     }

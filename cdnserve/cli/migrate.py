@@ -70,7 +70,7 @@ def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:
         write((line for page in plan.pages for line in _diff(page)), keep_tabs=True)
         # The diff says the rest.
         write((_line(page, one) for page, one in told if one.fate != "left" and one.remark), to_stderr=True)
-        write(([("would add ", "bold"), (library, "")] for library in plan.libraries), to_stderr=True)
+        write(([("would add ", "bold"), (library, "")] for library in (*plan.libraries, *plan.made)), to_stderr=True)
     else:
         write_libraries(root, added.libraries)
     write((_part(part) for part in plan.parts), to_stderr=dry_run)
@@ -114,7 +114,7 @@ def _summary(plan: Plan, *, dry_run: bool) -> Iterator[Sequence[Piece]]:
 
 def _as_object(plan: Plan, added: Added) -> dict[str, object]:
     return {
-        "libraries": list(plan.libraries),
+        "libraries": [*plan.libraries, *plan.made],
         "left": dict(plan.reasons.most_common()),
         "remedies": plan.remedies,
         "parts": [asdict(part) for part in plan.parts],

@@ -54,11 +54,12 @@ class ScannedPage:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The files that take an address's place, and the libraries (NAME@VERSION) that they belong to."""
+    """The files that take an address's place, and the libraries (NAME@VERSION) that they belong to, or are made of."""
 
     counterparts: tuple[Counterpart, ...]
     libraries: tuple[str, ...]
     remark: str
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,13 @@ class Left:
 
 def requested(reference: Reference) -> Iterable[PackageRequest]:
     """Return the packages that a reference's address stands for."""
-    mapped = _mapped(reference)
+    mapped = mapped_files(reference)
     return ((file.name, file.requirement) for file in mapped.files) if isinstance(mapped, Mapped) else ()
 
 
 def lacking(reference: Reference, packages: Packages) -> Iterator[tuple[PackageFile, UnpackedPackage]]:
     """Yield the files that jsDelivr may take from an earlier version, and the newest one, which lacks them."""
-    mapped = _mapped(reference)
+    mapped = mapped_files(reference)
     for file in mapped.files if isinstance(mapped, Mapped) else ():
         package = packages[file.name, file.requirement]
         is_file = file.mirror == "jsdelivr" and bool(file.files) and not file.files[0].endswith("/")
@@ -91,7 +92,7 @@ def find_counterparts(
     """Return the files that take an address's place, or why there are none; `earlier` says which versions have them."""
     if reference.reason or reference.role == "hint":
         return Left(reference.reason)
-    mapped = _mapped(reference)
+    mapped = mapped_files(reference)
     if not isinstance(mapped, Mapped):
         return Left(mapped.reason, f"{mapped.cdn}: {mapped.reason}") if mapped else Left(UNKNOWN_HOST)
     if mapped.files[0].family and reference.role != "style":
@@ -128,7 +129,7 @@ def each_face_once(page: Page, found: Mapping[Reference, Moved | Left]) -> dict[
     decided: dict[Reference, Moved | Left] = {}
     for reference, one in found.items():
         decided[reference] = one
-        tag, mapped = reference.tag, _mapped(reference)
+        tag, mapped = reference.tag, mapped_files(reference)
         if not tag or tag.inert or not isinstance(one, Moved) or not isinstance(mapped, Mapped):
             continue
         if mapped.files[0].family:
@@ -144,7 +145,7 @@ def each_face_once(page: Page, found: Mapping[Reference, Moved | Left]) -> dict[
     return decided
 
 
-def _mapped(reference: Reference) -> Mapped | Unmapped | None:
+def mapped_files(reference: Reference) -> Mapped | Unmapped | None:
     """Return what the address stands for, with npm's names."""
     if reference.reason or reference.role == "hint":
         return None

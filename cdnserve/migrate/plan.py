@@ -26,6 +26,7 @@ from cdnserve.markup.urls import authority, resolve
 from cdnserve.migrate import counterpart, references
 from cdnserve.migrate.counterpart import Left, Moved, ScannedPage, each_face_once, find_counterparts, lacking, requested
 from cdnserve.migrate.loaded import LibraryPart, library_parts
+from cdnserve.migrate.made import NOT_MADE, with_made
 from cdnserve.migrate.packages import RegistryAccess, as_npm, earlier_version, unpack, unpublished
 from cdnserve.migrate.references import Reference, find_references, names_of
 from cdnserve.migrate.rewrite import Replacement, new_url, rewrite
@@ -76,11 +77,15 @@ class PagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All pages, the libraries (NAME@VERSION) that they will load, and the parts of these where not all is hosted."""
+    """All pages, the libraries (NAME@VERSION) that they will load, and the parts of these where not all is hosted.
+
+    Of those that are `made`, ES modules are.
+    """
 
     pages: tuple[PagePlan, ...]
     libraries: tuple[str, ...]
     parts: tuple[LibraryPart, ...] = ()
+    made: tuple[str, ...] = ()
 
     @property
     def left(self) -> int:
@@ -135,6 +140,7 @@ _REMEDIES: Mapping[str, str] = MappingProxyType({
     counterpart.IN_RAZOR: _BY_HAND,
     counterpart.NOT_ON_NPM: f"correct name and version, {_AGAIN}",
     counterpart.NOT_IN_PACKAGE: f"name a file that the package has, {_AGAIN}; {{add}} to see what it has",
+    NOT_MADE: f"look for a package that browsers can use, {_AGAIN}",
     counterpart.DIFFERS: f"if npm's file will do, take integrity out of the tag, {_AGAIN}",
     counterpart.NOT_VOUCHED: "find out which npm package it is, add it, and write the tag that cdnserve sri prints",
     counterpart.FONTS_AS_OTHER: f'load it by <link rel="stylesheet">, {_AGAIN}',
@@ -207,6 +213,9 @@ def migrate(
         if plan.libraries:
             parts = {part.name: part.files for part in plan.parts}
             added = add(root, plan.libraries, settings, progress, AddOptions(parts=parts))
+        if plan.made:
+            more = add(root, plan.made, settings, progress, AddOptions(esm=True))
+            added = Added((*added.libraries, *more.libraries), (*added.warnings, *more.warnings))
         write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
     return Migration(plan, added)
 
@@ -227,9 +236,10 @@ def make_plan(pages: Sequence[ScannedPage], manifest: Manifest, site_url: str, a
     found, parts = _find_all(pages, access)
     moved = [one for page in found for one in page.values() if isinstance(one, Moved)]
     _check_published(moved, manifest)
-    libraries = dict.fromkeys(library for one in moved for library in one.libraries)
+    made = dict.fromkeys(library for one in moved for library in one.made)
+    libraries = dict.fromkeys(library for one in moved for library in one.libraries if library not in made)
     plans = (_page_plan(page, decided, site_url) for page, decided in zip(pages, found, strict=True))
-    return Plan(tuple(plans), tuple(libraries), parts)
+    return Plan(tuple(plans), tuple(libraries), parts, tuple(made))
 
 
 def _own_hosts(site_url: str, hosts: Iterable[str]) -> frozenset[str]:
@@ -270,7 +280,8 @@ def _find_all(
         if earlier:
             packages |= stack.enter_context(unpack({(file.name, old) for file, old in earlier.items()}, access))
         found = [{one: find_counterparts(one, page, packages, earlier) for one in page.references} for page in pages]
-        moved = (one for decided in found for one in decided.values() if isinstance(one, Moved))
+        found = [with_made(page, decided, access) for page, decided in zip(pages, found, strict=True)]
+        moved = (one for decided in found for one in decided.values() if isinstance(one, Moved) and not one.made)
         manifest, lock = read_manifest(access.root / MANIFEST), read_lock(access.root / LOCK)
         return found, library_parts(moved, packages, manifest, lock) if access.whole else ()
 

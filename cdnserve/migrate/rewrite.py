@@ -33,13 +33,15 @@ class Counterpart:
     """A hosted file: its logical path and its digests; a folder ends in `/` and has none.
 
     `modules` are those that an import map lists too, because they load with it. One that `is_built` stands for what a
-    CDN builds as the address's query says.
+    CDN builds as the address's query says. `names` are those, with their paths, that these modules import by and an
+    import map must have.
     """
 
     path: str
     digests: tuple[HashExpression, ...] = ()
     modules: tuple[Counterpart, ...] = ()
     is_built: bool = False
+    names: tuple[tuple[str, str], ...] = ()
 
     @property
     def integrity(self) -> str:
@@ -87,7 +89,7 @@ def rewrite(page: Page, decided: Sequence[Replacement], site_url: str) -> str:
 def _new_map(page: Page, first: Tag, decided: Sequence[Replacement], site_url: str) -> Edit:
     """Put an import map before the first module; its keys are the addresses that the page's modules import."""
     indent = _indentation(page.text, first.start)
-    urls = _urls(decided, site_url)
+    urls = _urls(decided, site_url) | _names(decided, site_url)
     text = script_json({"imports": urls, "integrity": _hashes(decided, site_url)}).replace("\n", indent or "\n")
     nonce = first.attribute("nonce")
     same = f' nonce="{escape(nonce.value)}"' if nonce else ""
@@ -101,6 +103,10 @@ def _hashes(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
         found[new_url(one.reference, first, site_url)] = first.integrity
         found |= {public_url(file.path, site_url): file.integrity for file in first.modules}
     return {url: integrity for url, integrity in found.items() if integrity}
+
+
+def _names(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
+    return {name: public_url(path, site_url) for one in decided for name, path in one.counterparts[0].names}
 
 
 def _urls(decided: Iterable[Replacement], site_url: str) -> dict[str, str]:
@@ -222,7 +228,7 @@ def _map_edits(page: Page, tag: Tag, decided: Sequence[Replacement], site_url: s
         yield (start + begin, start + end, script_json(new))
     present = listed.keys() | set(again.values())
     hashes = {url: value for url, value in _hashes(decided, site_url).items() if url not in present}
-    parts = {"imports": inline, "integrity": hashes}
+    parts = {"imports": inline | _names(decided, site_url), "integrity": hashes}
     if not found.texts:
         yield (start, start + len(content), script_json(parts))
         return

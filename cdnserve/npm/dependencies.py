@@ -65,7 +65,7 @@ def with_dependencies(
     pins, maker = dependents.pins, dependents.maker
     given_up: set[PinnedPackage] = set()
     while True:
-        libraries = _Libraries(root, project, staged)
+        libraries = UnpackedLibraries(root, project, staged)
         graph = explored([ModuleRequest(pin.name, pin.version) for pin in pins], libraries, _others(pins, libraries))
         ready = {one.order.spec for one in staged} | given_up
         orders = tuple(_orders(graph, ready, project, session, libraries))
@@ -107,7 +107,7 @@ def _made(
 
 
 def _orders(
-    graph: Graph, ready: Collection[PinnedPackage], project: Project, session: Session, libraries: _Libraries
+    graph: Graph, ready: Collection[PinnedPackage], project: Project, session: Session, libraries: UnpackedLibraries
 ) -> Iterator[Order]:
     """Order what is imported and not there."""
     requests = dict(_requests(graph, libraries))
@@ -121,7 +121,7 @@ def _orders(
     yield from (_order(spec, project) for spec in found if spec not in ready)
 
 
-def _others(pins: Sequence[PinnedPackage], libraries: _Libraries) -> list[ModuleRequest]:
+def _others(pins: Sequence[PinnedPackage], libraries: UnpackedLibraries) -> list[ModuleRequest]:
     """Return what else a page may import of some libraries: all that modules were made for."""
     tables = ((pin, libraries.described(f"{pin.folder}/{MADE}").get("exports")) for pin in pins)
     subpaths = ((pin, subpath) for pin, table in tables if isinstance(table, Mapping) for subpath in table)
@@ -129,7 +129,7 @@ def _others(pins: Sequence[PinnedPackage], libraries: _Libraries) -> list[Module
 
 
 def _unmade(
-    graph: Graph, staged: Iterable[StagedLibrary], project: Project, libraries: _Libraries
+    graph: Graph, staged: Iterable[StagedLibrary], project: Project, libraries: UnpackedLibraries
 ) -> dict[Order, bool]:
     """Return the libraries with files that no browser can import, and whether they may be absent.
 
@@ -156,7 +156,7 @@ def _order(spec: PinnedPackage, project: Project) -> Order:
     return Order(spec, entry.files if entry else (), project.lock.integrity(str(spec)))
 
 
-def _requests(graph: Graph, libraries: _Libraries) -> Iterator[tuple[PackageSpec, bool]]:
+def _requests(graph: Graph, libraries: UnpackedLibraries) -> Iterator[tuple[PackageSpec, bool]]:
     """Yield what is imported and not there, and whether it may stay away; what is needed comes last, and counts."""
     absent = [problem for problem in graph.warnings if problem.reference == _ABSENT]
     for problem in sorted(absent, key=lambda problem: not problem.warning):
@@ -176,7 +176,7 @@ def _dependents(graph: Graph) -> dict[str, frozenset[str]]:
     return {pin: frozenset(dependents) for pin, dependents in found.items()}
 
 
-class _Libraries:
+class UnpackedLibraries:
     """Libraries that lie ready or in the root, as the module graph asks for them: as if every file were public."""
 
     def __init__(self, root: Path, project: Project, staged: Iterable[StagedLibrary]) -> None:

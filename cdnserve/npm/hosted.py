@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.files import open_file
-from cdnserve.manifest.lock import Lock
+from cdnserve.manifest.lock import Lock, LockedLibrary
+from cdnserve.modules.package_json import MADE
 from cdnserve.npm.spec import FOLDER
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.package_entries import library_folder
@@ -162,7 +163,10 @@ class NeededPackage:
 
 @dataclass(frozen=True, slots=True)
 class LibraryFacts:
-    """What is known here of one version of a hosted library; `dependents` are NAME@VERSION."""
+    """What is known here of one version of a hosted library; `dependents` are NAME@VERSION.
+
+    `modules` are the names of ES modules that were made for pages to import, `esbuild` the version that made them.
+    """
 
     name: str
     version: str
@@ -172,6 +176,8 @@ class LibraryFacts:
     octets: int
     needs: tuple[NeededPackage, ...]
     dependents: tuple[str, ...]
+    modules: tuple[str, ...] = ()
+    esbuild: str = ""
 
 
 def library_facts(name: str, version: str, packages: HostedLibraries, catalog: Catalog, lock: Lock) -> LibraryFacts:
@@ -189,7 +195,18 @@ def library_facts(name: str, version: str, packages: HostedLibraries, catalog: C
         served_size(files.values()),
         tuple(NeededPackage(one, wanted, resolve(wanted, packages.versions(one)) or "") for one, wanted in needs),
         tuple(_dependents(name, version, packages, lock)),
+        tuple(_made(name, packages.described(f"{folder}/{MADE}").get("exports"))),
+        _esbuild(lock.libraries.get(f"{name}@{version}")),
     )
+
+
+def _made(name: str, exports: object) -> Iterator[str]:
+    if isinstance(exports, dict):
+        yield from (f"{name}{subpath[1:]}" for subpath in exports)
+
+
+def _esbuild(locked: LockedLibrary | None) -> str:
+    return locked.esm.esbuild if locked and locked.esm else ""
 
 
 def _needs(described: Mapping[str, object]) -> dict[str, str]:

@@ -88,3 +88,20 @@ def test_what_is_not_hosted_is_a_problem(run: Run, libraries: Path, name: str, h
     assert (1, "") == (result.exit_code, result.stdout)
     assert f"{name}: " in result.stderr
     assert hint in result.stderr
+
+
+def test_modules_that_were_made_are_shown(run: Run, libraries: Path) -> None:
+    made = libraries / "npm/node@1.0.0/+esm"
+    made.mkdir()
+    (made / "package.json").write_text(json.dumps({"exports": {".": "./index.js", "./sub": "./sub.js"}}))
+    (made / "index.js").write_text("export default 1;\n")
+    digest = f"sha512-{'A' * 86}=="
+    esm = {"esbuild": "0.28.2", "recipe": 1, "options": "--bundle", "digest": digest}
+    lock = {"schema": 1, "libraries": {"node@1.0.0": {"integrity": digest, "esm": esm}}, "immutable": {}}
+    (libraries / "manifest.lock").write_text(json.dumps(lock))
+    lines = run("info", "node").stdout.splitlines()
+    assert {"  default   npm/node@1.0.0/+esm/index.js", "  modules   node", "            node/sub"} <= set(lines)
+    assert "  made by   esbuild 0.28.2" in lines
+    assert "npm/node@1.0.0/+esm/index.js" in run("sri", "node").stdout
+    facts = json.loads(run("info", "node", "--json").stdout)
+    assert (["node", "node/sub"], "0.28.2") == (facts["modules"], facts["esbuild"])
