@@ -11,8 +11,6 @@ from pathlib import Path
 
 from cdnserve.cdns.mapped import Mapped, PackageFile
 from cdnserve.errors import ConfigurationError
-from cdnserve.manifest.files import MANIFEST
-from cdnserve.manifest.starter import LIBRARY_RULE
 from cdnserve.migrate.counterpart import DIFFERS, NOT_IN_PACKAGE, Left, Moved, ScannedPage, mapped_files
 from cdnserve.migrate.package_file import MOST_LISTED
 from cdnserve.migrate.packages import RegistryAccess
@@ -43,7 +41,6 @@ def with_made(page: ScannedPage, found: Found, access: RegistryAccess) -> dict[R
         return dict(found)
     with tempfile.TemporaryDirectory(prefix="cdnserve-") as folder:
         root = Path(folder)
-        (root / MANIFEST).write_text(f"schema = 1\n{LIBRARY_RULE}", encoding="utf-8")
         try:
             made = dict(_made(page, wanted, root, access))
         except ConfigurationError as error:
@@ -66,7 +63,7 @@ def _made(
     page: ScannedPage, wanted: Mapping[Reference, PackageFile], root: Path, access: RegistryAccess
 ) -> Iterator[tuple[Reference, Moved | Left]]:
     specs = dict.fromkeys(f"{one.name}@{one.requirement}" if one.requirement else one.name for one in wanted.values())
-    add(root, [*specs], access.settings, access.progress, AddOptions(esm=True, deps=True))
+    add(root, [*specs], access.settings, access.progress, AddOptions(esm=True, deps=True, publish=True, begin=True))
     libraries = UnpackedLibraries(root, read_project(root), ())
     requests = {reference: _request(one) for reference, one in wanted.items()}
     for reference, request in requests.items():

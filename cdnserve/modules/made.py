@@ -67,8 +67,9 @@ def entries(description: Description, files: Collection[str], is_module: Callabl
     table = description.get("exports")
     found = _plain(description, known, is_module) if table is None else _exported(table, known)
     sources: dict[str, list[str]] = {}
-    for subpath, source in found:
-        if source in known and essence(source) == "text/javascript":
+    for subpath, named in found:
+        source = replaced(description, named)
+        if source and source in known and essence(source) == "text/javascript":
             sources.setdefault(source, []).append(subpath)
     return tuple(_named(sources))
 

@@ -108,6 +108,9 @@ class _Making:
         scan, flaws = self.scan(found)
         flaws += [flaw for entry in found if entry.source in scan.parts for flaw in self.flaws(entry, scan, said)]
         wrong = {flaw.entry for flaw in flaws}
+        strange = [entry for entry in found if entry not in wrong and entry.source not in scan.parts]
+        flaws += [_Flaw(entry, "esbuild reads another file in its place", (entry.source,)) for entry in strange]
+        wrong |= {*strange}
         good = [entry for entry in found if entry not in wrong]
         self.require_good(good, flaws)
         for group in groups(good, scan):

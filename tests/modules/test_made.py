@@ -63,6 +63,11 @@ def test_what_exports_name(exports: object, expected: dict[str, tuple[str, tuple
     assert expected == _entries({"exports": exports}, *files)
 
 
+def test_the_browser_field_holds_for_what_exports_name() -> None:
+    description = {"exports": {".": "./a.js", "./b": "./b.js"}, "browser": {"./a.js": "./c.js", "./b.js": False}}
+    assert {"index": ("c.js", (".",))} == _entries(description, "a.js", "b.js", "c.js")
+
+
 def test_without_exports_the_main_file_folders_and_the_first_level() -> None:
     description = {"main": "lib/main", "module": "lib/main.mjs", "browser": {"./node.js": "./web.js", "./no.js": False}}
     files = ("lib/main.js", "lib/main.mjs", "node.js", "web.js", "no.js", "_inner.js", "both.js", "both.mjs")
