@@ -345,7 +345,9 @@ def _staged(prepared: PreparedOrder, folder: Path, session: Session) -> StagedLi
 
 
 def require_kept(unpacked: UnpackedTarball, order: Order) -> None:
-    """Raise ConfigurationError where the globs of an order name no file."""
+    """Raise ConfigurationError where a package has no file, or the globs of an order name none."""
+    if not order.files and not unpacked.files:
+        raise ConfigurationError([Problem("library-files", "there is no file in it", str(order.spec))])
     if not any(is_named(path, order.files) for path in unpacked.files):
         message = f"{order.spec}: no file of the package is kept"
         hint = "correct the globs: they are relative to the package's folder"

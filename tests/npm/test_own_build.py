@@ -128,6 +128,13 @@ def test_globs_that_keep_nothing_are_told(root: Path, dist: Path) -> None:
     assert "library-files" == _problem(root, dist, options=AddOptions(("*.wasm",)))
 
 
+def test_a_folder_without_files_is_no_build_and_the_manifest_is_not_blamed(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ConfigurationError) as raised:
+        _add(root, tmp_path / "none")
+    assert [("library-files", PIN, "")] == [(one.reference, one.where, one.hint) for one in raised.value.problems]
+
+
 def test_what_it_imports_comes_too(root: Path, dist: Path, registry: LocalRegistry) -> None:
     registry.publish("lit", "3.0.0", packed({"package.json": '{"type": "module"}', "index.js": "export {};\n"}))
     described = {"type": "module", "main": "ui.js", "dependencies": {"lit": "^3"}}
