@@ -314,7 +314,7 @@ def _inherited(thing: Thing, name: str) -> Value:
         or (thing.items is not None and name in _OF_LISTS)
     ):
         return Native(name)
-    is_method = thing.items is not None or (thing.code and name in _NOT_KNOWN_OF_FUNCTIONS)
+    is_method = (thing.items is not None and not name.isdecimal()) or (thing.code and name in _NOT_KNOWN_OF_FUNCTIONS)
     return Native(name) if name == "toString" else UNKNOWN if is_method or name in _INHERITED else UNDEFINED
 
 

@@ -182,6 +182,120 @@ def test_the_names(source: str, names: str) -> None:
     ("source", "names"),
     [
         pytest.param(
+            "var set = function (k) { this[k] = 1 }; set.apply(exports, ['a']); set.call(exports, 'b')", "a b"
+        ),
+        pytest.param("var set = function (k, v) { this[k] = v }.bind(exports, 'a'); set(1)", "a"),
+        pytest.param("var set = function () { exports.a = 1 }; set.bind.apply(set, [{}])(); set.bind().bind()()", "a"),
+        pytest.param("module.exports = Object.create({ x: 1 }, { a: { enumerable: true }, b: { value: 1 } })", "a"),
+        pytest.param("Object.values({ x: 'a', y: 'b' }).forEach(k => { exports[k] = 1 })", "a b"),
+        pytest.param("['a', 'b'].reduce((all, k) => { all[k] = 1; return all }, exports)", "a b"),
+        pytest.param("['a'].concat(['b'], 'c').slice(1).forEach(k => { exports[k] = 1 })", "b c"),
+        pytest.param("['a', 'b'].filter(k => k !== 'a').forEach(k => { exports[k] = 1 })", "b"),
+        pytest.param(
+            "var all = []; all.push('a'); all[1] = 'b'; for (const k of [...all, ...f()]) exports[k] = 1", "a b"
+        ),
+        pytest.param(
+            "['a'].map(k => k + 1).forEach(k => { exports[k] = 1 }); ['b'].includes('b') && (exports.c = 1)", "c"
+        ),
+        pytest.param("['a'].map(k => `${k}1`).sort().reverse().forEach(k => { exports[k] = 1 })", "a1"),
+        pytest.param(
+            "exports['abc'.charAt(1)] = exports['abc'.slice(1)] = exports['abc'.substring(0, 1)] = 1", "a bc b"
+        ),
+        pytest.param(
+            "exports['Ab'.toLowerCase()] = exports[' c '.trim()] = exports['xy'[1]] = exports['xy'.length] = 1",
+            "y c ab",
+        ),
+        pytest.param(
+            "class A { constructor() { this.a = 1 } } class B extends A { constructor() { super(); this.b = 1 } }"
+            "module.exports = new B()",
+            "a b",
+        ),
+        pytest.param(
+            "function A() { if (!(this instanceof A)) return new A(); this.a = 1 } module.exports = new A()", "a"
+        ),
+        pytest.param("var o = { get it() { return { a: 1 } }, set it(v) {}, [`b`]: 1 }; module.exports = o.it", "a"),
+        pytest.param(
+            "function f({ a, ...b }, [c, d = 'd'], ...e) { exports[a] = exports[c] = exports[d] = exports[e[0]] = 1 }"
+            "f({ a: 'a' }, ['c'], 'e')",
+            "e d c a",
+        ),
+        pytest.param(
+            "function f() { exports[arguments[0]] = arguments.length; return () => arguments[1] }"
+            "exports[f('a', 'b')()] = 1",
+            "a b",
+        ),
+        pytest.param(
+            "switch (2) { case 1: exports.a = 1; case 2: exports.b = 1; case 3: exports.c = 1; break;"
+            "case 4: exports.d = 1 }",
+            "b c",
+        ),
+        pytest.param(
+            "switch (f()) { case 1: exports.a = 1; break; default: exports.b = 1 }switch (1) { case 2: exports.c = 1 }",
+            "a b",
+        ),
+        pytest.param(
+            "for (var k of ['a', 'b', 'c']) { if (k === 'a') continue; if (k === 'c') break; exports[k] = 1 }", "b"
+        ),
+        pytest.param("for (var k in { a: 1 }) { (function () { for (;;) { exports[k] = 1; return } })() }", "a"),
+        pytest.param("var i = 2; do { exports['a' + i] = 1 } while (i-- > 5); while (i) { exports.b = 1; break }", "b"),
+        pytest.param(
+            "out: for (;;) { exports.a = 1; break out } if (0) exports.b = 1; else if (1) exports.c = 1", "a c"
+        ),
+        pytest.param(
+            "module.exports = f; function f() {} delete f.x; f.a = -1; f.b = +1; f.c = typeof f; f.d = void 0",
+            "a b c d",
+        ),
+        pytest.param(
+            "var a = 1, b = a + 1 > 1 && 2 * a <= 2 && a - 1 < 1 && a >= 1; if (b) exports.a = 1; else exports.b = 1",
+            "a",
+        ),
+        pytest.param(
+            "if ('x' in { x: 1 }) exports.a = 1; if ('y' in { x: 1 }) exports.b = 1; if (null == void 0) exports.c = 1",
+            "a c",
+        ),
+        pytest.param(
+            "var x; x ??= 'a'; x ||= 'b'; x &&= 'c'; exports[x] = 1; exports[`d${x}`] = 1; exports[x + 'e'] = 1",
+            "c dc ce",
+        ),
+        pytest.param(
+            "exports[0x10] = 1; exports.a = 1_000; exports[1e3] = 0b1; ({ b: exports.b } = { b: 1 });[exports.c] = [1]",
+            "a b c",
+        ),
+        pytest.param(
+            "(async () => { exports.a = 1 })(); (function* () { exports.b = 1 })(); await f(exports.c = 1)", "c"
+        ),
+        pytest.param(
+            "var d = Object.getOwnPropertyDescriptor({ get a() { return 1 } }, 'a');"
+            "Object.defineProperty(exports, 'a', d)",
+            "a",
+        ),
+        pytest.param("var p = Object.getPrototypeOf(Object.create({ a: 1 })); for (var k in p) exports[k] = 1", "a"),
+        pytest.param(
+            "Object.getOwnPropertyNames({ a: 1 }).forEach(k => Object.hasOwn({ a: 1 }, k) && (exports[k] = 1))", "a"
+        ),
+        pytest.param(
+            "if ({}.propertyIsEnumerable('a')) exports.a = 1; if ({ b: 1 }.hasOwnProperty('b')) exports.b = 1", "b"
+        ),
+        pytest.param(
+            "import d, { x as y } from 'x'; import * as n from 'n'; export { y as a, n }; export * as s from 's';"
+            "export { z } from 'z'",
+            "a n s z",
+        ),
+        pytest.param(
+            "export default class {} export function f() {} export const { a, b: [c], ...d } = {}, e = 1;"
+            "export let { g = 1 } = {}",
+            "default f a c d e g",
+        ),
+    ],
+)
+def test_the_language(source: str, names: str) -> None:
+    assert names.split() == [*named_exports(source).names]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        pytest.param(
             f"'use strict'; {DEFINE} exports.default = exports.a = void 0; exports.a = 1", "a default", id="Babel"
         ),
         pytest.param(UMD, "a b", id="rollup's UMD"),
