@@ -10,6 +10,7 @@ import base64
 import gzip
 import logging
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +89,9 @@ class WebAnswers:
         self._remembered: OrderedDict[tuple[bytes, bytes], _Answered] = OrderedDict()
         self._size = 0
         self._waiting = 0
-        self._one_at_a_time = asyncio.Lock()
+        # One is made at a time, beside one that takes long.
+        self._turn, self._long_turn = asyncio.Lock(), asyncio.Lock()
+        self._viewing = threading.Lock()
 
     def known(self, request: Request, query: bytes, origin: Origin) -> Reply | None:
         """Return a reply that needs no work: it was made before, of this release; `None` for all others."""
@@ -109,13 +112,20 @@ class WebAnswers:
             return _reply(request, _answered(problem(503, "busy", "Too much is asked at once."), None), 0)
         self._waiting += 1
         try:
-            async with self._one_at_a_time:
+            async with self._turn_of(request):
+                if reply := self.known(request, query, origin):
+                    return reply  # made while this one waited
                 self._follow(origin)
                 answered = await asyncio.to_thread(self._make, request, query, origin)
-                self._remember((request.raw_path, query), answered)
+                if origin is self._origin:
+                    self._remember((request.raw_path, query), answered)
         finally:
             self._waiting -= 1
         return _reply(request, answered, origin.clock()) if answered else None
+
+    def _turn_of(self, request: Request) -> asyncio.Lock:
+        route = self._route(request)
+        return self._long_turn if route and route.takes_long else self._turn
 
     def _follow(self, origin: Origin) -> None:
         """Let go of all that was made of another release."""
@@ -124,9 +134,10 @@ class WebAnswers:
             self._origin, self._size = origin, 0
 
     def _view_of(self, origin: Origin) -> CatalogView:
-        if self._view is None or self._view[0] is not origin:
-            self._view = origin, CatalogView(origin, self._store, self._read)
-        return self._view[1]
+        with self._viewing:
+            if self._view is None or self._view[0] is not origin:
+                self._view = origin, CatalogView(origin, self._store, self._read)
+            return self._view[1]
 
     def _make(self, request: Request, query: bytes, origin: Origin) -> _Answered | None:
         route: Route | None = None

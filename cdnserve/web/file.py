@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import islice
 from unicodedata import category
@@ -62,16 +62,20 @@ def answer_file(request: WebRequest, view: CatalogView) -> WebContent | None:
         names = alike(path, _neighbours(path, view), _MOST_NEAR)
         near = tuple(NearAddress(one, f"{FOLDER}/{quoted_path(one)}") for one in names)
         return not_found(request, view, "No file of this path is listed here.", near)
+    page, credentials = first_value(request, "origin").strip(), bool(first_value(request, "credentials"))
     values = {
         "detail": detail,
         "file": detail.file,
         "snippets": tuple(titled(detail.snippets)),
-        "content": _content(detail, view),
-        "origin": (page := first_value(request, "origin").strip()),
-        "credentials": (credentials := bool(first_value(request, "credentials"))),
+        # Anybody may ask for any number of origins: the answer to each is cheap.
+        "content": ShownContent() if page else _content(detail, view),
+        "origin": page,
+        "credentials": credentials,
         "check": _check(path, page, view, credentials=credentials) if page else None,
     }
-    return render("file.html", request, view, values)
+    shown = render("file.html", request, view, values)
+    # What headers say of dates depends on the clock.
+    return replace(shown, lasting=False) if page else shown
 
 
 def _check(path: str, page: str, view: CatalogView, *, credentials: bool) -> ReaderCheck | None:

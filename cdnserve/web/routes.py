@@ -1,7 +1,8 @@
 """The routes below `/-/`: which function answers what; a new one is a line in the table.
 
-A route is given a request and the view of the release that was served as it came. It runs in a thread, one at a time,
-and returns `None` for what it doesn't know: then the next one whose prefix fits is asked, and in the end it is a 404.
+A route is given a request and the view of the release that was served as it came. It runs in a thread, one at a time
+but for those that take long, and returns `None` for what it doesn't know: then the next one whose prefix fits is asked,
+and in the end it is a 404.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ class Route:
     """The function that answers paths with a prefix; `api/v1` is that one and all below, `""` is every path.
 
     With `cors` pages of every origin may read its answers. Where a site has no pages, a route with `is_page` is not
-    there; what fails is told as a page there.
+    there; what fails is told as a page there. One that `takes_long` doesn't let the others wait.
     """
 
     prefix: str
     answer: Answer
     cors: bool = False
     is_page: bool = False
+    takes_long: bool = False
 
     def takes(self, path: str) -> bool:
         """Return whether a path behind `/-/` is for this route."""
@@ -47,10 +49,10 @@ ROUTES: tuple[Route, ...] = (
     Route("assets", answer_own_asset, is_page=True),
     Route("npm", answer_library, is_page=True),
     Route("folder", answer_folder, is_page=True),
-    Route("file", answer_file, is_page=True),
+    Route("file", answer_file, is_page=True, takes_long=True),
     Route("specimen", answer_specimen, is_page=True),
     Route("compare", answer_compare, is_page=True),
-    Route("releases", answer_releases, is_page=True),
+    Route("releases", answer_releases, is_page=True, takes_long=True),
     Route("", answer_home, is_page=True),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -161,3 +162,41 @@ def test_too_many_at_once_are_sent_away(answers: WebAnswers, web_site: BuiltSite
 
     statuses = asyncio.run(all_at_once())
     assert (64, 16) == (statuses.count(200), statuses.count(503))
+
+
+def test_what_is_asked_for_at_once_is_made_once(web_site: BuiltSite) -> None:
+    made: list[str] = []
+
+    def count(asked: WebRequest, view: CatalogView) -> WebContent | None:
+        made.append(asked.path)
+        return told(asked, view)
+
+    answers = WebAnswers(web_site.store, web_site.read, (Route("open", count),))
+
+    async def all_at_once() -> set[object]:
+        request = Request("GET", b"/-/open/page", (HOST,))
+        replies = await asyncio.gather(*(answers.answer(request, b"", web_site.origin) for _ in range(9)))
+        return {reply.body for reply in replies if reply}
+
+    assert 1 == len(asyncio.run(all_at_once()))
+    assert ["open/page"] == made
+
+
+def test_what_takes_long_lets_nothing_else_wait(web_site: BuiltSite) -> None:
+    short_is_made = threading.Event()
+
+    def wait(asked: WebRequest, view: CatalogView) -> WebContent | None:
+        assert short_is_made.wait(30)
+        return told(asked, view)
+
+    routes = (Route("long", wait, takes_long=True), Route("open", told))
+    answers = WebAnswers(web_site.store, web_site.read, routes)
+
+    async def both() -> list[int]:
+        long = asyncio.create_task(answers.answer(Request("GET", b"/-/long/x", (HOST,)), b"", web_site.origin))
+        await asyncio.sleep(0)
+        short = await answers.answer(Request("GET", b"/-/open/x", (HOST,)), b"", web_site.origin)
+        short_is_made.set()
+        return [reply.status for reply in (short, await long) if reply]
+
+    assert [200, 200] == asyncio.run(both())

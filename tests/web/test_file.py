@@ -163,3 +163,12 @@ def test_what_is_no_origin_is_told(asker: Asker, origin: str) -> None:
     html = asker.page(f"{GREET}?origin={origin}")
     assert "This is no origin" in words(html)
     assert "<script>" not in html
+
+
+def test_the_answer_for_an_origin_is_cheap(asker: Asker) -> None:
+    """It has no content, which may take seconds to colour; and it is not remembered, for dates depend on the clock."""
+    html = asker.page(f"{GREET}?origin=https://app.example.com")
+    assert 'class="source"' not in html
+    assert "../../../../../-/file/npm/greet@1.0.0/dist/greet.js" in links(html)
+    request = Request("GET", GREET.encode(), (HOST,))
+    assert asker.answers.known(request, b"origin=https://app.example.com", asker.site.origin) is None
