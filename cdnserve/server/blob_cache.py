@@ -7,6 +7,7 @@ into, so that the store is asked once for all workers; who sends a blob locks th
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +38,7 @@ class BlobCache:
         self._room = limit - limit // _PART
         self._share = limit // _PART // processes
         self._added = self._share  # since room was made
+        self._making_room = threading.Lock()
 
     def has(self, item: Representation) -> bool:
         """Return whether a blob is here, in its size."""
@@ -77,19 +79,23 @@ class BlobCache:
 
     def _make_room(self, size: int) -> None:
         """Remove what was used least lately, once this process has added its share since the last time."""
-        self._added += size
-        if self._added <= self._share:
-            return
+        with self._making_room:
+            self._added += size
+            if self._added > self._share:
+                self._remove_least_used(size)
+                self._added = size
+
+    def _remove_least_used(self, size: int) -> None:
         with _locked(f"{self._state}/blobs"):
             there = take_stock(self._state).signatures()
             self.used |= dict.fromkeys((digest.hex() for digest in self.in_memory()), time.time())
-            self.used = {name: when for name, when in self.used.items() if name in there}
+            # A copy is made at once: the event loop notes uses meanwhile.
+            self.used = {name: when for name, when in self.used.copy().items() if name in there}
             excess = sum(now[0] for now in there.values()) + size - self._room
             for name in sorted(there, key=lambda name: max(self.used.get(name, 0.0), there[name][1] / 1e9)):
                 if excess <= 0:
                     break
                 excess -= self._remove(name)
-        self._added = size
 
     def _remove(self, name: str) -> int:
         """Remove a blob unless somebody sends it; return how many octets went."""

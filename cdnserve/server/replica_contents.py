@@ -54,7 +54,9 @@ class ReplicaContents(Contents):
 
     def expect(self, catalog: Catalog) -> None:
         """Learn what a release has, besides the one before, from which answers are under way."""
-        self._catalogs, self._items = (*self._catalogs[-1:], catalog), {}
+        self._catalogs = (*self._catalogs[-1:], catalog)
+        assets = (asset for one in self._catalogs for asset in one.assets.values())
+        self._items = {item.sha256: item for asset in assets for item in asset.representations}
 
     def read(self, stored: Stored) -> bytes | Stored:
         """Read small content and prove it; raises `Awaited` for what is not here."""
@@ -80,13 +82,13 @@ class ReplicaContents(Contents):
             return super().open(stored)
         if self._rests(stored.sha256):
             raise _unavailable()
-        self._bring(self._item(stored.sha256))
+        self._bring(self._items[stored.sha256])
         return super().open(stored)
 
     async def provide(self, stored: Stored) -> None:
         """Have a blob here, and a large one proved; one fetch is for all who wait."""
         digest = stored.sha256
-        item = self._item(digest)
+        item = self._items[digest]
         if self._is_ready(item):
             return
         flight = self._flights.get(digest)
@@ -137,12 +139,6 @@ class ReplicaContents(Contents):
             self.believe(digest, found)
         elif item.size > LARGEST_IN_MEMORY:
             os.close(super().open(Stored(digest, 0, item.size))[0])
-
-    def _item(self, digest: bytes) -> Representation:
-        if not self._items:
-            assets = (asset for catalog in self._catalogs for asset in catalog.assets.values())
-            self._items = {item.sha256: item for asset in assets for item in asset.representations}
-        return self._items[digest]
 
     def _rests(self, digest: bytes) -> bool:
         since = time.monotonic() - _REST_SECONDS

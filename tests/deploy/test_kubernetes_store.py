@@ -134,9 +134,10 @@ def test_the_jobs_pods_are_none_of_the_service() -> None:
 
 @pytest.mark.parametrize("workload", ["serve", "gc", "publish"])
 def test_every_setting_and_option_is_one_that_its_command_has(workload: str) -> None:
-    command = main.get_command(click.Context(main), workload)
+    program = click.Context(main, **main.context_settings)
+    command = main.get_command(program, workload)
     assert command
     assert set(settings(workload)) <= {parameter.envvar for parameter in command.params}
     name, *arguments = container(workload).get("args", [workload])
     assert workload == name
-    command.make_context(name, arguments)
+    command.make_context(name, arguments, parent=program)
