@@ -39,6 +39,8 @@ _LONG_SECONDS = 3600.0
 # So often the pointer is tried to be set while others publish.
 _TRIES = 20
 _PURGE_SECONDS = 600.0
+# Listings are late by moments, in which nobody publishes more than this.
+_MOST_UNLISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,15 @@ class _OtherReleases:
 
         A release that can't be read promises nothing that anybody could keep.
         """
-        numbers = self._remote.numbers()
-        for number in numbers:
-            if number not in self._read:
+        listed = self._remote.numbers()
+        for number in (*listed, *_unlisted(max(listed, default=0), self._remote.pointed())):
+            if number in self._read:
+                continue
+            found = next(iter(self._remote.whole([number])), None)
+            if found or number in listed:
                 self._read.add(number)
-                self._newest = next(iter(self._remote.whole([number])), None)
-                self._promised |= binding(self._newest, self._forgotten) if self._newest else {}
-        self._highest = max(numbers, default=0)
+                self._highest, self._newest = number, found
+            self._promised |= binding(found, self._forgotten) if found else {}
         Problems(changed(self._promised, catalog, self._remote.place)).raise_errors()
 
     def take_number(self, catalog: Catalog) -> tuple[int, bool]:
@@ -140,6 +144,11 @@ class _OtherReleases:
         if not self._remote.create_release(number, encode(replace(catalog, number=number))):
             raise ConfigurationError([_raced(self._remote, number)])
         return number, True
+
+
+def _unlisted(listed: int, pointed: int) -> range:
+    """Return the numbers that may be there though a listing has come too late for them, as in Swift."""
+    return range(max(listed + 1, pointed - _MOST_UNLISTED), pointed + 1)
 
 
 class _Upload:

@@ -14,7 +14,7 @@ from cdnserve.release.objects import Timeouts
 from cdnserve.release.publish import Publication, forget_in_store, publish
 from cdnserve.release.remote import RemoteStore, open_store
 from cdnserve.release.writer import Silence
-from tests.fake_s3 import FakeS3, head
+from tests.fake_s3 import FakeS3, answer, head
 from tests.release.roots import SCRIPT, plant
 
 BRIEF = Timeouts(connect=2.0, read=5.0, whole=20.0, retries=0)
@@ -197,6 +197,25 @@ def test_an_older_pointer_over_a_newer_one_is_set_right(publisher: Publisher, ot
     assert done.number == 2
     assert [problem.reference for problem in done.warnings] == ["publish-overtaken"]
     assert publisher.store.current() == 3
+
+
+def test_a_listing_that_is_late_hides_no_promise(publisher: Publisher, other: Publisher, fake: FakeS3) -> None:
+    publisher({"a.js": "1"})
+    page = head(200, fake.page("prefix/releases/", "").encode())
+    other({LIBRARY: "second"})
+    fake.lie = lambda method, key: page if (method, key) == ("LIST", "prefix/releases/") else None
+    assert told(lambda: publisher({LIBRARY: "first"})) == ["immutable-changed"]
+    (publisher.root / LIBRARY).unlink()
+    assert publisher({"a.js": "2"}).number == 3
+
+
+def test_a_store_that_says_an_old_pointer_for_ever_is_told(publisher: Publisher, fake: FakeS3) -> None:
+    publisher({"a.js": "1"})
+    old = answer(fake.objects["prefix/current"][0])
+    fake.lie = lambda method, key: old if method == "GET" and key.endswith("current") else None
+    assert told(lambda: publisher({"a.js": "2"})) == ["publish-overtaken"]
+    fake.lie = lambda method, key: None
+    assert contents(publisher.store) == {"a.js": b"2"}
 
 
 @pytest.mark.parametrize("octets", [b"", b"nonsense\n"])
