@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -52,6 +53,8 @@ class Listing:
         self.paths: Sequence[str] = self.origin.paths
         self.libraries = HostedVersions(self.paths)
         self._read = read
+        # Made for the algorithms that somebody asks for.
+        self._order = lru_cache(len(ALGORITHMS))(self._make_order)
 
     def read(self, asset: Asset) -> bytes:
         """Return an asset's content; raises OSError."""
@@ -139,7 +142,7 @@ class Listing:
 
     def with_digest(self, expression: HashExpression) -> tuple[str, ...]:
         """Return the paths of the files with these octets, sorted; of very many, the first."""
-        digest_of, order = self._by_digest[expression.algorithm]
+        digest_of, order = _DIGESTS[expression.algorithm], self._order(expression.algorithm)
         at = bisect_left(order, expression.digest, key=lambda index: digest_of(self._asset(index)))
         found: list[str] = []
         while at < len(order) and digest_of(self._asset(order[at])) == expression.digest and len(found) < _MOST_MATCHES:
@@ -150,16 +153,12 @@ class Listing:
     def _asset(self, index: int) -> Asset:
         return self.catalog.assets[self.paths[index]]
 
-    @cached_property
-    def _by_digest(self) -> dict[str, tuple[Callable[[Asset], bytes], array[int]]]:
-        """For each algorithm: what has the digest, and the files in its order, four octets for each."""
-        digests = zip(ALGORITHMS, (_sha256, _sha384, _sha512), strict=True)
+    def _make_order(self, algorithm: str) -> array[int]:
+        """Return the files in the order of their digests, four octets for each."""
+        digest_of = _DIGESTS[algorithm]
         # Of what is left without a coding nothing is known.
-        plain = [index for index in range(len(self.paths)) if not self._asset(index).is_coded]
-        return {
-            algorithm: (of, array("I", sorted(plain, key=lambda index, of=of: of(self._asset(index)))))  # type: ignore[misc]
-            for algorithm, of in digests
-        }
+        plain = (index for index in range(len(self.paths)) if not self._asset(index).is_coded)
+        return array("I", sorted(plain, key=lambda index: digest_of(self._asset(index))))
 
 
 def _sha256(asset: Asset) -> bytes:
@@ -172,6 +171,11 @@ def _sha384(asset: Asset) -> bytes:
 
 def _sha512(asset: Asset) -> bytes:
     return asset.sha512
+
+
+_DIGESTS: Mapping[str, Callable[[Asset], bytes]] = MappingProxyType(
+    dict(zip(ALGORITHMS, (_sha256, _sha384, _sha512), strict=True))
+)
 
 
 def _integrity(asset: Asset) -> IntegrityValues:

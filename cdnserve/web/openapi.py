@@ -53,7 +53,10 @@ def describe(request: WebRequest, view: CatalogView) -> WebContent | None:
         return WebContent(JSON, msgspec.json.format(msgspec.json.encode(document(view)), indent=2))
     if request.path == _STYLE:
         return WebContent("text/css; charset=utf-8", _CSS.encode("ascii"))
-    if request.path.rstrip("/") == PREFIX:
+    if request.path == PREFIX:
+        # Relative, for an edge may put something before all paths.
+        return WebContent("text/plain; charset=utf-8", b"", 302, ((b"location", b"v1/"),))
+    if request.path == f"{PREFIX}/":
         return WebContent("text/html; charset=utf-8", page(view).encode("utf-8"), headers=(_POLICY,))
     return None
 
@@ -136,10 +139,10 @@ def page(view: CatalogView) -> str:
         [
             '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<title>{title}</title>\n<link rel="stylesheet" href="{BASE}{_STYLE}">',
+            f'<title>{title}</title>\n<link rel="stylesheet" href="style.css">',
             f"<main>\n<h1>{title}</h1>",
             _INTRODUCTION,
-            f'<p>For programs: <a href="{BASE}{_DOCUMENT}">openapi.json</a> (OpenAPI 3.1).</p>',
+            '<p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>',
             *(line for operation in OPERATIONS for line in _section(operation)),
             "<h2>Problems</h2>\n<dl>",
             *(f'<dt id="{name}"><code>{name}</code></dt><dd>{escape(text)}</dd>' for name, text in PROBLEMS.items()),
