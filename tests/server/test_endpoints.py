@@ -41,7 +41,7 @@ def test_answers(served: Served, target: str, method: str, status: int, body: by
     assert [] == [name for name in CORS if response.get(name)]
 
 
-@pytest.mark.parametrize("target", ["/-/health/", "/-/healthz", "/-/Ready", "/%2d/health", "/-/", "/-"])
+@pytest.mark.parametrize("target", ["/-/health/", "/-/healthz", "/-/Ready", "/%2d/health", "/-/absent", "/-"])
 def test_other_paths_are_no_public_file(served: Served, target: str) -> None:
     assert served.get(target).status == 404
 

@@ -76,7 +76,7 @@ REQUESTS = [
         one("GET", TINY, ("Connection", "keep-alive"), version="HTTP/1.0") * 2, [200, 200], id="HTTP/1.0, keep-alive"
     ),
     pytest.param(one("GET", "http://cdn.example.com" + TINY) + GET, [200, 200], id="absolute-form"),
-    pytest.param(one("GET", "http://cdn.example.com"), [404], id="absolute-form without a path"),
+    pytest.param(one("GET", "http://cdn.example.com"), [302], id="absolute-form without a path"),
     pytest.param(one("OPTIONS", "http://cdn.example.com"), [204], id="absolute-form of OPTIONS without a path"),
     pytest.param(one("OPTIONS", "http://cdn.example.com?a"), [204], id="absolute-form of OPTIONS with a query alone"),
     pytest.param(one("GET", "http://a:99999" + TINY), [400], id="absolute-form with an impossible port"),
