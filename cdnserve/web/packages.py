@@ -15,13 +15,13 @@ from cdnserve.npm.hosted import declared_licence, declared_ranges
 from cdnserve.npm.spec import FOLDER
 from cdnserve.origin.aliases import HostedVersions
 from cdnserve.release.catalog import Asset
-from cdnserve.release.package_entries import LARGEST
+from cdnserve.release.package_entries import LARGEST, library_folder
 from cdnserve.rules.semver import LONGEST_RANGE, is_package_name, resolve
 from cdnserve.web.listing import Listing
 from cdnserve.web.model import NeededRange, PackageFacts
 
 # What one answer may read of sources, and what it takes of a package.json.
-MOST_READ = 8 << 20
+MOST_READ = 4 << 20
 _MOST_DESCRIPTIONS = 512
 _LONGEST_TEXT, _LONGEST_URL = 300, 500
 _MOST_KEYWORDS, _MOST_NEEDED = 30, 200
@@ -81,6 +81,9 @@ class ListedPackages:
 
     def below(self, folder: str) -> Sequence[str]:
         """Return the listed files below a folder, sorted."""
+        # All modules of a folder are asked for: what is too much is refused before anything is read.
+        if library_folder(f"{folder}/") != folder and self._listing.sums(folder).size > MOST_READ:
+            raise _too_large()
         return self._listing.below(folder)
 
     def source(self, path: str) -> bytes:
@@ -88,9 +91,13 @@ class ListedPackages:
         asset = self._listing.catalog.assets[path]
         self._left -= asset.identity.size
         if self._left < 0:
-            message = f"these modules are larger than {readable_size(MOST_READ)} together"
-            raise ConfigurationError([Problem("module-graph-size", message, hint="run cdnserve importmap instead")])
+            raise _too_large()
         return self._listing.read(asset)
+
+
+def _too_large() -> ConfigurationError:
+    message = f"these modules are larger than {readable_size(MOST_READ)} together"
+    return ConfigurationError([Problem("module-graph-size", message, hint="run cdnserve importmap instead")])
 
 
 def package_facts(described: Description, libraries: HostedVersions) -> PackageFacts:
