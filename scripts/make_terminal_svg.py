@@ -78,7 +78,7 @@ def main() -> None:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as name:
         for command in first_commands():
-            until = b"to try" if command.endswith("serve") else b""
+            until = b"pages: " if command.endswith("serve") else b""
             console.print(Text(f"$ {command}", style="bold"))
             console.print(Text.from_ansi(on_terminal(command, Path(name), until)))
     svg = console.export_svg(title="cdnserve", code_format=FORMAT, unique_id="cdnserve")
