@@ -113,15 +113,17 @@ class _OtherReleases:
         self._promised = {path: it for path, it in kept if it.hex() not in self._forgotten.get(path, ())}
         self._read: set[int] = set()
         self._newest: Catalog | None = None
-        self._highest = 0
+        self._highest = self._given = 0
 
     def check(self, catalog: Catalog) -> None:
         """Read what is new, and raise ConfigurationError where a release promised other bytes of a file.
 
         A release that can't be read promises nothing that anybody could keep.
         """
+        # First these, then the listing: a number may only be taken if all before it were looked at.
+        removed, pointed = self._remote.last_removed(), self._remote.pointed()
         listed = self._remote.numbers()
-        for number in (*listed, *_unlisted(max(listed, default=0), self._remote.pointed())):
+        for number in (*listed, *_unlisted(max(listed, default=0), pointed)):
             if number in self._read:
                 continue
             found = next(iter(self._remote.whole([number])), None)
@@ -129,18 +131,18 @@ class _OtherReleases:
                 self._read.add(number)
                 self._highest, self._newest = number, found
             self._promised |= binding(found, self._forgotten) if found else {}
+        self._given = max(self._highest, removed, pointed)
         Problems(changed(self._promised, catalog, self._remote.place)).raise_errors()
 
     def take_number(self, catalog: Catalog) -> tuple[int, bool]:
         """Return the number of the release in the store, and whether it was made now.
 
-        The newest one is taken up where it is the same: a publisher may have been killed before it pointed there.
+        It follows the highest that was given when promises were checked, so whoever published since has it. The newest
+        release is taken up where it is the same: a publisher may have been killed before it pointed there.
         """
-        known = max(self._remote.last_removed(), self._remote.pointed())
-        newest = self._newest
-        if newest and self._highest >= known and replace(newest, number=0) == replace(catalog, number=0):
+        newest, number = self._newest, self._given + 1
+        if newest and self._highest == self._given and replace(newest, number=0) == replace(catalog, number=0):
             return self._highest, False
-        number = max(self._highest, known) + 1
         if not self._remote.create_release(number, encode(replace(catalog, number=number))):
             raise ConfigurationError([_raced(self._remote, number)])
         return number, True

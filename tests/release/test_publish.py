@@ -199,6 +199,52 @@ def test_an_older_pointer_over_a_newer_one_is_set_right(publisher: Publisher, ot
     assert publisher.store.current() == 3
 
 
+@pytest.mark.parametrize("before", [0, 2], ids=["an empty store", "a store with releases"])
+@pytest.mark.parametrize("conditions", [True, False], ids=["with conditions", "without"])
+def test_whenever_another_one_publishes_one_of_both_is_refused(
+    publisher: Publisher, other: Publisher, fake: FakeS3, before: int, conditions: bool
+) -> None:
+    """Before each single request of ours a whole publication of another one, with other bytes for ever."""
+    fake.conditions = conditions
+    for number in range(before):
+        other({"a.js": f"{number}"})
+    plant(publisher.root, {LIBRARY: "first"})
+    plant(other.root, {LIBRARY: "second"})
+    then = dict(fake.objects)
+    outcomes: list[tuple[str, str]] = []
+    while True:
+        fake.objects = dict(then)
+        left, theirs = len(outcomes), ""
+
+        def meanwhile(method: str, key: str) -> None:
+            nonlocal left, theirs
+            left -= 1
+            if left < 0:
+                fake.lie = lambda method, key: None
+                theirs = outcome(other)
+
+        fake.lie = meanwhile
+        ours = outcome(publisher)
+        if left >= 0:
+            break
+        outcomes.append((ours, theirs))
+        assert len(publisher.store.numbers()) == publisher.store.current() == before + 1
+        assert contents(publisher.store)[LIBRARY] == (b"first" if ours == "published" else b"second")
+    refused = ("immutable-changed", "publish-raced")
+    assert {pair for pair in outcomes if "published" not in pair} == set()
+    assert {one for pair in outcomes for one in pair} == {"published", *refused}
+    assert all(ours in refused or theirs in refused for ours, theirs in outcomes)
+
+
+def outcome(publisher: Publisher) -> str:
+    """Return what a publication comes to: "published", or the id of its problem."""
+    try:
+        publisher()
+    except ConfigurationError as error:
+        return error.problems[0].reference
+    return "published"
+
+
 def test_a_listing_that_is_late_hides_no_promise(publisher: Publisher, other: Publisher, fake: FakeS3) -> None:
     publisher({"a.js": "1"})
     page = head(200, fake.page("prefix/releases/", "").encode())
