@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from cdnserve.cli.command import Command
 from cdnserve.cli.main import COMMANDS, main
 from tests.cli.conftest import Run
+from tests.npm.real_esbuild import folder_with_esbuild
 from tests.npm.registry import LocalRegistry, packed, serving
 
 # They serve until somebody stops them, or ask a server or a store: their command lines are read, no more.
@@ -22,6 +24,8 @@ PACKAGES = {
     "jquery@3.7.1": {"dist/jquery.js": "let $ = 1;\n", "dist/jquery.min.js": "let $=1\n"},
     "bootstrap@5.3.3": {"dist/js/bootstrap.js": "let b;\n", "dist/css/bootstrap.css": "a {}\n"},
     "vue@3.5.13": {"dist/vue.js": "export let v;\n"},
+    "react@19.2.0": {"index.js": "exports.useState = () => 1;\n"},
+    "react-dom@19.2.0": {"index.js": "exports.react = require('react');\n"},
 }
 MANIFEST = """\
 schema = 1
@@ -114,6 +118,8 @@ def test_an_example_works(
     if name in ONLY_READ:
         command_of(name).make_context(name, arguments)
         return
+    if "--esm" in arguments:
+        monkeypatch.setenv("PATH", f"{folder_with_esbuild(tmp_path)}{os.pathsep}{os.environ['PATH']}")
     place = tmp_path / "place"
     shutil.copytree(prepared, place)
     monkeypatch.chdir(place)
