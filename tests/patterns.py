@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any
 
+# Python's own parser of patterns, which typeshed does not describe.
+codes: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 METHODS = {"match": "match", "fullmatch": "fullmatch", "search": "search"} | dict.fromkeys(
     ("findall", "finditer", "split", "sub", "subn"), "finditer"
 )
