@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 
 from tests.browser.cdn import Cdn
 from tests.browser.pages import Pages
+from tests.server.serving import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -25,11 +26,14 @@ def test_an_svg_is_painted_in_its_own_style_and_its_script_is_not_run(
     page: Page, cdn: Cdn, listed: Pages, element: str, name: str
 ) -> None:
     picture = f"<{element}='{cdn.url}/lib/1.0.0/{name}' style='position:absolute;left:0;top:0'>"
-    assert corner(page, listed.put("green", GREEN)) == corner(page, listed.put("picture", picture))
+    green = corner(page, listed.put("green", GREEN))
+    # What is embedded may be painted after the page that embeds it has loaded.
+    assert eventually(lambda: green == corner(page, listed.put("picture", picture)))
 
 
 def test_an_svg_that_is_opened_is_painted_too(page: Page, cdn: Cdn, listed: Pages) -> None:
-    assert corner(page, listed.put("green", GREEN)) == corner(page, f"{cdn.url}/lib/1.0.0/styled.svg")
+    green = corner(page, listed.put("green", GREEN))
+    assert eventually(lambda: green == corner(page, f"{cdn.url}/lib/1.0.0/styled.svg"))
 
 
 ASKED = """url => new Promise(done => {
