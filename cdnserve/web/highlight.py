@@ -16,6 +16,8 @@ from cdnserve.display import printable
 LARGEST = 512 << 10
 """The octets of a text that is shown."""
 _MOST_SECONDS = 5
+_GROUP = 100
+"""The lines that a browser lays out together, when somebody scrolls there."""
 _MOST_MEMORY = 512 << 20
 _LEXERS = {
     **dict.fromkeys(("js", "mjs", "cjs", "jsx"), "javascript"),
@@ -60,8 +62,8 @@ def highlighted(name: str, octets: bytes) -> str:
 def as_html(words: Iterable[tuple[str, str]]) -> str:
     r"""Return words, each with its class, as lines of HTML.
 
-    >>> as_html([("k", "let"), ("", " a\n<")])
-    '<span class="l" id="L1"><span class="k">let</span> a</span><span class="l" id="L2">&lt;</span>'
+    >>> as_html([("k", "let"), ("", " a\n<")])  # doctest: +ELLIPSIS
+    '<span class="g"><span class="l" id="L1" data-n="1"><span class="k">let</span> a</span>...'
     """
     lines: list[list[str]] = [[]]
     for kind, text in words:
@@ -70,7 +72,9 @@ def as_html(words: Iterable[tuple[str, str]]) -> str:
         lines += [[_word(kind, part)] for part in rest]
     if len(lines) > 1 and not "".join(lines[-1]):
         lines.pop()
-    return "".join(f'<span class="l" id="L{at}">{"".join(line)}</span>' for at, line in enumerate(lines, start=1))
+    written = [f'<span class="l" id="L{at}" data-n="{at}">{"".join(line)}</span>' for at, line in enumerate(lines, 1)]
+    groups = ("".join(written[at : at + _GROUP]) for at in range(0, len(written), _GROUP))
+    return "".join(f'<span class="g">{group}</span>' for group in groups)
 
 
 def _word(kind: str, text: str) -> str:

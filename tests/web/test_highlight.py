@@ -11,12 +11,15 @@ import pytest
 
 from cdnserve.web.highlight import as_html, highlighted
 
+LINE = re.compile(r'<span class="l" [^>]*>(.*?)</span>(?=<span class="l"|</span>(?:<span class="g">|\Z))')
+
 
 def text_of(html: str) -> list[str]:
-    return [
-        unescape(re.sub("<[^>]*>", "", line))
-        for line in re.findall(r'<span class="l" id="L\d+">(.*?)</span>(?=<span class="l"|\Z)', html)
-    ]
+    return [unescape(re.sub("<[^>]*>", "", line)) for line in LINE.findall(html)]
+
+
+def plain(line: str) -> str:
+    return f'<span class="g"><span class="l" id="L1" data-n="1">{line}</span></span>'
 
 
 def test_words_are_coloured() -> None:
@@ -28,7 +31,7 @@ def test_words_are_coloured() -> None:
 
 @pytest.mark.parametrize("name", ["a.txt", "LICENSE", "a.unknown", "a.js/"])
 def test_other_texts_are_plain(name: str) -> None:
-    assert '<span class="l" id="L1">let &lt;a&gt;</span>' == highlighted(name, b"let <a>")
+    assert plain("let &lt;a&gt;") == highlighted(name, b"let <a>")
 
 
 @pytest.mark.parametrize(
@@ -39,8 +42,17 @@ def test_what_takes_too_long_is_plain(monkeypatch: pytest.MonkeyPatch, failure: 
         raise failure
 
     monkeypatch.setattr("cdnserve.web.highlight.subprocess.run", run)
-    assert '<span class="l" id="L1">let a</span>' == highlighted("a.js", b"let a\n")
+    assert plain("let a") == highlighted("a.js", b"let a\n")
 
 
 def test_octets_that_are_no_text_are_shown_as_far_as_they_can_be() -> None:
-    assert '<span class="l" id="L1">\ufffdx</span>' == as_html([("", b"\xffx".decode("utf-8", "replace"))])
+    assert plain("\ufffdx") == as_html([("", b"\xffx".decode("utf-8", "replace"))])
+
+
+def test_lines_are_laid_out_a_hundred_at_a_time() -> None:
+    html = as_html([("", "\n".join(map(str, range(1, 251))))])
+    assert [str(number) for number in range(1, 251)] == text_of(html)
+    groups = html.split('<span class="g">')[1:]
+    assert [(100, "1"), (100, "101"), (50, "201")] == [
+        (group.count('class="l"'), group.partition('data-n="')[2].partition('"')[0]) for group in groups
+    ]
