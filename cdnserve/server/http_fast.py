@@ -19,7 +19,7 @@ from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import PreparedResponse
 from cdnserve.server.wire import HEAD_TOO_SLOW, TOO_MANY, Acceptance, new_parser, refusal
-from cdnserve.server.worker import Peer, Worker
+from cdnserve.server.worker import Peer, Worker, address_of_peer
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
@@ -70,7 +70,7 @@ class FastConnection(asyncio.Protocol):
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._meter.accept()
         if log := self._worker.log:
-            self._peer = self._worker.peer(transport, log)
+            self._peer = self._worker.peer(address_of_peer(transport), log)
         if len(self._state.connections) > self._worker.limits.connections:
             self._meter.refuse()
             self._refuse(TOO_MANY)
@@ -129,6 +129,13 @@ class FastConnection(asyncio.Protocol):
             self._release()
 
     # Called by the server
+
+    def go_on(self, head: bytes, response: PreparedResponse, rest: bytes) -> None:
+        """Send the rest of a response that ends the connection; what came before it was sent without a transport."""
+        self._write(rest)
+        self._meter.count(response, 0.0)
+        self._note(head, response)
+        self._begin_linger()
 
     def shutdown(self) -> None:
         """Close soon after what is under way has been sent (uvicorn calls this as it drains)."""

@@ -9,16 +9,19 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import cast
 
 import uvicorn
 
+from cdnserve.server.accept import Acceptor, defers
 from cdnserve.server.access_log import DRAIN_BEGIN, DRAIN_CUT, DRAIN_END, SHUTDOWN_DELAY, event
 from cdnserve.server.admin import Admin
 from cdnserve.server.connection import Connection, sweep
 from cdnserve.server.endpoints import Endpoints
+from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.settings import Notices
 from cdnserve.server.worker import Worker
 
@@ -44,7 +47,10 @@ class Shutdown:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server; it has an admin port where one is set before it runs."""
+    """uvicorn's server; what is set before it runs: its admin port, and whether it may answer as it accepts.
+
+    It may where connections are `FastConnection`s from their first octet.
+    """
 
     def __init__(
         self,
@@ -57,6 +63,8 @@ class Server(uvicorn.Server):
         config.timeout_graceful_shutdown = shutdown.drain_seconds + _AFTER_CUT_SECONDS
         super().__init__(config)
         self.admin: Admin | None = None
+        self.answers_on_accept = False
+        self._acceptors: list[Acceptor] = []
         self._worker = worker
         self._endpoints = endpoints
         self._shutdown = shutdown
@@ -71,11 +79,22 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and call `on_started`."""
-        await super().startup(sockets)
+        ours = [listener for listener in sockets or [] if self.answers_on_accept and defers(listener)]
+        await super().startup([listener for listener in sockets or [] if listener not in ours])
         if self.started:
+            for listener in ours:
+                self._begin_accepting(listener)
             if self.admin:
                 await self.admin.start()
             self._on_started()
+
+    def _begin_accepting(self, listener: socket.socket) -> None:
+        state, most = self.server_state, self._worker.limits.connections
+        protocol = cast(Callable[..., FastConnection], self.config.http_protocol_class)
+        make = partial(protocol, config=self.config, server_state=state, app_state=self.lifespan.state)
+        acceptor = Acceptor(listener, self._worker, lambda: len(state.connections) >= most, make)
+        acceptor.begin()
+        self._acceptors.append(acceptor)
 
     async def on_tick(self, counter: int) -> bool:
         """Look at the clock; return whether to end."""
@@ -130,6 +149,8 @@ class Server(uvicorn.Server):
         self._worker.close()
         cut = asyncio.get_running_loop().call_later(self._shutdown.drain_seconds, self._cut)
         clock = asyncio.create_task(self._keep_time())
+        for acceptor in self._acceptors:
+            acceptor.end()
         await super().shutdown(sockets)
         clock.cancel()
         cut.cancel()

@@ -157,6 +157,7 @@ def _serve(
         timeout_keep_alive=settings.limits.idle_seconds,
     )
     server = Server(config, worker, endpoints, shutdown, on_started)
+    server.answers_on_accept = settings.fast_lane and settings.pair is None
     if context.admin:
         server.admin = Admin(endpoints, worker.live, context.admin)
     server.run(sockets=[context.listener])

@@ -102,9 +102,8 @@ class Worker:
         client = self.proxies.client(host, [value for name, value in fields if name == FORWARDED])
         return peer if client == host else (client, 0)
 
-    def peer(self, transport: BaseTransport, log: AccessLog) -> Peer:
+    def peer(self, address: Address | None, log: AccessLog) -> Peer:
         """Look at who made a connection; its host is empty on a Unix socket."""
-        address = address_of_peer(transport)
         host = address[0] if address else ""
         return Peer(host, log.client(host), self.proxies.trusts(host))
 
