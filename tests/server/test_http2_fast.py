@@ -1,111 +1,21 @@
-"""Both lanes of HTTP/2 without a network: the same answers, windows, and what a client may not do."""
+"""Both lanes of HTTP/2 without a network: the same answers, windows, and how streams end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import pytest
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
-from h2.settings import SettingCodes
+from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
 from cdnserve.server import http2_fast
 from cdnserve.server.access_log import AccessLog
-from cdnserve.server.settings import ServerLimits
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.connections import Room, until
+from tests.server.http2_client import LIMITS, Client, Field, play
 from tests.server.serving import LANES
-
-LIMITS = ServerLimits(head=2000, idle_seconds=9, stall_seconds=5)
-Field = tuple[str, str]
-
-
-class Client:
-    """The other end of a connection, in the same loop."""
-
-    def __init__(
-        self, room: Room, lane: str, window: int = 2**30, settings: int | None = None, is_patient: bool = True
-    ) -> None:
-        self.protocol, self.tape = room.http2(lane)
-        self.h2 = H2Connection(H2Configuration(validate_outbound_headers=False, header_encoding=None))
-        self.h2.initiate_connection()
-        self.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window if settings is None else settings})
-        if window > 65_535:
-            self.h2.increment_flow_control_window(window - 65_535)
-        self.events: list[Event] = []
-        if is_patient:
-            self.give()
-
-    def give(self, octets: bytes = b"") -> None:
-        """Deliver what waits, or octets; then read what was written, without giving any window back."""
-        self.protocol.data_received(octets or self.h2.data_to_send())
-        self.take()
-
-    def take(self) -> None:
-        """Read what was written."""
-        written, self.tape.written = self.tape.written, b""
-        if written:
-            self.events += self.h2.receive_data(written)
-
-    def ask(self, path: str, *fields: Field, method: str = "GET") -> int:
-        """Send a request; gives its stream."""
-        stream = self.h2.get_next_available_stream_id()
-        head = [(":method", method), (":scheme", "https"), (":authority", "cdn.example.com"), (":path", path)]
-        self.h2.send_headers(stream, [*head, *fields], end_stream=True)
-        return stream
-
-    def of(self, kind: type[Event], stream: int | None = None) -> list[Any]:
-        """Return the events of a kind, of one stream or all."""
-        return [e for e in self.events if isinstance(e, kind) and stream in (None, getattr(e, "stream_id", None))]
-
-    def content(self, stream: int) -> bytes:
-        """Return what came of a stream's content."""
-        return b"".join(event.data for event in self.of(DataReceived, stream))
-
-    async def until(self, is_so: Callable[[], bool]) -> bool:
-        """Read until something is so."""
-
-        def look() -> bool:
-            self.take()
-            return is_so()
-
-        return await until(look)
-
-    async def response(self, stream: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Wait for a whole response; gives its fields but for Date, and its content."""
-        assert await self.until(lambda: bool(self.of(StreamEnded, stream)))
-        (head,) = self.of(ResponseReceived, stream)
-        return [field for field in head.headers if field[0] != b"date"], self.content(stream)
-
-
-@asynccontextmanager
-async def room_of(place: Built, log: AccessLog | None = None) -> AsyncIterator[Room]:
-    """Run a worker while a block does."""
-    room = Room(place, LIMITS, log)
-    async with room.serving():
-        yield room
-        # What is under way gives its file back.
-        for connection in tuple(room.state.connections):
-            cast(Any, connection).connection_lost(None)
-        assert await until(lambda: not room.state.tasks)
-
-
-def play(place: Built, story: Callable[[Room], Awaitable[None]], log: AccessLog | None = None) -> None:
-    """Run a story in a worker."""
-
-    async def run() -> None:
-        async with room_of(place, log) as room:
-            await story(room)
-
-    asyncio.run(run())
-
 
 REQUESTS: tuple[tuple[str, str, tuple[Field, ...]], ...] = (
     ("GET", "/any/tiny.txt", ()),
@@ -276,88 +186,6 @@ def test_a_stream_whose_window_stays_closed_is_reset(built: Built, lane: str, pa
         assert [ErrorCodes.NO_ERROR] == [event.error_code for event in client.of(ConnectionTerminated)]
         assert client.tape.is_closing()
 
-    play(built, story)
-
-
-PING = b"\0\0\x08\6\0\0\0\0\0" + b"12345678"
-FLOODS = {
-    "PING": PING,
-    "SETTINGS": b"\0\0\0\4\0\0\0\0\0",
-    "PRIORITY": b"\0\0\5\2\0\0\0\0\1" + bytes(5),
-    "empty DATA": b"\0\0\0\0\0\0\0\0\3",
-    "WINDOW_UPDATE": b"\0\0\4\x08\0\0\0\0\0\0\0\0\1",
-    "a type that nobody knows": b"\0\0\0\xee\0\0\0\0\0",
-}
-
-
-@pytest.mark.parametrize("frame", FLOODS.values(), ids=FLOODS)
-@pytest.mark.parametrize("lane", LANES)
-def test_a_flood_of_frames_that_ask_for_nothing_ends_the_connection(built: Built, lane: str, frame: bytes) -> None:
-    """A quarter of a megabyte of them; a request, or content that is taken, begins a new count."""
-
-    async def story(room: Room) -> None:
-        client = Client(room, lane, window=65_535, settings=0)
-        client.ask("/any/font.woff2")  # there is no room for its content
-        client.give()
-        # Stream 3 stays open, for content may come; hyper-h2 is not shown what zttp says to it.
-        client.protocol.data_received(b"\0\0\3\1\4\0\0\0\3\x82\x87\x84")
-        some = frame * (100_000 // len(frame))
-        for number in range(6):
-            if not client.tape.is_closing():
-                client.protocol.data_received(some)
-            assert client.tape.is_closing() is (number >= 2)
-        assert client.tape.written.endswith(b"\0\0\x08\7\0\0\0\0\0\0\0\0\3\0\0\0\x0b")
-        assert await until(lambda: not client.protocol.is_active)
-        client.protocol.data_received(frame)
-        client.protocol.data_received(b"\0\0\3\1\5\0\0\0\5\x82\x87\x84")
-        assert not client.protocol.is_active
-
-    play(built, story)
-
-
-@pytest.mark.parametrize("lane", LANES)
-def test_continuations_without_end_end_the_connection(built: Built, lane: str) -> None:
-    """CVE-2024-27316."""
-
-    async def story(room: Room) -> None:
-        client = Client(room, lane)
-        client.protocol.data_received(b"\0\0\3\1\1\0\0\0\1\x82\x87\x84" + b"\0\0\0\x09\0\0\0\0\1" * 17)
-        client.take()
-        assert [ErrorCodes.ENHANCE_YOUR_CALM] == [event.error_code for event in client.of(ConnectionTerminated)]
-        assert client.tape.is_closing()
-
-    play(built, story)
-
-
-@pytest.mark.parametrize("lane", LANES)
-def test_cancelled_requests_end_the_connection(built: Built, lane: str) -> None:
-    """CVE-2023-44487; nothing of them stays."""
-
-    async def story(room: Room) -> None:
-        client = Client(room, lane)
-        for _ in range(300):
-            if not client.tape.is_closing():
-                client.h2.reset_stream(client.ask("/any/huge.woff2"))
-                client.protocol.data_received(client.h2.data_to_send())
-                await asyncio.sleep(0)
-        assert client.tape.is_closing()
-        client.protocol.connection_lost(None)
-        assert await until(lambda: not room.state.tasks)
-        assert not client.protocol.conn.has_pending_send()
-
-    play(built, story)
-
-
-@pytest.mark.parametrize("lane", LANES)
-def test_streams_beyond_the_limit_are_refused(built: Built, lane: str) -> None:
-    async def story(room: Room) -> None:
-        client = Client(room, lane, window=65_535, settings=0)
-        for number in range(129):
-            client.protocol.data_received(b"\0\0\3\1\5" + (2 * number + 1).to_bytes(4, "big") + b"\x82\x87\x84")
-        await asyncio.sleep(0)
-        assert client.tape.written.count((257).to_bytes(4, "big") + ErrorCodes.REFUSED_STREAM.to_bytes(4, "big")) == 1
-
-    # `/` is a 404 with content, for which there is no window.
     play(built, story)
 
 
