@@ -97,14 +97,14 @@ RESETS: dict[str, Callable[[int], bytes]] = {
 def test_requests_that_are_reset_end_the_connection(
     built: Built, lane: str, request_and_reset: Callable[[int], bytes]
 ) -> None:
-    """After 256; nothing of them stays."""
+    """After 256; nothing of them stays, not even until then."""
 
     async def story(room: Room) -> None:
         client = Client(room, lane, window=65_535, settings=0)
         for number in range(300):
             if not client.tape.is_closing():
                 client.protocol.data_received(request_and_reset(2 * number + 1))
-                await asyncio.sleep(0)
+                assert await until(lambda: not client.protocol.is_active)
         assert client.tape.is_closing()
         assert client.tape.written.endswith(CALM)
         client.protocol.connection_lost(None)
