@@ -25,7 +25,7 @@ _SECURE_PIECE = 128 * 1024
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 # How long, and how much, a client may still send to a connection whose last response is on its way.
 LINGER_SECONDS = 2
-_LINGER_OCTETS = 1024 * 1024
+LINGER_OCTETS = 1024 * 1024
 
 
 class Expiring(Protocol):
@@ -61,7 +61,7 @@ class Linger:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._left = _LINGER_OCTETS
+        self._left = LINGER_OCTETS
         if transport.can_write_eof():
             transport.write_eof()
         else:

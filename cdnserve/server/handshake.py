@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from cdnserve.server.connection import Connection
 from cdnserve.server.tls import CertificateFiles
+from cdnserve.server.tls_transport import TlsSession, TlsTransport
 from cdnserve.server.worker import Worker
-
-# The clock of `Handshake.expire` is stricter.
-_NEVER_SECONDS = 86_400.0
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +42,47 @@ class Handshake(asyncio.Protocol):
         self._tls = tls
         self._arguments = (config, server_state, app_state, _loop)
         self._connections = cast(set[Connection], server_state.connections)
-        self._loop = _loop or asyncio.get_running_loop()
         self._began = tls.worker.tick
-        self._early = b""
+        self._session = TlsSession(tls.certificate.context)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections: a refusal could only be read after a handshake."""
         self.transport = transport
         self._connections.add(self)
-        limits = self._tls.worker.limits
-        if len(self._connections) > limits.connections:
-            self._give_up()
+        if len(self._connections) > self._tls.worker.limits.connections:
             self._tls.worker.meter.refuse()
             transport.abort()
-            return
-        started = self._loop.start_tls(
-            transport,
-            self,
-            self._tls.certificate.context,
-            server_side=True,
-            ssl_handshake_timeout=_NEVER_SECONDS,
-            # Runs while the last octets of a connection that is closed are still on their way.
-            ssl_shutdown_timeout=limits.stall_seconds,
-        )
-        # Now, not in a later turn: until then what the client sends would be read as if there were no TLS.
-        self._task = self._loop.create_task(self._hand_over(_begun(started)))
-
-    async def _hand_over(self, started: Coroutine[Any, Any, asyncio.Transport | None]) -> None:
-        try:
-            transport = await started
-        except OSError:  # it broke off, or there is nothing that both can
-            transport = None
-        if transport is None or transport.is_closing():
-            self._give_up()
-            return
-        self._connections.discard(self)
-        protocol = self._tls.protocols[_negotiated(transport)](*self._arguments)
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        if self._early and not transport.is_closing():
-            protocol.data_received(self._early)
-
-    def _give_up(self) -> None:
-        self._connections.discard(self)
-        self._tls.worker.meter.accept()
 
     def data_received(self, data: bytes) -> None:
-        """Keep what came in one segment with the end of the handshake."""
-        self._early += data
+        """Take the next step; after the last one the connection is a protocol's."""
+        session = self._session
+        session.incoming.write(data)
+        try:
+            session.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._answer()
+        except ssl.SSLError:
+            self._answer()  # an alert (RFC 8446 §6.2): there is nothing that both can, or this is no TLS
+            self.transport.close()
+        else:
+            self._answer()
+            self._hand_over()
+
+    def _answer(self) -> None:
+        if octets := self._session.outgoing.read():
+            self.transport.write(octets)
+
+    def _hand_over(self) -> None:
+        self._connections.discard(self)
+        # A client that says nothing of protocols wants the oldest (RFC 9112).
+        negotiated = self._session.tls.selected_alpn_protocol() or "http/1.1"
+        protocol = self._tls.protocols[negotiated](*self._arguments)
+        TlsTransport(self.transport, self._session, self._tls.worker.limits.stall_seconds).begin(protocol)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count a connection that came to nothing."""
+        self._connections.discard(self)
+        self._tls.worker.meter.accept()
 
     def shutdown(self) -> None:
         """End: nothing was asked yet."""
@@ -103,28 +92,3 @@ class Handshake(asyncio.Protocol):
         """End the connection if the handshake takes too long."""
         if tick - self._began >= self._tls.worker.limits.head_seconds:
             self.transport.abort()
-
-
-def _negotiated(transport: asyncio.Transport) -> str:
-    # A client that says nothing of protocols wants the oldest (RFC 9112).
-    return transport.get_extra_info("ssl_object").selected_alpn_protocol() or "http/1.1"
-
-
-def _begun(steps: Coroutine[Any, Any, _Result]) -> Coroutine[Any, Any, _Result]:
-    """Run a coroutine to where it first waits; the rest of it is for a task."""
-    return _rest(steps, steps.send(None))
-
-
-@coroutine
-def _rest(steps: Coroutine[Any, Any, _Result], waits_for: Any) -> Generator[Any, Any, _Result]:  # noqa: ANN401
-    try:
-        while True:
-            try:
-                answer = yield waits_for
-            except BaseException as error:  # the coroutine's own to handle
-                waits_for = steps.throw(error)
-            else:
-                waits_for = steps.send(answer)
-    except StopIteration as end:
-        result: _Result = end.value
-        return result
