@@ -25,7 +25,7 @@ from cdnserve.rules.globs import glob_problems
 from cdnserve.rules.semver import is_exact_version, is_requirement, resolve
 
 if TYPE_CHECKING:
-    from cdnserve.npm.made_modules import ModuleMaker
+    from cdnserve.npm.module_maker import ModuleMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def commit_all(
 ) -> tuple[tuple[Placed, ...], tuple[Problem, ...]]:
     """Commit what lies ready, with dependencies and a rule as the options say; return what to tell, too."""
     absent: tuple[Problem, ...] = ()
-    maker = _maker(folder, session) if options.esm else None
+    maker = _maker(folder, session, project) if options.esm else None
     if maker:
         decision = replace(decision, staged=maker.all_made(decision.staged))
     if options.deps:
@@ -116,10 +116,10 @@ def commit_all(
     return libraries, (*notes(decision.staged), *absent, *(() if publish else hidden))
 
 
-def _maker(folder: Path, session: Session) -> ModuleMaker:
-    from cdnserve.npm.made_modules import ModuleMaker  # noqa: PLC0415 - what reads JavaScript takes long to load
+def _maker(folder: Path, session: Session, project: Project) -> ModuleMaker:
+    from cdnserve.npm.module_maker import ModuleMaker  # noqa: PLC0415 - what knows of modules takes long to load
 
-    return ModuleMaker(folder, session)
+    return ModuleMaker(folder, session, project.lock.libraries)
 
 
 def _with_dependencies(

@@ -24,7 +24,7 @@ from cdnserve.npm.spec import FOLDER, PackageSpec, PinnedPackage, checked_spec, 
 from cdnserve.rules.semver import ascending
 
 if TYPE_CHECKING:
-    from cdnserve.npm.made_modules import ModuleMaker
+    from cdnserve.npm.module_maker import ModuleMaker
 
 MOST_LIBRARIES = 500
 _ABSENT = "module-not-hosted"

@@ -6,7 +6,6 @@ Only esbuild itself is executed, never what a package brings.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import re
@@ -22,7 +21,8 @@ from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import open_file, replace_file
 from cdnserve.npm.cache import cache_folder
-from cdnserve.npm.fetch import Order, Session, fetch, prepare
+from cdnserve.npm.fetch import Once, Order, Session, fetch, prepare
+from cdnserve.npm.seal import Seal, find_seal
 from cdnserve.npm.settings import DownloadLimits
 from cdnserve.npm.spec import checked_spec
 from cdnserve.npm.unpack import unpack
@@ -72,20 +72,30 @@ class Esbuild:
 _QUIET = ("--log-level=error", "--log-limit=20", "--color=false")
 
 
-def find_esbuild(session: Session, folder: Path, wanted: str = "") -> Esbuild:
-    """Return esbuild in a version (`""` for any that will do): from the PATH, else from the cache or the registry.
+class EsbuildFinder:
+    """Finds esbuild once for a command: on the PATH, else in the cache or the registry.
 
-    `folder` is for what no cache keeps. Raises ConfigurationError where there is none.
+    `folder` is for what no cache keeps.
     """
-    if wanted and not _SUPPORTED.fullmatch(wanted):
-        message = "this version of cdnserve can't make modules with this version of esbuild"
-        hint = "update cdnserve; or add the library again with --esm, as a version that is new here"
-        raise ConfigurationError([Problem("esbuild-unsupported", message, "", excerpt(wanted), hint)])
-    here = _on_path(session.settings.environment, folder)
-    if here and wanted in ("", here.version):
-        return here
-    version = wanted or VERSION
-    return Esbuild(_fetched(version, session, folder), version)
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        self._here = Once[str, Esbuild | None](lambda _: _on_path(session.settings.environment, folder))
+        self._fetched = Once[str, Path](lambda version: _fetched(version, session, folder))
+
+    @property
+    def version(self) -> str:
+        """The version that is taken where nobody wants another."""
+        here = self._here("")
+        return here.version if here else VERSION
+
+    def find(self, version: str) -> Esbuild:
+        """Return esbuild in a version; raise ConfigurationError where there is none."""
+        if not _SUPPORTED.fullmatch(version):
+            message = "this version of cdnserve can't make modules with this version of esbuild"
+            hint = "update cdnserve; or add the library again with --esm, as a version that is new here"
+            raise ConfigurationError([Problem("esbuild-unsupported", message, "", excerpt(version), hint)])
+        here = self._here("")
+        return here if here and here.version == version else Esbuild(self._fetched(version), version)
 
 
 def _on_path(environment: Mapping[str, str], folder: Path) -> Esbuild | None:
@@ -134,26 +144,41 @@ def _fetched(version: str, session: Session, folder: Path) -> Path:
             [Problem("esbuild-missing", "npm has no esbuild that is known to run here", value=system, hint=hint)]
         )
     cache = cache_folder(session.settings)
-    place = cache / "esbuild" / f"{version}-{system}" if cache else None
-    return (place and _kept(place)) or _unpacked(version, system, session, folder, place)
+    seal = find_seal(session.settings) if cache else None
+    if not cache or not seal:
+        return _unpacked(version, system, session, folder)
+    place = cache / "esbuild" / f"{version}-{system}"
+    return _kept(place, seal) or _keep(_unpacked(version, system, session, folder), place, seal)
 
 
-def _kept(place: Path) -> Path | None:
-    """Return the program of a folder whose name is its digest; what is damaged is removed."""
+_PURPOSE = "esbuild"
+
+
+def _kept(place: Path, seal: Seal) -> Path | None:
+    """Return the program of a folder whose name is its seal; what has another one is removed."""
     with contextlib.suppress(OSError):
         for file in sorted(place.iterdir()):
-            if not file.name.endswith(".part") and _digest(file) == file.name:
+            with open(open_file(file, follow=False), "rb") as opened:
+                found = seal(_PURPOSE, opened.read())
+            if found == file.name:
                 return file
             file.unlink()
     return None
 
 
-def _digest(file: Path) -> str:
-    with open(open_file(file, follow=False), "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _keep(program: Path, place: Path, seal: Seal) -> Path:
+    """Return the program, in a folder of the cache if it can be kept there."""
+    with contextlib.suppress(OSError):
+        content = program.read_bytes()
+        kept = place / seal(_PURPOSE, content)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(kept, content, preserve=False)
+        kept.chmod(0o700)
+        return kept
+    return program
 
 
-def _unpacked(version: str, system: str, session: Session, folder: Path, place: Path | None) -> Path:
+def _unpacked(version: str, system: str, session: Session, folder: Path) -> Path:
     spec = checked_spec(f"@esbuild/{system}", version)
     locked = _INTEGRITY[system] if version == VERSION else ""
     inner = folder / "esbuild"
@@ -170,13 +195,6 @@ def _unpacked(version: str, system: str, session: Session, folder: Path, place: 
         session.progress.finish(str(spec))
     program = inner / _BINARY
     program.chmod(0o700)
-    with contextlib.suppress(OSError):
-        if place:
-            place.mkdir(parents=True, exist_ok=True, mode=0o700)
-            kept = place / _digest(program)
-            replace_file(kept, program.read_bytes(), preserve=False)
-            kept.chmod(0o700)
-            return kept
     return program
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import LockedModules
 from cdnserve.modules.commonjs import LoadedModule, named_exports
 from cdnserve.modules.imports import read_imports
 from cdnserve.modules.made import (
     MOST_ENTRIES,
-    OPTIONS,
-    RECIPE,
     SOURCES,
     Declarations,
     Entry,
@@ -36,12 +31,9 @@ from cdnserve.modules.made import (
     scan_run,
 )
 from cdnserve.modules.package_json import MADE
-from cdnserve.npm.compare import digest_of
-from cdnserve.npm.compare import files as files_below
-from cdnserve.npm.esbuild import Esbuild, find_esbuild, written
-from cdnserve.npm.fetch import Once, Session, StagedLibrary
+from cdnserve.npm.esbuild import Esbuild, written
+from cdnserve.npm.fetch import Session, StagedLibrary
 from cdnserve.npm.hosted import read_description
-from cdnserve.npm.unpack import MODIFIED
 
 _MOST_SCANS = 200
 _ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n\s+(?P<where>[^\s:][^\n:]*):(?P<line>[0-9]+):[0-9]+:)?")
@@ -67,28 +59,9 @@ class _Flaw:
         return excerpt(" → ".join(shown))
 
 
-class ModuleMaker:
-    """Makes the modules of several libraries with one esbuild, which is looked for once it is needed.
-
-    `folder` is for what no cache keeps.
-    """
-
-    def __init__(self, folder: Path, session: Session) -> None:
-        self._session = session
-        self._esbuild = Once[str, Esbuild](lambda version: find_esbuild(session, folder, version))
-
-    def made(self, staged: StagedLibrary, locked: LockedModules | None = None) -> StagedLibrary:
-        """Return a library with modules in its folder; raise ConfigurationError where none can be made.
-
-        What the lock records must come out again.
-        """
-        _require_recipe(staged, locked)
-        esbuild = self._esbuild(locked.esbuild if locked else "")
-        return _Making(staged, esbuild, self._session).made(locked)
-
-    def all_made(self, several: Sequence[StagedLibrary]) -> tuple[StagedLibrary, ...]:
-        """Return libraries with modules; raise the problems of all of them together."""
-        return tuple(self._session.all_at_once(self.made, several))
+def make_modules(staged: StagedLibrary, esbuild: Esbuild, session: Session) -> tuple[Problem, ...]:
+    """Make modules in a library's folder; return what was left out, raise ConfigurationError where none can be made."""
+    return _Making(staged, esbuild, session).make()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +75,7 @@ class _Making:
         # esbuild looks through links, and names what lies elsewhere otherwise.
         return self.staged.placement.folder.resolve()
 
-    def made(self, locked: LockedModules | None) -> StagedLibrary:
+    def make(self) -> tuple[Problem, ...]:
         description = self.description()
         said, found = declarations(description), self.entries(description)
         scan, flaws = self.scan(found)
@@ -121,7 +94,7 @@ class _Making:
         text = json.dumps({"type": "module", "exports": made_exports(used)}, indent=2)
         (self.place / MADE / "package.json").write_text(f"{text}\n", encoding="utf-8")
         shutil.rmtree(self.place / SOURCES)
-        return self.result(locked, tuple(self.left_out(flaws)))
+        return tuple(self.left_out(flaws))
 
     def source(self, path: str) -> bytes:
         """Return a file's content, nothing for what esbuild has put in its place."""
@@ -239,28 +212,6 @@ class _Making:
             hint = "the others are there; a page that needs one of these needs another package"
             yield Problem("esm-left-out", message, str(self.staged.order.spec), flaws[0].value, hint, warning=True)
 
-    def result(self, locked: LockedModules | None, warnings: tuple[Problem, ...]) -> StagedLibrary:
-        staged, folder = self.staged, self.place / MADE
-        paths = sorted(files_below(folder))
-        for path in paths:
-            os.utime(folder / path, (MODIFIED, MODIFIED))
-        digest = digest_of(folder)
-        esm = LockedModules(self.esbuild.version, RECIPE, " ".join(OPTIONS), digest)
-        if locked and locked.digest != digest:
-            message = f"the modules that esbuild makes are not those that {LOCK} records"
-            hint = "take the folder from where it still is; or add a version that is new here with --esm"
-            value = f"expected {locked.digest}, got {digest}"
-            where = f"{staged.order.spec.folder}/{MADE}"
-            raise ConfigurationError([Problem("esm-differs", message, where, value, hint)])
-        unpacked = replace(
-            staged.unpacked,
-            files=tuple(sorted((*staged.unpacked.files, *(f"{MADE}/{path}" for path in paths)))),
-            size=staged.unpacked.size + sum((folder / path).stat().st_size for path in paths),
-        )
-        placement = replace(staged.placement, files=len(unpacked.files))
-        told = (*staged.warnings, *warnings)
-        return replace(staged, unpacked=unpacked, placement=placement, warnings=told, esm=esm)
-
     def refused(self, reason: str, value: str = "") -> ConfigurationError:
         spec = self.staged.order.spec
         hint = "without --esm the package is added as it is; look for a build of it, or another package, for browsers"
@@ -287,10 +238,3 @@ def _joined(scans: Iterable[Scan]) -> Scan:
         {path: one for scan in every for path, one in scan.parts.items()},
         {place: one for scan in every for place, one in scan.resolved.items()},
     )
-
-
-def _require_recipe(staged: StagedLibrary, locked: LockedModules | None) -> None:
-    if locked and (locked.recipe, locked.options) != (RECIPE, " ".join(OPTIONS)):
-        message = "its modules were made by another version of cdnserve, which made them otherwise"
-        hint = f"use that version, or take {staged.order.spec.folder}/{MADE} from where it still is"
-        raise ConfigurationError([Problem("esm-recipe", message, str(staged.order.spec), hint=hint)])

@@ -31,6 +31,8 @@ def fetch_document(wanted: Download, client: RegistryClient) -> tuple[int, bytes
 
 
 def _decoded(data: bytes, coding: str, wanted: Download) -> bytes:
+    if coding == "identity":
+        return data
     try:
         return decoded([data], coding, wanted.limit)
     except UndecodableError as error:

@@ -309,14 +309,15 @@ def trusted_certificates(settings: NpmSettings, configuration: Configuration) ->
     named = cafile or capath
     try:
         if "BEGIN CERTIFICATE" in inline:
-            context = ssl.create_default_context(cadata=inline)
+            cafile, context = None, ssl.create_default_context(cadata=inline)
         elif cafile or capath:
             folder = capath if capath and Path(capath).is_dir() else None
             context = ssl.create_default_context(cafile=cafile, capath=folder)
         else:
             context = ssl.create_default_context()
         named = extra or named
-        if extra:
+        # Both often name the same file, and reading all authorities of the world takes long.
+        if extra and extra != cafile:
             context.load_verify_locations(cafile=extra)
     except (OSError, ValueError) as error:
         hint = "correct npm's ca or cafile, SSL_CERT_FILE, SSL_CERT_DIR or NODE_EXTRA_CA_CERTS"

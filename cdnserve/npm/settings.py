@@ -134,13 +134,15 @@ NPM_SECONDS = 30
 
 def read_configuration(settings: NpmSettings) -> Configuration:
     """Read every layer into one mapping; a file that is absent is an empty layer."""
+    npm = _npm_folder(settings)
+    built_in = _read(npm / "npmrc", settings) if npm else {}
     variables = environment_layer(settings.environment)
     project = _read(_project_folder(settings.directory) / ".npmrc", settings)
     above = {**project, **variables}
-    user = _read(_path(above.get("userconfig", "~/.npmrc"), settings), settings)
+    user = _read(_path({**built_in, **above}.get("userconfig", "~/.npmrc"), settings), settings)
     above = {**user, **above}
-    shared = _global_file(above, settings)
-    return {**(_read(shared, settings) if shared else {}), **above}
+    shared = _global_file({**built_in, **above}, settings)
+    return {**built_in, **(_read(shared, settings) if shared else {}), **above}
 
 
 def environment_layer(environment: Mapping[str, str]) -> dict[str, str]:
@@ -160,7 +162,45 @@ def environment_layer(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def ask_npm(key: str, settings: NpmSettings) -> str:
-    """Return what `npm config get` says of a key; `""` where npm is absent, fails or knows nothing."""
+    """Return what npm says of a key that `read_configuration` lacks; `""` where it is absent, fails or knows nothing.
+
+    That is its own default where no other file can have the key, else what `npm config get` says.
+    """
+    known = _npms_default(key, settings)
+    return _npm_config_get(key, settings) if known is None else known
+
+
+def _npms_default(key: str, settings: NpmSettings) -> str | None:
+    """Return npm's default of a key, `""` for none; `None` where npm may know more than `read_configuration`.
+
+    npm is slow to start. In a workspace it reads the .npmrc of a folder above.
+    """
+    npm = _npm_folder(settings)
+    read = {_project_folder(settings.directory) / ".npmrc", settings.home / ".npmrc"}
+    above = (folder / ".npmrc" for folder in (settings.directory, *settings.directory.parents))
+    if not npm or settings.environment.get("DESTDIR") or any(file.exists() for file in above if file not in read):
+        return None
+    if key != "registry":
+        return "" if key.endswith(":registry") else None
+    try:
+        match = _DEFAULT_REGISTRY.search((npm / _DEFINITIONS).read_bytes())
+    except OSError:
+        return None
+    return match[1].decode("ascii", "replace") if match else None
+
+
+_DEFINITIONS = "node_modules/@npmcli/config/lib/definitions/definitions.js"
+_DEFAULT_REGISTRY = re.compile(rb"""\(['"]registry['"], \{\s{0,20}default: ['"]([^'"\n]{1,200})['"]""")
+
+
+def _npm_folder(settings: NpmSettings) -> Path | None:
+    """Return where npm itself lies, `None` where what the PATH has may choose among several, or is none."""
+    found = shutil.which("npm", path=settings.environment.get("PATH", ""))
+    program = Path(found).resolve() if found else None
+    return program.parent.parent if program and program.name == "npm-cli.js" else None
+
+
+def _npm_config_get(key: str, settings: NpmSettings) -> str:
     npm = shutil.which("npm", path=settings.environment.get("PATH", ""))
     if not npm:
         return ""

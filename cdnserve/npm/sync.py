@@ -216,13 +216,13 @@ def _made_again(
     staged: tuple[StagedLibrary, ...], lock: Lock, folder: Path, session: Session
 ) -> tuple[StagedLibrary, ...]:
     """Make the modules again that the lock records; raise ConfigurationError where others come out."""
-    wanted = [(one, lock.libraries[str(one.order.spec)].esm) for one in staged]
-    if not any(esm for _, esm in wanted):
+    wanted = {one.order.spec for one in staged if lock.libraries[str(one.order.spec)].esm}
+    if not wanted:
         return staged
-    from cdnserve.npm.made_modules import ModuleMaker  # noqa: PLC0415 - what reads JavaScript takes long to load
+    from cdnserve.npm.module_maker import ModuleMaker  # noqa: PLC0415 - what knows of modules takes long to load
 
-    maker = ModuleMaker(folder, session)
-    return tuple(session.all_at_once(lambda pair: maker.made(*pair) if pair[1] else pair[0], wanted))
+    maker = ModuleMaker(folder, session, lock.libraries)
+    return tuple(session.all_at_once(lambda one: maker.made(one) if one.order.spec in wanted else one, staged))
 
 
 def _is_incomplete(one: Examined) -> bool:

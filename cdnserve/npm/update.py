@@ -21,7 +21,7 @@ from cdnserve.npm.transaction import incoming_folder, reported
 from cdnserve.rules.semver import resolve
 
 if TYPE_CHECKING:
-    from cdnserve.npm.made_modules import ModuleMaker
+    from cdnserve.npm.module_maker import ModuleMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ def _with_dependencies(root: Path, folder: Path, project: Project, decision: Dec
     """Bring what new versions import, where what their earlier ones import was brought; make modules as of these."""
     maker = None
     if any(entry.esm for entry in project.lock.libraries.values()):
-        from cdnserve.npm.made_modules import ModuleMaker  # noqa: PLC0415 - what reads JavaScript takes long to load
+        from cdnserve.npm.module_maker import ModuleMaker  # noqa: PLC0415 - what knows of modules takes long to load
 
-        maker = ModuleMaker(folder, session)
+        maker = ModuleMaker(folder, session, project.lock.libraries)
         decision = _with_modules(project, decision, maker)
     dependents = {one.rpartition("@")[0] for entry in project.lock.libraries.values() for one in entry.dependents}
     pins = [one.order.spec for one in decision.staged if one.order.spec.name in dependents]

@@ -86,11 +86,29 @@ def best(text: str, versions: Iterable[str]) -> str | None:
     """
     if not is_range(text):
         return None
-    import nodesemver  # noqa: PLC0415 - it takes longer to load than a manifest, and most need no range
+    if plain := _PLAIN.fullmatch(text):
+        fitting = [one for one in versions if "-" not in one and _lets_in(plain[1], plain[2], one)]
+        return max(fitting, key=_precedence, default=None)
+    import nodesemver  # noqa: PLC0415 - it takes longer to load than most commands take
 
     wanted = "*" if any(_ANY.fullmatch(one) for one in text.split("||")) else text
     found: str | None = nodesemver.max_satisfying(list(versions), wanted, loose=False)
     return found
+
+
+# What `add` writes, and what most dependents ask for.
+_PLAIN = re.compile(rf"([~^])({_INTEGER}(?:\.{_INTEGER}){{2}})")
+
+
+def _lets_in(operator: str, least: str, version: str) -> bool:
+    """Return whether a version is at least another, and the same up to the first number that isn't 0, or the second."""
+    low, numbers = _numbers(least), _numbers(version)
+    leading = next((at for at, number in enumerate(low) if number), 2) if operator == "^" else 1
+    return numbers >= low and numbers[: leading + 1] == low[: leading + 1]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in version.partition("-")[0].split("."))
 
 
 def newest(versions: Iterable[str]) -> str | None:
@@ -114,9 +132,9 @@ def ascending(versions: Iterable[str]) -> list[str]:
 
 def _precedence(version: str) -> tuple[tuple[int, ...], bool, list[tuple[bool, int, str]]]:
     # §11.3: a prerelease comes before its release. §11.4: numbers by value and before words, words by ASCII.
-    numbers, _, prerelease = version.partition("-")
+    prerelease = version.partition("-")[2]
     parts = [(False, int(one), "") if one.isdecimal() else (True, 0, one) for one in prerelease.split(".") if one]
-    return tuple(int(one) for one in numbers.split(".")), not prerelease, parts
+    return _numbers(version), not prerelease, parts
 
 
 REQUIREMENT = r"[ <>=~^v|]*[0-9xX*][ 0-9A-Za-z.*+<>=~^|-]*"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError
-from cdnserve.npm.esbuild import find_esbuild
+from cdnserve.npm.esbuild import VERSION, EsbuildFinder
 from cdnserve.npm.fetch import Session
 from cdnserve.npm.settings import NpmSettings
 
@@ -21,7 +21,7 @@ def folder_with_esbuild(folder: Path) -> Path:
     settings = NpmSettings({**os.environ, "CDNSERVE_CACHE": str(folder / "cache")}, Path.home(), Path.cwd())
     try:
         with Session(settings) as session:
-            found = find_esbuild(session, folder)
+            found = EsbuildFinder(session, folder).find(VERSION)
     except ConfigurationError as error:
         if os.environ.get(REQUIRED) or not ABSENT.issuperset(problem.reference for problem in error.problems):
             raise

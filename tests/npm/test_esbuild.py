@@ -11,7 +11,7 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.npm import esbuild
-from cdnserve.npm.esbuild import Esbuild, find_esbuild
+from cdnserve.npm.esbuild import Esbuild, EsbuildFinder
 from cdnserve.npm.fetch import Session
 from cdnserve.npm.settings import NpmSettings
 from tests.npm.registry import LocalRegistry, packed, settings_for, sha512
@@ -34,7 +34,8 @@ def _settings(tmp_path: Path, registry: str = "", path: str = "/nowhere") -> Npm
 def _found(settings: NpmSettings, folder: Path, wanted: str = "") -> Esbuild:
     folder.mkdir(exist_ok=True)
     with Session(settings) as session:
-        return find_esbuild(session, folder, wanted)
+        finder = EsbuildFinder(session, folder)
+        return finder.find(wanted or finder.version)
 
 
 def _problem(settings: NpmSettings, folder: Path, wanted: str = "") -> str:

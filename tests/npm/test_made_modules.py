@@ -149,6 +149,7 @@ def test_a_package_of_es_modules_keeps_its_own(root: Path, registry: LocalRegist
 
 def test_the_lock_says_how_and_sync_proves_it(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
     _publish(registry, "x@1.0.0", {"index.js": "exports.a = 1"})
+    settings = settings_for(root.parent, registry.url, {**settings.environment, "CDNSERVE_CACHE": "off"})
     _add(root, settings, "x")
     before, lock = _made(root, "x@1.0.0"), (root / "manifest.lock").read_bytes()
     entry = read_lock(root / "manifest.lock").libraries["x@1.0.0"].esm
@@ -212,7 +213,8 @@ def test_the_same_octets_wherever_it_is_made(
     other = tmp_path / "elsewhere/deeper"
     other.mkdir(parents=True)
     shutil.copy(root / "manifest.toml", other)
-    _add(other, settings, "x")
+    environment = {**settings.environment, "CDNSERVE_CACHE": "off", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo"}
+    _add(other, settings_for(tmp_path, registry.url, environment), "x")
     assert _made(root, "x@1.0.0") == _made(other, "x@1.0.0")
     assert any(name.startswith("chunk-") for name in _made(root, "x@1.0.0"))
 

@@ -157,6 +157,66 @@ def test_an_npm_that_cannot_be_run_says_nothing(tmp_path: Path) -> None:
     assert "" == ask_npm("registry", settings_for(tmp_path, "", {"PATH": path}))
 
 
+def _npm_itself(tmp_path: Path, script: str, definitions: str) -> str:
+    """Install an npm as Node.js does: a link on the PATH, and its files elsewhere."""
+    npm = tmp_path / "lib/node_modules/npm"
+    path = _program(npm / "bin", "npm-cli.js", script)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/npm").symlink_to(npm / "bin/npm-cli.js")
+    folder = npm / "node_modules/@npmcli/config/lib/definitions"
+    folder.mkdir(parents=True)
+    (folder / "definitions.js").write_text(definitions)
+    return path.replace(str(npm / "bin"), str(tmp_path / "bin"))
+
+
+_DEFINED = """
+  registry: new Definition('registry', {
+    default: 'https://npm.example/',
+"""
+
+
+@pytest.mark.parametrize(
+    ("definitions", "key", "expected"),
+    [
+        pytest.param(_DEFINED, "registry", "https://npm.example/", id="npm's default"),
+        pytest.param(
+            _DEFINED.replace("registry: new Definition", "define"),
+            "registry",
+            "https://npm.example/",
+            id="as older ones have it",
+        ),
+        pytest.param(_DEFINED, "@scope:registry", "", id="a scope has none"),
+        pytest.param("export default {}", "registry", "asked", id="a form that nobody knows"),
+        pytest.param(_DEFINED, "prefix", "asked", id="another key"),
+    ],
+)
+def test_npms_default_stands_in_its_files(tmp_path: Path, definitions: str, key: str, expected: str) -> None:
+    path = _npm_itself(tmp_path, "echo asked", definitions)
+    assert expected == ask_npm(key, settings_for(tmp_path, "", {"PATH": path}))
+
+
+def test_npm_is_asked_where_it_may_read_more_files(tmp_path: Path) -> None:
+    path = _npm_itself(tmp_path, "echo asked", _DEFINED)
+    settings = settings_for(tmp_path, "", {"PATH": path})
+    (settings.home / ".npmrc").touch()
+    (settings.directory / ".npmrc").touch()
+    assert "https://npm.example/" == ask_npm("registry", settings)
+    assert "asked" == ask_npm("registry", settings_for(tmp_path, "", {"PATH": path, "DESTDIR": "/x"}))
+    # A workspace: what is read lies in a folder above.
+    inner = settings.directory / "packages/one"
+    inner.mkdir(parents=True)
+    (inner / "package.json").write_text("{}")
+    assert "asked" == ask_npm("@scope:registry", NpmSettings({"PATH": path}, settings.home, inner))
+
+
+def test_the_file_of_npm_itself_comes_last(tmp_path: Path) -> None:
+    path = _npm_itself(tmp_path, "exit 1", _DEFINED)
+    (tmp_path / "lib/node_modules/npm/npmrc").write_text(f"a=npm\nb=npm\nuserconfig={tmp_path / 'mine'}\n")
+    (tmp_path / "mine").write_text("a=user\n")
+    found = read_configuration(settings_for(tmp_path, "", {"PATH": path}))
+    assert ("user", "npm") == (found["a"], found["b"])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nodesemver
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,6 +203,16 @@ def test_npm_says_the_same() -> None:
         check=True,
     )
     assert json.loads(said.stdout) == [best(text, HOSTED) for text in ranges]
+
+
+_NUMBERS = st.tuples(*[st.sampled_from([0, 0, 1, 2, 10])] * 3).map(lambda three: ".".join(map(str, three)))
+_VERSIONS = st.tuples(_NUMBERS, st.sampled_from(["", "", "-rc.1"])).map("".join)
+
+
+@given(st.sampled_from("~^"), _NUMBERS, st.lists(_VERSIONS, max_size=8))
+def test_plain_ranges_are_read_as_all_others(operator: str, least: str, versions: list[str]) -> None:
+    wanted: str | None = nodesemver.max_satisfying(list(versions), operator + least, loose=False)
+    assert wanted == best(operator + least, versions)
 
 
 def test_order_is_by_precedence() -> None:
