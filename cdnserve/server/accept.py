@@ -7,8 +7,10 @@ at once. A transport of the event loop would cost more than the answer, so only 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, cast
@@ -29,7 +31,7 @@ _TURN = 32
 _READ = 16 * 1024
 # A new connection takes this much at once, but for rare cases; a longer response is left to a transport.
 _LONGEST = 16 * 1024
-# How long nobody is taken when no descriptor is left.
+# How long nobody is taken when not even the spare descriptor is left.
 _PAUSE_SECONDS = 1.0
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
@@ -66,6 +68,7 @@ class Acceptor:
         self._make = make
         self._under_way: set[asyncio.Task[Any]] = set()
         self._pause: asyncio.TimerHandle | None = None
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def begin(self) -> None:
         """Take connections from now on."""
@@ -78,6 +81,8 @@ class Acceptor:
         if self._pause:
             self._pause.cancel()
         self._loop.remove_reader(self._listener)
+        if self._spare >= 0:
+            os.close(self._spare)
 
     def _take(self) -> None:
         for _ in range(_TURN):
@@ -86,7 +91,7 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._rest(error)
+                self._turn_away(error)
                 return
             connection = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
             try:
@@ -99,12 +104,23 @@ class Acceptor:
             else:
                 self._hand_over(connection, partial(_receive, data=data))
 
-    def _rest(self, error: OSError) -> None:
-        """Wait a moment, for the socket stays readable: the event loop would do nothing else."""
+    def _turn_away(self, error: OSError) -> None:
+        """Close connections for which no descriptor is left, with one that was kept for this; else they would wait."""
         if is_out_of_descriptors(error):
             self._worker.live.shortage.log()
-        self._loop.remove_reader(self._listener)
-        self._pause = self._loop.call_later(_PAUSE_SECONDS, self.begin)
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+            with suppress(OSError):
+                for _ in range(_TURN):
+                    descriptor, _ = self._accept()
+                    os.close(descriptor)
+        with suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        if self._spare < 0:
+            # The socket stays readable: without a pause the event loop would do nothing else.
+            self._loop.remove_reader(self._listener)
+            self._pause = self._loop.call_later(_PAUSE_SECONDS, self.begin)
 
     def _known(self, data: bytes) -> PreparedResponse | None:
         """Return the response to one whole request that is the last of its connection, where it is known and short."""

@@ -126,7 +126,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         return self._is_closing or self._below.is_closing()
 
     def close(self) -> None:
-        """Say that nothing follows, once all is sent; the other end has a while to do the same."""
+        """End after what was written: the other end is told that nothing follows, and has a while to close too."""
         if self._is_closing:
             return
         self._is_closing = True

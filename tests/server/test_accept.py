@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -200,25 +201,57 @@ def test_counted_and_logged(built: Built, listener: socket.socket) -> None:
 def test_no_descriptor_is_left(
     built: Built, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The loop must not spin on a socket that stays readable; a moment later, connections are taken again."""
-    monkeypatch.setattr(accept, "_PAUSE_SECONDS", 0.01)
+    """Who comes then is turned away rather than kept waiting; a moment later, connections are taken again."""
 
     async def steps(door: Door) -> None:
-        calls, real = 0, door.acceptor._accept
+        real, fails = door.acceptor._accept, True
 
         def refuse() -> object:
-            nonlocal calls
-            calls += 1
-            if calls < 3:
+            nonlocal fails
+            if fails:
+                fails = False
                 raise OSError(errno.EMFILE, "Too many open files")
             return real()
 
         door.acceptor._accept = refuse
+        with pytest.raises(ConnectionError):
+            assert await door.ask(ASK)
         assert (await door.ask(ASK)).startswith(b"HTTP/1.1 200 ")
-        assert calls >= 3
 
     play(Room(built), listener, steps)
     assert "too many open files" in caplog.text
+
+
+def test_not_even_the_spare_descriptor_is_left(
+    built: Built, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop must not spin on a socket that stays readable."""
+    monkeypatch.setattr(accept, "_PAUSE_SECONDS", 0.3)
+
+    async def steps(door: Door) -> None:
+        calls, real, is_out = 0, door.acceptor._accept, True
+
+        def refuse() -> object:
+            nonlocal calls
+            calls += 1
+            if is_out:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return real()
+
+        def open_nothing(*_: object) -> int:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        door.acceptor._accept = refuse
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", open_nothing)
+            waiting = asyncio.create_task(door.ask(ASK))
+            assert await until(lambda: calls > 0)
+            await asyncio.sleep(0.1)
+            assert calls == 2  # one that failed, and one with the spare descriptor
+            is_out = False
+        assert (await waiting).startswith(b"HTTP/1.1 200 ")
+
+    play(Room(built), listener, steps)
 
 
 def test_only_tcp_defers() -> None:
