@@ -55,7 +55,7 @@ def write_tags(root: Path, state: str | None, pins: Sequence[str], *, prefer_mod
     report([replace(problem, warning=True) for problem in found.problems])
     following = "cdnserve serve" if root == Path(default_root()) else f"cdnserve serve {shlex.quote(str(root))}"
     lines = ["", *found.text.split("\n")] if found.text else []
-    write([(line, "")] for line in (*lines, ""))
+    write([(line, "")] for line in (*lines, "", *found.notes))
     if found.text and is_hostless:
         write_hostless(root, to_stderr=False)
     write([[(f"next: {following}", "")]])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from pathlib import Path
 from typing import Protocol
 
 from cdnserve.cdns.npm_mirrors import FIELDS
-from cdnserve.display import alike, did_you_mean
+from cdnserve.display import alike, did_you_mean, excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
-from cdnserve.modules.hosted import HostedPackage, Modules
+from cdnserve.modules.hosted import HostedPackage, ModuleRequest, Modules
 from cdnserve.modules.package_json import MADE
 from cdnserve.modules.resolve import ResolvedModule, Resolver
 from cdnserve.modules.scripts import MainFiles, main_files
@@ -25,7 +28,7 @@ from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.store import Releases
 from cdnserve.rules.media_types import destination
 from cdnserve.rules.urls import given_url
-from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json
+from cdnserve.snippets.importmap import HostedImportMap, hosted_import_map, module_requests, script_json
 from cdnserve.snippets.subject import Options, Subject, of_asset, of_file, of_response
 from cdnserve.snippets.tags import html
 
@@ -233,10 +236,14 @@ def _main_files(folder: str, hosted: ReadableRelease) -> MainFiles:
 
 @dataclass(frozen=True, slots=True)
 class Snippets:
-    """What a page needs of some libraries, ready to be pasted, and what keeps some from having any."""
+    """What a page needs of some libraries, ready to be pasted, and what keeps some from having any.
+
+    `notes` say how to get what is left out because it is much.
+    """
 
     text: str
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
 
 def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: bool = False) -> Snippets:
@@ -247,35 +254,80 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
     """
     packages = HostedLibraries(hosted.root, hosted.store, hosted.catalog)
     subjects: list[Subject] = []
-    modules: list[str] = []
+    modules: list[ModuleRequest] = []
     problems = Problems()
     for pin in pins:
         with problems.caught():
             is_preferred = prefer_modules or _main_files(f"{FOLDER}/{pin}", hosted).for_node
-            if is_preferred and _is_module(pin, packages):
-                modules.append(pin)
+            if is_preferred and (found := _entries(pin, packages)):
+                modules += found
                 continue
-            found = library_subjects(pin, hosted)
-            modules += [pin] if any(one.kind == "module" for one in found) else []
-            subjects += [one for one in found if one.kind != "module"]
+            files = library_subjects(pin, hosted)
+            modules += module_requests([pin]) if any(one.kind == "module" for one in files) else []
+            subjects += [one for one in files if one.kind != "module"]
     parts = [html(subjects, Options())] if subjects else []
-    if modules:
+    number = Counter(one.name for one in modules if one.subpath != ".")
+    shown = [one for one in modules if one.subpath == "." or number[one.name] <= _MOST_ENTRIES]
+    if shown:
         with problems.caught():
-            mapped = hosted_import_map(module_requests(modules), packages, hosted.catalog, Options())
+            mapped = _import_map(shown, packages, hosted.catalog)
             problems += mapped.warnings
             parts.append(f'<script type="importmap">\n{script_json(mapped.map)}\n</script>')
-    return Snippets("\n".join(parts), tuple(problems))
+    many = [name for name in number if number[name] > _MOST_ENTRIES]
+    notes = tuple(f"{number[name]} more modules of {name}: {_LIST_THEM.format(name)}" for name in many)
+    return Snippets("\n".join(parts), tuple(problems), notes)
+
+
+_MOST_ENTRIES = 20
+_LIST_THEM = "cdnserve info {0} lists them, cdnserve importmap {0}/NAME maps one"
+
+
+def _import_map(wanted: Sequence[ModuleRequest], packages: HostedLibraries, catalog: Catalog) -> HostedImportMap:
+    """Return an import map without the entries that need what isn't hosted, if they aren't the main ones."""
+    with contextlib.suppress(ConfigurationError):
+        return hosted_import_map(wanted, packages, catalog, Options())
+    left: defaultdict[Problem, list[str]] = defaultdict(list)
+    usable: list[ModuleRequest] = []
+    for one in wanted:
+        try:
+            hosted_import_map([one], packages, catalog, Options())
+        except ConfigurationError as error:
+            if one.subpath == ".":
+                raise
+            for problem in error.problems:
+                left[problem].append(one.specifier)
+        else:
+            usable.append(one)
+    mapped = hosted_import_map(usable, packages, catalog, Options())
+    return replace(mapped, warnings=(*mapped.warnings, *starmap(_left_out, left.items())))
+
+
+def _left_out(problem: Problem, specifiers: Sequence[str]) -> Problem:
+    message = f"the map leaves out {excerpt(', '.join(specifiers))}: {problem.message}"
+    return replace(problem, message=message, warning=True)
+
+
+def _entries(pin: str, packages: HostedLibraries) -> list[ModuleRequest]:
+    """Return what a page may import of a library (NAME@VERSION) of ES modules: the main entry, and all that were made.
+
+    Of several names of one module that is the shortest.
+    """
+    name, _, version = pin.rpartition("@")
+    modules, package = Modules(packages), HostedPackage(name, version)
+    made = modules.made(package)
+    names = {str(file): subpath for subpath, file in sorted(_items(made), key=lambda one: (-len(one[0]), one[0]))}
+    is_there = isinstance(Resolver(modules, {}).entry(package, "."), ResolvedModule)
+    subpaths = [*(["."] if is_there else []), *sorted(one for one in names.values() if one != ".")]
+    return [ModuleRequest(name, version, subpath) for subpath in subpaths]
+
+
+def _items(made: object) -> Iterable[tuple[str, object]]:
+    return made.items() if isinstance(made, Mapping) else ()
 
 
 def library_subjects(pin: str, hosted: ReadableRelease) -> list[Subject]:
     """Return the files of a library (NAME@VERSION) that its package.json names for browsers."""
     return [public_subject(path, hosted) for path in main_library_files(f"{FOLDER}/{pin}", hosted)]
-
-
-def _is_module(pin: str, packages: HostedLibraries) -> bool:
-    name, _, version = pin.rpartition("@")
-    modules = Modules(packages)
-    return isinstance(Resolver(modules, {}).entry(HostedPackage(name, version), "."), ResolvedModule)
 
 
 def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from cdnserve.errors import ConfigurationError
 from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from cdnserve.snippets.subject import UNPUBLISHED, Subject
-from cdnserve.snippets.targets import Hosted, find_subjects
+from cdnserve.snippets.targets import Hosted, Snippets, find_subjects, library_snippets
 from tests.npm.registry import Answer, LocalRegistry, settings_for
 
 Find = Callable[[str], list[Subject]]
@@ -187,3 +187,73 @@ def test_a_file_that_can_not_be_read_is_a_problem(find: Find, tmp_path: Path, mo
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(ConfigurationError, match="target-unreadable"):
         find("a.js")
+
+
+def _made(root: Path, pin: str, exports: dict[str, str], **sources: str) -> None:
+    """Lay modules beside a package, as --esm makes them."""
+    folder = root / "npm" / pin
+    folder.mkdir(parents=True, exist_ok=True)
+    name = pin.rpartition("@")[0]
+    described = {"name": name, "dependencies": {"absent": "^1"}, "main": "main.js"}
+    (folder / "package.json").write_text(json.dumps(described))
+    (folder / "main.js").write_text("module.exports = require('fs')")
+    (folder / "+esm").mkdir()
+    (folder / "+esm/package.json").write_text(json.dumps({"type": "module", "exports": exports}))
+    for file in {*exports.values()}:
+        (folder / "+esm" / file).write_text(sources.get(file[2:-3], "export {}"))
+
+
+def _snippets(root: Path, *pins: str) -> Snippets:
+    rule = '[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"\n'
+    (root / "manifest.toml").write_text(f"schema = 1\n{rule}")
+    state = root.parent / "state"
+    build(root, state)
+    store = Store(state)
+    return library_snippets(pins, Hosted(root, store, store.load()), prefer_modules=True)
+
+
+def _imports(found: Snippets) -> dict[str, str]:
+    begin, end = '<script type="importmap">', "</script>"
+    imports: dict[str, str] = json.loads(found.text.removeprefix(begin).removesuffix(end))["imports"]
+    return {name: address.rpartition("+esm/")[2] for name, address in imports.items()}
+
+
+def test_the_map_names_all_that_was_made_of_a_library(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    exports = {".": "./index.js", "./index.js": "./index.js", "./sub": "./sub.js", "./sub.js": "./sub.js"}
+    _made(root, "made@1.0.0", exports)
+    _made(root, "rest@1.0.0", {"./only": "./only.js"})
+    found = _snippets(root, "made@1.0.0", "rest@1.0.0")
+    assert {"made": "index.js", "made/sub": "sub.js", "rest/only": "only.js"} == _imports(found)
+    assert ((), ()) == (found.problems, found.notes)
+
+
+def test_the_map_leaves_out_what_needs_a_package_that_is_not_hosted(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    exports = {".": "./index.js", "./one": "./one.js", "./two": "./two.js", "./three": "./three.js"}
+    needs = 'import "absent"; export {}'
+    _made(root, "made@1.0.0", exports, one=needs, two=needs)
+    found = _snippets(root, "made@1.0.0")
+    assert {"made": "index.js", "made/three": "three.js"} == _imports(found)
+    (problem,) = found.problems
+    assert (problem.reference, problem.warning) == ("module-not-hosted", True)
+    assert problem.message.startswith("the map leaves out made/one, made/two: ")
+    assert "--deps" in problem.hint
+
+
+def test_a_main_module_that_needs_what_is_absent_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    exports = {".": "./index.js", "./one": "./one.js"}
+    _made(root, "made@1.0.0", exports, index='import "absent"; export {}')
+    found = _snippets(root, "made@1.0.0")
+    assert ("", ["module-not-hosted"]) == (found.text, [problem.reference for problem in found.problems])
+
+
+def test_many_modules_are_counted(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    _made(root, "many@1.0.0", {".": "./index.js", **{f"./m{n}": f"./m{n}.js" for n in range(21)}})
+    found = _snippets(root, "many@1.0.0")
+    assert {"many": "index.js"} == _imports(found)
+    assert (
+        "21 more modules of many: cdnserve info many lists them, cdnserve importmap many/NAME maps one",
+    ) == found.notes
