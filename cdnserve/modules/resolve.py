@@ -82,8 +82,10 @@ class Resolver:
         mapped = [replaced(description, file) for file in named]
         paths = [f"{package.folder}/{file}" for file in mapped if file is not None]
         public = [path for path in paths if self._packages.is_public(path)]
-        module = next((path for path in public if modules.is_importable(path)), None)
-        if module:
+        importable = [path for path in public if modules.is_importable(path)]
+        if importable:
+            # With "type": "module" a UMD build counts as a module, too, one without exports.
+            module = next((path for path in importable if not modules.exports_nothing(path)), importable[0])
             return ResolvedModule(module if chosen else self._for_browsers(package, subpath, module))
         if public:
             return common_js(package, public[0])

@@ -196,6 +196,12 @@ def test_the_version_that_a_person_chose_is_preferred() -> None:
         pytest.param({"main": "c.js", "type": "module"}, {"c.js": "x=1"}, "c.js", id="a module by type"),
         pytest.param({"main": "c.mjs"}, {"c.mjs": "x=1"}, "c.mjs", id="a module by name"),
         pytest.param(
+            {"browser": "u.js", "module": "m.mjs", "type": "module"},
+            {"u.js": "typeof exports === 'object' ? 1 : self.x = 1", "m.mjs": MODULE},
+            "m.mjs",
+            id="a module with exports before a build that is one by type only",
+        ),
+        pytest.param(
             {"exports": "./n.js", "browser": {"./n.js": "./b.js"}},
             {"n.js": MODULE, "b.js": MODULE},
             "b.js",
