@@ -20,6 +20,8 @@ from cdnserve.rules.media_types import essence
 
 SOURCES = f"{MADE}/.src"
 """The folder of what is written for esbuild; it is gone afterwards."""
+METAFILE = f"{SOURCES}/meta.json"
+"""Where each run says what it has read, and what it has made of it."""
 RECIPE = 1
 """Changes with whatever makes other modules of the same package with the same options."""
 MOST_ENTRIES = 1000
@@ -41,7 +43,8 @@ OPTIONS = (
 # A page has no environment. Said of every package, this would be a part of each module.
 _ENVIRONMENT = '--define:process.env={"NODE_ENV":"production"}'
 _READS_ENVIRONMENT = re.compile(rb"process\s*\.\s*env(?!\s*\.\s*NODE_ENV(?![\w$]))(?![\w$])")
-_NAME = re.compile(r"(?![.])[\w@$+.-]+(?:/(?![.])[\w@$+.-]+)*", re.ASCII)
+# A name begins an argument, so it must not look like an option.
+_NAME = re.compile(r"(?![.-])[\w@$+.-]+(?:/(?![.])[\w@$+.-]+)*", re.ASCII)
 _REQUIRED = ("require-call", "require-resolve")
 
 
@@ -90,13 +93,19 @@ def _exported(table: object, files: Collection[str]) -> Iterator[tuple[str, str]
     for key in keys or ["."]:
         if key.count("*") == 1:
             yield from _filled_in(table, key, files)
-        elif isinstance(source := exported(table, key, CONDITIONS), str):
+        elif isinstance(source := _for_pages(table, key), str):
             yield key, source
+
+
+def _for_pages(table: object, subpath: str) -> object:
+    """Return the file that a page gets; what only `require` finds is the last resort, for that is what is made here."""
+    found = exported(table, subpath, CONDITIONS)
+    return found if isinstance(found, str) else exported(table, subpath, CONDITIONS | {"require"})
 
 
 def _filled_in(table: object, pattern: str, files: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the subpaths that a pattern stands for, by the files that there are."""
-    target = exported(table, pattern.replace("*", ANY_NAME), CONDITIONS)
+    target = _for_pages(table, pattern.replace("*", ANY_NAME))
     if not isinstance(target, str) or target.count(ANY_NAME) != 1:
         return
     before, _, after = target.partition(ANY_NAME)
@@ -104,7 +113,7 @@ def _filled_in(table: object, pattern: str, files: Collection[str]) -> Iterator[
         middle = file[len(before) : len(file) - len(after)]
         if middle and file == f"{before}{middle}{after}":
             subpath = pattern.replace("*", middle)
-            if exported(table, subpath, CONDITIONS) == file:
+            if _for_pages(table, subpath) == file:
                 yield subpath, file
 
 
@@ -198,6 +207,22 @@ def read_metafile(metafile: Mapping[str, Mapping[str, Mapping[str, object]]]) ->
     outputs = metafile["outputs"].values()
     parts = {str(one["entryPoint"]): frozenset(_mapping(one["inputs"])) for one in outputs if one.get("entryPoint")}
     return Scan(loads, externals, frozenset(modules), parts, resolved)
+
+
+def unforeseen(metafile: Mapping[str, Mapping[str, Mapping[str, object]]], scan: Scan) -> str:
+    """Return a file that the second run has read, or a name that it has left to `require`, and the first didn't see.
+
+    Only who minifies reads `require(`../${"x"}`)` as a name: nothing may come in that way. `""` for none.
+    """
+    for path, one in sorted(metafile["inputs"].items()):
+        # What esbuild defines is an input in angle brackets.
+        if path not in scan.loads and not path.startswith((f"{SOURCES}/", "<")):
+            return path
+        imports = (each for each in _list(one.get("imports")) if isinstance(each, Mapping))
+        for each in imports:
+            if each.get("external") and each.get("kind") == "require-call":
+                return str(each["path"])
+    return ""
 
 
 def _list(value: object) -> list[object]:
@@ -304,7 +329,7 @@ class Run:
 
 def scan_run(several: Iterable[Entry]) -> Run:
     """Return the first run, whose modules are thrown away."""
-    arguments = (*COMMON, f"--metafile={SOURCES}/meta.json", f"--outdir={SOURCES}/scan", "--tree-shaking=false")
+    arguments = (*COMMON, f"--metafile={METAFILE}", f"--outdir={SOURCES}/scan", "--tree-shaking=false")
     return Run({}, (*arguments, *(f"{entry.name}=./{entry.source}" for entry in several)))
 
 
@@ -321,7 +346,12 @@ def making_run(
         for specifier, is_required in scan.needs(entry.source).items():
             needed[specifier] = needed.get(specifier, False) or is_required
     files: dict[str, str] = {}
-    arguments = [*OPTIONS, f"--outdir={MADE}", *(("--splitting",) if group.is_sharing else ())]
+    arguments = [
+        *OPTIONS,
+        f"--metafile={METAFILE}",
+        f"--outdir={MADE}",
+        *(("--splitting",) if group.is_sharing else ()),
+    ]
     arguments += [_ENVIRONMENT] if has_environment else []
     for at, (specifier, is_required) in enumerate(sorted(needed.items())):
         arguments += _stand_in(at, specifier, said, files) if _is_replaced(specifier, is_required, said) else ()

@@ -45,9 +45,10 @@ _BINARY = "bin/esbuild"
 _LONGEST = 120.0
 _LONGEST_VERSION = 10.0
 _MOST_TEXT = 2**16
-# In the units of ulimit: 16 GiB of addresses, which Go reserves ahead, ten minutes of all cores, files of 512 MiB.
-_BOUNDS = 'ulimit -v 16777216; ulimit -t 600; ulimit -f 1048576; exec "$@"'
-_MEMORY = "4GiB"
+# In the units of ulimit: 4 GiB of addresses (20,000 modules take less than one), ten minutes of all cores, files of
+# 512 MiB. A package can have it read a device that never ends.
+_BOUNDS = 'ulimit -v 4194304; ulimit -t 600; ulimit -f 1048576; exec "$@"'
+_MEMORY = "2GiB"
 
 
 @dataclass(frozen=True, slots=True)

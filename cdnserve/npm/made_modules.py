@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.modules.commonjs import LoadedModule, named_exports
 from cdnserve.modules.imports import read_imports
 from cdnserve.modules.made import (
+    METAFILE,
     MOST_ENTRIES,
     SOURCES,
     Declarations,
@@ -29,6 +31,7 @@ from cdnserve.modules.made import (
     read_metafile,
     reads_environment,
     scan_run,
+    unforeseen,
 )
 from cdnserve.modules.package_json import MADE
 from cdnserve.npm.esbuild import Esbuild, written
@@ -39,6 +42,7 @@ _MOST_SCANS = 200
 _ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n\s+(?P<where>[^\s:][^\n:]*):(?P<line>[0-9]+):[0-9]+:)?")
 _UNRESOLVED = re.compile(r'Could not resolve "([^"\n]*)"')
 _LONGEST_CHAIN = 8
+_OUTSIDE = "it names files outside of itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class _Making:
         for group in groups(good, scan):
             parts = {part for entry in group.entries for part in scan.parts[entry.source]}
             reads = any(reads_environment(self.source(part)) for part in parts)
-            self.run(making_run(group, scan, said, lambda one: self.names(one, scan), has_environment=reads))
+            self.run(making_run(group, scan, said, lambda one: self.names(one, scan), has_environment=reads), scan)
         used = [] if all(self.is_own(entry, scan, said) for entry in good) else good
         text = json.dumps({"type": "module", "exports": made_exports(used)}, indent=2)
         (self.place / MADE / "package.json").write_text(f"{text}\n", encoding="utf-8")
@@ -119,11 +123,13 @@ class _Making:
             raise self.refused(f"a page may import more than {MOST_ENTRIES:,} files of it", f"{len(found):,}")
         return found
 
-    def run(self, run: Run) -> None:
+    def run(self, run: Run, scan: Scan) -> None:
         self.session.require_going()
         with written(self.place, run.files):
             if said := self.esbuild.run(run.arguments, self.place):
                 raise self.refused("esbuild can't make modules of it", _first(said)[0])
+        if strange := unforeseen(self.taken_metafile(), scan):
+            raise self.refused("it requires by an expression what it doesn't name elsewhere", strange)
 
     def scan(self, found: Sequence[Entry]) -> tuple[Scan, list[_Flaw]]:
         """Return what the files are and need, and the entries that esbuild can't even read."""
@@ -148,22 +154,29 @@ class _Making:
         return self.esbuild.run(tuple(arguments), self.place)
 
     def metafile(self) -> Scan:
-        path = self.place / SOURCES / "meta.json"
-        scan = read_metafile(json.loads(path.read_bytes()))
-        path.unlink()
+        scan = read_metafile(self.taken_metafile())
         shutil.rmtree(self.place / SOURCES / "scan", ignore_errors=True)
         if strange := sorted(file for file in scan.loads if not is_inside(file)):
-            raise self.refused("it names files outside of itself", strange[0])
+            raise self.refused(_OUTSIDE, strange[0])
         return scan
+
+    def taken_metafile(self) -> dict[str, Any]:
+        path = self.place / METAFILE
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        path.unlink()
+        return found
 
     def explained(self, entry: Entry, said: str) -> _Flaw:
         """Return why esbuild can't read an entry, with the way to what it can't read."""
         what, where, line = _first(said)
+        outside = next((path for path in (where, what.rpartition(": ")[2]) if path.startswith("../")), "")
+        if outside:
+            return _Flaw(entry, _OUTSIDE, (entry.source, outside))
         unresolved = _UNRESOLVED.search(what)
         absent = unresolved[1] if unresolved else f"./{where}"
         without = (*scan_run([entry]).arguments, f"--external:{absent}")
         if "*" in absent or not where or self.scanned(without):
-            return _Flaw(entry, what, (entry.source, *([f"{where}:{line}"] if where != entry.source else ())))
+            return _Flaw(entry, what, (entry.source, *([f"{where}:{line}"] if where not in ("", entry.source) else ())))
         return _Flaw(entry, what, self.metafile().chain(entry.source, absent))
 
     def flaws(self, entry: Entry, scan: Scan, said: Declarations) -> Iterator[_Flaw]:

@@ -126,7 +126,7 @@ def test_what_is_missing_is_told(tmp_path: Path, registry: LocalRegistry, monkey
         pytest.param(
             'echo "$NODE_PATH$HOME$SECRET" >&2; exit 1', "it ended with status 1", id="it sees nothing of ours"
         ),
-        pytest.param("ulimit -v >&2; exit 1", "16777216", id="it is bounded"),
+        pytest.param("ulimit -v >&2; exit 1", "4194304", id="it is bounded"),
     ],
 )
 def test_what_comes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str) -> None:

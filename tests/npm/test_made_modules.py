@@ -263,8 +263,9 @@ def test_entries_that_cannot_be_made_are_left_out(root: Path, registry: LocalReg
             "index.js → a.js",
             id="a browser field that points nowhere",
         ),
-        pytest.param({"index.js": "require('../../../../manifest.toml')"}, {}, "", id="a file outside"),
-        pytest.param({"index.js": "require('/etc/hostname')"}, {}, "", id="a file anywhere"),
+        pytest.param({"index.js": "require('../../../../manifest.toml')"}, {}, "manifest.toml", id="a file outside"),
+        pytest.param({"index.js": "require('/etc/hostname')"}, {}, "etc/hostname", id="a file anywhere"),
+        pytest.param({"index.js": "require('/etc/passwd')"}, {}, "etc/passwd", id="a file anywhere that is no script"),
         pytest.param({"style.css": "p{}"}, {}, "", id="no script"),
         pytest.param({"index.js": "", "+esm/index.js": ""}, {}, "", id="a folder of that name"),
         pytest.param({"index.js": ""}, {"exports": {"./*": "../*"}}, "", id="exports that lead outside"),
@@ -282,6 +283,23 @@ def test_what_cannot_be_made_is_refused(
     problem = _problem(root, settings, "x")
     assert ("esm-not-made", "x@1.0.0") == (problem.reference, problem.where)
     assert value in problem.value
+
+
+@pytest.mark.parametrize(
+    ("required", "value"),
+    [
+        # What lies ready lies four folders below the root.
+        pytest.param('`../../../../${"secret"}.json`', "../../../../secret.json", id="a file outside"),
+        pytest.param('`${"left"}-pad`', "left-pad", id="a package"),
+    ],
+)
+def test_nothing_comes_in_by_an_expression(
+    root: Path, registry: LocalRegistry, settings: NpmSettings, required: str, value: str
+) -> None:
+    (root / "secret.json").write_text('{"secret": 1}')
+    _publish(registry, "x@1.0.0", {"index.js": f"exports.a = require({required})"})
+    problem = _problem(root, settings, "x")
+    assert ("esm-not-made", value) == (problem.reference, problem.value)
 
 
 def test_a_package_that_is_here_stays_where_none_can_be_made(
@@ -303,6 +321,22 @@ def test_circles_and_what_is_taken_away(root: Path, registry: LocalRegistry, set
     assert () == _add(root, settings, "x").warnings
     script = "import x from 'x'; import { c } from 'x/c'; console.log(JSON.stringify([x.b, x.fs, c]))"
     assert [1, [], "ours"] == _ran(root, script, x="x@1.0.0")
+
+
+def test_what_only_require_finds_is_made(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    exports = {".": {"require": "./a.cjs"}, "./m/*": {"require": "./m/*.cjs"}, "./n": {"node": "./a.cjs"}}
+    _publish(registry, "x@1.0.0", {"a.cjs": "exports.a = 1", "m/b.cjs": "exports.b = 2"}, exports=exports)
+    assert () == _add(root, settings, "x").warnings
+    assert {".": "./index.js", "./m/b": "./m/b.js"} == _exports(root, "x@1.0.0")
+    assert 1 == _ran(root, "import { a } from 'x'; console.log(JSON.stringify(a))", x="x@1.0.0")
+
+
+def test_no_name_of_a_file_is_an_option(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
+    files = {"index.js": "exports.a = 1", "--metafile.js": "exports.m = 1", "--outdir.js": "exports.o = 1"}
+    _publish(registry, "x@1.0.0", files)
+    assert () == _add(root, settings, "x").warnings
+    assert {"index.js", "index.js.map", "package.json"} == set(_made(root, "x@1.0.0"))
+    assert "exports.m = 1" == (root / "npm/x@1.0.0/--metafile.js").read_text()
 
 
 def test_too_many_entries_are_refused(
