@@ -1,11 +1,12 @@
 """A replica's blobs: fetched from the store on first use, and kept in its state folder within bounds.
 
-Nothing gets its name before all of it has come and is found right. Who fetches locks the folder that the blob goes
-into, so that the store is asked once for all workers; who sends a blob locks that, so that it stays.
+Nothing gets its name before all of it has come and is found right. Who fetches holds a lock that has the blob's name,
+so that the store is asked once for all workers; who sends a blob locks that, so that it stays.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -22,6 +23,7 @@ Fetch = Callable[[Representation], Iterator[bytes]]
 
 # What is free after room was made, as a part of the whole: so that it is not made for each blob.
 _PART = 8
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # A draft that nobody has written for so long is of a process that was killed.
 _ABANDONED_SECONDS = 3600.0
 
@@ -52,9 +54,20 @@ class BlobCache:
 
         Raises ConfigurationError for a store that does not give it, and OSError where it can't be kept.
         """
-        folder = os.path.dirname(blob_path(self._state, item.sha256.hex()))
-        os.makedirs(folder, exist_ok=True)
-        with _locked(folder):
+        try:
+            return self._bring(item)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+        # The disk is smaller than what may be kept, or others fill it.
+        with self._making_room:
+            self._remove_least_used(item.size, is_full=True)
+        return self._bring(item)
+
+    def _bring(self, item: Representation) -> Signature | None:
+        name = item.sha256.hex()
+        os.makedirs(os.path.dirname(blob_path(self._state, name)), exist_ok=True)
+        with _alone(f"{self._state}/drafts/{name}.lock"):
             if self.has(item):
                 return None
             self._make_room(item.size)
@@ -85,13 +98,14 @@ class BlobCache:
                 self._remove_least_used(size)
                 self._added = size
 
-    def _remove_least_used(self, size: int) -> None:
-        with _locked(f"{self._state}/blobs"):
+    def _remove_least_used(self, size: int, *, is_full: bool = False) -> None:
+        with _waited_for(os.open(f"{self._state}/blobs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)):
             there = take_stock(self._state).signatures()
             self.used |= dict.fromkeys((digest.hex() for digest in self.in_memory()), time.time())
             # A copy is made at once: the event loop notes uses meanwhile.
             self.used = {name: when for name, when in self.used.copy().items() if name in there}
-            excess = sum(now[0] for now in there.values()) + size - self._room
+            total = sum(now[0] for now in there.values())
+            excess = total + size - (min(self._room, total - total // _PART) if is_full else self._room)
             for name in sorted(there, key=lambda name: max(self.used.get(name, 0.0), there[name][1] / 1e9)):
                 if excess <= 0:
                     break
@@ -103,7 +117,7 @@ class BlobCache:
         with suppress(OSError):
             descriptor = open_file(path)
             try:
-                if lock(descriptor):
+                if _is_unused(descriptor):
                     os.unlink(path)
                     self.used.pop(name, None)
                     return os.fstat(descriptor).st_size
@@ -112,9 +126,38 @@ class BlobCache:
         return 0
 
 
+def _is_unused(descriptor: int) -> bool:
+    try:
+        return lock(descriptor)
+    except OSError:  # where nothing locks, nobody knows; but room has to be made, and who has it open reads on
+        return True
+
+
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _alone(path: str) -> Iterator[None]:
+    """Hold a lock that has a file of its own, which is there only meanwhile."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with _waited_for(descriptor):
+            # Who held it before has removed it: others hold, or will hold, the one that is there now.
+            if not _is_at(descriptor, path):
+                continue
+            try:
+                yield
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+            return
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    return False
+
+
+@contextmanager
+def _waited_for(descriptor: int) -> Iterator[None]:
     try:
         with suppress(OSError):  # where nothing locks, the store may be asked twice
             lock(descriptor, wait=True)

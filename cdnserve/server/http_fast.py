@@ -205,9 +205,11 @@ class FastConnection(asyncio.Protocol):
             try:
                 response = self._worker.responses.find(head) if is_ours else None
             except Awaited as awaited:
-                self._await(awaited.stored, head)
-                buffer = buffer[end:]
-                break
+                if self._tried != awaited.stored:
+                    self._await(awaited.stored, head)
+                    buffer = buffer[end:]
+                    break
+                response = None  # it was waited for in vain, which the ASGI edge has to tell
             if response is None:
                 self._delegate(buffer)
                 return
@@ -293,7 +295,6 @@ class FastConnection(asyncio.Protocol):
             else:
                 self._delegate(head)
         else:
-            self._tried = None
             if self._sending is sending:  # still
                 self._hold()
 
@@ -313,6 +314,7 @@ class FastConnection(asyncio.Protocol):
         if not self.transport.is_closing():
             self._pending, self._again = self._again + self._pending, b""
             self._release()
+        self._tried = None
 
     def _sent(self, complete: bool, *, close: bool) -> None:
         if not complete:

@@ -36,6 +36,8 @@ logger = logging.getLogger("cdnserve")
 
 # Who waits for content has no time for more.
 TIMEOUTS = Timeouts(connect=5, read=10, whole=300, retries=1)
+# A pointer is a few octets: who sends them one by one is as good as gone.
+_LOOKING = Timeouts(connect=5, read=10, whole=20, retries=1)
 _JITTER = 0.2
 _AT_ONCE = 16
 # Catalogs that stay, so that a rollback needs nothing of the store.
@@ -60,6 +62,7 @@ class Replica:
         self._state = str(state)
         self._local = Store(state)
         self._remote = open_store(settings.store, TIMEOUTS)
+        self._pointers = open_store(settings.store, _LOOKING)
         self._pointer: Pointer | None = None
         self._seen = self._prepare()
 
@@ -83,7 +86,7 @@ class Replica:
 
         Raises ConfigurationError: then the release before is served on.
         """
-        pointer = self._remote.pointer(self._pointer)
+        pointer = self._pointers.pointer(self._pointer)
         if pointer is None:
             raise ConfigurationError([_nothing_published(self._settings.store)])
         if pointer is self._pointer:
@@ -168,7 +171,7 @@ def _contents(settings: ReplicaSettings, store: Store, workers: int) -> Contents
     # Not before it is needed: a folder on a network file system may not be there yet.
     remote = cache(partial(open_store, settings.store, TIMEOUTS))
     blobs = BlobCache(str(store.state), lambda item: remote().blob(item), settings.cache_size, workers)
-    return ReplicaContents(store, blobs)
+    return ReplicaContents(store, blobs, settings.patience)
 
 
 @dataclass(frozen=True, slots=True)

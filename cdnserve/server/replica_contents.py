@@ -22,9 +22,9 @@ from cdnserve.server.contents import LARGEST_IN_MEMORY, Awaited, Contents, Conte
 
 logger = logging.getLogger("cdnserve")
 
-# So many are fetched at once by a worker; who waits for longer is told to come again.
-_AT_ONCE = 16
-_PATIENCE_SECONDS = 25.0
+# So many are fetched at once by a worker; large ones apart, so that none waits for those.
+_AT_ONCE, _LARGE_AT_ONCE = 16, 8
+_LARGE = 8 << 20
 # For so long nobody asks again for what could not be had, nor for anything where the store can't be reached.
 _REST_SECONDS = 1.0
 _TOLD_SECONDS = 60.0
@@ -32,17 +32,22 @@ _ANYTHING = b""
 
 
 class ReplicaContents(Contents):
-    """The blobs of a replica; a cold one is held back until all of it is here and found right."""
+    """The blobs of a replica; a cold one is held back until all of it is here and found right.
+
+    A fetch that takes longer than `patience` seconds goes on, but who asks meanwhile is told to come again.
+    """
 
     is_partial = True
     mending = "they are fetched from the store again"
 
-    def __init__(self, store: Store, cache: BlobCache) -> None:
+    def __init__(self, store: Store, cache: BlobCache, patience: float) -> None:
         super().__init__(store)
         self._cache = cache
+        self._patience = patience
         cache.in_memory = self._in_memory
         self._threads = ThreadPoolExecutor(_AT_ONCE, "fetch")
-        self._flights: dict[bytes, asyncio.Future[None]] = {}
+        self._large_threads = ThreadPoolExecutor(_LARGE_AT_ONCE, "fetch-large")
+        self._flights: dict[bytes, tuple[asyncio.Future[None], float]] = {}  # and when each began
         self._failed: dict[bytes, float] = {}  # when, by digest
         self._logged: dict[str, float] = {}
         self._catalogs: tuple[Catalog, ...] = ()
@@ -91,22 +96,25 @@ class ReplicaContents(Contents):
         item = self._items[digest]
         if self._is_ready(item):
             return
-        flight = self._flights.get(digest)
-        if flight is None:
+        if digest not in self._flights:
             if self._rests(digest) and not self._cache.has(item):
                 raise _unavailable()
-            flight = asyncio.get_running_loop().run_in_executor(self._threads, self._bring, item)
-            self._flights[digest] = flight
+            threads = self._large_threads if item.size > _LARGE else self._threads
+            flight = asyncio.get_running_loop().run_in_executor(threads, self._bring, item)
+            self._flights[digest] = flight, time.monotonic()
             flight.add_done_callback(partial(self._landed, digest))
+        flight, began = self._flights[digest]
         try:
-            await asyncio.wait_for(asyncio.shield(flight), _PATIENCE_SECONDS)
+            # Since it began: a request that goes from the fast lane to the other one must not wait twice.
+            await asyncio.wait_for(asyncio.shield(flight), began + self._patience - time.monotonic())
         except TimeoutError:
             raise _unavailable() from None
 
     def close(self) -> None:
         """Fetch nothing more."""
         self._cache.is_closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._large_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _in_memory(self) -> Collection[bytes]:
         return self.in_memory()

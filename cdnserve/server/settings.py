@@ -78,13 +78,14 @@ class ReplicaSettings:
     """The store that a replica's releases come from, and how: it keeps `cache_size` octets of them on disk.
 
     It looks for another release every `look_seconds`, give or take a fifth; with `prefetch` it has all of it before it
-    serves it.
+    serves it. Who asks for a file waits `patience` seconds for it at most: CDNs wait for 30.
     """
 
     store: str
     cache_size: int = 10 * 2**30
     prefetch: bool = False
     look_seconds: float = 5.0
+    patience: float = 25.0
 
 
 @dataclass(frozen=True, slots=True)

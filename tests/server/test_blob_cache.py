@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.files import NewFile
 from cdnserve.release.blobs import blob_path, take_stock
 from cdnserve.release.catalog import Representation
 from cdnserve.release.scan import signature
+from cdnserve.server import blob_cache
 from cdnserve.server.blob_cache import BlobCache, remove_abandoned
 from tests.server.replicas import as_item
 
@@ -39,6 +42,13 @@ class Source:
 def contents(count: int, size: int = PIECE) -> list[bytes]:
     """Return so many contents of a size."""
     return [bytes([number]) * size for number in range(count)]
+
+
+def same_folder() -> list[bytes]:
+    """Return two contents whose blobs lie in one folder."""
+    first = as_item(b"0").sha256[0]
+    other = next(text for number in range(1, 10_000) if as_item(text := b"%d" % number).sha256[0] == first)
+    return [b"0", other]
 
 
 @pytest.fixture
@@ -100,6 +110,53 @@ def test_a_herd_asks_once(state: str) -> None:
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda cache: cache.bring(item), caches))
     assert ([item.sha256], 7) == (source.asked, found.count(None))
+
+
+def test_a_herd_on_many_blobs_asks_once_for_each(state: str) -> None:
+    octets = contents(30, 100)
+    source = Source(*octets)
+    caches = [BlobCache(state, source.fetch, 1 << 20, processes=8) for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda cache: [cache.bring(as_item(content)) for content in octets], caches))
+    assert sorted(as_item(content).sha256 for content in octets) == sorted(source.asked)
+    assert [] == os.listdir(f"{state}/drafts")
+
+
+def test_where_nothing_locks_it_is_whole_and_within_bounds(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(blob_cache, "lock", refuse)
+    octets = contents(20)
+    source = Source(*octets)
+    caches = [BlobCache(state, source.fetch, 8 * PIECE, processes=4) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda cache: [cache.bring(as_item(content)) for content in octets], caches))
+    assert sum(take_stock(state).sizes().values()) <= 8 * PIECE
+    for name in take_stock(state).names:
+        assert source.contents[bytes.fromhex(name)] == Path(blob_path(state, name)).read_bytes()
+    assert [] == os.listdir(f"{state}/drafts")
+
+
+def test_a_disk_that_is_smaller_than_the_limit_is_enough(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Draft(NewFile):
+        def write(self, data: bytes) -> None:
+            if sum(take_stock(state).sizes().values()) + os.fstat(self.descriptor).st_size + len(data) > 5 * PIECE:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().write(data)
+
+    monkeypatch.setattr(blob_cache, "NewFile", Draft)
+    octets = contents(12)
+    source = Source(*octets)
+    cache = BlobCache(state, source.fetch, 1 << 30)
+    for content in octets:
+        cache.bring(as_item(content))
+        assert content == Path(blob_path(state, as_item(content).sha256.hex())).read_bytes()
+    too_large = b"l" * 6 * PIECE
+    source.contents[as_item(too_large).sha256] = too_large
+    with pytest.raises(OSError, match="No space left"):
+        cache.bring(as_item(too_large))
+    assert [] == os.listdir(f"{state}/drafts")
 
 
 def test_what_was_used_least_lately_goes_first(state: str) -> None:
@@ -180,8 +237,8 @@ def test_only_what_was_abandoned_is_removed(state: str) -> None:
 
 
 def test_different_blobs_are_fetched_side_by_side(state: str) -> None:
-    """Each waits for the other to have begun."""
-    octets, both = contents(2), threading.Barrier(2, timeout=60)
+    """Each waits for the other to have begun, and both go into one folder."""
+    octets, both = same_folder(), threading.Barrier(2, timeout=60)
 
     def fetch(item: Representation) -> Iterator[bytes]:
         both.wait()

@@ -58,11 +58,11 @@ Start = Callable[..., AbstractContextManager[Served]]
 @pytest.fixture
 def start(store: FakeS3, tmp_path: Path) -> Iterator[Start]:
     """What runs a replica on a lane, with an empty folder."""
-    replica = ReplicaSettings(store.url, look_seconds=0.05)
     folder = tmp_path / "cache"
     log = tmp_path / "log.txt"
 
-    def start(lane: str = "fast", workers: int = 1) -> AbstractContextManager[Served]:
+    def start(lane: str = "fast", workers: int = 1, patience: float = 25.0) -> AbstractContextManager[Served]:
+        replica = ReplicaSettings(store.url, look_seconds=0.05, patience=patience)
         acquire(replica, folder)
         return serving(replace(settings(tmp_path, folder, lane), replica=replica, workers=workers), log)
 
@@ -177,6 +177,32 @@ def test_a_store_that_lies_is_never_believed(start: Start, store: FakeS3, state:
             return response.status == 200
 
         assert all(eventually(partial(is_right, path)) for path in paths.values())
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_who_asks_for_what_takes_long_is_told_to_come_again(
+    start: Start, store: FakeS3, state: Path, lane: str
+) -> None:
+    """And the fetch goes on meanwhile: it is there for who does, and the store is asked once."""
+    slow, goes_on = {key(state, path) for path in (SMALL, LARGE)}, threading.Event()
+
+    def wait(_: str, name: str) -> None:
+        if name in slow:
+            assert goes_on.wait(60)
+
+    store.lie = wait
+    with start(lane, patience=0.2) as served, served.connect() as connection:
+        try:
+            for path in (SMALL, LARGE, SMALL, LARGE):
+                for more in ((), (("Range", "bytes=1-3"),)):
+                    assert refused(connection.exchange(message("GET", f"/{path}", [*CORS, *more])))
+                    # It waits alone.
+                    assert FILES["any/app.js"] == connection.exchange(message("GET", "/any/app.js")).body
+        finally:
+            goes_on.set()
+        for path in (SMALL, LARGE):
+            assert eventually(lambda path=path: served.get(f"/{path}").body == FILES[path])  # type: ignore[misc]
+        assert {1} == {asked(store, name) for name in slow}
 
 
 @pytest.mark.parametrize("lane", LANES)
