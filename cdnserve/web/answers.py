@@ -11,8 +11,9 @@ import gzip
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -37,6 +38,8 @@ BUDGET = 16 << 20
 # More wait only where somebody asks faster than anything can be answered.
 _MOST_WAITING = 64
 _OVERHEAD = 1024
+# So long what could not be read is not asked for again.
+_LACKING_SECONDS = 5.0
 _BASE = BASE.encode("ascii")
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
@@ -79,13 +82,21 @@ class _Answered:
 class WebAnswers:
     """What one process answers below `/-/`, but for the server's own paths."""
 
-    def __init__(self, store: Releases, read: Read, routes: Sequence[Route] = ROUTES, budget: int = BUDGET) -> None:
+    def __init__(
+        self,
+        store: Releases,
+        read: Read,
+        routes: Sequence[Route] = ROUTES,
+        budget: int = BUDGET,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._clock = clock
         self._read = read
         self._routes = routes
         self._budget = budget
         self._origin: Origin | None = None
-        self._view: tuple[Origin, CatalogView] | None = None
+        self._view: tuple[Origin, CatalogView, float] | None = None  # and when it was made
         self._remembered: OrderedDict[tuple[bytes, bytes], _Answered] = OrderedDict()
         self._size = 0
         self._waiting = 0
@@ -135,9 +146,13 @@ class WebAnswers:
 
     def _view_of(self, origin: Origin) -> CatalogView:
         with self._viewing:
-            if self._view is None or self._view[0] is not origin:
-                self._view = origin, CatalogView(origin, self._store, self._read)
-            return self._view[1]
+            if self._view:
+                of, view, made = self._view
+                if of is origin and not (view.is_lacking and self._clock() - made > _LACKING_SECONDS):
+                    return view
+            view = CatalogView(origin, self._store, self._read)
+            self._view = origin, view, self._clock()
+            return view
 
     def _make(self, request: Request, query: bytes, origin: Origin) -> _Answered | None:
         route: Route | None = None
@@ -147,11 +162,12 @@ class WebAnswers:
             for route in self._routes_of(request):
                 may = route.takes(asked.path) and (view.site.pages or not route.is_page)
                 if may and (content := route.answer(asked, view)):
-                    return _answered(content, route)
+                    return _answered(replace(content, lasting=content.lasting and not view.is_lacking), route)
         except BadTargetError as error:
             return self._failed(request, origin, self._route(request), problem(400, "bad-address", str(error)))
         except OSError:
-            return self._failed(request, origin, route, problem(503, "damaged", "Stored bytes are damaged."))
+            lost = problem(503, "damaged", "Stored bytes are damaged, or can't be had.")
+            return self._failed(request, origin, route, lost)
         except Exception:
             logger.exception("no answer could be made")
             return self._failed(request, origin, route, problem(500, "failed", "The server failed."))

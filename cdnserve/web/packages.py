@@ -30,9 +30,13 @@ Description = Mapping[str, object]
 
 
 class PackageDescriptions:
-    """The package.json files of one release, the last ones remembered."""
+    """The package.json files of one release, the last ones remembered.
+
+    `lacking` says that one of them could not be had, as in a replica whose store is gone: later it may be.
+    """
 
     def __init__(self, listing: Listing) -> None:
+        self.lacking = False
         self._listing = listing
         self._read = lru_cache(_MOST_DESCRIPTIONS)(self._decode)
 
@@ -43,7 +47,10 @@ class PackageDescriptions:
             return {}
         try:
             return self._read(asset)
-        except (OSError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
+            return {}
+        except OSError:
+            self.lacking = True
             return {}
 
     def _decode(self, asset: Asset) -> Description:

@@ -58,6 +58,11 @@ class CatalogView:
         self._file = lru_cache(_MOST_REMEMBERED)(self._make_file)
 
     @property
+    def is_lacking(self) -> bool:
+        """Whether something could not be read that the release has; what was answered then is not all there is."""
+        return self._descriptions.lacking
+
+    @property
     def site(self) -> Site:
         """Who publishes."""
         return self.listing.catalog.site

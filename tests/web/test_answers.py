@@ -11,6 +11,7 @@ import pytest
 
 from cdnserve.origin.lookup import Origin
 from cdnserve.origin.message import Reply, Request
+from cdnserve.release.catalog import Asset
 from cdnserve.web.answers import WebAnswers
 from cdnserve.web.message import WebContent, WebRequest
 from cdnserve.web.routes import Route
@@ -102,6 +103,34 @@ def test_what_goes_wrong_is_a_problem(ask: Callable[..., Reply], path: bytes, qu
     assert (b"no-store", b"*") == (reply.header(b"cache-control"), reply.header(b"access-control-allow-origin"))
     assert "Traceback" not in told["detail"]
     assert told["type"].startswith("/-/api/v1/#")
+
+
+def test_what_could_not_be_read_is_asked_for_again(web_site: BuiltSite) -> None:
+    """As in a replica whose store was gone for a moment: what was shown without it is not remembered."""
+    seconds, reads, gone = [0.0], [0], [True]
+
+    def read(asset: Asset) -> bytes:
+        reads[0] += 1
+        if gone[0]:
+            raise OSError("the content can't be had")
+        return web_site.read(asset)
+
+    answers = WebAnswers(web_site.store, read, clock=lambda: seconds[0])
+    request = Request("GET", b"/-/api/v1/libraries/greet", (HOST,))
+
+    def description() -> object:
+        reply = asyncio.run(answers.answer(request, b"", web_site.origin))
+        assert reply
+        assert isinstance(reply.body, bytes)
+        return json.loads(reply.body)["description"]
+
+    assert "" == description()
+    assert answers.known(request, b"", web_site.origin) is None
+    gone[0], before = False, reads[0]
+    seconds[0] = 60.0
+    assert "Says hello to <b>people</b> \u202e" == description()
+    assert reads[0] > before
+    assert answers.known(request, b"", web_site.origin) is not None
 
 
 def test_what_no_route_knows_is_none(ask: Callable[..., Reply | None]) -> None:
