@@ -12,6 +12,7 @@ import pytest
 from coverage import Coverage
 from hypothesis import settings
 
+from tests.azurite import CONTAINER, azurite
 from tests.engine import BUCKET, Engine, start_engine, stop_engine
 from tests.fake_s3 import FakeS3, fake_s3
 from tests.forked import end_template
@@ -74,11 +75,35 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
         yield fake
 
 
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
+    """The same as Google's store."""
+    with fake_s3() as fake:
+        for name, value in fake.google.items():
+            monkeypatch.setenv(name, value)
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def azure_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables that say how to reach an emulator of Azure's store; skips where it is not installed."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as environment:
+        yield environment
+
+
+@pytest.fixture
+def azure(azure_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in that store, which the environment says how to reach."""
+    for name, value in azure_environment.items():
+        monkeypatch.setenv(name, value)
+    return f"az://{CONTAINER}/{uuid4().hex}"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Forget where this person's own server has its files and listens."""
     for name in ("CDNSERVE_ROOT", "CDNSERVE_STATE", "CDNSERVE_STORE", "CDNSERVE_HOST", "CDNSERVE_PORT"):
         os.environ.pop(name, None)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
         del os.environ[name]
 
 

@@ -1,10 +1,15 @@
-"""A small S3 on loopback that keeps objects in memory, notes what it is asked, and lies when a test tells it to."""
+"""A small S3 on loopback that keeps objects in memory, notes what it is asked, and lies when a test tells it to.
+
+Google's XML API is the same but for its conditions, which are on generations: this one knows them as well.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +32,7 @@ class FakeS3:
 
     port: int = 0
     objects: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+    generations: Counter[str] = field(default_factory=Counter)
     asked: list[tuple[str, str]] = field(default_factory=list)
     conditions: bool = True
     lie: Lie = lambda method, key: None
@@ -45,6 +51,15 @@ class FakeS3:
             "AWS_REGION": "us-east-1",
         }
 
+    @property
+    def google(self) -> dict[str, str]:
+        """The environment by which it is Google's."""
+        account = {"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": True}
+        return {
+            "GOOGLE_BASE_URL": f"http://127.0.0.1:{self.port}",
+            "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account),
+        }
+
     def put(self, key: str, octets: bytes, headers: dict[str, str]) -> tuple[int, str]:
         """Write an object as its conditions allow; return status and code."""
         with self.lock:
@@ -52,11 +67,15 @@ class FakeS3:
             if "if-match" in headers and not self.conditions:
                 return 501, "NotImplemented"
             wrong = "if-match" in headers and (not there or headers["if-match"] != tag(there[0]))
+            generation = str(self.generations[key] if there else 0)
+            wrong = wrong or headers.get("x-goog-if-generation-match", generation) != generation
             if wrong or (there and headers.get("if-none-match") == "*"):
                 return 412, "PreconditionFailed"
-            if hashlib.sha256(octets).hexdigest() != headers["x-amz-content-sha256"]:
+            digest = hashlib.sha256(octets).hexdigest()
+            if digest != headers.get("x-amz-content-sha256", digest):
                 return 400, "XAmzContentSHA256Mismatch"
             self.objects[key] = octets, time()
+            self.generations[key] += 1
             return 200, ""
 
     def page(self, prefix: str, after: str) -> str:
@@ -179,11 +198,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["If-None-Match"] == tag(octets):
             self._send(304, b"", tag(octets))
         else:
-            self._send(200, octets, tag(octets), formatdate(written, usegmt=True))
+            generation = str(self.s3.generations[key])
+            self._send(200, octets, tag(octets), formatdate(written, usegmt=True), generation)
 
-    def _send(self, status: int, octets: bytes, entity_tag: str = "", modified: str = "") -> None:
+    def _send(self, status: int, octets: bytes, entity_tag: str = "", modified: str = "", generation: str = "") -> None:
         self.send_response(status)
-        for name, value in (("ETag", entity_tag), ("Last-Modified", modified)):
+        for name, value in (("ETag", entity_tag), ("Last-Modified", modified), ("x-goog-generation", generation)):
             if value:
                 self.send_header(name, value)
         if status not in (204, 304):

@@ -34,6 +34,7 @@ MOST_MODULES += 5  # the API: its operations, parameters and description, `expla
 MOST_MODULES += 7  # the names of CommonJS: its modules; values, operators, evaluation, syntax of their JavaScript
 MOST_MODULES += 2  # connections that are answered as they are taken, and TLS over a transport
 MOST_MODULES += 2  # modules that were made before: how they are kept, and their seal
+MOST_MODULES += 1  # a folder as an object store, whose writes last
 MOST_LINES, LEAST_LINES = 450, 40
 # The languages and formats of others need longer modules than rules do: it was 170 before CommonJS and object stores.
 LEAST_MEDIAN, MOST_MEDIAN = 120, 185

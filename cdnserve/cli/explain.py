@@ -247,7 +247,8 @@ def command(  # one for each option
     """
     root, path = _places(places, root)
     _, catalog, problems = current_release(root, state, store)
-    question = PageRequest(path, root, origin, method, headers, credentials, tuple(problems))
+    # What lies on this disk says nothing of a store.
+    question = PageRequest(path, None if store else root, origin, method, headers, credentials, tuple(problems))
     explanation = explain(question, Origin(catalog))
     if as_json:
         write_json(as_object(question, explanation))

@@ -225,6 +225,8 @@ def _unlisted(path: str | NoPath, found: Match, origin: Origin, question: PageRe
         yield from on_disk(path, root)
         if found.rule is None and not is_unlisted(path) and (root / path).is_file():
             yield "to publish it, write a [[publish]] rule whose path matches it"
+    elif found.rule:
+        yield "the release has no such file"
     yield from (warning.message for warning in question.warnings if warning.where == path)
     if near := found.hint or suggest(found.path, origin.paths):
         yield near

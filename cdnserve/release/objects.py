@@ -22,7 +22,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.release.store import blob_missing
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, UpdateVersion
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3CredentialProvider
 
 _URL = re.compile(
@@ -70,12 +70,13 @@ class Timeouts:
 class Content:
     """The octets of an object, its entity tag, which is empty where the store has none, and when it was written.
 
-    That is in seconds since 1970, by the store's clock.
+    That is in seconds since 1970, by the store's clock. Google's conditions are on a `version`, its generation.
     """
 
     octets: bytes
     tag: str
     written: float = 0.0
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ class Objects:
                 return None
             except NotModifiedError:
                 return known
-        return Content(octets, found.meta["e_tag"] or "", found.meta["last_modified"].timestamp())
+        meta = found.meta
+        return Content(octets, meta["e_tag"] or "", meta["last_modified"].timestamp(), meta["version"])
 
     def stream(self, name: str, size: int) -> Iterator[bytes]:
         """Yield an object of exactly so many octets in pieces; that there is none is a problem, too."""
@@ -163,7 +165,10 @@ class Objects:
 
         with self._failing(name):
             try:
-                self._once.put(name, octets, mode={"e_tag": known.tag}, use_multipart=False)
+                condition: UpdateVersion = {"e_tag": known.tag}
+                if known.version:
+                    condition["version"] = known.version
+                self._once.put(name, octets, mode=condition, use_multipart=False)
             except PreconditionError:
                 return False
             except Exception as error:
@@ -261,7 +266,9 @@ def _gone() -> Iterator[None]:
 
 
 def _open(url: str, timeouts: Timeouts) -> ObjectStore:
-    from obstore.store import AzureStore, GCSStore, LocalStore, S3Store  # noqa: PLC0415
+    from obstore.store import AzureStore, GCSStore, S3Store  # noqa: PLC0415
+
+    from cdnserve.release.object_folder import ObjectFolder  # noqa: PLC0415
 
     client: ClientConfig = {
         "connect_timeout": timedelta(seconds=timeouts.connect),
@@ -283,7 +290,7 @@ def _open(url: str, timeouts: Timeouts) -> ObjectStore:
     folder = Path(url.removeprefix("file://"))
     if not folder.is_dir():
         raise ObjectStoreError(_no_bucket(url))
-    return LocalStore(folder)
+    return ObjectFolder(folder)
 
 
 def _profile() -> S3CredentialProvider | None:
@@ -372,7 +379,7 @@ def _problem(error: Exception, place: str) -> tuple[Problem, bool]:
     if place.startswith("file:"):
         system = _SYSTEM.search(text)
         hint = "look at the folder, its owner and its disk"
-        value = system[0] if system else ""
+        value = (isinstance(error, OSError) and error.strerror) or (system[0] if system else "")
         return Problem("store-failed", "the object store could not do this", place, value, hint), False
     value = "it took too long" if _SLOW.search(text) else ""
     hint = "look at the network, the endpoint and the region"

@@ -81,6 +81,15 @@ def test_a_store_is_looked_at_without_a_root(run: Run, root: Path, url: str) -> 
     assert here == there
 
 
+def test_what_lies_on_the_disk_says_nothing_of_a_store(run: Run, root: Path, url: str) -> None:
+    run("publish", "--store", url)
+    (root / "own/absent.txt").write_text("not published yet\n")
+    result = run("explain", "/own/absent.txt", "--store", url)
+    assert result.exit_code == 1
+    assert "the release has no such file" in result.stdout
+    assert str(root) not in result.stdout
+
+
 QUESTIONS = {
     "list": ["--files"],
     "explain": ["/own/page.txt", "--origin", "https://app.example.com"],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -17,12 +19,22 @@ from tests.fake_s3 import FakeS3, answer, head
 BRIEF = Timeouts(connect=2.0, read=0.5, whole=5.0, retries=0)
 
 
-@pytest.fixture(params=["folder", "fake", "swift"])
+STORES = ["folder", "fake", "google", "swift", "azure"]
+
+
+@pytest.fixture(params=STORES)
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
-    if request.param == "folder":
-        return Objects(f"file://{tmp_path}")
-    url = request.getfixturevalue("bucket") if request.param == "swift" else request.getfixturevalue("fake").url
-    return Objects(url)
+    return Objects(place(request, request.param, tmp_path))
+
+
+def place(request: pytest.FixtureRequest, store: str, folder: Path) -> str:
+    """Return the URL of an empty place in a store."""
+    if store == "folder":
+        return f"file://{folder}"
+    found: str | FakeS3 = request.getfixturevalue("bucket" if store == "swift" else store)
+    if isinstance(found, str):
+        return found
+    return found.url.replace("s3:", "gs:") if store == "google" else found.url
 
 
 def told(action: Callable[[], object]) -> str:
@@ -52,6 +64,24 @@ def test_what_is_replaced_is_another_object(objects: Objects) -> None:
     after = objects.get("current", 100, before)
     assert after
     assert after.octets == b"20\n"
+    # Once more: there is something to be exchanged that was exchanged.
+    assert objects.exchange("current", b"300\n", after)
+    last = objects.get("current", 100, after)
+    assert last
+    assert last.octets == b"300\n"
+
+
+@pytest.mark.parametrize("store", ["google", "azure", "fake"])
+def test_only_what_is_known_is_exchanged(request: pytest.FixtureRequest, tmp_path: Path, store: str) -> None:
+    objects = Objects(place(request, store, tmp_path))
+    objects.replace("current", b"1\n")
+    before = objects.get("current", 100)
+    objects.replace("current", b"2\n")
+    assert before
+    assert not objects.exchange("current", b"3\n", before)
+    now = objects.get("current", 100)
+    assert now
+    assert now.octets == b"2\n"
 
 
 def test_the_listing_of_a_folder_is_of_that_folder_alone(objects: Objects) -> None:
@@ -68,10 +98,11 @@ def test_what_is_deleted_is_gone_and_may_have_been_gone(objects: Objects) -> Non
     assert [objects.get(name, 10) is None for name in ("a", "b", "c")] == [True, True, False]
 
 
-def test_a_large_file_is_written_in_parts(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("store", ["folder", "swift", "azure"])
+def test_a_large_file_is_written_in_parts(tmp_path: Path, request: pytest.FixtureRequest, store: str) -> None:
     large = os.urandom(1 << 20) * 33
     (tmp_path / "large").write_bytes(large)
-    objects = Objects(request.getfixturevalue("bucket"))
+    objects = Objects(place(request, store, tmp_path))
     objects.replace_file("large", tmp_path / "large")
     assert b"".join(objects.stream("large", len(large))) == large
 
@@ -158,6 +189,30 @@ def test_a_store_that_does_not_answer_is_left(fake: FakeS3) -> None:
         assert told(lambda: Objects(fake.url, BRIEF).get("current", 10)) == "store-unreachable"
     finally:
         waiting.set()
+
+
+def test_a_store_that_sends_an_octet_now_and_then_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each comes in time, all of them together do not."""
+    left = Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(answer(b"", length=100))
+            while not left.wait(0.1):
+                connection.sendall(b"1")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for name, value in FakeS3(port=server.getsockname()[1]).environment.items():
+            monkeypatch.setenv(name, value)
+        dripping = Thread(target=lambda: drip(server.accept()[0]))
+        dripping.start()
+        objects = Objects("s3://bucket/prefix", Timeouts(connect=2.0, read=60.0, whole=1.0, retries=0))
+        try:
+            assert told(lambda: objects.get("current", 200)) == "store-unreachable"
+        finally:
+            left.set()
+            dripping.join()
 
 
 def test_a_listing_that_repeats_itself_ends(fake: FakeS3) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.release.build import build
+from cdnserve.release.history import roll_back_store
 from cdnserve.release.objects import Timeouts
 from cdnserve.release.publish import Publication, forget_in_store, publish
 from cdnserve.release.remote import RemoteStore, open_store
 from cdnserve.release.writer import Silence
 from tests.fake_s3 import FakeS3, answer, head
 from tests.release.roots import SCRIPT, plant
+from tests.release.test_objects import STORES, place
 
 BRIEF = Timeouts(connect=2.0, read=5.0, whole=20.0, retries=0)
 LIBRARY = "npm/lib@1.0.0/lib.js"
@@ -76,6 +78,28 @@ def test_a_release_is_published_whole(publisher: Publisher) -> None:
     assert (done.number, done.changed, done.left) == (1, True, 0)
     assert contents(publisher.store) == {"a.js": SCRIPT, LIBRARY: b"export {}"}
     assert done.differences.added == ("a.js", LIBRARY)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_of_each_kind(request: pytest.FixtureRequest, tmp_path: Path, store: str) -> None:
+    """Two machines in turns, a rollback, and another publication."""
+    (tmp_path / "store").mkdir()
+    url = place(request, store, tmp_path / "store")
+    one, two = Publisher(tmp_path / "one", url), Publisher(tmp_path / "two", url)
+    assert [one({"a.js": "1"}).number, two({"b.js": "2"}).number, one({"a.js": "3"}).number] == [1, 2, 3]
+    assert roll_back_store(one.store).number == 2
+    assert contents(one.store) == {"b.js": b"2"}
+    assert two({LIBRARY: "first"}).number == 4
+    assert told(lambda: one({LIBRARY: "second"})) == ["immutable-changed"]
+    assert one.store.numbers() == (1, 2, 3, 4)
+    assert contents(one.store) == {"b.js": b"2", LIBRARY: b"first"}
+
+
+def test_a_file_costs_one_request(publisher: Publisher, fake: FakeS3) -> None:
+    """And a publication a few, however many files there are."""
+    publisher({f"{number}.woff2": f"{number}" for number in range(300)})
+    assert len(blobs_sent(fake)) == len(set(blobs_sent(fake))) == 300
+    assert len(fake.asked) <= 320
 
 
 def test_what_is_there_is_not_sent_again(publisher: Publisher, fake: FakeS3) -> None:

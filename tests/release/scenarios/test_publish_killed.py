@@ -83,10 +83,6 @@ def test_of_two_that_race_one_wins_each_number(fake: FakeS3, tmp_path: Path, con
     race(fake.url, tmp_path, rounds=3)
 
 
-def test_of_two_that_race_in_a_real_store_one_wins_each_number(bucket: str, tmp_path: Path) -> None:
-    race(bucket, tmp_path, rounds=2)
-
-
 def race(url: str, folder: Path, rounds: int) -> None:
     """Let two publish at the same moment, each its own files and both one that each wants to be another for ever."""
     publishers = [Publisher(folder / name, url) for name in ("one", "two")]
