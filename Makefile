@@ -7,6 +7,8 @@ UV     ?= uv
 IMAGE  ?= cdnserve
 ENGINE ?= $(notdir $(shell command -v docker || command -v podman || command -v buildah || echo docker))
 ARGS   ?=
+# So many releases, rollbacks, clients of each replica, kills and races does `make proofs` do; `make test` a few of each.
+PROOFS ?= CDNSERVE_PROOF_RELEASES=100 CDNSERVE_PROOF_ROLLBACKS=5 CDNSERVE_PROOF_CLIENTS=2 CDNSERVE_PROOF_KILLS=50 CDNSERVE_PROOF_RACES=50
 
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
@@ -20,7 +22,7 @@ PROVEN  := cdnserve/rules/*,cdnserve/origin/*
 ALONE   := { test $$? -eq 1 && $(BIN)/python -m pytest --last-failed --maxfail 1 --cov --cov-append --cov-report=; }
 
 .DELETE_ON_ERROR:
-.PHONY: serve test check bench docs dist image image-test swift lock
+.PHONY: serve test check bench docs dist image image-test swift proofs lock
 
 serve: $(VENV)/serve.stamp ## build and serve public/
 	$(BIN)/cdnserve serve public $(ARGS)
@@ -55,6 +57,10 @@ image-test: $(VENV)/test.stamp ## build the image without an engine, run it, ask
 	CDNSERVE_IMAGE_TEST=1 $(BIN)/python -m pytest tests/image
 
 swift: $(VENV)-swift/stamp ## install the object store that the tests start, into an environment of its own
+
+proofs: $(VENV)/test.stamp swift ## prove at length, against a real object store, what is said of replicas and publishers (half an hour)
+	CDNSERVE_REQUIRE_STORE=1 $(PROOFS) $(BIN)/python -m pytest tests/proofs/test_publishers.py tests/proofs/test_replicas.py
+	CDNSERVE_PROOF_REPLICAS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal tests/contract
 
 lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)
 	$(COMPILE) $(ARGS) --extra store --output-file requirements/serve.txt pyproject.toml >/dev/null

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.servers import SERVERS, Setup
+from bench.servers import REPLICA, SERVERS, Setup
 
 Protocol = Literal["http/1.1", "h2"]
 
-EVERYONE = tuple(SERVERS)
+EVERYONE = tuple(name for name in SERVERS if name != REPLICA)  # which bench.store compares with a folder
 ABLE = ("nginx", "cdnserve")
 MANY, COLD = 2_000, 100_000
 

@@ -31,6 +31,7 @@ HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable, no-transform",
 }
 ALLOWED = "https://app.example.com"
+REPLICA = "cdnserve as a replica"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,12 @@ def cdnserve(*options: str) -> Command:
     return command
 
 
+def replica(ground: Ground) -> list[str]:
+    """Serve what lies in the state folder as a replica, for which it is a store, and which has fetched all of it."""
+    own = ["--store", (ground.root.parent / "state").as_uri(), "--prefetch", "--state", str(ground.folder / "cache")]
+    return [sys.executable, "-m", "cdnserve", "serve", *own, "--port", str(ground.port)]
+
+
 def build(root: Path) -> None:
     """Make cdnserve's release of a root, so that it starts at once."""
     own = ["--state", str(root.parent / "state")]
@@ -198,6 +205,7 @@ SERVERS: dict[str, Command] = {
     "whitenoise": whitenoise,
     "starlette": starlette,
     "cdnserve without the fast lane": cdnserve("--no-fast-lane"),
+    REPLICA: replica,
 }
 
 

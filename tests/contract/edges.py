@@ -5,6 +5,7 @@ Never shares a process with the judge, and never listens anywhere but on a loopb
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
@@ -29,8 +30,8 @@ EDGES = (*H1_EDGES, "http2")
 # request is parsed, decided and sent anew. And both take whatever a row sends; HTTP/2 has no form for some of it.
 TWO = ("asgi", "fastlane")
 # These have no root: they take the release from a store, each blob when it is first asked for. So every row of a table
-# is asked of a replica as well.
-REPLICAS = ("asgi", "fastlane over TLS")
+# is asked of a replica as well; by `make proofs`, of replicas alone.
+REPLICAS = EDGES if os.environ.get("CDNSERVE_PROOF_REPLICAS") else ("asgi", "fastlane over TLS")
 # The name of what asks every edge and compares the answers.
 ALL_AT_ONCE = "all at once"
 

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from cdnserve.server.settings import ServerSettings
+from tests.deploy import compose
 
 FOLDER = Path(__file__).parents[2] / "deploy"
 
@@ -17,6 +19,28 @@ def services() -> dict[str, dict[str, Any]]:
     """Read the services."""
     read: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))["services"]
     return read
+
+
+def test_compose_takes_it() -> None:
+    found = compose.read(FOLDER / "compose.yaml", CDN_HOST="cdn.example.com")
+    assert services().keys() == found.keys()
+    assert found["caddy"]["environment"]["CDN_HOST"] == "cdn.example.com"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        pytest.param("read_only:", "readonly:", id="a key that there is not"),
+        pytest.param("networks: [inner]", "networks: [inmer]", id="a network that there is not"),
+        pytest.param("condition: service_healthy", "condition: healthy", id="a value that there is not"),
+    ],
+)
+def test_what_compose_does_not_take_is_found(tmp_path: Path, right: str, wrong: str) -> None:
+    text = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
+    assert right in text
+    (tmp_path / "compose.yaml").write_text(text.replace(right, wrong))
+    with pytest.raises(compose.ComposeError):
+        compose.read(tmp_path / "compose.yaml")
 
 
 def test_only_caddy_can_be_reached() -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from cdnserve.cli.main import main
 from cdnserve.server.settings import ServerSettings
+from tests.deploy import compose
 
 FOLDER = Path(__file__).parents[2] / "deploy"
 REPLICAS = ("replica-1", "replica-2", "replica-3")
@@ -21,6 +22,21 @@ def services() -> dict[str, dict[str, Any]]:
     text = (FOLDER / "compose-store.yaml").read_text(encoding="utf-8")
     read: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
     return read
+
+
+def test_compose_takes_it() -> None:
+    found = compose.read(FOLDER / "compose-store.yaml")
+    assert services().keys() == found.keys()
+    assert {f"file:///{place}" for place in ("srv/store", "var/lib/cdnserve")} == stores(found)
+    bucket = {"CDN_STORE": "s3://releases/cdn", "AWS_REGION": "eu-central-1"}
+    found = compose.read(FOLDER / "compose-store.yaml", **bucket)
+    assert {"s3://releases/cdn"} == stores(found)
+    assert {"eu-central-1"} == {found[name]["environment"]["AWS_REGION"] for name in ("publish", *REPLICAS)}
+
+
+def stores(found: compose.Services) -> set[str]:
+    """Return the stores that services are given."""
+    return {found[name]["environment"]["CDNSERVE_STORE"] for name in ("publish", *REPLICAS)}
 
 
 def test_the_replicas_are_alike_and_caddy_has_all_of_them() -> None:
