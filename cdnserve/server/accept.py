@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
-from typing import Any, cast
+from typing import cast
 
 import httptools
 
@@ -31,7 +31,7 @@ _TURN = 32
 _READ = 16 * 1024
 # A new connection takes this much at once, but for rare cases; a longer response is left to a transport.
 _LONGEST = 16 * 1024
-# How long nobody is taken when not even the spare descriptor is left.
+# How long nobody is taken after a failure that turning away doesn't mend.
 _PAUSE_SECONDS = 1.0
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
@@ -66,7 +66,7 @@ class Acceptor:
         self._worker = worker
         self._is_full = is_full
         self._make = make
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
@@ -91,7 +91,7 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._turn_away(error)
+                self._rest(error)
                 return
             connection = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
             try:
@@ -104,10 +104,17 @@ class Acceptor:
             else:
                 self._hand_over(connection, partial(_receive, data=data))
 
-    def _turn_away(self, error: OSError) -> None:
-        """Close connections for which no descriptor is left, with one that was kept for this; else they would wait."""
+    def _rest(self, error: OSError) -> None:
+        """Wait a moment, or the event loop would do nothing else: the socket stays readable."""
         if is_out_of_descriptors(error):
             self._worker.live.shortage.log()
+            if self._turn_away():
+                return
+        self._loop.remove_reader(self._listener)
+        self._pause = self._loop.call_later(_PAUSE_SECONDS, self.begin)
+
+    def _turn_away(self) -> bool:
+        """Close connections that would wait, with a descriptor kept for this; return whether it could be kept again."""
         if self._spare >= 0:
             os.close(self._spare)
             self._spare = -1
@@ -117,10 +124,7 @@ class Acceptor:
                     os.close(descriptor)
         with suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        if self._spare < 0:
-            # The socket stays readable: without a pause the event loop would do nothing else.
-            self._loop.remove_reader(self._listener)
-            self._pause = self._loop.call_later(_PAUSE_SECONDS, self.begin)
+        return self._spare >= 0
 
     def _known(self, data: bytes) -> PreparedResponse | None:
         """Return the response to one whole request that is the last of its connection, where it is known and short."""
@@ -160,9 +164,13 @@ class Acceptor:
         whole = socket.socket(self._family, socket.SOCK_STREAM, 0, connection.detach())
         whole.setblocking(False)
         protocol = _Beginning(self._loop, self._make, begin)
-        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: protocol, whole))
+        task = self._loop.create_task(self._attach(protocol, whole))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    async def _attach(self, protocol: asyncio.Protocol, connection: socket.socket) -> None:
+        with suppress(OSError):  # the client has gone
+            await self._loop.connect_accepted_socket(lambda: protocol, connection)
 
 
 def _receive(connection: FastConnection, data: bytes) -> None:
