@@ -13,7 +13,8 @@ LARGEST = 2**24
 """The most characters that are read; a larger file is told as one that is not read to its end."""
 
 _BYTE_ORDER_MARK = "\ufeff"
-_HINT = re.compile(r"(?:im|ex)port|process")
+# Where none of these stands there is nothing to be read: not in what says exports, as UMD does, or asks for a process.
+_HINT = re.compile(r"(?<![\w$])(?:(?:im|ex)port(?![\w$])|process\s*\??\.\s*env(?![\w$]))")
 
 # What may change how the rest is read; between two of these stand only words, numbers and operators.
 _STOP = re.compile(r"[\"'`/(){}\[\]]|(?<![\w$])(?:import|export|process)(?![\w$])")

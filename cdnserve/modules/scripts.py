@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from posixpath import dirname, join, normpath
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cdnserve.cdns.npm_mirrors import default_files, minified
 from cdnserve.modules.free_names import free_node_names
-from cdnserve.modules.imports import read_imports
+from cdnserve.modules.imports import Imports, read_imports
 from cdnserve.modules.package_json import spellings
 from cdnserve.rules.media_types import destination
 
@@ -31,16 +31,21 @@ _MOST_BUILDS = 8
 _MOST_MODULES = 500
 
 
+RunsAs = Literal["script", "module", ""]
+
+
 @dataclass(frozen=True, slots=True)
 class MainFiles:
     """The files of a package that a page loads, `""` where it has none.
 
     `for_node` is the first file that package.json names and that only Node.js can run, where there is no script.
+    `runs_as` is what a tag loads the script as, where that needs no import map.
     """
 
     script: str = ""
     style: str = ""
     for_node: str = ""
+    runs_as: RunsAs = ""
 
 
 class PackageContents(Protocol):
@@ -62,8 +67,10 @@ def main_files(name: str, named: Mapping[str, str], contents: PackageContents) -
     files = contents.files
     listed = [path for path in dict.fromkeys(_named(named)) if path in files and destination(path) == "script"]
     style = next((path for path in _styles(named) if path in files and destination(path) == "style"), "")
-    whole = next((path for path in _candidates(name, listed, files) if runs_alone(path, contents)), "")
-    script = whole or next((path for path in listed if is_module(path, contents.source(path))), "")
+    for path in _candidates(name, listed, files):
+        if kind := runs_as(path, contents):
+            return MainFiles(path, style, runs_as=kind)
+    script = next((path for path in listed if is_module(path, contents.source(path))), "")
     return MainFiles(script, style, "" if script else next(iter(listed), ""))
 
 
@@ -93,30 +100,30 @@ def browser_modules(name: str, files: Iterable[str]) -> tuple[str, ...]:
     return tuple(islice(sorted(found, key=lambda path: (".prod." not in path, *_rank(path))), _MOST_BUILDS))
 
 
-def runs_alone(path: str, contents: PackageContents) -> bool:
-    """Return whether a tag can load a file with no import map, and all that it imports."""
-    return all(_runs(one, contents) for one in islice(_with_imports(path, contents), _MOST_MODULES))
+def runs_as(path: str, contents: PackageContents) -> RunsAs:
+    """Return what a tag loads a file as, and with it all that it imports; `""` where that needs an import map."""
+    kinds = islice(_loaded(path, contents), _MOST_MODULES)
+    kind = next(kinds)
+    return kind if kind and all(kinds) else ""
 
 
-def _runs(path: str, contents: PackageContents) -> bool:
-    if path not in contents.files:
-        return False
-    source = contents.source(path)
-    return not bare_imports(source) if is_module(path, source) else not node_names(path, source)
-
-
-def _with_imports(path: str, contents: PackageContents) -> Iterator[str]:
-    """Return a module and the files of its package that load with it, whether or not they are there."""
+def _loaded(path: str, contents: PackageContents) -> Iterator[RunsAs]:
+    """Return how a file runs, and then each file of its package that loads with it; each is parsed once."""
     waiting, seen = [path], {path}
     while waiting:
         importer = waiting.pop()
-        yield importer
-        source = contents.source(importer) if importer in contents.files else b""
-        inner = {
-            normpath(join(dirname(importer), one)) for one in read_imports(source).static if one.startswith((".", ".."))
-        }
+        source = contents.source(importer) if importer in contents.files else None
+        imports = read_imports(source or b"")
+        yield "" if source is None else _kind(importer, source, imports)
+        inner = {normpath(join(dirname(importer), one)) for one in imports.static if one.startswith((".", ".."))}
         waiting += sorted(inner - seen)
         seen |= inner
+
+
+def _kind(path: str, source: bytes, imports: Imports) -> RunsAs:
+    if path.endswith(".mjs") or imports.is_module:
+        return "" if bare_imports(imports) else "module"
+    return "" if node_names(path, source) else "script"
 
 
 def node_names(path: str, source: bytes) -> tuple[str, ...]:
@@ -129,13 +136,13 @@ def is_module(path: str, source: bytes) -> bool:
     return path.endswith(".mjs") or read_imports(source).is_module
 
 
-def bare_imports(source: bytes) -> tuple[str, ...]:
+def bare_imports(imports: Imports) -> tuple[str, ...]:
     """Return the names that a module imports and only an import map can resolve.
 
-    >>> bare_imports(b"import 'vue'; import './a.js'; import 'https://example.com/b.js'; import '/c.js'")
+    >>> bare_imports(read_imports("import 'vue'; import './a.js'; import 'https://example.com/b.js'; import '/c.js'"))
     ('vue',)
     """
-    return tuple(one for one in read_imports(source).static if not _ADDRESS.match(one))
+    return tuple(one for one in imports.static if not _ADDRESS.match(one))
 
 
 def _named(named: Mapping[str, str]) -> Iterator[str]:

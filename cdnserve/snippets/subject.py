@@ -11,7 +11,8 @@ from cdnserve.display import printable
 from cdnserve.errors import Problem, Problems
 from cdnserve.manifest.model import Rule
 from cdnserve.markup.tag import Kind, kind_of
-from cdnserve.modules.scripts import bare_imports, is_module, node_names
+from cdnserve.modules.imports import read_imports
+from cdnserve.modules.scripts import bare_imports, node_names
 from cdnserve.release.catalog import Catalog
 from cdnserve.rules import media_types
 from cdnserve.rules.charsets import look
@@ -97,7 +98,7 @@ def of_asset(catalog: Catalog, path: str, source: str = "", *, module: bool | No
     """
     asset = catalog.assets[path]
     media_type = asset.media_type(path)
-    kind = kind_of(path, media_type, source, module=module)
+    kind, needs = _looked_into(path, media_type, source, module)
     return Subject(
         name=path,
         url=public_url(path, catalog.site.url),
@@ -106,7 +107,7 @@ def of_asset(catalog: Catalog, path: str, source: str = "", *, module: bool | No
         size=asset.identity.size,
         # A browser hashes what is left without the coding, and of that nothing is known.
         digests=() if asset.is_coded else _digests(asset.identity.sha256, asset.sha384, asset.sha512),
-        remarks=(*_needs(kind, path, source.encode()), *_remarks(catalog.rules[asset.rule])),
+        remarks=(*needs, *_remarks(catalog.rules[asset.rule])),
     )
 
 
@@ -114,7 +115,7 @@ def of_file(path: str, content: bytes, *, module: bool | None = None) -> Subject
     """Make the subject of a local file that is not published."""
     looks = look(content)
     media_type = media_types.media_type(path, looks.form, declared=looks.declared)
-    kind = kind_of(path, media_type, _text(content), module=module)
+    kind, needs = _looked_into(path, media_type, _text(content), module)
     return Subject(
         name=path,
         url=relative_url(path),
@@ -122,7 +123,7 @@ def of_file(path: str, content: bytes, *, module: bool | None = None) -> Subject
         kind=kind,
         size=len(content),
         digests=_hashed(content),
-        remarks=(*_needs(kind, path, content), UNPUBLISHED),
+        remarks=(*needs, UNPUBLISHED),
     )
 
 
@@ -132,7 +133,7 @@ def of_response(
     """Make the subject of a response: its content without content codings, its Content-Type (`""`: by name)."""
     path = re.split(r"[?#]", url, maxsplit=1)[0]
     known = media_type or media_types.media_type(path)
-    kind = kind_of(path, known, _text(content), module=module)
+    kind, needs = _looked_into(path, known, _text(content), module)
     return Subject(
         name=url,
         url=given_url(url),
@@ -140,7 +141,7 @@ def of_response(
         kind=kind,
         size=len(content),
         digests=_hashed(content),
-        remarks=(*_needs(kind, path, content), *remarks),
+        remarks=(*needs, *remarks),
     )
 
 
@@ -156,15 +157,20 @@ def _digests(*digests: bytes) -> tuple[HashExpression, ...]:
     return tuple(HashExpression(algorithm, digest) for algorithm, digest in zip(ALGORITHMS, digests, strict=True))
 
 
-def _needs(kind: Kind, path: str, source: bytes) -> tuple[str, ...]:
-    """Return what a script or a module needs that its tag doesn't bring."""
-    is_for_node = kind == "script" or (kind == "module" and not is_module(path, source))
-    if is_for_node and (names := node_names(path, source)):
-        return (f"it uses {', '.join(names)} of Node.js, so a script tag of it fails in browsers",)
-    if kind == "module" and (names := bare_imports(source)):
+def _looked_into(path: str, media_type: str, source: str, module: bool | None) -> tuple[Kind, tuple[str, ...]]:
+    """Return the kind of a file, and what a script or a module needs that its tag doesn't bring; parses it once."""
+    kind = kind_of(path, media_type, module=False)
+    if kind != "script":
+        return kind, ()
+    imports = read_imports(source)
+    is_module = path.endswith(".mjs") or imports.is_module
+    kind = "module" if (is_module if module is None else module) else "script"
+    if (kind == "script" or not is_module) and (names := node_names(path, source.encode())):
+        return kind, (f"it uses {', '.join(names)} of Node.js, so a script tag of it fails in browsers",)
+    if kind == "module" and (names := bare_imports(imports)):
         few = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" * (len(names) > _MOST_NAMED))
-        return (f"it imports {few}: the page needs an import map (cdnserve importmap)",)
-    return ()
+        return kind, (f"it imports {few}: the page needs an import map (cdnserve importmap)",)
+    return kind, ()
 
 
 def _remarks(rule: Rule) -> tuple[str, ...]:

@@ -210,7 +210,10 @@ class _PublicFiles:
 
 def main_library_files(folder: str, hosted: ReadableRelease) -> tuple[str, ...]:
     """Return the public paths of the script and the stylesheet that stand for a library; raise ConfigurationError."""
-    chosen = _main_files(folder, hosted)
+    return _paths(folder, _main_files(folder, hosted), hosted)
+
+
+def _paths(folder: str, chosen: MainFiles, hosted: ReadableRelease) -> tuple[str, ...]:
     found = tuple(f"{folder}/{path}" for path in (chosen.script, chosen.style) if path)
     if found:
         return found
@@ -327,7 +330,16 @@ def _items(made: object) -> Iterable[tuple[str, object]]:
 
 def library_subjects(pin: str, hosted: ReadableRelease) -> list[Subject]:
     """Return the files of a library (NAME@VERSION) that its package.json names for browsers."""
-    return [public_subject(path, hosted) for path in main_library_files(f"{FOLDER}/{pin}", hosted)]
+    folder = f"{FOLDER}/{pin}"
+    chosen = _main_files(folder, hosted)
+    return [_main_subject(path, folder, chosen, hosted) for path in _paths(folder, chosen, hosted)]
+
+
+def _main_subject(path: str, folder: str, chosen: MainFiles, hosted: ReadableRelease) -> Subject:
+    if path == f"{folder}/{chosen.script}" and chosen.runs_as:
+        # It was looked into already, and has nothing to be told of.
+        return of_asset(hosted.catalog, path, module=chosen.runs_as == "module")
+    return public_subject(path, hosted)
 
 
 def _below(folder: str, public: dict[str, Asset]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cdnserve.display import alike
-from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.errors import ConfigurationError
 from cdnserve.modules.graph import ModuleMap
 from cdnserve.origin.suggest import suggest
 from cdnserve.web.explained import read_question
@@ -33,6 +33,7 @@ from cdnserve.web.model import (
 from cdnserve.web.packages import library_folder_of
 from cdnserve.web.parameters import Asked, BadParameterError, Parameter, flag, in_path, paging, text
 from cdnserve.web.search import LONGEST_QUERY
+from cdnserve.web.usage import told_of
 from cdnserve.web.view import CatalogView
 
 PREFIX = "api/v1"
@@ -92,14 +93,9 @@ def _importmap(asked: Asked, view: CatalogView) -> object:
     try:
         found = view.import_map(asked.texts("name"))
     except ConfigurationError as error:
-        detail = "; ".join(map(_told, error.problems[:_MOST_NAMES]))
+        detail = "; ".join(map(told_of, error.problems[:_MOST_NAMES]))
         return problem(404, "not-mapped", detail, next((one.hint for one in error.problems if one.hint), ""))
     return MappedModules(_map_text(found.map), found.modules, tuple(str(one.message) for one in found.warnings))
-
-
-def _told(found: Problem) -> str:
-    about = found.value or found.where
-    return f"{about}: {found.message}" if about else found.message
 
 
 def _map_text(module_map: ModuleMap) -> ImportMapText:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.manifest.model import RuleMatcher
@@ -16,6 +17,7 @@ from cdnserve.web.packages import library_folder_of
 
 # Of a release so many paths of each kind are named; the others are counted.
 MOST_NAMED = 200
+_MOST_REMEMBERED = 128
 
 
 def compare_versions(name: str, old: str, new: str, listing: Listing) -> VersionComparison:
@@ -49,46 +51,66 @@ def _changes(before: dict[str, Asset], after: dict[str, Asset]) -> Iterator[File
             yield FileChange(path, "changed", _served_size(old), _served_size(new))
 
 
-def listed_releases(store: Releases, listing: Listing, page: int, per_page: int) -> Paged[ListedRelease]:
-    """Return one page of the releases that are there, the newest first, each with what it changed."""
-    numbers = store.numbers()
-    matcher = RuleMatcher(listing.catalog.rules)
+class ReleaseHistory:
+    """What each release of a store changed; releases are removed while one is served, but what one has stays."""
 
-    def is_listed(path: str) -> bool:
-        at = matcher.find(path)
-        return at is not None and listing.catalog.rules[at].is_listed
+    def __init__(self, store: Releases, listing: Listing) -> None:
+        self._store = store
+        self._rules = listing.catalog.rules
+        self._current = listing.catalog.number
+        self._matcher = RuleMatcher(self._rules)
+        # By a number and those before it, for the nearest one that can be read is what it is compared with.
+        self._described = lru_cache(_MOST_REMEMBERED)(self._describe)
 
-    end = len(numbers) - (page - 1) * per_page
-    wanted = range(end - 1, max(-1, end - 1 - per_page), -1) if end > 0 else range(0)
-    releases = tuple(_release(store, numbers, at, listing.catalog.number, is_listed) for at in wanted)
-    return Paged(releases, len(numbers), page, per_page)
+    def page(self, page: int, per_page: int) -> Paged[ListedRelease]:
+        """Return one page of the releases that are there, the newest first, each with what it changed."""
+        numbers = self._store.numbers()
+        end = len(numbers) - (page - 1) * per_page
+        wanted = range(end, max(0, end - per_page), -1)
+        return Paged(tuple(self._described(numbers[:at]) for at in wanted), len(numbers), page, per_page)
 
+    def _describe(self, numbers: tuple[int, ...]) -> ListedRelease:
+        """Describe the last of some releases."""
+        *earlier, number = numbers
+        made = datetime.fromtimestamp(int(self._store.made(number)), UTC).isoformat().replace("+00:00", "Z")
+        is_current = number == self._current
+        catalog = _whole(self._store, number)
+        if catalog is None:
+            problem = "the catalog of this release can't be read"
+            return ListedRelease(number, made, is_current, 0, 0, 0, 0, 0, (), (), (), problem)
+        before = next((one for one in (_whole(self._store, at) for at in reversed(earlier)) if one), None)
+        changed = self._differences(before, catalog)
+        files = [asset for asset in catalog.assets.values() if catalog.rules[asset.rule].is_listed]
+        return ListedRelease(
+            number,
+            made,
+            is_current,
+            len(files),
+            sum(asset.identity.size for asset in files),
+            len(changed.added),
+            len(changed.removed),
+            len(changed.changed),
+            changed.added[:MOST_NAMED],
+            changed.removed[:MOST_NAMED],
+            changed.changed[:MOST_NAMED],
+        )
 
-def _release(
-    store: Releases, numbers: Sequence[int], at: int, current: int, is_listed: Callable[[str], bool]
-) -> ListedRelease:
-    number = numbers[at]
-    made = datetime.fromtimestamp(int(store.made(number)), UTC).isoformat().replace("+00:00", "Z")
-    catalog = _whole(store, number)
-    if catalog is None:
-        problem = "the catalog of this release can't be read"
-        return ListedRelease(number, made, number == current, 0, 0, 0, 0, 0, (), (), (), problem)
-    before = next((one for one in (_whole(store, earlier) for earlier in reversed(numbers[:at])) if one), None)
-    changed = _listed_differences(before, catalog, is_listed)
-    files = [asset for asset in catalog.assets.values() if catalog.rules[asset.rule].is_listed]
-    return ListedRelease(
-        number,
-        made,
-        number == current,
-        len(files),
-        sum(asset.identity.size for asset in files),
-        len(changed.added),
-        len(changed.removed),
-        len(changed.changed),
-        changed.added[:MOST_NAMED],
-        changed.removed[:MOST_NAMED],
-        changed.changed[:MOST_NAMED],
-    )
+    def _differences(self, before: Catalog | None, after: Catalog) -> Differences:
+        """Return what differs, without the paths that were not listed then, or aren't today."""
+        found = compare(before, after)
+        return Differences(
+            self._shown(found.added, after), self._shown(found.removed, before), self._shown(found.changed, after)
+        )
+
+    def _shown(self, paths: tuple[str, ...], catalog: Catalog | None) -> tuple[str, ...]:
+        if catalog is None:
+            return ()
+        rules, assets = catalog.rules, catalog.assets
+        return tuple(path for path in paths if rules[assets[path].rule].is_listed and self._is_listed(path))
+
+    def _is_listed(self, path: str) -> bool:
+        at = self._matcher.find(path)
+        return at is not None and self._rules[at].is_listed
 
 
 def _whole(store: Releases, number: int) -> Catalog | None:
@@ -96,16 +118,3 @@ def _whole(store: Releases, number: int) -> Catalog | None:
         return store.read(number)
     except ConfigurationError:
         return None
-
-
-def _listed_differences(before: Catalog | None, after: Catalog, is_listed: Callable[[str], bool]) -> Differences:
-    """Return what differs, without the paths that were not listed then, or aren't today."""
-    found = compare(before, after)
-
-    def shown(paths: tuple[str, ...], catalog: Catalog | None) -> tuple[str, ...]:
-        if catalog is None:
-            return ()
-        rules, assets = catalog.rules, catalog.assets
-        return tuple(path for path in paths if rules[assets[path].rule].is_listed and is_listed(path))
-
-    return Differences(shown(found.added, after), shown(found.removed, before), shown(found.changed, after))

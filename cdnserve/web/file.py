@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import islice
 from unicodedata import category
+from urllib.parse import quote
 
 from cdnserve.display import alike
+from cdnserve.npm.spec import FOLDER as NPM
+from cdnserve.release.catalog import Asset
 from cdnserve.rules.media_types import destination, is_text
 from cdnserve.rules.urls import public_url
 from cdnserve.web.explained import read_question
@@ -20,13 +23,23 @@ from cdnserve.web.highlight import highlighted
 from cdnserve.web.home import first_value
 from cdnserve.web.library import titled
 from cdnserve.web.message import WebContent, WebRequest
-from cdnserve.web.model import FileDetail, ShownExchange
-from cdnserve.web.rendering import NearAddress, as_markup, not_found, quoted_path, render
+from cdnserve.web.model import FileDetail, ListedFile, ShownExchange
+from cdnserve.web.packages import library_folder_of
+from cdnserve.web.rendering import (
+    PageLink,
+    as_markup,
+    capitalized,
+    not_found,
+    quoted_path,
+    render,
+    shown_size,
+)
+from cdnserve.web.tree import steps
 from cdnserve.web.view import CatalogView
 
 FOLDER, SPECIMEN = "file", "specimen"
 _LARGEST_MAP = 8 << 20
-_MOST_SOURCES, _MOST_GLYPHS, _MOST_NEAR = 500, 480, 5
+_MOST_SOURCES, _MOST_GLYPHS, _MOST_NEAR, _MOST_VERSIONS = 500, 480, 5, 12
 _LONGEST_SOURCE = 300
 # Those that show nothing: controls, spaces and halves of pairs.
 _BLANK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
@@ -44,7 +57,10 @@ class ReaderCheck:
 
 @dataclass(frozen=True, slots=True)
 class ShownContent:
-    """What is shown of a file's content: text as HTML, a picture, a font, or the sources of a source map."""
+    """What is shown of a file's content: text as HTML, a picture, a font, or the sources of a source map.
+
+    `absent` says why it isn't shown.
+    """
 
     source: object = ""
     is_picture: bool = False
@@ -52,6 +68,7 @@ class ShownContent:
     glyphs: object = ""
     sources: tuple[str, ...] = ()
     more_sources: int = 0
+    absent: str = ""
 
 
 def answer_file(request: WebRequest, view: CatalogView) -> WebContent | None:
@@ -60,13 +77,16 @@ def answer_file(request: WebRequest, view: CatalogView) -> WebContent | None:
     detail = view.file(path)
     if detail is None:
         names = alike(path, _neighbours(path, view), _MOST_NEAR)
-        near = tuple(NearAddress(one, f"{FOLDER}/{quoted_path(one)}") for one in names)
+        near = tuple(PageLink(one, f"{FOLDER}/{quoted_path(one)}") for one in names)
         return not_found(request, view, "No file of this path is listed here.", near)
     page, credentials = first_value(request, "origin").strip(), bool(first_value(request, "credentials"))
     values = {
         "detail": detail,
         "file": detail.file,
         "snippets": tuple(titled(detail.snippets)),
+        "crumbs": tuple(_crumbs(detail.file)),
+        "versions": tuple(_versions(detail.file, view)),
+        "most_glyphs": _MOST_GLYPHS,
         # Anybody may ask for any number of origins: the answer to each is cheap.
         "content": ShownContent() if page else _content(detail, view),
         "origin": page,
@@ -76,6 +96,30 @@ def answer_file(request: WebRequest, view: CatalogView) -> WebContent | None:
     shown = render("file.html", request, view, values)
     # What headers say of dates depends on the clock.
     return replace(shown, lasting=False) if page else shown
+
+
+def _crumbs(file: ListedFile) -> Iterator[PageLink]:
+    """Return the library, or nothing, and the folders that lead to a file."""
+    base = f"{NPM}/{file.library}" if file.library else ""
+    directory = file.path[len(base) :].strip("/").rpartition("/")[0]
+    if base:
+        yield PageLink(file.library, f"{quoted_path(base)}/")
+    elif not directory:
+        yield PageLink("All files", "folder/")
+    for step in steps(directory):
+        inner = f"{base}/?dir={quote(step.path)}#files" if base else f"folder/{quoted_path(step.path)}/"
+        yield PageLink(step.name, inner)
+
+
+def _versions(file: ListedFile, view: CatalogView) -> Iterator[PageLink]:
+    """Return the newest versions of the library that have the file, too; those with it alone have none."""
+    name, _, version = file.library.rpartition("@")
+    inner = file.path.removeprefix(f"{NPM}/{file.library}/")
+    places = (
+        (one, f"{library_folder_of(name, one)}/{inner}") for one in reversed(view.listing.libraries.versions(name))
+    )
+    found = [PageLink(one, f"{FOLDER}/{quoted_path(path)}") for one, path in places if view.asset(path)]
+    return iter(found[:_MOST_VERSIONS] if [one.name for one in found] != [version] else ())
 
 
 def _check(path: str, page: str, view: CatalogView, *, credentials: bool) -> ReaderCheck | None:
@@ -92,7 +136,7 @@ def _check(path: str, page: str, view: CatalogView, *, credentials: bool) -> Rea
     word = "may" if found.readable else "may not"
     verdict = f"Pages of {found.origin} {word} read it."
     shown = tuple((_request_head(one), _response_head(one)) for one in found.exchanges)
-    return ReaderCheck(verdict, found.readable, tuple(f"{one[:1].upper()}{one[1:]}." for one in told), shown)
+    return ReaderCheck(verdict, found.readable, tuple(f"{capitalized(one)}." for one in told), shown)
 
 
 def _request_head(exchange: ShownExchange) -> str:
@@ -120,14 +164,22 @@ def _content(detail: FileDetail, view: CatalogView) -> ShownContent:
         return ShownContent()
     if kind == "font":
         facts = read_font(view.content(path, LARGEST_FONT) or b"")
-        return ShownContent(font=facts, glyphs=_glyphs(facts) if facts else "")
-    source: object = ""
-    if is_text(path, asset.form) and (octets := view.content(path, LARGEST_TEXT)) is not None:
-        source = as_markup(highlighted(path, octets))
+        return ShownContent(font=facts, glyphs=_glyphs(facts)) if facts else ShownContent(absent="no font can be read")
+    source, absent = _source(path, asset, view)
     if path.endswith(".map"):
         sources = _sources(view.content(path, _LARGEST_MAP) or b"")
-        return ShownContent(source, sources=sources[:_MOST_SOURCES], more_sources=len(sources) - _MOST_SOURCES)
-    return ShownContent(source, is_picture=kind == "image")
+        more = len(sources) - _MOST_SOURCES
+        return ShownContent(source, sources=sources[:_MOST_SOURCES], more_sources=more, absent=absent)
+    return ShownContent(source, is_picture=kind == "image", absent=absent)
+
+
+def _source(path: str, asset: Asset, view: CatalogView) -> tuple[object, str]:
+    if not is_text(path, asset.form):
+        return "", ""
+    octets = view.content(path, LARGEST_TEXT)
+    if octets is None:
+        return "", f"it is larger than {shown_size(LARGEST_TEXT)}"
+    return as_markup(highlighted(path, octets)), ""
 
 
 def _sources(octets: bytes) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from cdnserve.web.home import page_number
 from cdnserve.web.library import unknown_library
 from cdnserve.web.message import WebContent, WebRequest
-from cdnserve.web.rendering import NearAddress, not_found, quoted_path, redirect, render
+from cdnserve.web.rendering import PageLink, not_found, quoted_path, redirect, render
 from cdnserve.web.view import CatalogView
 
 _RELEASES_PER_PAGE = 20
@@ -26,7 +27,7 @@ def answer_compare(request: WebRequest, view: CatalogView) -> WebContent | None:
     if not dots or first is None or second is None:
         versions = tuple(reversed(view.listing.libraries.versions(name)))
         near = tuple(
-            NearAddress(f"{older} to {newer}", f"compare/{quoted_path(f'{name}/{older}...{newer}')}")
+            PageLink(f"{older} to {newer}", f"compare/{quoted_path(f'{name}/{older}...{newer}')}")
             for newer, older in pairwise(versions[:_MOST_SHOWN])
         )
         return not_found(request, view, f"Two hosted versions of {name} are compared as OLD...NEW.", near)
@@ -48,4 +49,5 @@ def answer_releases(request: WebRequest, view: CatalogView) -> WebContent | None
     found = view.releases(page_number(request), _RELEASES_PER_PAGE)
     if not found.items:
         return not_found(request, view, "There are fewer pages of releases.")
-    return render("releases.html", request, view, {"releases": found, "most": _MOST_SHOWN, "here": "releases"})
+    values = {"releases": found, "most": _MOST_SHOWN, "here": "releases"}
+    return replace(render("releases.html", request, view, values), lasting=False)  # others are removed meanwhile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cdnserve.display import alike
 from cdnserve.web.message import WebContent, WebRequest
-from cdnserve.web.rendering import NearAddress, not_found, quoted_path, render
+from cdnserve.web.rendering import PageLink, not_found, quoted_path, render
 from cdnserve.web.search import LONGEST_QUERY
 from cdnserve.web.view import CatalogView, paged
 
@@ -19,7 +19,10 @@ def answer_home(request: WebRequest, view: CatalogView) -> WebContent | None:
     query, page = first_value(request, "q")[:LONGEST_QUERY].strip(), page_number(request)
     values: dict[str, object] = {"query": query, "here": "home"}
     if query:
-        values |= {"hits": view.search(query, page, _PER_PAGE), "empty": False}
+        hits = view.search(query, page, _PER_PAGE)
+        if page > 1 and not hits.items:
+            return not_found(request, view, "There are fewer pages of results.")
+        values |= {"hits": hits, "empty": False}
         return render("home.html", request, view, values)
     libraries = paged(view.libraries, page, _PER_PAGE, lambda library: library)
     if page > 1 and not libraries.items:
@@ -43,4 +46,4 @@ def page_number(request: WebRequest) -> int:
 def _absent(request: WebRequest, view: CatalogView) -> WebContent:
     near = alike(request.path.strip("/")[:LONGEST_QUERY], view.listing.libraries.names, _MOST_NEAR)
     text = "No page has this address."
-    return not_found(request, view, text, tuple(NearAddress(name, f"npm/{quoted_path(name)}/") for name in near))
+    return not_found(request, view, text, tuple(PageLink(name, f"npm/{quoted_path(name)}/") for name in near))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from cdnserve.display import alike
 from cdnserve.npm.spec import FOLDER
@@ -12,7 +13,7 @@ from cdnserve.web.home import first_value, page_number
 from cdnserve.web.message import WebContent, WebRequest
 from cdnserve.web.model import ListedVersion, UsageSnippet
 from cdnserve.web.packages import library_folder_of
-from cdnserve.web.rendering import NearAddress, not_found, quoted_path, redirect, render
+from cdnserve.web.rendering import PageLink, not_found, quoted_path, redirect, render
 from cdnserve.web.search import LONGEST_QUERY
 from cdnserve.web.tree import TreeMaker, steps
 from cdnserve.web.view import CatalogView
@@ -104,10 +105,10 @@ def _inner(request: WebRequest, view: CatalogView, folder: str, file: str) -> We
     if view.asset(path):
         return redirect(request, f"file/{quoted_path(path)}")
     if view.listing.below(path):
-        return redirect(request, f"{quoted_path(folder)}/?dir={quoted_path(file)}")
+        return redirect(request, f"{quoted_path(folder)}/?dir={quote(file)}")
     text = f"{folder.removeprefix(f'{FOLDER}/')} has no such file."
     near = alike(path, view.listing.below(folder), _MOST_NEAR)
-    return not_found(request, view, text, tuple(NearAddress(one, f"file/{quoted_path(one)}") for one in near))
+    return not_found(request, view, text, tuple(PageLink(one, f"file/{quoted_path(one)}") for one in near))
 
 
 def unknown_library(request: WebRequest, view: CatalogView, name: str) -> WebContent:
@@ -115,10 +116,10 @@ def unknown_library(request: WebRequest, view: CatalogView, name: str) -> WebCon
     versions = view.listing.libraries.versions(name)
     if versions:
         newest = [library_folder_of(name, version) for version in reversed(versions[-_MOST_NEAR:])]
-        near = tuple(NearAddress(one.removeprefix(f"{FOLDER}/"), f"{quoted_path(one)}/") for one in newest)
+        near = tuple(PageLink(one.removeprefix(f"{FOLDER}/"), f"{quoted_path(one)}/") for one in newest)
         return not_found(request, view, "This version is not hosted.", near)
     names = alike(name[:LONGEST_QUERY], view.listing.libraries.names, _MOST_NEAR)
-    near = tuple(NearAddress(one, f"{FOLDER}/{quoted_path(one)}/") for one in names)
+    near = tuple(PageLink(one, f"{FOLDER}/{quoted_path(one)}/") for one in names)
     return not_found(request, view, "No library of this name is listed here.", near)
 
 

@@ -90,11 +90,15 @@ class FileDetail(msgspec.Struct, frozen=True):
 
 
 class NeededRange(msgspec.Struct, frozen=True):
-    """A dependency that a package.json names, and the hosted version that satisfies its range, `""` for none."""
+    """A dependency that a package.json names, and the hosted version that satisfies its range, `""` for none.
+
+    One that is `optional` is no loss where it isn't hosted.
+    """
 
     name: str
     range: str
     hosted: str
+    optional: bool = False
 
 
 class PackageFacts(msgspec.Struct, frozen=True):
@@ -127,7 +131,7 @@ class ListedVersion(msgspec.Struct, frozen=True):
     """One version of a library: sums, the files that stand for it in pages, and what to paste.
 
     `default_files` are the paths of the script and the stylesheet that its package.json names for browsers. Where it
-    has none, `remark` says why, and `hint` what to do.
+    has none, or its module needs what is not here, `remark` says so, and `hint` what to do.
     """
 
     name: str

@@ -1,30 +1,27 @@
-"""The description of the API: OpenAPI 3.1 from its operations and the types that they return, and a page of it.
-
-The page needs no script, and loads nothing but its own stylesheet.
-"""
+"""The description of the API: OpenAPI 3.1 from its operations and the types that they return, and a page of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import quote
 
 import msgspec
 
 from cdnserve.version import running_version
 from cdnserve.web.api import JSON, OPERATIONS, PREFIX, Operation
-from cdnserve.web.message import BASE, PROBLEM_MEDIA_TYPE, ProblemDetail, WebContent, WebRequest
+from cdnserve.web.message import BASE, PROBLEM_MEDIA_TYPE, ProblemDetail, WebContent, WebRequest, written_query
+from cdnserve.web.packages import library_folder_of
 from cdnserve.web.parameters import Parameter
+from cdnserve.web.rendering import render
 from cdnserve.web.view import CatalogView
 
 Json = dict[str, object]
 
 _ROOT = f"{BASE}{PREFIX}"
-_DOCUMENT, _STYLE = f"{PREFIX}/openapi.json", f"{PREFIX}/style.css"
-_POLICY = (
-    b"content-security-policy",
-    b"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-)
+_DOCUMENT = f"{PREFIX}/openapi.json"
+_MOST_TRIED = 20
 PROBLEMS = MappingProxyType(
     {
         "bad-address": "Path or query are too long, are not UTF-8, or have an escape that is none.",
@@ -48,16 +45,12 @@ PROBLEMS = MappingProxyType(
 
 
 def describe(request: WebRequest, view: CatalogView) -> WebContent | None:
-    """Answer what describes the API: its page, its stylesheet, and the OpenAPI document."""
+    """Answer with the OpenAPI document."""
     if request.path == _DOCUMENT:
         return WebContent(JSON, msgspec.json.format(msgspec.json.encode(document(view)), indent=2))
-    if request.path == _STYLE:
-        return WebContent("text/css; charset=utf-8", _CSS.encode("ascii"))
     if request.path == PREFIX:
         # Relative, for an edge may put something before all paths.
         return WebContent("text/plain; charset=utf-8", b"", 302, ((b"location", b"v1/"),))
-    if request.path == f"{PREFIX}/":
-        return WebContent("text/html; charset=utf-8", page(view).encode("utf-8"), headers=(_POLICY,))
     return None
 
 
@@ -126,57 +119,41 @@ def _response(description: str, media_type: str, schema: Json) -> Json:
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
-_INTRODUCTION = """\
-<p>Answers are JSON, readable by pages of every origin. Only what a rule of the manifest lists is in them. Each has a
-strong <code>ETag</code>; ask again with <code>If-None-Match</code>. Pages of results have <code>Link</code> headers.
-What goes wrong is a problem (RFC 9457).</p>"""
+@dataclass(frozen=True, slots=True)
+class ShownOperation:
+    """An operation as the page shows it; `example` is an address below the API that has an answer here, or `""`."""
+
+    operation: Operation
+    example: str
 
 
-def page(view: CatalogView) -> str:
-    """Return the page that describes the API, as HTML."""
-    title = escape(_title(view))
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<title>{title}</title>\n<link rel="stylesheet" href="style.css">',
-            f"<main>\n<h1>{title}</h1>",
-            _INTRODUCTION,
-            '<p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>',
-            *(line for operation in OPERATIONS for line in _section(operation)),
-            "<h2>Problems</h2>\n<dl>",
-            *(f'<dt id="{name}"><code>{name}</code></dt><dd>{escape(text)}</dd>' for name, text in PROBLEMS.items()),
-            "</dl>\n</main>\n</html>\n",
-        ]
-    )
+def answer_page(request: WebRequest, view: CatalogView) -> WebContent | None:
+    """Answer `/-/api/v1/` with a page that describes the API."""
+    if request.path != f"{PREFIX}/":
+        return None
+    texts = _example_texts(view)
+    shown = tuple(ShownOperation(one, _example(one, texts)) for one in OPERATIONS)
+    values = {"operations": shown, "problems": PROBLEMS, "base": _ROOT, "here": "api"}
+    return render("api.html", request, view, values)
 
 
-def _section(operation: Operation) -> Iterator[str]:
-    yield f'<h2 id="{operation.name}"><code>GET {_ROOT}/{escape(operation.path)}</code></h2>'
-    yield f"<p>{escape(operation.summary)}</p>"
-    if operation.parameters:
-        yield "<dl>"
-        for one in operation.parameters:
-            needed = " (required)" if one.required and one.place == "query" else ""
-            yield f"<dt><code>{one.name}</code>{needed}</dt><dd>{escape(one.meaning)}{_bounds(one)}</dd>"
-        yield "</dl>"
+def _example_texts(view: CatalogView) -> Mapping[str, str]:
+    """Return texts for parameters, of a library and a file that are listed; empty where nothing is."""
+    library = next(iter(view.libraries), None)
+    paths = view.listing.below(library_folder_of(library.name, library.version)) if library else view.listing.paths
+    file = next((found for path in paths[:_MOST_TRIED] if (found := view.listing.file(path)).integrity), None)
+    texts = {"path": file.path, "integrity": file.integrity.sha384} if file and file.integrity else {}
+    if library:
+        texts |= {"name": library.name, "version": library.version, "spec": library.name, "q": library.name}
+    return texts | {"origin": "https://app.example.com"}
 
 
-def _bounds(parameter: Parameter) -> str:
-    told = []
-    if "maximum" in parameter.schema:
-        told.append(f"1 to {parameter.schema['maximum']}, {parameter.schema['default']} without it.")
-    if parameter.repeats:
-        told.append(f"It may come {parameter.most} times.")
-    return "".join(f" {one}" for one in told)
-
-
-_CSS = """\
-:root { color-scheme: light dark }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 }
-main { max-width: 60rem; margin: 0 auto; padding: 1rem }
-h1 { font-size: 1.6rem }
-h2 { font-size: 1.05rem; margin-top: 2rem; overflow-wrap: anywhere }
-dt { margin-top: .5rem }
-dd { margin-left: 1.5rem }
-"""
+def _example(operation: Operation, texts: Mapping[str, str]) -> str:
+    """Return a path, and the query that is needed; `""` where a text for it is missing."""
+    needed = [one for one in operation.parameters if one.required]
+    if not all(one.name in texts for one in needed):
+        return ""
+    asked = [one for one in operation.parameters if one.place == "query" and (one.required or one.name == "origin")]
+    parts = {one.name: quote(texts[one.name], safe="/@") for one in needed}
+    query = written_query([(one.name, texts[one.name]) for one in asked])
+    return operation.path.format(**parts) + (f"?{query}" if query else "")

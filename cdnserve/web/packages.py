@@ -6,7 +6,7 @@ A server may have no root, and what lies in one unlisted is nobody's business; s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from cdnserve.display import readable_size
@@ -61,10 +61,10 @@ class PackageDescriptions:
 class ListedPackages:
     """Answers what is hosted for one import map; raises ConfigurationError where it would read too much."""
 
-    def __init__(self, listing: Listing, descriptions: PackageDescriptions) -> None:
+    def __init__(self, listing: Listing, descriptions: PackageDescriptions, most: int) -> None:
         self._listing = listing
         self._descriptions = descriptions
-        self._left = MOST_READ
+        self._most = self._left = most
 
     def versions(self, name: str) -> Sequence[str]:
         """Return the listed versions of a package, ascending."""
@@ -89,8 +89,8 @@ class ListedPackages:
     def below(self, folder: str) -> Sequence[str]:
         """Return the listed files below a folder, sorted."""
         # All modules of a folder are asked for: what is too much is refused before anything is read.
-        if library_folder(f"{folder}/") != folder and self._listing.sums(folder).size > MOST_READ:
-            raise _too_large()
+        if library_folder(f"{folder}/") != folder and self._listing.sums(folder).size > self._most:
+            raise _too_large(self._most)
         return self._listing.below(folder)
 
     def source(self, path: str) -> bytes:
@@ -98,12 +98,12 @@ class ListedPackages:
         asset = self._listing.catalog.assets[path]
         self._left -= asset.identity.size
         if self._left < 0:
-            raise _too_large()
+            raise _too_large(self._most)
         return self._listing.read(asset)
 
 
-def _too_large() -> ConfigurationError:
-    message = f"these modules are larger than {readable_size(MOST_READ)} together"
+def _too_large(most: int) -> ConfigurationError:
+    message = f"these modules are larger than {readable_size(most)} together"
     return ConfigurationError([Problem("module-graph-size", message, hint="run cdnserve importmap instead")])
 
 
@@ -116,7 +116,7 @@ def package_facts(described: Description, libraries: HostedVersions) -> PackageF
         repository=_url(_repository(described.get("repository"))),
         keywords=_keywords(described.get("keywords")),
         dependencies=_needed(described, "dependencies", libraries),
-        peer_dependencies=_needed(described, "peerDependencies", libraries),
+        peer_dependencies=_needed(described, "peerDependencies", libraries, _optional(described)),
     )
 
 
@@ -147,10 +147,21 @@ def _keywords(value: object) -> tuple[str, ...]:
     return tuple(word for one in listed if (word := _text(one)))
 
 
-def _needed(described: Description, table: str, libraries: HostedVersions) -> tuple[NeededRange, ...]:
+def _needed(
+    described: Description, table: str, libraries: HostedVersions, optional: Collection[str] = ()
+) -> tuple[NeededRange, ...]:
     ranges = declared_ranges(described, table)
     named = [(name, wanted) for name, wanted in ranges.items() if is_package_name(name)][:_MOST_NEEDED]
-    return tuple(NeededRange(name, _text(wanted), _hosted(wanted, libraries.versions(name))) for name, wanted in named)
+    return tuple(
+        NeededRange(name, _text(wanted), _hosted(wanted, libraries.versions(name)), name in optional)
+        for name, wanted in named
+    )
+
+
+def _optional(described: Description) -> set[str]:
+    told = described.get("peerDependenciesMeta")
+    entries = told.items() if isinstance(told, dict) else ()
+    return {name for name, said in entries if isinstance(said, dict) and said.get("optional") is True}
 
 
 def _hosted(wanted: str, versions: Sequence[str]) -> str:

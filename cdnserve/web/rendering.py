@@ -28,8 +28,8 @@ _LONGEST_LINK = 60
 
 
 @dataclass(frozen=True, slots=True)
-class NearAddress:
-    """An address behind `/-/` that somebody may have meant, and what it is called."""
+class PageLink:
+    """An address behind `/-/`, and what it is called."""
 
     name: str
     address: str
@@ -47,6 +47,8 @@ def render(
         "root": "../" * (request.head.raw_path.count(b"/") - 1),
         "heading": view.site.title or view.site.name or _DEFAULT_HEADING,
         "logo": logo,
+        "has_pages": view.site.pages,
+        "has_host": bool(view.site.url),
         "assets": assets,
         "number": view.number,
         "total": len(view.listing.paths),
@@ -56,7 +58,7 @@ def render(
     return WebContent(_HTML, text.encode("utf-8"), status, security_headers(assets))
 
 
-def not_found(request: WebRequest, view: CatalogView, text: str, near: tuple[NearAddress, ...] = ()) -> WebContent:
+def not_found(request: WebRequest, view: CatalogView, text: str, near: tuple[PageLink, ...] = ()) -> WebContent:
     """Return the page of an address that names nothing."""
     return render("error.html", request, view, {"title": "Nothing is here", "text": text, "near": near}, 404)
 
@@ -104,6 +106,8 @@ def _templates() -> Jinja2Templates:
         auto_reload=False,
     )
     filters: Mapping[str, Callable[..., object]] = {
+        "capitalized": capitalized,
+        "code": _with_code,
         "host": _without_scheme,
         "lines": _lines,
         "path": quoted_path,
@@ -126,11 +130,28 @@ def _lines(text: str) -> object:
     return escape("\n".join(printable_lines(text)))
 
 
+def capitalized(text: str) -> str:
+    """Begin a remark as a sentence begins; a key that it begins with stays as it is.
+
+    >>> capitalized("the policy is none"), capitalized("allow-origins does not list it")
+    ('The policy is none', 'allow-origins does not list it')
+    """
+    return f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].isalpha() else text
+
+
 def as_markup(html: str) -> object:
     """Return HTML that a template shows as it is: whoever made it has escaped what others wrote."""
     from markupsafe import Markup  # noqa: PLC0415 - comes with the templates
 
     return Markup(html)  # noqa: S704 - see above
+
+
+def _with_code(text: str) -> object:
+    """Return a text as HTML, in which what stands between backticks is code."""
+    from markupsafe import Markup  # noqa: PLC0415 - comes with the templates
+
+    told = (Markup("<code>{}</code>").format(one) if at % 2 else one for at, one in enumerate(text.split("`")))
+    return Markup("").join(told)
 
 
 def _signed(octets: int) -> str:

@@ -17,7 +17,7 @@ from cdnserve.web.history import answer_compare, answer_releases
 from cdnserve.web.home import answer_home
 from cdnserve.web.library import answer_folder, answer_library
 from cdnserve.web.message import WebContent, WebRequest
-from cdnserve.web.openapi import describe
+from cdnserve.web.openapi import answer_page, describe
 from cdnserve.web.static import answer_own_asset
 from cdnserve.web.view import CatalogView
 
@@ -45,8 +45,9 @@ class Route:
 
 ROUTES: tuple[Route, ...] = (
     Route(PREFIX, describe, cors=True),
+    Route(PREFIX, answer_page),
     Route(PREFIX, answer, cors=True),
-    Route("assets", answer_own_asset, is_page=True),
+    Route("assets", answer_own_asset),
     Route("npm", answer_library, is_page=True),
     Route("folder", answer_folder, is_page=True),
     Route("file", answer_file, is_page=True, takes_long=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import dataclass
 
 from cdnserve.web.listing import Listing
 from cdnserve.web.model import ListedLibrary, SearchHit
@@ -11,19 +11,26 @@ from cdnserve.web.packages import library_folder_of
 
 LONGEST_QUERY = 200
 _MOST_WORDS = 8
-_MOST_FILES = 200
 # In a larger release only the first paths are looked at.
 _MOST_PATHS = 200_000
 # Fewer characters are in nearly every path.
 _SHORTEST_IN_PATHS = 3
 
 
-def search(query: str, libraries: Sequence[ListedLibrary], listing: Listing) -> tuple[SearchHit, ...]:
-    """Return what has every word of a query, the best first: libraries, folders of one's own, then files."""
+@dataclass(frozen=True, slots=True)
+class SearchResults:
+    """What a search found, the best first: libraries, folders of one's own, then files, by their paths."""
+
+    named: tuple[SearchHit, ...] = ()
+    paths: Sequence[str] = ()
+
+
+def search(query: str, libraries: Sequence[ListedLibrary], listing: Listing) -> SearchResults:
+    """Return what has every word of a query."""
     words = query.casefold().split()[:_MOST_WORDS]
     if not words:
-        return ()
-    return (*_libraries(words, libraries, listing), *_folders(words, listing), *_files(words, listing))
+        return SearchResults()
+    return SearchResults((*_libraries(words, libraries, listing), *_folders(words, listing)), _files(words, listing))
 
 
 def _libraries(words: Sequence[str], libraries: Sequence[ListedLibrary], listing: Listing) -> list[SearchHit]:
@@ -63,8 +70,15 @@ def _folders(words: Sequence[str], listing: Listing) -> Iterator[SearchHit]:
             yield SearchHit("folder", folder.path, "", "", listing.url(folder.path) + "/")
 
 
-def _files(words: Sequence[str], listing: Listing) -> Iterator[SearchHit]:
+def _files(words: Sequence[str], listing: Listing) -> Sequence[str]:
+    """Return the paths with all words: first those whose last part is what is looked for, then those that have it."""
     if max(map(len, words)) < _SHORTEST_IN_PATHS:
-        return
-    found = (path for path in listing.paths[:_MOST_PATHS] if all(word in path.casefold() for word in words))
-    yield from (SearchHit("file", path, "", "", listing.url(path)) for path in islice(found, _MOST_FILES))
+        return ()
+    whole = " ".join(words)
+    exact, named, others = list[str](), list[str](), list[str]()
+    for path in listing.paths[:_MOST_PATHS]:
+        folded = path.casefold()
+        if all(word in folded for word in words):
+            name = folded.rpartition("/")[2]
+            (exact if name == whole else named if all(word in name for word in words) else others).append(path)
+    return [*exact, *named, *others]

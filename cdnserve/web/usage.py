@@ -17,10 +17,13 @@ from cdnserve.snippets.tags import csp, html, notes
 from cdnserve.snippets.targets import library_subjects, public_subject
 from cdnserve.web.listing import Listing
 from cdnserve.web.model import UsageSnippet
-from cdnserve.web.packages import ListedPackages, PackageDescriptions
+from cdnserve.web.packages import MOST_READ, ListedPackages, PackageDescriptions
 
 # A larger script isn't looked into: its tag is that of a classic script.
 LARGEST_SCRIPT = 16 << 20
+# Somebody waits for the page, whether or not they want an import map.
+_MOST_READ_FOR_PAGE = 5 << 19
+_MOST_TOLD = 3
 
 
 def file_snippets(path: str, listing: Listing) -> tuple[UsageSnippet, ...]:
@@ -44,7 +47,7 @@ def _of_subject(subject: Subject, *more: str) -> Iterator[UsageSnippet]:
 
 @dataclass(frozen=True, slots=True)
 class LibraryUse:
-    """How to use a library: the paths that stand for it, what to paste, and why there is no tag, with what to do."""
+    """How to use a library: the paths that stand for it, what to paste, and what is missing, with what to do."""
 
     default_files: tuple[str, ...]
     snippets: tuple[UsageSnippet, ...]
@@ -54,35 +57,56 @@ class LibraryUse:
 
 def library_use(pin: str, listing: Listing, descriptions: PackageDescriptions) -> LibraryUse:
     """Return how to use NAME@VERSION: its tags, an import map where it has modules, CSP sources and URLs."""
-    subjects, problem = _subjects(pin, listing)
+    subjects, problems = _subjects(pin, listing)
+    remark = "; ".join(one.message for one in problems)
     options = Options()
     found = [one for subject in subjects for one in _of_subject(subject) if one.use != "csp"]
     if subjects and (policy := csp(subjects, options)):
         found.append(UsageSnippet("csp", "", "", policy))
-    needs_map = not subjects or any(subject.kind in ("script", "module") for subject in subjects)
-    mapped = _mapped(pin, listing, descriptions) if needs_map else None
-    if mapped:
-        told = tuple(warning.message for warning in mapped.warnings)
-        found.append(UsageSnippet("importmap", "module", "", script_json(mapped.map), told))
-    remark, hint = (problem.message, problem.hint) if problem else ("", "")
-    return LibraryUse(tuple(subject.name for subject in subjects), tuple(found), remark, hint)
+    kinds = {subject.kind for subject in subjects}
+    if not kinds or not kinds.isdisjoint(("script", "module")):
+        mapped, absent = _mapped(pin, listing, descriptions)
+        if mapped:
+            told = tuple(warning.message for warning in mapped.warnings)
+            found.append(UsageSnippet("importmap", "module", "", script_json(mapped.map), told))
+        if "module" in kinds:  # a script has its tag, and most are no modules as well
+            problems, remark = absent, "; ".join(map(told_of, absent[:_MOST_TOLD]))
+    return LibraryUse(tuple(one.name for one in subjects), tuple(found), remark, _hint(problems))
 
 
-def _subjects(pin: str, listing: Listing) -> tuple[list[Subject], Problem | None]:
+def _subjects(pin: str, listing: Listing) -> tuple[list[Subject], Sequence[Problem]]:
     try:
-        return library_subjects(pin, listing), None
+        return library_subjects(pin, listing), ()
     except ConfigurationError as error:
-        return [], error.problems[0]
+        return [], error.problems
 
 
-def _mapped(pin: str, listing: Listing, descriptions: PackageDescriptions) -> HostedImportMap | None:
+def _mapped(
+    pin: str, listing: Listing, descriptions: PackageDescriptions
+) -> tuple[HostedImportMap | None, Sequence[Problem]]:
     try:
-        return listed_import_map([pin], listing, descriptions)
-    except ConfigurationError:
-        return None
+        return listed_import_map([pin], listing, descriptions, _MOST_READ_FOR_PAGE), ()
+    except ConfigurationError as error:
+        return None, error.problems
 
 
-def listed_import_map(names: Sequence[str], listing: Listing, descriptions: PackageDescriptions) -> HostedImportMap:
-    """Return what `cdnserve importmap NAME...` maps; raise ConfigurationError with all that is not hosted."""
-    packages = ListedPackages(listing, descriptions)
+def told_of(found: Problem) -> str:
+    """Return on one line what a problem is, with the name that it is about."""
+    about = found.value or found.where
+    return f"{about}: {found.message}" if about else found.message
+
+
+def _hint(problems: Sequence[Problem]) -> str:
+    """Return the last hint: where several packages are absent, it has one command for all of them."""
+    return next((one.hint for one in reversed(problems) if one.hint), "")
+
+
+def listed_import_map(
+    names: Sequence[str], listing: Listing, descriptions: PackageDescriptions, most: int = MOST_READ
+) -> HostedImportMap:
+    """Return what `cdnserve importmap NAME...` maps; raise ConfigurationError with all that is not hosted.
+
+    It reads so many octets of sources at most.
+    """
+    packages = ListedPackages(listing, descriptions, most)
     return hosted_import_map(module_requests(names), packages, listing.catalog, Options())

@@ -19,7 +19,7 @@ from cdnserve.rules.cors import ANY, NONE
 from cdnserve.rules.integrity import parse_metadata
 from cdnserve.rules.semver import newest
 from cdnserve.snippets.importmap import HostedImportMap
-from cdnserve.web.changes import compare_versions, listed_releases
+from cdnserve.web.changes import ReleaseHistory, compare_versions
 from cdnserve.web.explained import explain_listed
 from cdnserve.web.listing import Listing, Read, Sums
 from cdnserve.web.model import (
@@ -51,7 +51,7 @@ class CatalogView:
 
     def __init__(self, origin: Origin, store: Releases, read: Read) -> None:
         self.listing = Listing(origin, read)
-        self._store = store
+        self._history = ReleaseHistory(store, self.listing)
         self._descriptions = PackageDescriptions(self.listing)
         # Deterministic, so that remembering changes nothing but the time that it takes.
         self._version = lru_cache(_MOST_REMEMBERED)(self._make_version)
@@ -177,7 +177,11 @@ class CatalogView:
 
     def search(self, query: str, page: int, per_page: int) -> Paged[SearchHit]:
         """Return a page of what has all words of a query."""
-        return paged(search(query, self.libraries, self.listing), page, per_page, lambda hit: hit)
+        found = search(query, self.libraries, self.listing)
+        return paged((*found.named, *found.paths), page, per_page, self._hit)
+
+    def _hit(self, found: SearchHit | str) -> SearchHit:
+        return SearchHit("file", found, "", "", self.listing.url(found)) if isinstance(found, str) else found
 
     def import_map(self, names: Sequence[str]) -> HostedImportMap:
         """Return what `cdnserve importmap` maps; raise ConfigurationError with all that is not hosted."""
@@ -194,14 +198,14 @@ class CatalogView:
 
     def releases(self, page: int, per_page: int) -> Paged[ListedRelease]:
         """Return a page of the releases that are there, the newest first."""
-        return listed_releases(self._store, self.listing, page, per_page)
+        return self._history.page(page, per_page)
 
 
 def _folder(path: str, sums: Sums) -> ListedFolder:
     return ListedFolder(path, sums.files, sums.size, sums.served_size)
 
 
-def paged(found: Sequence[str] | Sequence[Item], page: int, per_page: int, make: Callable[..., Item]) -> Paged[Item]:
+def paged(found: Sequence[object], page: int, per_page: int, make: Callable[..., Item]) -> Paged[Item]:
     """Return one page of what was found, made into values; behind the last page there is nothing.
 
     >>> paged(["a", "b", "c"], 2, 2, str.upper)

@@ -118,7 +118,9 @@ def test_the_style_of_a_specimen_names_the_font(odd: Asker) -> None:
 
 
 def test_what_is_no_font_has_none(odd: Asker) -> None:
-    assert "Specimen" not in words(odd.page("/-/file/own/not.woff2"))
+    text = words(odd.page("/-/file/own/not.woff2"))
+    assert "Specimen" not in text
+    assert "It is not shown: no font can be read." in text
 
 
 def test_an_image_is_shown(odd: Asker) -> None:
@@ -136,7 +138,24 @@ def test_a_source_map_names_its_sources(odd: Asker) -> None:
 def test_a_large_text_is_not_shown(odd: Asker) -> None:
     html = odd.page("/-/file/own/large.txt")
     assert 'class="source"' not in html
-    assert "Open the file" in words(html)
+    assert "It is not shown: it is larger than 512 KiB. Open the file" in words(html)
+
+
+def test_folders_lead_to_it(asker: Asker) -> None:
+    found = links(asker.page(GREET))
+    assert ["npm/greet@1.0.0/", "npm/greet@1.0.0/?dir=dist#files"] == [
+        link.partition("/-/")[2] for link in found if "/-/npm/" in link
+    ]
+    found = links(asker.page("/-/file/own/deep/er/copy.js"))
+    assert ["folder/own/", "folder/own/deep/", "folder/own/deep/er/"] == [
+        link.partition("/-/")[2] for link in found if "/-/folder/" in link
+    ]
+    assert [] == [link for link in links(asker.page("/-/file/top.txt")) if "/-/folder/own" in link]
+
+
+def test_versions_that_have_the_file_too_are_near(asker: Asker) -> None:
+    assert "../../../../../-/file/npm/greet@1.1.0/dist/greet.js" in links(asker.page(GREET))
+    assert "1.0.0" not in words(asker.page("/-/file/npm/greet@1.1.0/dist/more.js")).replace("greet@1.0.0", "")
 
 
 def test_an_origin_is_told_whether_its_pages_may_read(asker: Asker) -> None:
@@ -155,6 +174,7 @@ def test_who_may_not_read_is_told_why(asker: Asker) -> None:
     text = words(asker.page("/-/file/shown/shown.js?origin=https://app.example.com"))
     assert "Pages of https://app.example.com may not read it." in text
     assert "cross-origin-resource-policy: same-origin" in text
+    assert "The policy is none: no other origin may read." in text
     assert "may not read it" in words(asker.page(f"{GREET}?origin=https://app.example.com&credentials=1"))
 
 

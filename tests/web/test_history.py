@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from cdnserve.origin.lookup import Origin
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
+from cdnserve.web.answers import WebAnswers
+from tests.web import site
 from tests.web.asking import Asker, links, words
+from tests.web.built import BuiltSite
 
 
 def test_two_versions_are_compared(asker: Asker) -> None:
@@ -48,10 +56,24 @@ def test_what_is_not_listed_is_not_compared(asker: Asker, target: str) -> None:
 def test_releases_say_what_they_changed(asker: Asker) -> None:
     text = words(asker.page("/-/releases"))
     assert "Release 2 served now" in text
-    assert "1 changed" in text
+    assert 1 == text.count("1 file changed")
     assert "own/app.js" in text
     for name in ("partners", "hidden", "quiet", "second.js"):
         assert name not in text
+
+
+def test_a_release_that_was_removed_meanwhile_is_not_named(tmp_path: Path) -> None:
+    for files in (site.BEFORE, site.AFTER):
+        site.write(tmp_path / "root", files)
+        build(tmp_path / "root", tmp_path / "state")
+    store = Store(tmp_path / "state")
+    built = BuiltSite(tmp_path / "root", store, Origin(store.load()))
+    asker = Asker(WebAnswers(store, built.read), built)
+    assert "Release 1" in words(asker.page("/-/releases"))
+    store.catalog(1).unlink()
+    text = words(asker.page("/-/releases"))
+    assert "Release 1" not in text
+    assert "Release 2" in text
 
 
 def test_behind_the_last_page_there_is_nothing(asker: Asker) -> None:

@@ -36,6 +36,15 @@ def test_a_search_needs_no_script(asker: Asker) -> None:
     assert "../-/file/own/deep/er/copy.js" in links(asker.page("/-/?q=copy.js"))
 
 
+def test_files_come_behind_and_the_nearest_name_first(asker: Asker) -> None:
+    """All of them can be reached, and counted."""
+    found = [link.partition("/-/file/")[2] for link in links(asker.page("/-/?q=greet.js")) if "/-/file/" in link]
+    assert [f"npm/greet@{version}/dist/greet.js" for version in ("1.0.0", "1.1.0")] == found
+    html = asker.page("/-/?q=package.json")
+    assert f"{len([link for link in links(html) if '/-/file/' in link])} results" in words(html)
+    asker.page("/-/?q=package.json&page=2", 404)
+
+
 @pytest.mark.parametrize("query", ["%3Cscript%3Ealert(1)%3C/script%3E", "%22%3E%3Cimg%20src=x%3E", "%E2%80%AEsj"])
 def test_what_is_looked_for_is_text(asker: Asker, query: str) -> None:
     html = asker.page(f"/-/?q={query}")

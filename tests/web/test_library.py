@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from cdnserve.origin.lookup import Origin
+from cdnserve.release.build import build
+from cdnserve.release.store import Store
 from cdnserve.snippets.subject import Options
 from cdnserve.snippets.tags import html as html_of
 from cdnserve.snippets.targets import Hosted, library_subjects
+from cdnserve.web.answers import WebAnswers
 from tests.web.asking import Asker, links, snippets, words
+from tests.web.built import BuiltSite
 
 
 def test_what_is_there_to_copy_is_what_sri_prints(asker: Asker) -> None:
@@ -48,6 +55,26 @@ def test_a_library_that_no_browser_runs_says_what_to_do(asker: Asker) -> None:
     text = words(asker.page("/-/npm/fornode@1.0.0/"))
     assert "No tag stands for this library" in text
     assert "cdnserve importmap" in text
+
+
+def test_a_module_that_needs_what_is_not_here_says_so(tmp_path: Path) -> None:
+    """And addresses that have no host are told as such."""
+    folder = tmp_path / "root/npm/needs@1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text('{"name": "needs", "exports": "./index.js", "dependencies": {"gone": "^1"}}')
+    (folder / "index.js").write_text("import 'gone';\n")
+    (tmp_path / "root/manifest.toml").write_text('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"\n')
+    build(tmp_path / "root", tmp_path / "state")
+    store = Store(tmp_path / "state")
+    built = BuiltSite(tmp_path / "root", store, Origin(store.load()))
+    text = words(Asker(WebAnswers(store, built.read), built).page("/-/npm/needs/"))
+    assert "No import map can be made: gone@^1: the package is not hosted." in text
+    assert "Run cdnserve add 'gone@^1'" in text
+    assert "These addresses have no host" in text
+
+
+def test_where_the_site_has_an_address_nothing_is_told_of_it(asker: Asker) -> None:
+    assert "have no host" not in words(asker.page("/-/npm/greet/") + asker.page("/-/file/own/app.js"))
 
 
 def test_dependencies_lead_to_what_is_hosted(asker: Asker) -> None:

@@ -13,7 +13,10 @@ from cdnserve.web.api import OPERATIONS
 from cdnserve.web.message import WebContent, WebRequest
 from cdnserve.web.openapi import PROBLEMS, describe
 from cdnserve.web.view import CatalogView
+from tests.web.asking import Asker, links
 from tests.web.test_api import told
+
+_FIRST = {one.path.partition("/")[0] for one in OPERATIONS}
 
 
 def described(path: str, view: CatalogView) -> WebContent:
@@ -52,14 +55,27 @@ def test_answers_are_of_the_types_in_the_document(view: CatalogView, document: A
     assert [] == list(validator.iter_errors(told(view, target)))
 
 
-def test_the_page_names_operations_and_problems(view: CatalogView) -> None:
-    content = described("api/v1/", view)
-    page = content.body.decode()
-    assert all(f"/-/api/v1/{one.path}" in page for one in OPERATIONS)
-    assert all(f'id="{name}"' in page for name in PROBLEMS)
-    assert "<script" not in page
-    policy = dict(content.headers)[b"content-security-policy"]
-    assert b"unsafe" not in policy
+def test_the_page_names_operations_and_problems_and_its_examples_have_answers(asker: Asker) -> None:
+    html = asker.page("/-/api/v1/")
+    assert all(f"/-/api/v1/{one.path}" in html for one in OPERATIONS)
+    assert all(f'id="{name}"' in html for name in PROBLEMS)
+    assert "`" not in html
+    examples = [link for link in links(html) if link.partition("/")[0].partition("?")[0] in _FIRST]
+    assert len(OPERATIONS) == len(examples)
+    for example in examples:
+        reply = asker.ask(f"/-/api/v1/{example}")
+        assert reply is not None
+        assert (example, 200) == (example, reply.status)
+
+
+def test_the_page_is_no_answer_for_scripts_of_others(asker: Asker) -> None:
+    reply = asker.ask("/-/api/v1/")
+    assert reply is not None
+    assert reply.header(b"access-control-allow-origin") is None
+    assert [b"same-origin"] == [value for name, value in reply.headers if name == b"cross-origin-resource-policy"]
+    assert b"unsafe" not in (reply.header(b"content-security-policy") or b"")
+
+
+def test_without_its_slash_it_leads_there(view: CatalogView) -> None:
     assert (302, ((b"location", b"v1/"),)) == (described("api/v1", view).status, described("api/v1", view).headers)
-    assert described("api/v1/style.css", view).media_type.startswith("text/css")
     assert describe(WebRequest("api/v1/libraries", (), Request("GET", b"")), view) is None

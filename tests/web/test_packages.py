@@ -6,7 +6,6 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.origin.aliases import HostedVersions
-from cdnserve.web import packages
 from cdnserve.web.packages import ListedPackages, PackageDescriptions, package_facts
 from cdnserve.web.view import CatalogView
 from tests.web import site
@@ -15,10 +14,9 @@ WORDS = "npm/@scope/words@1.2.0"
 
 
 @pytest.fixture
-def hosted(view: CatalogView, monkeypatch: pytest.MonkeyPatch) -> ListedPackages:
+def hosted(view: CatalogView) -> ListedPackages:
     """The packages, of which an answer may read as much as one of the modules has."""
-    monkeypatch.setattr(packages, "MOST_READ", len(site.WORDS))
-    return ListedPackages(view.listing, PackageDescriptions(view.listing))
+    return ListedPackages(view.listing, PackageDescriptions(view.listing), len(site.WORDS))
 
 
 def test_an_answer_reads_no_more_than_it_may(hosted: ListedPackages) -> None:
@@ -49,10 +47,18 @@ def test_facts_are_of_a_length_that_people_read() -> None:
             "repository": ["git"],
             "keywords": ["a\ud800", *map(str, range(100))],
             "dependencies": {f"p{number}": "*" for number in range(1000)} | {"../x": "1"},
-            "peerDependencies": "react",
+            "peerDependencies": {"react": "*", "typescript": "*"},
+            "peerDependenciesMeta": {"typescript": {"optional": True}, "react": 7, "vue": {"optional": True}},
         },
         HostedVersions(()),
     )
     assert (300, "MIT, ISC", "", "") == (len(facts.description), facts.licence, facts.homepage, facts.repository)
     assert ("a?", 30) == (facts.keywords[0], len(facts.keywords))
-    assert (200, ()) == (len(facts.dependencies), facts.peer_dependencies)
+    assert 200 == len(facts.dependencies)
+    assert [("react", False), ("typescript", True)] == [(one.name, one.optional) for one in facts.peer_dependencies]
+    assert (
+        ()
+        == package_facts(
+            {"peerDependencies": "react", "peerDependenciesMeta": []}, HostedVersions(())
+        ).peer_dependencies
+    )

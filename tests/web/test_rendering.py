@@ -11,13 +11,14 @@ from msgspec import structs
 from cdnserve.origin.lookup import Origin
 from cdnserve.web.answers import WebAnswers
 from cdnserve.web.rendering import shown_size
-from tests.web.asking import Asker, words
+from cdnserve.web.static import own_assets
+from tests.web.asking import Asker, links, words
 from tests.web.built import BuiltSite
 
 PAGES = ("/-/", "/-/npm/greet@1.0.0/", "/-/file/npm/greet@1.0.0/dist/greet.js", "/-/releases", "/-/nothing/of/ours")
 
 
-@pytest.mark.parametrize("target", PAGES)
+@pytest.mark.parametrize("target", [*PAGES, "/-/api/v1/"])
 def test_nothing_but_the_pages_own_files_runs_or_is_loaded(asker: Asker, target: str) -> None:
     reply = asker.ask(target)
     assert reply is not None
@@ -71,6 +72,15 @@ def test_a_logo_that_is_not_public_is_not_shown(web_site: BuiltSite) -> None:
 def test_a_site_may_have_no_pages(web_site: BuiltSite) -> None:
     asker = Asker(WebAnswers(web_site.store, web_site.read), structs_replaced(web_site, pages=False))
     assert [None] * len(PAGES) == [asker.ask(target) for target in PAGES]
+    # The API stays, with the page that describes it: it leads nowhere else, and its stylesheet is there.
+    html = asker.page("/-/api/v1/")
+    assert {"#main", "../../../-/api/v1/", "openapi.json"} <= set(links(html))
+    assert [] == [link for link in links(html) if link.endswith(("/-/", "/releases"))]
+    style = own_assets(asker.site.origin.catalog.site).style.name
+    assert f"../../../-/{style}" in html
+    reply = asker.ask(f"/-/{style}")
+    assert reply is not None
+    assert 200 == reply.status
 
 
 @pytest.mark.parametrize(
