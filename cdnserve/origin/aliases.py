@@ -53,8 +53,11 @@ class Aliases:
     `cdnjs_names` is asked only where the site has cdnjs's addresses.
     """
 
-    def __init__(self, catalog: Catalog, paths: Sequence[str], cdnjs_names: Callable[[], Names]) -> None:
+    def __init__(
+        self, catalog: Catalog, paths: Sequence[str], listed_paths: Sequence[str], cdnjs_names: Callable[[], Names]
+    ) -> None:
         self._paths = paths
+        self._listed_paths = listed_paths
         self._public: Container[str] = catalog.assets
         self._packages = catalog.packages
         self._site = catalog.site
@@ -63,6 +66,10 @@ class Aliases:
     @cached_property
     def _hosted(self) -> HostedVersions:
         return HostedVersions(self._paths)
+
+    @cached_property
+    def _listed(self) -> HostedVersions:
+        return self._hosted if self._listed_paths is self._paths else HostedVersions(self._listed_paths)
 
     def find(self, path: str, *, as_folder: bool = False) -> AliasTarget | None:
         """Return where a logical path leads, `None` where it names no hosted library.
@@ -85,7 +92,7 @@ class Aliases:
         version = self._hosted.best(address.name, address.version)
         if version is None:
             return AliasTarget(
-                f"npm/{address.name}@{address.version}/{address.file}", hint=self._hosted.listed(address.name)
+                f"npm/{address.name}@{address.version}/{address.file}", hint=self._listed.hint(address.name)
             )
         home = f"npm/{address.name}@{version}"
         made = made_file(address.file)
@@ -110,7 +117,7 @@ class Aliases:
         if not found.is_vouched or not hosted:
             return None
         candidates = [f"npm/{found.package}@{found.version}/{place}" for place in found.files]
-        hint = "" if found.version in hosted else self._hosted.listed(found.package)
+        hint = "" if found.version in hosted else self._listed.hint(found.package)
         return AliasTarget(next((path for path in candidates if path in self._public), candidates[0]), hint=hint)
 
 
@@ -145,10 +152,10 @@ class HostedVersions:
         """Return the hosted version that a version, a range, `latest` or `None` (nothing was said) means."""
         return wanted if wanted in self.versions(name) else self._best(name, wanted)
 
-    def listed(self, name: str) -> str:
-        """Return a sentence that lists the hosted versions, the newest first."""
+    def hint(self, name: str) -> str:
+        """Return a sentence with the hosted versions, the newest first, `""` where there are none."""
         newest = self.versions(name)[: -_MOST_SHOWN - 1 : -1]
-        return f"Hosted versions of {name}: {', '.join(newest)}."
+        return f"Hosted versions of {name}: {', '.join(newest)}." if newest else ""
 
     def _find_best(self, name: str, wanted: str | None) -> str | None:
         if wanted in (None, LATEST):

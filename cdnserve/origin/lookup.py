@@ -145,12 +145,21 @@ class Origin:
 
     @cached_property
     def _aliases(self) -> Aliases:
-        return Aliases(self.catalog, self.paths, self._cdnjs_names)
+        return Aliases(self.catalog, self.paths, self.listed_paths, self._cdnjs_names)
 
     @cached_property
     def paths(self) -> Sequence[str]:
         """Every public logical path, sorted."""
         return sorted(self.catalog.assets)
+
+    @cached_property
+    def listed_paths(self) -> Sequence[str]:
+        """Those that a 404 may name, sorted: what isn't listed is for those alone who know its address."""
+        listed = [rule.is_listed for rule in self.catalog.rules]
+        if all(listed):
+            return self.paths
+        assets = self.catalog.assets
+        return [path for path in self.paths if listed[assets[path].rule]]
 
 
 def logical_path(raw_path: bytes) -> str | NoPath:

@@ -81,7 +81,7 @@ def _answer(request: Request, origin: Origin, found: Match) -> Reply:
     if found.rule is None:
         return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
     if found.asset is None:
-        text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.paths)}".rstrip()
+        text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.listed_paths)}".rstrip()
         return plain(request, found.rule, Line(404, NOT_FOUND.control, text))
     return files.reply(request, found.path, found.rule, found.asset, origin.clock())
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cdnserve.display import alike
+from cdnserve.display import alike, plural
 from cdnserve.errors import ConfigurationError
 from cdnserve.modules.graph import ModuleMap
 from cdnserve.origin.suggest import suggest
@@ -281,7 +281,7 @@ def _links(paged: Paged[object], request: WebRequest) -> str:
 def past_the_end(paged: Paged[Item]) -> WebContent:
     """Return that there is no such page of results."""
     last = max(1, -(-paged.total // paged.per_page))
-    return problem(404, "page-past-end", f"There are {paged.total} results; the last page is {last}.")
+    return problem(404, "page-past-end", f"{plural(paged.total, 'result')}; the last page is {last}.")
 
 
 def _no_library(name: str, view: CatalogView) -> WebContent:
@@ -295,4 +295,4 @@ def _no_library(name: str, view: CatalogView) -> WebContent:
 def _no_version(name: str, view: CatalogView) -> WebContent:
     if not view.listing.libraries.versions(name):
         return _no_library(name, view)
-    return problem(404, "unknown-version", "This version is not listed.", view.listing.libraries.listed(name))
+    return problem(404, "unknown-version", "This version is not listed.", view.listing.libraries.hint(name))

@@ -18,6 +18,8 @@ LARGEST = 512 << 10
 _MOST_SECONDS = 5
 _GROUP = 100
 """The lines that a browser lays out together, when somebody scrolls there."""
+_LONG = 16 << 10
+"""The characters from which on fewer lines are worth that, too: until then they have the height of a whole group."""
 _MOST_MEMORY = 512 << 20
 _LEXERS = {
     **dict.fromkeys(("js", "mjs", "cjs", "jsx"), "javascript"),
@@ -63,7 +65,7 @@ def as_html(words: Iterable[tuple[str, str]]) -> str:
     r"""Return words, each with its class, as lines of HTML.
 
     >>> as_html([("k", "let"), ("", " a\n<")])  # doctest: +ELLIPSIS
-    '<span class="g"><span class="l" id="L1" data-n="1"><span class="k">let</span> a</span>...'
+    '<span class="l" id="L1" data-n="1"><span class="k">let</span> a</span>...'
     """
     lines: list[list[str]] = [[]]
     for kind, text in words:
@@ -73,8 +75,13 @@ def as_html(words: Iterable[tuple[str, str]]) -> str:
     if len(lines) > 1 and not "".join(lines[-1]):
         lines.pop()
     written = [f'<span class="l" id="L{at}" data-n="{at}">{"".join(line)}</span>' for at, line in enumerate(lines, 1)]
-    groups = ("".join(written[at : at + _GROUP]) for at in range(0, len(written), _GROUP))
-    return "".join(f'<span class="g">{group}</span>' for group in groups)
+    groups = (written[at : at + _GROUP] for at in range(0, len(written), _GROUP))
+    return "".join(map(_group, groups))
+
+
+def _group(lines: list[str]) -> str:
+    text = "".join(lines)
+    return f'<span class="g">{text}</span>' if len(lines) == _GROUP or len(text) > _LONG else text
 
 
 def _word(kind: str, text: str) -> str:

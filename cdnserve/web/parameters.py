@@ -79,9 +79,12 @@ class Asked:
             parameter = self.parameters.get(name)
             if parameter is None or parameter.place == "path":
                 known = ", ".join(one.name for one in self.parameters.values() if one.place == "query")
-                raise BadParameterError(f"{name[:40]!a} is no parameter here; {known or 'there are none'}")
+                raise BadParameterError(
+                    f"{name[:40]!a} is no parameter here; {f'here are {known}' if known else 'there are none'}"
+                )
             if len(self.request.values(name)) > parameter.most:
-                raise BadParameterError(f"{name} comes {parameter.most} times at most")
+                often = "once" if parameter.most == 1 else f"{parameter.most} times"
+                raise BadParameterError(f"{name} comes {often} at most")
 
     def part(self, name: str) -> str:
         """Return a text of the path."""
@@ -92,13 +95,13 @@ class Asked:
         parameter = self.parameters[name]
         values = self.request.values(name)
         if parameter.required and not values:
-            raise BadParameterError(f"{name} is missing: {parameter.meaning}")
+            raise BadParameterError(f"{name} is missing: {parameter.meaning.rstrip('.')}")
         for value in values:
             longest = parameter.schema.get("maxLength", LONGEST_TARGET)
             if isinstance(longest, int) and len(value) > longest:
                 raise BadParameterError(f"{name} has {longest} characters at most")
             if parameter.schema.get("minLength") and not value:
-                raise BadParameterError(f"{name} is empty: {parameter.meaning}")
+                raise BadParameterError(f"{name} is empty: {parameter.meaning.rstrip('.')}")
         return values
 
     def text(self, name: str, default: str = "") -> str:

@@ -73,6 +73,6 @@ def _asset(name: str, content: bytes) -> OwnAsset:
 
 def _colors(color: str, dark_color: str) -> str:
     light = f":root {{ --accent: {color} }}\n" if color else ""
-    # A rule for the dark must come last, also where the site says only how it is by day.
-    dark = f"@media (prefers-color-scheme: dark) {{ :root {{ --accent: {dark_color or '#8ab4f8'} }} }}\n"
+    # A rule for the dark must come last, also where the site says only how it is by day. Paper is never dark.
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ --accent: {dark_color or '#8ab4f8'} }} }}\n"
     return light + dark if color or dark_color else ""

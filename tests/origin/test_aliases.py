@@ -500,7 +500,8 @@ def test_which_version_is_meant(name: str, wanted: str | None, expected: str | N
 def test_ten_versions_are_listed_the_newest_first() -> None:
     hosted = HostedVersions(sorted(f"npm/a@1.{minor}.0/a.js" for minor in range(30)))
     expected = ", ".join(f"1.{minor}.0" for minor in range(29, 19, -1))
-    assert f"Hosted versions of a: {expected}." == hosted.listed("a")
+    assert f"Hosted versions of a: {expected}." == hosted.hint("a")
+    assert "" == hosted.hint("b")
 
 
 segments = st.sampled_from(["npm", "@s", "a", "a@1.0.0", "a@1.0.0-b", "b@2.0.0", "x.js", "npm0", "zz"])

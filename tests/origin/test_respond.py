@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from cdnserve.origin.message import Reply, Request, Stored
 from cdnserve.origin.respond import failure, is_valid_host, respond
+from cdnserve.rules.cors import ANY
 from tests.origin import catalogs
 from tests.origin.catalogs import APP, HOST, ORIGIN, STRANGER, ask, get, header, members, names
 
@@ -233,6 +235,23 @@ def test_a_missing_file_gets_a_suggestion() -> None:
     assert "/any/app.js?" in text(get("/any/ap.js"))
     for path in ("/elsewhere/ap.js", "/any/far/away", "/%2e%2e/ap.js"):
         assert text(get(path)) == "No public file has this path.\n"
+
+
+@pytest.mark.parametrize("path", ["/partners/ap.js", "/none/ap.js", "/partners/", "/any/../partners/ap.js"])
+def test_what_is_not_listed_is_not_suggested(path: str) -> None:
+    assert "No public file has this path.\n" == text(get(path))
+
+
+def test_versions_that_are_not_listed_are_not_named() -> None:
+    """A rule may list some versions of a library, and not others."""
+    paths = {"npm/lib@1.0.0/a.js": 1, "npm/lib@2.0.0/b.js": 0, "npm/own@1.0.0/a.js": 0}
+    files = {path: catalogs.asset(path, at=at) for path, at in paths.items()}
+    partners = catalogs.rule("npm/lib@2.0.0/**", catalogs.PARTNERS)
+    partners = replace(partners, paths=(*partners.paths, "npm/own@1.0.0/**"))
+    site = catalogs.origin(files, (partners, catalogs.rule("npm/**", ANY)))
+    listed = " Hosted versions of lib: 1.0.0."
+    for path, said in (("lib@9/a.js", listed), ("lib@2.0.0/c.js", listed), ("own@9/a.js", "")):
+        assert f"No public file has this path.{said}\n" == text(respond(catalogs.request("GET", f"/npm/{path}"), site))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from cdnserve.web.highlight import as_html, highlighted
 
-LINE = re.compile(r'<span class="l" [^>]*>(.*?)</span>(?=<span class="l"|</span>(?:<span class="g">|\Z))')
+LINE = re.compile(r'<span class="l" [^>]*>(.*?)</span>(?=<span class="l"|(?:</span>)?(?:<span class="g">|\Z))')
 
 
 def text_of(html: str) -> list[str]:
@@ -19,7 +19,7 @@ def text_of(html: str) -> list[str]:
 
 
 def plain(line: str) -> str:
-    return f'<span class="g"><span class="l" id="L1" data-n="1">{line}</span></span>'
+    return f'<span class="l" id="L1" data-n="1">{line}</span>'
 
 
 def test_words_are_coloured() -> None:
@@ -52,7 +52,12 @@ def test_octets_that_are_no_text_are_shown_as_far_as_they_can_be() -> None:
 def test_lines_are_laid_out_a_hundred_at_a_time() -> None:
     html = as_html([("", "\n".join(map(str, range(1, 251))))])
     assert [str(number) for number in range(1, 251)] == text_of(html)
-    groups = html.split('<span class="g">')[1:]
-    assert [(100, "1"), (100, "101"), (50, "201")] == [
-        (group.count('class="l"'), group.partition('data-n="')[2].partition('"')[0]) for group in groups
-    ]
+    firsts = re.findall(r'<span class="g"><span class="l" id="L(\d+)"', html)
+    assert ["1", "101"] == firsts
+    assert html.endswith('</span></span><span class="l" id="L201"' + html.partition('<span class="l" id="L201"')[2])
+
+
+def test_few_lines_are_a_group_only_where_they_are_long() -> None:
+    """A group has the height of a hundred lines until it is looked at."""
+    assert '<span class="g">' not in as_html([("", "a\n" * 99)])
+    assert as_html([("", "a" * 20_000)]).startswith('<span class="g">')

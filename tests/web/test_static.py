@@ -31,7 +31,9 @@ def test_colors_are_the_sites() -> None:
     plain, colored = own_assets(Site()).style, own_assets(Site(color="#aa0000", dark_color="#ffaaaa")).style
     assert plain.name != colored.name
     assert b"--accent: #aa0000" in colored.content
-    assert colored.content.rstrip().endswith(b"@media (prefers-color-scheme: dark) { :root { --accent: #ffaaaa } }")
+    assert colored.content.rstrip().endswith(
+        b"@media screen and (prefers-color-scheme: dark) { :root { --accent: #ffaaaa } }"
+    )
     assert own_assets(Site()).script == own_assets(Site(color="#aa0000")).script
 
 
