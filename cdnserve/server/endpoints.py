@@ -21,6 +21,9 @@ _ALLOW = (b"allow", ", ".join(_METHODS).encode("ascii"))
 HEALTH, READY, METRICS = b"/-/health", b"/-/ready", b"/-/metrics"
 OURS = b"/-/"
 """Below it nothing is published: here are the paths above, and what `web` answers."""
+_JSDELIVR, _CDNJS = (b"/v1/packages/npm/", b"/v1/lookup/hash/"), b"/libraries/"
+ASKED_BY_QUERY = (OURS, *_JSDELIVR, _CDNJS)
+"""Below these a query may change the answer."""
 
 
 def is_for_web(path: bytes, query: bytes, origin: Origin) -> bool:
@@ -33,8 +36,7 @@ def is_for_web(path: bytes, query: bytes, origin: Origin) -> bool:
     site = origin.catalog.site
     if site.unpkg_addresses and query.startswith(b"meta"):
         return query in (b"meta", b"meta=")
-    asks = path.startswith((b"/v1/packages/npm/", b"/v1/lookup/hash/"))
-    asks = asks or (site.cdnjs_addresses and path.startswith(b"/libraries/"))
+    asks = path.startswith(_JSDELIVR) or (site.cdnjs_addresses and path.startswith(_CDNJS))
     return asks and origin.locate(path).asset is None
 
 

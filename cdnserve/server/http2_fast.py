@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from cdnserve.server.access_log import LoggedExchange, logged_exchange
 from cdnserve.server.contents import Awaited, too_short
+from cdnserve.server.endpoints import ASKED_BY_QUERY
 from cdnserve.server.http2 import Http2Connection, is_malformed
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import UNTIMED
@@ -184,10 +185,13 @@ class FastHttp2Connection(Http2Connection):
         self._frames.append(self.conn.data_to_send())
 
     def _find(self, event: zttp.Request) -> Http2Response | None:
-        # unpkg's ?meta asks about a file; no other query changes an answer.
-        if not event.end_stream or self._is_too_large(event) or event.query.startswith(b"meta"):
+        path, query = event.path, event.query
+        # unpkg's ?meta asks about a file; elsewhere a query changes no answer.
+        if not event.end_stream or self._is_too_large(event) or query.startswith(b"meta"):
             return None
-        key = event.method, event.path, tuple([field for field in event.headers if field[0] in RELEVANT])
+        if query and path.startswith(ASKED_BY_QUERY):
+            path = b"%b?%b" % (path, query)
+        key = event.method, path, tuple([field for field in event.headers if field[0] in RELEVANT])
         responses = self._worker.responses
         try:
             return responses.asked[key]

@@ -35,7 +35,7 @@ from cdnserve.server.wire import (
 )
 
 Http2Key = tuple[bytes, bytes, Fields]
-"""A request in HTTP/2: method, path without query, and those of its fields that are `RELEVANT`."""
+"""A request in HTTP/2: method, path, with its query where that matters, and those of its fields that are `RELEVANT`."""
 
 # Around lines each of which begins with the line feed of the one before it.
 _BEGINS, _ENDS = b"GET / HTTP/1.1\r", b"\n\r\n"
@@ -227,18 +227,20 @@ class PreparedResponses:
 
     def ask(self, key: Http2Key) -> Http2Response | None:
         """Return the response to a whole request in HTTP/2, `None` where the ASGI application must give it."""
-        method, path, fields = key
-        if is_for_web(path, b"", self._origin):
-            return None
+        method, target, fields = key
+        path, _, query = target.partition(b"?")
         self._make_room()
         request = Request(method.decode("ascii"), path, fields, "2")
-        prepared = self._respond(request, self._live.reply(request, self._origin), b"")
+        reply = self._reply(request, query)
+        if reply is None:
+            return None
+        prepared = self._respond(request, reply, b"")
         young = self._young
         response = young.http2.get(prepared)
         if response is None:
             response = young.http2[prepared] = Http2Response(prepared)
             young.size += len(response.fields) + _OVERHEAD
-        size = len(method) + len(path) + _weight(fields)
+        size = len(method) + len(target) + _weight(fields)
         # As in HTTP/1.1: a failure of ours may be mended by the next request, and nobody sends two long ones alike.
         if (
             prepared.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR
@@ -287,9 +289,7 @@ class PreparedResponses:
         if not is_spoken(asked.version):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
-        query = asked.target.partition(b"?")[2]
-        is_made = is_for_web(path, query, self._origin)
-        reply = self._made(request, query) if is_made else self._live.reply(request, self._origin)
+        reply = self._reply(request, asked.target.partition(b"?")[2])
         if reply is None:
             return None
         connection = self._connection(asked.version, facts)
@@ -300,8 +300,10 @@ class PreparedResponses:
             self._cut_out(line, facts, reply, connection)
         return response
 
-    def _made(self, request: Request, query: bytes) -> Reply | None:
-        """Return what pages or API have answered before, of this release."""
+    def _reply(self, request: Request, query: bytes) -> Reply | None:
+        """Return the reply to a request; of pages and API what they have answered before, of this release."""
+        if not is_for_web(request.raw_path, query, self._origin):
+            return self._live.reply(request, self._origin)
         return self._live.web.known(request, query, self._origin) if self._live.web else None
 
     def _fill(self, line: bytes, relevant: bytes) -> PreparedResponse | None:

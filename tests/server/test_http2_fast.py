@@ -43,6 +43,14 @@ REQUESTS: tuple[tuple[str, str, tuple[Field, ...]], ...] = (
     ("GET", "any", ()),
     ("GET", "/any/tiny.txt", (("host", "cdn.example.com"),)),
     ("GET", "/-/health", ()),
+    ("GET", "/-/", (("accept-encoding", "br"),)),
+    ("HEAD", "/-/", ()),
+    ("POST", "/-/", ()),
+    ("GET", "/-/?q=font", ()),
+    ("GET", "/-/?q=tiny", ()),
+    ("GET", "/-/absent", ()),
+    ("GET", "/-/api/v1/search?q=tiny", (("origin", tree.STRANGER),)),
+    ("GET", "/v1/packages/npm/absent?structure=flat", ()),
     ("GET", "/any/tiny.txt", (("x", "y" * 2000),)),
     ("GET", "/any/tiny.txt", tuple((f"x{number}", "") for number in range(101))),
 )
@@ -62,6 +70,27 @@ def test_both_lanes_say_the_same(built: Built) -> None:
             for request, *streams in zip(REQUESTS, *asked, strict=True):
                 fast, asgi = [await client.response(stream) for client, stream in zip(clients, streams, strict=True)]
                 assert fast == asgi, request
+
+    play(built, story)
+
+
+def test_a_page_that_was_made_is_sent_at_once(built: Built) -> None:
+    """Each query has its own, and who has it already is told so."""
+
+    async def story(room: Room) -> None:
+        targets = ("/-/?q=tiny", "/-/?q=font", "/-/")
+        client = Client(room, "fast")
+        streams = [client.ask(target) for target in targets]
+        client.give()
+        made = [await client.response(stream) for stream in streams]
+        assert len(targets) == len({content for _, content in made})
+        streams = [client.ask(target) for target in targets]
+        tags = [dict(head)[b"etag"].decode() for head, _ in made]
+        known = [client.ask(target, ("if-none-match", tag)) for target, tag in zip(targets, tags, strict=True)]
+        client.give()  # in the same turn of the loop
+        assert [content for _, content in made] == [client.content(stream) for stream in streams]
+        heads = [dict(head.headers) for stream in known for head in client.of(ResponseReceived, stream)]
+        assert [b"304"] * len(targets) == [head[b":status"] for head in heads]
 
     play(built, story)
 
