@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bench.load import BROWSER, NAVIGATION
 from bench.servers import REPLICA, SERVERS, Setup
 
 Protocol = Literal["http/1.1", "h2"]
@@ -41,6 +42,7 @@ class Case:
     protocol: Protocol = "http/1.1"
     streams: int = 8  # at once on a connection of HTTP/2
     requests: int = 900  # in all on a connection of HTTP/2
+    browser: tuple[str, ...] = BROWSER
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -82,6 +84,17 @@ CASES = (
     Case("HTTP/2, 1 KB", _KB, 0.9, setup="tls", protocol="h2"),
     Case("HTTP/2, 70 KB", _70KB, 0.7, setup="tls", protocol="h2", requests=300),
     Case("HTTP/2, 1 MB", _MB, 0.6, setup="tls", protocol="h2", requests=40),
+)
+_PAGE = Case("a 404", "/npm/one@1.0.0/none.js", status=404, servers=("cdnserve",), browser=NAVIGATION)
+PAGES = (
+    # A bar of these is the least ratio to the first one.
+    _PAGE,
+    replace(_PAGE, name="home, which the browser has already: 304", path="/-/", bar=0.95, status=304, etag=True),
+    replace(_PAGE, name="a library, the same", path="/-/npm/one@1.0.0/", bar=0.95, status=304, etag=True),
+    replace(_PAGE, name="home", path="/-/", bar=0.75, status=200),
+    replace(_PAGE, name="a library", path="/-/npm/one@1.0.0/", bar=0.75, status=200),
+    replace(_PAGE, name="no page, but a file of 1 KB", path=_KB, status=200),
+    replace(_PAGE, name="no page, but a file of 10 KB", path="/npm/one@1.0.0/10k.bin", status=200),
 )
 TWO_WORKERS = (
     Case("1 KB, two fields differ, 2 workers", _KB, varies=True),

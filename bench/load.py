@@ -30,6 +30,18 @@ BROWSER = (
     'Sec-CH-UA-Platform: "Linux"',
 )
 
+# What it sends for a page, of the site where the link to it was.
+NAVIGATION = (
+    *(line for line in BROWSER if not line.startswith(("Accept:", "Origin:", "Referer:", "Sec-Fetch-"))),
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
+    "Referer: http://127.0.0.1/-/",
+    "Sec-Fetch-Dest: document",
+    "Sec-Fetch-Mode: navigate",
+    "Sec-Fetch-Site: same-origin",
+    "Sec-Fetch-User: ?1",
+    "Upgrade-Insecure-Requests: 1",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

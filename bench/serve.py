@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.cases import CASES, COLD, EVERYONE, MANY, TWO_WORKERS, Case, many_path
+from bench.cases import CASES, COLD, EVERYONE, MANY, PAGES, TWO_WORKERS, Case, many_path
 from bench.chart import bars
 from bench.load import BROWSER, Asked, Measured, Order, measure, measure_h2, request_script
 from bench.servers import SETUPS, Running, Setup, build, running
@@ -69,7 +69,7 @@ class Bench:
         taken: dict[str, list[Measured]] = {name: [] for name in servers if name in case.servers}
         for at in range(self.rounds + 1):
             for name, measures in taken.items():
-                measured = self._measure(case, servers[name], self.seconds if at else 1)
+                measured = self.measure(case, servers[name], self.seconds if at else 1)
                 if at:  # the first round warms up
                     measures.append(measured)
         return {name: _median(measures) for name, measures in taken.items()}
@@ -80,14 +80,15 @@ class Bench:
         for at in range(self.rounds + 1):
             for name, measures in taken.items():
                 with running([name], root, self.folder, setup=case.setup) as servers:
-                    measured = self._measure(case, servers[name], 120)
+                    measured = self.measure(case, servers[name], 120)
                 if at:  # the first round brings the files into the page cache
                     measures.append(measured)
         return {name: _median(measures) for name, measures in taken.items()}
 
-    def _measure(self, case: Case, server: Running, seconds: int) -> Measured:
+    def measure(self, case: Case, server: Running, seconds: int) -> Measured:
+        """Load a server with what a case asks for."""
         url = f"{'https' if case.setup == 'tls' else 'http'}://127.0.0.1:{server.port}{case.path}"
-        fields = BROWSER + case.fields + ((_condition(url),) if case.etag else ())
+        fields = case.browser + case.fields + ((_condition(url),) if case.etag else ())
         if case.protocol == "h2":
             return measure_h2(server.pid, url, fields, case.requests, case.connections, case.streams)
         order: Order = "once" if case.once else "at random" if case.many else "in turn"
@@ -171,6 +172,26 @@ def run_catalogs(folder: Path, rounds: int, seconds: int) -> list[dict[str, obje
     return [{"assets": size, "ratio": round(rate / base, 3)} for size, rate in medians.items()]
 
 
+def run_pages(bench: Bench) -> list[Result]:
+    """Ask cdnserve for all of `PAGES` in turn; a ratio is the CPU of the first one divided by a case's."""
+    taken: dict[str, list[Measured]] = {case.name: [] for case in PAGES}
+    with running(["cdnserve"], bench.folder / "root", bench.folder) as servers:
+        for at in range(bench.rounds + 1):
+            for case in PAGES:
+                measured = bench.measure(case, servers["cdnserve"], bench.seconds)
+                if at:
+                    taken[case.name].append(measured)
+    medians = {case: _median(measures) for case, measures in taken.items()}
+    base = medians[PAGES[0].name].cpu
+    print("\nPages, as a ratio to a 404: above 1 is less CPU")
+    results = []
+    for case in PAGES:
+        ratio = round(base / medians[case.name].cpu, 3)
+        results.append(Result(case.name, case.bar, {"cdnserve": ratio}, {"cdnserve": medians[case.name]}))
+        print(f"  {case.name:44}{ratio:8.2f}{f'  (bar {case.bar})' if case.bar else ''}", flush=True)
+    return results
+
+
 def run_setup(bench: Bench, setup: Setup, cases: list[Case], names: list[str], workers: int = 1) -> list[Result]:
     """Run the cases that have a setup."""
     mine = [case for case in cases if case.setup == setup and not case.once]
@@ -199,7 +220,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("--case", action="append", help="only cases whose name begins so")
+    parser.add_argument("--case", action="append", help="only cases whose name begins so, or pages")
     parser.add_argument("--server", action="append", help="only these, and nginx", choices=EVERYONE)
     parser.add_argument("--no-catalogs", action="store_true", help="neither catalogs of several sizes nor two workers")
     parser.add_argument("--json", type=Path)
@@ -212,14 +233,20 @@ def main() -> None:
         make_root(folder / "root", MANY)
         bench = Bench(folder, options.rounds, options.seconds)
         results = run_all(bench, cases, names, catalogs=not options.no_catalogs)
+        wants_pages = not options.case or any("pages".startswith(name) for name in options.case)
+        pages = run_pages(bench) if wants_pages else []
         catalogs = [] if options.no_catalogs else run_catalogs(folder, options.rounds, options.seconds)
     if options.json:
         options.json.write_text(
-            json.dumps({"cases": [asdict(r) for r in results], "catalogs": catalogs}, indent=1) + "\n"
+            json.dumps(
+                {"cases": [asdict(r) for r in results], "pages": [asdict(r) for r in pages], "catalogs": catalogs},
+                indent=1,
+            )
+            + "\n"
         )
     if options.chart:
         options.chart.write_text(bars({result.name: result.sound for result in results}))
-    missed = [case for case in results if not case.met]
+    missed = [case for case in (*results, *pages) if not case.met]
     verdict = "\n".join(f"MISSED: {case.name}, {case.ratio} < {case.bar}" for case in missed)
     print(f"\n{verdict or 'every bar is met'}")
     sys.exit(1 if missed else 0)

@@ -28,6 +28,7 @@ EVERY = (
     *("/-/", "/-/?q=greet", "/-/?q=nothing-of-this-name", LIBRARY, f"/-/file/{FONT}", "/-/folder/lib/"),
     *(f"/-/file/{SCRIPT}?origin=https://app.example.com", "/-/file/lib/1.0.0/styled.svg"),
     *("/-/compare/greet/0.9.0...1.0.0", "/-/releases", "/-/absent", f"/-/file/{quote(HOSTILE)}"),
+    "/-/api/v1/",
 )
 WIDTHS = (320, 768, 1280)
 AXE = "axe-core@4.10.3"
@@ -142,6 +143,18 @@ def test_without_a_script_all_is_there(browser: Browser, cdn: Cdn) -> None:
         expect(page.locator("#answer")).to_contain_text("may read it")
         page.goto(f"{cdn.url}/-/file/{FONT}")
         assert page.locator("[data-text]").first.is_visible()
+
+
+def test_paper_is_never_dark(browser: Browser, cdn: Cdn) -> None:
+    with opened(browser, color_scheme="dark") as (page, _):
+        page.goto(cdn.url + "/-/npm/greet@1.0.0/")
+        told = """[document.body, document.querySelector('main [aria-current]')]
+            .map(one => getComputedStyle(one)).map(style => [style.backgroundColor, style.color])"""
+        assert "rgb(255, 255, 255)" not in page.evaluate(told)[0]
+        page.emulate_media(media="print")
+        (paper, ink), (behind, current) = page.evaluate(told)
+        assert ("rgb(255, 255, 255)", "rgb(0, 0, 0)") == (paper, ink)
+        assert ("rgba(0, 0, 0, 0)", "rgb(0, 0, 0)") == (behind, current)  # whether or not backgrounds are printed
 
 
 def test_an_origin_is_checked_in_place(browser: Browser, cdn: Cdn) -> None:
