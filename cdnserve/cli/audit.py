@@ -13,10 +13,10 @@ from click.core import ParameterSource
 
 from cdnserve.audit.findings import LEVELS, RULES, Audited, Finding, Level, as_sarif
 from cdnserve.audit.run import AuditOptions, AuditReport, audit_pages, read_pages
-from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option
+from cdnserve.cli.command import Command, as_objects, json_option, report, root_option, state_option, store_option
 from cdnserve.cli.npm import library_settings
 from cdnserve.cli.progress import count_progress
-from cdnserve.cli.release import build_release, open_release
+from cdnserve.cli.release import build_release, current_release, open_release
 from cdnserve.cli.terminal import Piece, as_groups, print_rows, write, write_json
 from cdnserve.display import plural, printable_lines
 from cdnserve.manifest.files import MANIFEST
@@ -29,6 +29,7 @@ from cdnserve.release.catalog import Catalog
 @click.option("--fetch", is_flag=True, help="Ask other hosts for their files, to compare and compute integrity.")
 @root_option
 @state_option
+@store_option
 @json_option
 @click.option("--sarif", "to_sarif", is_flag=True, help="Write SARIF 2.1.0, for code hosts.")
 @click.pass_context
@@ -39,19 +40,23 @@ def command(
     fetch: bool,
     root: Path,
     state: str | None,
+    store: str,
     as_json: bool,
     to_sarif: bool,
 ) -> None:
     """Audit how HTML pages load scripts, styles and modules.
 
     PAGE is an HTML file or a template, a folder (all that lie in it and in its folders), or a URL. Each tag is
-    compared with the release of ROOT, if there is a manifest.
+    compared with the release of ROOT, if there is a manifest, or with that of --store.
 
     The exit status is 1 if there is an error or a warning; notes alone do not count.
     """
     if as_json and to_sarif:
         raise click.UsageError("--json and --sarif are two formats; say one.")
-    catalog = _catalog(root, state, context.get_parameter_source("root"))
+    if store:
+        catalog: Catalog | None = current_release(root, state, store)[1]
+    else:
+        catalog = _catalog(root, state, context.get_parameter_source("root"))
     with count_progress("auditing pages") as on_page:
         read = read_pages(pages, root, library_settings(), on_page)
         found = audit_pages(read, catalog, AuditOptions(hosts, fetch), library_settings())

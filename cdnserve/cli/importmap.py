@@ -6,9 +6,18 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, algorithm_option, as_objects, json_option, report, root_option, state_option
+from cdnserve.cli.command import (
+    Command,
+    algorithm_option,
+    as_objects,
+    json_option,
+    report,
+    root_option,
+    state_option,
+    store_option,
+)
 from cdnserve.cli.npm import write_hostless
-from cdnserve.cli.release import build_release, open_release
+from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import write, write_json
 from cdnserve.npm.hosted import HostedLibraries
 from cdnserve.snippets.importmap import hosted_import_map, module_requests, script_json
@@ -26,6 +35,7 @@ from cdnserve.snippets.tags import elements
 @algorithm_option
 @root_option
 @state_option
+@store_option
 @json_option
 def command(  # one for each option
     names: tuple[str, ...],
@@ -35,6 +45,7 @@ def command(  # one for each option
     algorithms: tuple[str, ...],
     root: Path,
     state: str | None,
+    store: str,
     as_json: bool,
 ) -> None:
     """Print an import map with integrity for hosted ES modules.
@@ -45,8 +56,8 @@ def command(  # one for each option
     the versions that their package.json files ask for, and has the integrity of every file.
     """
     requests, options = module_requests(names), Options(read_algorithms(algorithms))
-    store, catalog = open_release(root, state, build_release(root, state))
-    packages = HostedLibraries(root, store, catalog)
+    releases, catalog, _ = current_release(root, state, store)
+    packages = HostedLibraries(None if store else root, releases, catalog)
     found = hosted_import_map(requests, packages, catalog, options, relative=relative)
     if as_json:
         write_json({"importmap": found.map, "modules": found.modules, "problems": as_objects(found.warnings)})

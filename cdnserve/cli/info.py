@@ -8,15 +8,23 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, registry_option, root_option, state_option
+from cdnserve.cli.command import (
+    Command,
+    as_objects,
+    json_option,
+    registry_option,
+    root_option,
+    state_option,
+    store_option,
+)
 from cdnserve.cli.npm import library_settings, write_hostless
 from cdnserve.cli.progress import download_progress
-from cdnserve.cli.release import build_release, open_release
+from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import Piece, write, write_json
 from cdnserve.display import plural, readable_size
 from cdnserve.errors import Problems
 from cdnserve.manifest.files import LOCK
-from cdnserve.manifest.lock import read_lock
+from cdnserve.manifest.lock import Lock, read_lock
 from cdnserve.npm.hosted import HostedLibraries, LibraryFacts, NeededPackage, library_facts
 from cdnserve.snippets.subject import Options, Subject
 from cdnserve.snippets.tags import elements, html
@@ -28,20 +36,23 @@ from cdnserve.snippets.targets import Hosted, find_library, library_subjects
 @click.option("--check", is_flag=True, help="Ask the registry which version is the newest.")
 @root_option
 @state_option
+@store_option
 @registry_option
 @json_option
 def command(  # one for each option
-    library: str, check: bool, root: Path, state: str | None, registry: str, as_json: bool
+    library: str, check: bool, root: Path, state: str | None, store: str, registry: str, as_json: bool
 ) -> None:
     """Show what is hosted of a library: versions, licence, size, what it needs, who needs it, and its tags.
 
     Without VERSION the newest version that is hosted is meant; it may be a range. What a library needs is what its
-    package.json names. Nothing is asked for on the network, unless --check does.
+    package.json names. Nothing is asked for on the network, unless --check or --store does.
     """
-    hosted = Hosted(root, *open_release(root, state, build_release(root, state)))
+    hosted = Hosted(root, *current_release(root, state, store)[:2])
     name, version = find_library(library, hosted.catalog)
-    packages = HostedLibraries(root, hosted.store, hosted.catalog)
-    facts = library_facts(name, version, packages, hosted.catalog, read_lock(root / LOCK))
+    packages = HostedLibraries(None if store else root, hosted.store, hosted.catalog)
+    # Whoever looks at a store has other pins here, or none.
+    lock = Lock() if store else read_lock(root / LOCK)
+    facts = library_facts(name, version, packages, hosted.catalog, lock)
     newest = _newest(name, registry) if check else ""
     subjects: list[Subject] = []
     problems = Problems()

@@ -1,4 +1,4 @@
-"""Hosted packages as a release has them, with their package.json from the root (npm's packing).
+"""Hosted packages as a release has them, with their package.json from the root, or from the release (npm's packing).
 
 Never follows a symbolic link to a package.json.
 """
@@ -29,17 +29,23 @@ def read_description(path: Path) -> Mapping[str, object]:
     """Read a package.json; empty where there is none that can be read."""
     try:
         with open(open_file(path, follow=False), "rb") as file:
-            text = file.read(LARGEST_DESCRIPTION + 1)
+            return _described(file.read(LARGEST_DESCRIPTION + 1))
+    except OSError:
+        return {}
+
+
+def _described(text: bytes) -> Mapping[str, object]:
+    try:
         described = json.loads(text) if len(text) <= LARGEST_DESCRIPTION else {}
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
     return described if isinstance(described, dict) else {}
 
 
 class HostedLibraries:
-    """Answers what is hosted in a root, out of the release that was made of it."""
+    """Answers what is hosted in a root, out of the release that was made of it; without a root, what is public."""
 
-    def __init__(self, root: Path, store: Releases, catalog: Catalog) -> None:
+    def __init__(self, root: Path | None, store: Releases, catalog: Catalog) -> None:
         self._root = root
         self._store = store
         self._catalog = catalog
@@ -56,6 +62,10 @@ class HostedLibraries:
 
     def described(self, folder: str) -> Mapping[str, object]:
         """Return a folder's package.json, public or not; empty where there is none that can be read."""
+        if self._root is None:
+            asset = self._catalog.assets.get(f"{folder}/package.json")
+            known = asset is not None and asset.identity.size <= LARGEST_DESCRIPTION
+            return _described(self.source(f"{folder}/package.json")) if known else {}
         return read_description(self._root / folder / "package.json")
 
     def is_public(self, path: str) -> bool:
@@ -64,6 +74,8 @@ class HostedLibraries:
 
     def is_here(self, name: str) -> bool:
         """Return whether a package lies here in any version, public or not."""
+        if self._root is None:
+            return name in self._versions
         scope, _, last = f"{FOLDER}/{name}".rpartition("/")
         try:
             with os.scandir(self._root / scope) as entries:
@@ -73,7 +85,9 @@ class HostedLibraries:
 
     def lies_unlisted(self, path: str) -> bool:
         """Return whether a file lies here that is not public."""
-        return path not in self._catalog.assets and "\0" not in path and (self._root / path).is_file()
+        if self._root is None or path in self._catalog.assets or "\0" in path:
+            return False
+        return (self._root / path).is_file()
 
     def below(self, folder: str) -> Sequence[str]:
         """Return the public files below a folder, sorted."""

@@ -97,6 +97,35 @@ QUESTIONS = {
 }
 
 
+def test_libraries_of_a_store_are_known_without_a_root(run: Run, root: Path, url: str, tmp_path: Path) -> None:
+    """Their package.json comes from the store as well, where it is public."""
+    for name, described, text in (
+        ("app@1.0.0", {"module": "i.js", "license": "MIT", "dependencies": {"dep": "^1"}}, "import 'dep'"),
+        ("dep@1.1.0", {"exports": "./i.js"}, "export {}"),
+    ):
+        folder = root / "npm" / name
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text(json.dumps(described))
+        (folder / "i.js").write_text(text)
+    manifest = root / "manifest.toml"
+    manifest.write_text(manifest.read_text() + '\n[[publish]]\npath = "npm/**"\ncors = "any"\ncache = "immutable"\n')
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<script type="module" src="https://cdn.example.com/npm/app@1.0.0/i.js" integrity="sha384-x"></script>'
+    )
+    asked = {"importmap": ["app"], "info": ["app"], "audit": [str(page)]}
+    assert run("publish", "--store", url).exit_code == 0
+    here = {name: run(name, *more) for name, more in asked.items()}
+    shutil.rmtree(root)
+    there = {name: run(name, *more, "--store", url) for name, more in asked.items()}
+    for name in asked:
+        assert here[name].stdout == there[name].stdout, name
+        assert here[name].exit_code == there[name].exit_code, name
+    assert '"dep": "https://cdn.example.com/npm/dep@1.1.0/i.js"' in there["importmap"].stdout
+    assert "dep ^1 (1.1.0)" in there["info"].stdout
+    assert there["audit"].exit_code == 1
+
+
 def test_releases_rollback_and_gc_work_on_a_store(run: Run, root: Path, url: str) -> None:
     run("publish", "--store", url)
     (root / "own/page.txt").write_text("changed\n")
