@@ -59,7 +59,8 @@ image-test: $(VENV)/test.stamp ## build the image without an engine, run it, ask
 swift: $(VENV)-swift/stamp ## install the object store that the tests start, into an environment of its own
 
 proofs: $(VENV)/test.stamp swift ## prove at length, against a real object store, what is said of replicas and publishers (half an hour)
-	CDNSERVE_REQUIRE_STORE=1 $(PROOFS) $(BIN)/python -m pytest tests/proofs/test_publishers.py tests/proofs/test_replicas.py
+	CDNSERVE_REQUIRE_STORE=1 $(PROOFS) $(BIN)/python -m pytest tests/proofs/test_publishers.py tests/proofs/test_replicas.py \
+	  tests/release/scenarios/test_publish_killed.py
 	CDNSERVE_PROOF_REPLICAS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal tests/contract
 
 lock: ## resolve the dependencies in pyproject.toml into requirements/ (needs uv)

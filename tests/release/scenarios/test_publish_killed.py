@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.forked import Forked
 from tests.release.test_publish import BRIEF, LIBRARY, Publisher, contents
 
 pytestmark = pytest.mark.no_cover
+RACES = int(os.environ.get("CDNSERVE_PROOF_RACES", "3"))
 BEFORE = {"a.txt": "one", "b.txt": "b"}
 AFTER = {"a.txt": "two", "c.txt": "c", LIBRARY: "export {}\n"}
 
@@ -80,7 +82,7 @@ def test_the_store_names_a_whole_release_whenever_a_publisher_is_killed(
 @pytest.mark.parametrize("conditions", [True, False], ids=["with conditions", "without"])
 def test_of_two_that_race_one_wins_each_number(fake: FakeS3, tmp_path: Path, conditions: bool) -> None:
     fake.conditions = conditions
-    race(fake.url, tmp_path, rounds=3)
+    race(fake.url, tmp_path, rounds=RACES)
 
 
 def race(url: str, folder: Path, rounds: int) -> None:

@@ -152,6 +152,7 @@ LIES: dict[str, Callable[[bytes], bytes]] = {
     "blob-corrupt": lambda right: answer(right[:-1] + bytes([right[-1] ^ 1])),
     "store-truncated": lambda right: answer(right + b"x"),
     "store-denied": lambda right: head(403, b""),
+    "store-failed": lambda right: head(500, b""),
     "blob-missing": lambda right: head(404, b"<Error><Code>NoSuchKey</Code></Error>"),
     # Last, for then nothing is asked for a while.
     "store-unreachable": lambda right: answer(right[:-1], length=len(right)),
