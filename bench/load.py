@@ -5,14 +5,19 @@ Never reports an absolute time alone: what counts is the ratio of two servers in
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 SERVER_CORE, CLIENT_CORE = 0, 1
-Order = Literal["in turn", "at random", "once"]
+Order = Literal["in turn", "at random"]
+# A server that takes less than this part of a core does nothing, and so long it is looked at.
+_QUIET, _LOOK_SECONDS = 0.02, 0.5
 
 # What Chromium sends for a module of another origin (Host is wrk's own): 13 fields in all.
 BROWSER = (
@@ -88,6 +93,25 @@ def measure_h2(pid: int, url: str, fields: tuple[str, ...], requests: int, conne
     return Measured(spent / max(answered, 1) * 1e6, rate, middle, longest, int(failed))
 
 
+def settle(pid: int) -> None:
+    """Wait until a server does next to nothing: what it does as it starts is no request's."""
+    deadline, before = time.monotonic() + 30, -1.0
+    while (spent := cpu_seconds(pid)) - before > _QUIET * _LOOK_SECONDS and time.monotonic() < deadline:
+        before = spent
+        time.sleep(_LOOK_SECONDS)
+
+
+def measure_once(pid: int, port: int, paths: tuple[str, ...], connections: int) -> Measured:
+    """Ask a server for each path once, from the client's core."""
+    command = ["taskset", "-c", str(CLIENT_CORE), sys.executable, "-m", "bench.once", str(port), str(connections)]
+    before = cpu_seconds(pid)
+    done = subprocess.run(command, input="\n".join(paths), stdout=subprocess.PIPE, text=True, check=True)
+    spent = cpu_seconds(pid) - before
+    run = json.loads(done.stdout)
+    rate = len(paths) / run["seconds"]
+    return Measured(spent / len(paths) * 1e6, rate, run["p50"] * 1e3, run["p99"] * 1e3, run["failed"])
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the time that a process and all of its descendants have run for."""
     process = Path(f"/proc/{pid}")
@@ -123,7 +147,7 @@ def _milliseconds(match: re.Match[str] | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a Lua program asks for: paths `in turn`, `at random`, or each `once`; `varies` has two fields differ."""
+    """What a Lua program asks for: paths `in turn` or `at random`; `varies` has two fields differ."""
 
     paths: tuple[str, ...]
     method: str = "GET"
@@ -135,8 +159,6 @@ class Asked:
 _NEXT: dict[Order, str] = {
     "in turn": "at = at % #made + 1",
     "at random": "at = math.random(#made)",
-    # Stopped threads alone would not end wrk before its time, and a signal counts only once system(3) has returned.
-    "once": "at = at + 1; if at > #made then at = 1; os.execute('(sleep 0.05; kill -INT $PPID) &') end",
 }
 _SAME = "return made[at]"
 # What a CDN adds to each request: an id of its own, and the client's address.

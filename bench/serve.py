@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench.cases import CASES, COLD, EVERYONE, MANY, PAGES, TWO_WORKERS, Case, many_path
 from bench.chart import bars
-from bench.load import BROWSER, Asked, Measured, Order, measure, measure_h2, request_script
+from bench.load import BROWSER, Asked, Measured, Order, measure, measure_h2, measure_once, request_script, settle
 from bench.servers import SETUPS, Running, Setup, build, running
 
 MANIFEST = """schema = 1
@@ -75,12 +75,14 @@ class Bench:
         return {name: _median(measures) for name, measures in taken.items()}
 
     def run_cold(self, case: Case, root: Path) -> dict[str, Measured]:
-        """Measure servers that have just been started, round after round, and give the medians."""
+        """Measure servers that have just been started and are quiet, round after round, and give the medians."""
         taken: dict[str, list[Measured]] = {name: [] for name in case.servers}
         for at in range(self.rounds + 1):
             for name, measures in taken.items():
                 with running([name], root, self.folder, setup=case.setup) as servers:
-                    measured = self.measure(case, servers[name], 120)
+                    server = servers[name]
+                    settle(server.pid)
+                    measured = measure_once(server.pid, server.port, case.paths, case.connections)
                 if at:  # the first round brings the files into the page cache
                     measures.append(measured)
         return {name: _median(measures) for name, measures in taken.items()}
@@ -91,7 +93,7 @@ class Bench:
         fields = case.browser + case.fields + ((_condition(url),) if case.etag else ())
         if case.protocol == "h2":
             return measure_h2(server.pid, url, fields, case.requests, case.connections, case.streams)
-        order: Order = "once" if case.once else "at random" if case.many else "in turn"
+        order: Order = "at random" if case.many else "in turn"
         asked = Asked(case.paths, case.method, case.status, order, case.varies)
         script = request_script(self.folder, re.sub("[^0-9A-Za-z]+", "-", case.name), asked)
         return measure(server.pid, url, script, fields, seconds, case.connections)

@@ -6,6 +6,7 @@ Never more than one worker on one core, unless a case says so.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -32,6 +33,9 @@ HEADERS = {
 }
 ALLOWED = "https://app.example.com"
 REPLICA = "cdnserve as a replica"
+# Of nginx: what is open besides files that it keeps, and how many of those it needs at most. Without a descriptor for
+# the next one it breaks connections off.
+_CONNECTIONS, _FILES = 1024, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ def nginx(ground: Ground) -> list[str]:
     added = "\n".join(f'add_header {name} "{value}" always;' for name, value in HEADERS.items())
     plain = "\n".join(f'add_header {n} "{v}" always;' for n, v in HEADERS.items() if not n.startswith(("Acc", "Tim")))
     config, tls, log = ground.folder / "nginx.conf", "", "access_log off;"
+    most = _most_files()
     if ground.setup == "tls":
         certificate, key = ground.pair
         tls = f"ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
@@ -89,12 +94,13 @@ def nginx(ground: Ground) -> list[str]:
     secure = "ssl http2" if tls else ""
     config.write_text(
         f"""user root; worker_processes {ground.workers}; daemon off; pid {ground.folder}/nginx.pid;
+worker_rlimit_nofile {most};
 error_log {ground.folder}/nginx.log;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {_CONNECTIONS}; }}
 http {{
   {log} sendfile on; tcp_nopush on; etag on; server_tokens off; keepalive_requests 1000000000;
   {tls}
-  open_file_cache max=200000 inactive=600s; open_file_cache_valid 600s; gzip_static on; gzip_vary on;
+  open_file_cache max={most - 2 * _CONNECTIONS} inactive=600s; open_file_cache_valid 600s; gzip_static on; gzip_vary on;
   types {{ text/javascript js; }} charset utf-8; charset_types text/javascript;
   map $http_origin $allowed {{ "{ALLOWED}" "{ALLOWED}"; default ""; }}
   server {{
@@ -116,6 +122,12 @@ http {{
 }}"""
     )
     return ["nginx", "-c", str(config), "-p", str(ground.folder)]
+
+
+def _most_files() -> int:
+    """Return how many files a process may have open, and no more than any case wants."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return _FILES if limit == resource.RLIM_INFINITY else min(limit, _FILES)
 
 
 def caddy(ground: Ground) -> list[str]:

@@ -11,6 +11,8 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a file is opened whose place may hold anything: a FIFO is not waited for."""
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -24,7 +26,7 @@ def open_file(path: str | Path, *, follow: bool = True) -> int:
     A symbolic link is none either, unless it is to be followed.
     """
     links = 0 if follow else os.O_NOFOLLOW
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links)
+    descriptor = os.open(path, READING | links)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import lt
 
 from msgspec import structs
 
@@ -18,6 +19,7 @@ from cdnserve.rules.conditional import Outcome, Preconditions, Validators
 from cdnserve.rules.ranges import Refusal, Slice
 
 _ACCEPT_RANGES = (b"accept-ranges", b"bytes")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def reply(request: Request, path: str, rule: PublishRule, asset: Asset, now: float) -> Reply:
@@ -43,7 +45,9 @@ def _select(request: Request, asset: Asset) -> Representation | None:
 
 def entity_tag(representation: Representation) -> str:
     """Return the strong entity tag: the sha256 of the bytes as they are sent, so one for each content coding."""
-    return f'"{base64.urlsafe_b64encode(representation.sha256).rstrip(b"=").decode("ascii")}"'
+    # base64url without padding (RFC 4648 §5), in half the time of base64.urlsafe_b64encode.
+    digest = binascii.b2a_base64(representation.sha256, newline=False).translate(_URL_SAFE, b"=")
+    return f'"{digest.decode("ascii")}"'
 
 
 def form(path: str, rule: PublishRule, asset: Asset, now: float) -> object:
@@ -52,13 +56,17 @@ def form(path: str, rule: PublishRule, asset: Asset, now: float) -> object:
     `None` where there is more, as digests are: two files of one form get the same headers, with their own
     Content-Length, ETag and Last-Modified.
     """
-    sizes = [item.size for item in asset.representations]
-    # Then which coding is chosen does not depend on the sizes.
-    is_ordered = all(small < large for small, large in pairwise((*sizes[1:], sizes[0])))
-    if not is_ordered or rule.rule.digests or (asset.last_modified is not None and asset.last_modified > now):
+    items, date = asset.representations, asset.last_modified
+    if rule.rule.digests or not _is_ordered(items) or (date is not None and date > now):
         return None
-    codings = tuple(item.coding for item in asset.representations)
-    return asset.rule, codings, rule.describe(path, asset), asset.last_modified is None
+    codings = items[0].coding if len(items) == 1 else tuple([item.coding for item in items])
+    return asset.rule, codings, rule.kind(path, asset), date is None
+
+
+def _is_ordered(items: tuple[Representation, ...]) -> bool:
+    """Return whether which coding is chosen can't depend on the sizes: all differ, and identity is the largest."""
+    sizes = [item.size for item in items[1:]]
+    return not sizes or all(map(lt, sizes, (*sizes[1:], items[0].size)))
 
 
 def file_headers(path: str, rule: PublishRule, asset: Asset, representation: Representation) -> Fields:

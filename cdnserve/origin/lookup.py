@@ -60,6 +60,10 @@ class PublishRule:
             return (kind, NO_SNIFF, _SANDBOX)
         return (kind, NO_SNIFF)
 
+    def kind(self, path: str, asset: Asset) -> object:
+        """Return what decides those headers: files of one rule for which it is the same have the same."""
+        return media_types.type_ending(path), asset.form, asset.declared
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

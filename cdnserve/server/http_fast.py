@@ -94,9 +94,12 @@ class FastConnection(asyncio.Protocol):
         except _REFUSED as error:
             self._fail(data, error)
             return
-        worker = self._worker
+        worker, asked = self._worker, 0.0
         whole = self._acceptance.complete == 1 and len(data) <= worker.limits.head
         response = worker.responses.known(data) if whole else None
+        if response is None and whole:
+            asked = perf_counter()
+            response = worker.responses.fill(data)
         if response is None:
             self._began = worker.tick
             self._take_heads(data)
@@ -108,7 +111,7 @@ class FastConnection(asyncio.Protocol):
             if self._peer:
                 self._note(data, response)
         else:
-            self._asked = perf_counter()
+            self._asked = asked or perf_counter()
             self._acceptance.complete = 0
             self._send_response(response, data, is_last=True)
 

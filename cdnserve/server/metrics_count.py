@@ -153,7 +153,8 @@ class Meter:
         touched, self._touched = self._touched, []
         for answer in touched:
             self.add(answer.tally, answer.hits)
-            self.fast.add(self._last_seconds, answer.hits - answer.timed)
+            if untimed := answer.hits - answer.timed:
+                self.fast.add(self._last_seconds, untimed)
             answer.hits = answer.timed = 0
         states = self.connections()
         active = sum(states)

@@ -18,6 +18,7 @@ from cdnserve.rules.media_types import (
     is_text,
     lacks_charset,
     media_type,
+    type_ending,
 )
 
 
@@ -208,3 +209,35 @@ def test_the_machines_own_table_is_not_asked() -> None:
         assert essence("a.js") == "text/javascript"
     finally:
         mimetypes.init()
+
+
+NAMES = (
+    *(
+        "a.js",
+        "A.JS",
+        "a.min.js",
+        ".js",
+        "js",
+        "a.ts",
+        "ts",
+        "a.svg",
+        "a.html",
+        "a.xml",
+        "a.xhtml",
+        "a.unknown",
+        "a.",
+        "",
+    ),
+    *("LICENSE", "license.js", "LICENSE-MIT.svg", "readme.xyz", "notice", "NEWS", "news.", "a.js/NEWS", "a.js/b.c2"),
+)
+
+
+@pytest.mark.parametrize("form", [None, "text", "utf-8", "other", "mpeg", "gzip"])
+@pytest.mark.parametrize("declared", [False, True])
+def test_what_a_path_says_is_all_in_its_ending(form: str | None, declared: bool) -> None:
+    """Two paths that say the same have the same type, whatever the octets are, and are both documents or neither."""
+    said: dict[str, tuple[str, bool]] = {}
+    for name in NAMES:
+        told = media_type(name, form, declared=declared), is_document(name)
+        assert told == said.setdefault(type_ending(name), told), name
+    assert {"js", "ts", "svg", "html", "xml", "xhtml", "txt", ".", ""} == said.keys()

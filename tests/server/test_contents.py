@@ -165,3 +165,45 @@ def test_the_build_is_not_believed_any_more(rotting: Rotting, monkeypatch: pytes
     assert rotting.is_sent()
     rotting.tell()
     assert not rotting.is_sent()
+
+
+def put(blob: Path, what: str) -> None:
+    """Put something in a blob's place."""
+    blob.unlink()
+    if what == "a FIFO":
+        os.mkfifo(blob)
+    elif what == "a folder":
+        blob.mkdir()
+    elif what == "a link to what is right":
+        (blob.parent / "right").write_bytes(tree.TINY)
+        blob.symlink_to("right")
+    elif what != "nothing":
+        blob.write_bytes({"more": tree.TINY + b"\n", "less": tree.TINY[:-1], "other": tree.TINY.upper()}[what])
+
+
+@pytest.mark.parametrize("what", ["more", "less", "other", "nothing", "a FIFO", "a folder", "a link to what is right"])
+def test_small_content_is_read_if_it_is_right(few: Built, what: str) -> None:
+    """All of it or a part: of what has not the digest, no part is given, and nothing is waited for."""
+    store = Store(few.state)
+    digest = store.read().assets["any/tiny.txt"].identity.sha256
+    contents, parts = Contents(store), ((0, 6), (0, 2), (1, 2), (1, 5), (0, 0), (6, 0))
+    read = [contents.read(Stored(digest, start, length)) for start, length in parts]
+    assert [tree.TINY[start : start + length] for start, length in parts] == read
+    for start, length in ((0, 7), (5, 2)):
+        with pytest.raises(OSError, match="damaged"):
+            contents.read(Stored(digest, start, length))
+    put(store.blob(digest), what)
+    for start, length in parts:
+        if what == "a link to what is right":
+            assert tree.TINY[start : start + length] == contents.read(Stored(digest, start, length))
+        else:
+            with pytest.raises(OSError):  # noqa: PT011 - the system's own, or that it is damaged
+                contents.read(Stored(digest, start, length))
+
+
+def test_large_content_is_given_back(few: Built) -> None:
+    """Also a small part of it."""
+    store = Store(few.state)
+    digest = store.read().assets["any/large.woff2"].identity.sha256
+    for stored in (Stored(digest, 0, 10), Stored(digest, 10, 10)):
+        assert stored is Contents(store).read(stored)

@@ -70,9 +70,10 @@ def key(head: bytes) -> Http2Key:
 
 
 def held() -> list[PreparedResponse]:
-    """Return all answers that are in memory, of anybody."""
+    """Return all answers that are in memory, of anybody; the garbage collector knows who holds them, and not them."""
     gc.collect()
-    return [thing for thing in gc.get_objects() if isinstance(thing, PreparedResponse)]
+    kept = (value for thing in gc.get_objects() if isinstance(thing, dict) for value in tuple(thing.values()))
+    return list({id(value): value for value in kept if isinstance(value, PreparedResponse)}.values())
 
 
 def test_what_was_asked_before_has_the_same_answer(built: Built) -> None:
@@ -157,6 +158,45 @@ def test_files_of_one_form_are_decided_once(built: Built, monkeypatch: pytest.Mo
     assert [b"/any/font.woff2", b"/any/tiny.txt"] == decided
 
 
+def test_only_the_whole_of_a_file_is_filled_in(built: Built) -> None:
+    """Once one was decided; of anything else there may be another answer, and of what is not known none."""
+    answers, fields = make(built), [("Accept-Encoding", "br")]
+    asked = message("GET", "/any/large.woff2", fields)
+    assert answers.fill(asked) is None
+    find(answers, "/any/font.woff2", *fields)
+    assert (None, None) == (answers.known(asked), answers.fill(asked + b"x"))
+    filled = answers.fill(asked)
+    assert filled is not None
+    assert filled is answers.known(asked)
+    others = ["/any/tiny.txt", "/any/absent.woff2", "/any/hug%65.woff2", "/any/huge.woff2?meta"]
+    others += ["/-/health", "/none/tiny.txt"]
+    heads = [message("GET", other, fields) for other in others]
+    heads += [message(method, "/any/huge.woff2", fields) for method in ("HEAD", "OPTIONS")]
+    heads += [message("GET", "/any/huge.woff2", fields, version="HTTP/1.0")]
+    heads += [message("GET", "/any/huge.woff2", [*fields, ("Range", "bytes=0-1")])]
+    for head in heads:
+        assert (None, None) == (answers.known(head), answers.fill(head)), head
+
+
+def test_what_is_filled_in_is_proved(few: Built) -> None:
+    """Content that is damaged is nobody's; what was made up for it is not remembered."""
+    (few.root / "any/other.txt").write_bytes(b"other\n")
+    build(few.root, few.state)
+    answers, store = make(few), Store(few.state)
+    find(answers, "/any/other.txt")
+    blob = store.blob(store.load().assets["any/tiny.txt"].identity.sha256)
+    blob.unlink()
+    head = message("GET", "/any/tiny.txt")
+    assert (None, None) == (answers.known(head), answers.fill(head))
+    lost = answers.find(head)
+    assert lost is not None
+    assert 503 == lost.opening.status
+    blob.write_bytes(b"hellO\n")
+    assert (None, None) == (answers.known(head), answers.fill(head))
+    blob.write_bytes(tree.TINY)
+    assert (None, tree.TINY) == (answers.known(head), find(answers, "/any/tiny.txt").tail[-len(tree.TINY) :])
+
+
 def test_both_versions_share_an_answer(built: Built) -> None:
     """And its content, which is in memory once."""
     answers = make(built)
@@ -173,7 +213,7 @@ def test_both_versions_share_an_answer(built: Built) -> None:
 def test_a_head_larger_than_a_frame_is_for_the_asgi_edge() -> None:
     """RFC 9113 §4.2: zttp cuts it."""
     heads = (b"location: %b\r\n\r\n" % (b"x" * size) for size in (16_000, 16_384))
-    made = (PreparedResponse(Opening(302, b""), head, b"", close=False, tally=()) for head in heads)
+    made = (PreparedResponse.make(Opening(302, b""), head, b"", close=False, tally=()) for head in heads)
     assert [True, False] == [bool(Http2Response(prepared).begin) for prepared in made]
 
 
@@ -220,8 +260,8 @@ def test_versions_don_t_get_in_each_other_s_way(built: Built) -> None:
     answers = make(built)
     old, new = (find(answers, "/any/tiny.txt", version=version) for version in ("HTTP/1.0", "HTTP/1.1"))
     assert (True, False) == (old.close, new.close)
-    assert new is answers.lines[b"GET /any/tiny.txt HTTP/1.1"][answers.facts[_relevant()]]
-    assert old is answers.lines[b"GET /any/tiny.txt HTTP/1.0"][answers.facts[_relevant()]]
+    responses = answers.facts[_relevant()].responses
+    assert {b"GET /any/tiny.txt HTTP/1.0": old, b"GET /any/tiny.txt HTTP/1.1": new} == responses
     closing = find(answers, "/any/tiny.txt", ("Connection", "close"), version="HTTP/1.0")
     assert closing is old
     assert find(answers, "/any/tiny.txt", ("Connection", "close")).close
@@ -341,7 +381,7 @@ def test_what_is_too_long_is_answered_and_not_remembered(built: Built, part: str
     head = message("GET", f"/any/tiny.txt?{long}") if part == "line" else message("GET", "/any/tiny.txt", field)
     answer = answers.find(head)
     assert answer is not None
-    assert (200, {}, {}) == (answer.opening.status, answers.facts, answers.lines)
+    assert (200, {}) == (answer.opening.status, answers.facts)
     assert answer is answers.find(head)
 
 
