@@ -191,9 +191,10 @@ class Resolver:
         if target != specifier:
             return self._stand_in(module, specifier, target, package)
         name, subpath = split_bare(specifier)
-        if name == package.name and description.get("exports") is not None:
-            return _called(self.entry(package, subpath), specifier)
         wanted = _wanted(description, name)
+        # With exports by its own name (Node.js, "Self-referencing a package"), else because it lies in node_modules.
+        if name == package.name and (wanted is None or description.get("exports") is not None):
+            return _called(self.entry(package, subpath), specifier)
         real, allowed = _alias(name, wanted)
         if not is_package_name(real):
             return missing(module, specifier)

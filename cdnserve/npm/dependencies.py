@@ -63,6 +63,7 @@ def with_dependencies(
     what only modules need that were made beside that of the main entry.
     """
     pins, maker = dependents.pins, dependents.maker
+    asked = {one.order.spec for one in staged}
     given_up: set[PinnedPackage] = set()
     while True:
         libraries = UnpackedLibraries(root, project, staged)
@@ -81,7 +82,10 @@ def with_dependencies(
         given_up |= {spec for spec, one in made.items() if one is None}
         staged = tuple(one for old in staged if (one := made.get(old.order.spec, old)))
     told = tuple(problem for problem in graph.warnings if problem.reference == _ABSENT)
-    return Dependencies(staged, _dependents(graph), told)
+    imported = _dependents(graph)
+    # What a package's own files import, the modules that were made of them may not.
+    needed = tuple(one for one in staged if one.order.spec in asked or str(one.order.spec) in imported)
+    return Dependencies(needed, imported, told)
 
 
 def _require_few(number: int) -> None:

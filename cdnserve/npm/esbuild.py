@@ -194,7 +194,8 @@ def _unpacked(version: str, system: str, session: Session, folder: Path) -> Path
         raise ConfigurationError([Problem("esbuild-missing", message, value=str(spec), hint=hint)]) from None
     finally:
         session.progress.finish(str(spec))
-    program = inner / _BINARY
+    # It is run in another folder.
+    program = (inner / _BINARY).absolute()
     program.chmod(0o700)
     return program
 

@@ -219,6 +219,14 @@ def test_a_folder_may_have_a_package_json_of_its_own() -> None:
     assert [("", "x/hooks", "npm/x@1.0.0/hooks/dist/h.mjs")] == said(graph)
 
 
+def test_a_package_without_exports_finds_itself_too() -> None:
+    files = {"main.js": MODULE, "more.js": "import 'x'"}
+    packages: Packages = {"x@1.0.0": ({"main": "main.js"}, files), "x@2.0.0": ({"main": "main.js"}, files)}
+    graph = graph_of(packages, ModuleRequest("x", "^1", "./more.js"))
+    assert ("npm/x@1.0.0/main.js", "npm/x@1.0.0/more.js") == graph.modules
+    assert () == graph.warnings
+
+
 def test_a_package_may_name_itself_and_its_own() -> None:
     description = {"exports": {".": "./i.js", "./a": "./a.js"}, "imports": {"#b": "./b.js", "#dep": "dep"}}
     files = {"i.js": "import 'x/a'; import '#b'; import '#dep'", "a.js": MODULE, "b.js": MODULE}

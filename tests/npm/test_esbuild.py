@@ -97,11 +97,14 @@ def test_what_was_fetched_is_kept_and_proved(tmp_path: Path, published: LocalReg
     assert [] == published.asked
 
 
-def test_without_a_cache_it_lies_where_it_is_used(tmp_path: Path, published: LocalRegistry) -> None:
+def test_without_a_cache_it_lies_where_it_is_used(
+    tmp_path: Path, published: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = settings_for(tmp_path, published.url, {"CDNSERVE_CACHE": "off"})
-    found = _found(settings, tmp_path / "work")
+    monkeypatch.chdir(tmp_path)
+    found = _found(settings, Path("work"))
     assert tmp_path / "work/esbuild/bin/esbuild" == found.program
-    assert "fetched" == found.run([], tmp_path)
+    assert "fetched" == found.run([], tmp_path / "work")
 
 
 def test_another_tarball_is_refused(tmp_path: Path, published: LocalRegistry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -356,3 +356,17 @@ def test_what_may_be_absent_is_not_brought(root: Path, registry: LocalRegistry, 
     added = _add(root, settings, "x", deps=True)
     assert ["x@1.0.0"] == list(map(str, added.libraries))
     assert "none" == _ran(root, "import { p } from 'x'; console.log(JSON.stringify(p))", x="x@1.0.0")
+
+
+def test_what_only_a_package_imports_that_stays_away_is_not_brought(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    _publish(registry, "leaf@1.0.0", {"index.js": "export default 1"}, type="module")
+    tool = "import leaf from 'leaf'; import fs from 'fs'; export default [leaf, fs, process.env.X]"
+    _publish(registry, "tool@1.0.0", {"index.js": tool}, type="module", dependencies={"leaf": "1"})
+    exports = {".": "./a.js", "./macro": "./m.js"}
+    files = {"a.js": "exports.a = 1", "m.js": "exports.t = require('tool')"}
+    _publish(registry, "x@1.0.0", files, exports=exports, dependencies={"tool": "1"})
+    added = _add(root, settings, "x", deps=True)
+    assert ["x@1.0.0"] == list(map(str, added.libraries))
+    assert () == check(root, settings).problems
