@@ -27,6 +27,7 @@ from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset, Catalog, Entries
 from cdnserve.release.store import Releases
 from cdnserve.rules.media_types import destination
+from cdnserve.rules.semver import ascending
 from cdnserve.rules.urls import given_url
 from cdnserve.snippets.importmap import HostedImportMap, hosted_import_map, module_requests, script_json
 from cdnserve.snippets.subject import Options, Subject, of_asset, of_file, of_response
@@ -269,6 +270,7 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
             modules += module_requests([pin]) if any(one.kind == "module" for one in files) else []
             subjects += [one for one in files if one.kind != "module"]
     parts = [html(subjects, Options())] if subjects else []
+    modules, others = _one_version_each(modules)
     number = Counter(one.name for one in modules if one.subpath != ".")
     shown = [one for one in modules if one.subpath == "." or number[one.name] <= _MOST_ENTRIES]
     if shown:
@@ -277,12 +279,23 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
             problems += mapped.warnings
             parts.append(f'<script type="importmap">\n{script_json(mapped.map)}\n</script>')
     many = [name for name in number if number[name] > _MOST_ENTRIES]
-    notes = tuple(f"{number[name]} more modules of {name}: {_LIST_THEM.format(name)}" for name in many)
-    return Snippets("\n".join(parts), tuple(problems), notes)
+    more = (f"{number[name]} more modules of {name}: {_LIST_THEM.format(name)}" for name in many)
+    beside = (f"a map has one version of each: cdnserve importmap {pin} for that one" for pin in others)
+    return Snippets("\n".join(parts), tuple(problems), (*more, *beside))
 
 
 _MOST_ENTRIES = 20
 _LIST_THEM = "cdnserve info {0} lists them, cdnserve importmap {0}/NAME maps one"
+
+
+def _one_version_each(modules: Sequence[ModuleRequest]) -> tuple[list[ModuleRequest], list[str]]:
+    """Return the modules of the newest version of each package, and the libraries that are left."""
+    versions: defaultdict[str, set[str]] = defaultdict(set)
+    for one in modules:
+        versions[one.name].add(one.range or "")
+    chosen = {name: ascending(several)[-1] for name, several in versions.items()}
+    left = [f"{one.name}@{one.range}" for one in modules if one.range != chosen[one.name]]
+    return [one for one in modules if one.range == chosen[one.name]], list(dict.fromkeys(left))
 
 
 def _import_map(wanted: Sequence[ModuleRequest], packages: HostedLibraries, catalog: Catalog) -> HostedImportMap:

@@ -257,3 +257,14 @@ def test_many_modules_are_counted(tmp_path: Path) -> None:
     assert (
         "21 more modules of many: cdnserve info many lists them, cdnserve importmap many/NAME maps one",
     ) == found.notes
+
+
+def test_the_map_has_the_newest_of_several_versions(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    for version in ("9.0.0", "10.0.0", "8.0.0"):
+        _made(root, f"made@{version}", {".": "./index.js", "./sub": "./sub.js"})
+    found = _snippets(root, "made@9.0.0", "made@10.0.0", "made@8.0.0")
+    assert "made@10.0.0/+esm/sub.js" in found.text
+    assert "made@9" not in found.text
+    assert ("made@9.0.0", "made@8.0.0") == tuple(note.split()[-4] for note in found.notes)
+    assert () == found.problems
