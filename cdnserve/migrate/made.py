@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cdnserve.cdns.mapped import Mapped, PackageFile
-from cdnserve.errors import ConfigurationError
+from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.migrate.counterpart import DIFFERS, NOT_IN_PACKAGE, Left, Moved, ScannedPage, mapped_files
 from cdnserve.migrate.package_file import MOST_LISTED
 from cdnserve.migrate.packages import RegistryAccess
@@ -45,9 +45,14 @@ def with_made(page: ScannedPage, found: Found, access: RegistryAccess) -> dict[R
             made = dict(_made(page, wanted, root, access))
         except ConfigurationError as error:
             first = next(problem for problem in error.problems if not problem.warning)
-            reason = f"{first.message}{f' ({first.value})' if first.value else ''} ({first.where})"
-            made = dict.fromkeys(wanted, Left(reason, NOT_MADE))
+            made = {reference: Left(_reason(first, file), NOT_MADE) for reference, file in wanted.items()}
     return {**found, **made}
+
+
+def _reason(first: Problem, file: PackageFile) -> str:
+    """Return why a module stays where it is; with others from the CDN the page might have a package twice."""
+    reason = f"{first.message}{f' ({first.value})' if first.value else ''} ({first.where})"
+    return reason if first.where.startswith(f"{file.name}@") else f"not all modules of the page can be made: {reason}"
 
 
 def _wanted(found: Mapping[Reference, Moved | Left]) -> Iterator[tuple[Reference, PackageFile]]:

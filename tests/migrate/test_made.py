@@ -105,3 +105,17 @@ def test_what_cannot_be_made_is_left_with_the_reason(
     (outcome,) = done.plan.pages[0].outcomes
     assert ("left", True) == (outcome.fate, reason in outcome.remark)
     assert not (root / "npm").exists()
+
+
+def test_one_that_cannot_be_made_keeps_the_others_of_its_page(
+    root: Path, library: LocalRegistry, esbuild: Path
+) -> None:
+    before = _page({"d": "https://esm.sh/dom@19", "s": "https://esm.sh/server"})
+    done, after = _migrate(root, library, esbuild, before)
+    assert before == after
+    why = "no ES modules can be made: it needs what only Node.js has built in (i.js → fs) (server@1.0.0)"
+    reasons = {outcome.reference.url: outcome.remark for outcome in done.plan.pages[0].outcomes}
+    assert {
+        "https://esm.sh/dom@19": f"not all modules of the page can be made: {why}",
+        "https://esm.sh/server": why,
+    } == reasons
