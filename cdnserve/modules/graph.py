@@ -7,25 +7,39 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.modules.hosted import Edge, Graph, HostedPackage, HostedPackages, ModuleRequest, Modules, package_of
+from cdnserve.modules.hosted import (
+    Edge,
+    Graph,
+    HostedPackage,
+    HostedPackages,
+    ModuleRequest,
+    Modules,
+    ReadModules,
+    package_of,
+)
 from cdnserve.modules.resolve import ResolvedModule, Resolver, common_js, not_hosted, with_one_command
 
 MOST_MODULES = 20_000
 
 
-def module_graph(wanted: Sequence[ModuleRequest], packages: HostedPackages) -> Graph:
+def module_graph(wanted: Sequence[ModuleRequest], packages: HostedPackages, read: ReadModules | None = None) -> Graph:
     """Follow the imports of hosted packages; raise ConfigurationError with everything that can't be resolved."""
-    graph = explored(wanted, packages)
+    graph = explored(wanted, packages, read=read)
     Problems(with_one_command(graph.warnings)).raise_errors()
     return graph
 
 
-def explored(wanted: Sequence[ModuleRequest], packages: HostedPackages, perhaps: Sequence[ModuleRequest] = ()) -> Graph:
+def explored(
+    wanted: Sequence[ModuleRequest],
+    packages: HostedPackages,
+    perhaps: Sequence[ModuleRequest] = (),
+    read: ReadModules | None = None,
+) -> Graph:
     """Follow the imports of hosted packages as far as they lead; what can't be resolved is among what is to be told.
 
     `perhaps` are what a page may import as well: what only these lead to may be absent.
     """
-    modules = Modules(packages)
+    modules = Modules(packages, read)
     entries, problems = _choose(wanted, Resolver(modules, {}), packages)
     asked = {package.name: package.version for _, package in reversed(entries)}
     files = {(package, one.subpath): one.file for one, package in entries if one.file}

@@ -122,12 +122,16 @@ class Graph:
     warnings: tuple[Problem, ...]
 
 
-class Modules:
-    """The modules of hosted packages, each parsed once."""
+ReadModules = dict[str, Imports]
+"""What files import, by their logical paths: for several walks through the same ones."""
 
-    def __init__(self, packages: HostedPackages) -> None:
+
+class Modules:
+    """The modules of hosted packages, each parsed once; those that are `read` already aren't parsed again."""
+
+    def __init__(self, packages: HostedPackages, read: ReadModules | None = None) -> None:
         self.packages = packages
-        self._read: dict[str, Imports] = {}
+        self._read = {} if read is None else read
         self._descriptions: dict[str, Description] = {}
         self._made: dict[str, object] = {}
 

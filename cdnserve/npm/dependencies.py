@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.modules.graph import explored
-from cdnserve.modules.hosted import Graph, ModuleRequest, package_of
+from cdnserve.modules.hosted import Graph, ModuleRequest, ReadModules, package_of
 from cdnserve.modules.made import declarations
 from cdnserve.modules.package_json import MADE
 from cdnserve.npm.apply import Project
@@ -64,10 +64,12 @@ def with_dependencies(
     """
     pins, maker = dependents.pins, dependents.maker
     asked = {one.order.spec for one in staged}
+    wanted = [ModuleRequest(pin.name, pin.version) for pin in pins]
     given_up: set[PinnedPackage] = set()
+    read: ReadModules = {}
     while True:
         libraries = UnpackedLibraries(root, project, staged)
-        graph = explored([ModuleRequest(pin.name, pin.version) for pin in pins], libraries, _others(pins, libraries))
+        graph = explored(wanted, libraries, _others(pins, libraries), read)
         ready = {one.order.spec for one in staged} | given_up
         orders = tuple(_orders(graph, ready, project, session, libraries))
         unmade = _unmade(graph, staged, project, libraries) if maker and not orders else {}

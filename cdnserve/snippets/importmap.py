@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.modules.graph import ModuleMap, module_graph, module_map
-from cdnserve.modules.hosted import HostedPackages, ModuleRequest
+from cdnserve.modules.hosted import HostedPackages, ModuleRequest, ReadModules
 from cdnserve.modules.package_json import inside
 from cdnserve.release.catalog import Catalog
 from cdnserve.rules.semver import is_package_name, is_range
@@ -103,12 +103,13 @@ def hosted_import_map(
     options: Options,
     *,
     relative: bool = False,
+    read: ReadModules | None = None,
 ) -> HostedImportMap:
     """Map what is asked for, and all that it imports; raise ConfigurationError with everything that is not hosted.
 
-    With `relative`, addresses begin with `/`.
+    With `relative`, addresses begin with `/`. What is `read` already isn't parsed again.
     """
-    graph = module_graph(requests, packages)
+    graph = module_graph(requests, packages, read)
     site = "" if relative else catalog.site.url
     subjects = [replace(of_asset(catalog, path, module=True), url=public_url(path, site)) for path in graph.modules]
     integrity = {subject.name: metadata(subject, options) for subject in subjects}

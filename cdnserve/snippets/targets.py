@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from cdnserve.cdns.npm_mirrors import FIELDS
-from cdnserve.display import alike, did_you_mean, excerpt
+from cdnserve.display import alike, did_you_mean, excerpt, plural
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.manifest.files import MANIFEST
 from cdnserve.markup.urls import web_url
-from cdnserve.modules.hosted import HostedPackage, ModuleRequest, Modules
+from cdnserve.modules.hosted import HostedPackage, ModuleRequest, Modules, ReadModules
 from cdnserve.modules.package_json import MADE
 from cdnserve.modules.resolve import ResolvedModule, Resolver
 from cdnserve.modules.scripts import MainFiles, main_files
@@ -271,21 +272,32 @@ def library_snippets(pins: Sequence[str], hosted: Hosted, *, prefer_modules: boo
             subjects += [one for one in files if one.kind != "module"]
     parts = [html(subjects, Options())] if subjects else []
     modules, others = _one_version_each(modules)
-    number = Counter(one.name for one in modules if one.subpath != ".")
-    shown = [one for one in modules if one.subpath == "." or number[one.name] <= _MOST_ENTRIES]
+    shown = _for_pages(modules)
     if shown:
         with problems.caught():
             mapped = _import_map(shown, packages, hosted.catalog)
             problems += mapped.warnings
             parts.append(f'<script type="importmap">\n{script_json(mapped.map)}\n</script>')
-    many = [name for name in number if number[name] > _MOST_ENTRIES]
-    more = (f"{number[name]} more modules of {name}: {_LIST_THEM.format(name)}" for name in many)
+    left = Counter(one.name for one in modules) - Counter(one.name for one in shown)
+    more = (f"{plural(left[name], 'more module')} of {name}: {_LIST_THEM.format(name)}" for name in left)
     beside = (f"a map has one version of each: cdnserve importmap {pin} for that one" for pin in others)
     return Snippets("\n".join(parts), tuple(problems), (*more, *beside))
 
 
 _MOST_ENTRIES = 20
+# What names entries for servers, tests and development: pages import others.
+_FOR_OTHERS = frozenset(
+    {"bun", "debug", "deno", "dev", "development", "edge", "node", "profiling", "server", "static", "test", "tests"}
+)
+_WORD = re.compile(r"[a-z]+")
 _LIST_THEM = "cdnserve info {0} lists them, cdnserve importmap {0}/NAME maps one"
+
+
+def _for_pages(modules: Sequence[ModuleRequest]) -> list[ModuleRequest]:
+    """Return the main entries, and those beside them that a page may want, where these are few."""
+    entries = [one for one in modules if one.subpath == "." or not _FOR_OTHERS.intersection(_WORD.findall(one.subpath))]
+    number = Counter(one.name for one in entries)
+    return [one for one in entries if one.subpath == "." or number[one.name] <= _MOST_ENTRIES]
 
 
 def _one_version_each(modules: Sequence[ModuleRequest]) -> tuple[list[ModuleRequest], list[str]]:
@@ -300,13 +312,14 @@ def _one_version_each(modules: Sequence[ModuleRequest]) -> tuple[list[ModuleRequ
 
 def _import_map(wanted: Sequence[ModuleRequest], packages: HostedLibraries, catalog: Catalog) -> HostedImportMap:
     """Return an import map without the entries that need what isn't hosted, if they aren't the main ones."""
+    read: ReadModules = {}
     with contextlib.suppress(ConfigurationError):
-        return hosted_import_map(wanted, packages, catalog, Options())
+        return hosted_import_map(wanted, packages, catalog, Options(), read=read)
     left: defaultdict[Problem, list[str]] = defaultdict(list)
     usable: list[ModuleRequest] = []
     for one in wanted:
         try:
-            hosted_import_map([one], packages, catalog, Options())
+            hosted_import_map([one], packages, catalog, Options(), read=read)
         except ConfigurationError as error:
             if one.subpath == ".":
                 raise
@@ -314,7 +327,7 @@ def _import_map(wanted: Sequence[ModuleRequest], packages: HostedLibraries, cata
                 left[problem].append(one.specifier)
         else:
             usable.append(one)
-    mapped = hosted_import_map(usable, packages, catalog, Options())
+    mapped = hosted_import_map(usable, packages, catalog, Options(), read=read)
     return replace(mapped, warnings=(*mapped.warnings, *starmap(_left_out, left.items())))
 
 

@@ -249,6 +249,16 @@ def test_a_main_module_that_needs_what_is_absent_is_told(tmp_path: Path) -> None
     assert ("", ["module-not-hosted"]) == (found.text, [problem.reference for problem in found.problems])
 
 
+def test_the_map_leaves_out_what_is_for_servers_and_tests(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    names = ("client", "server", "server.edge", "jsx-runtime", "jsx-dev-runtime", "test-utils", "observer")
+    _made(root, "made@1.0.0", {".": "./index.js", **{f"./{name}": f"./{name}.js" for name in names}})
+    found = _snippets(root, "made@1.0.0")
+    assert {"made", "made/client", "made/jsx-runtime", "made/observer"} == set(_imports(found))
+    (note,) = found.notes
+    assert note.startswith("4 more modules of made: cdnserve info made lists them")
+
+
 def test_many_modules_are_counted(tmp_path: Path) -> None:
     root = tmp_path / "public"
     _made(root, "many@1.0.0", {".": "./index.js", **{f"./m{n}": f"./m{n}.js" for n in range(21)}})
