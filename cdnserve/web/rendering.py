@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _HTML = "text/html; charset=utf-8"
 _DEFAULT_HEADING = "Library CDN"
 _LONGEST_LINK = 60
+# No file lies deeper; an address of slashes alone shall not get a page full of them.
+_DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def render(
     # Addresses are relative, so that whatever an edge puts before all paths stays as it is.
     common: dict[str, object] = {
         "status": status,
-        "root": "../" * (request.head.raw_path.count(b"/") - 1),
+        "root": "../" * min(request.head.raw_path.count(b"/") - 1, _DEEPEST),
         "heading": view.site.title or view.site.name or _DEFAULT_HEADING,
         "logo": logo,
         "has_pages": view.site.pages,

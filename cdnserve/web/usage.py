@@ -57,21 +57,29 @@ class LibraryUse:
 
 def library_use(pin: str, listing: Listing, descriptions: PackageDescriptions) -> LibraryUse:
     """Return how to use NAME@VERSION: its tags, an import map where it has modules, CSP sources and URLs."""
-    subjects, problems = _subjects(pin, listing)
-    remark = "; ".join(one.message for one in problems)
+    subjects, untagged = _subjects(pin, listing)
     options = Options()
     found = [one for subject in subjects for one in _of_subject(subject) if one.use != "csp"]
     if subjects and (policy := csp(subjects, options)):
         found.append(UsageSnippet("csp", "", "", policy))
     kinds = {subject.kind for subject in subjects}
-    if not kinds or not kinds.isdisjoint(("script", "module")):
-        mapped, absent = _mapped(pin, listing, descriptions)
-        if mapped:
-            told = tuple(warning.message for warning in mapped.warnings)
-            found.append(UsageSnippet("importmap", "module", "", script_json(mapped.map), told))
-        if "module" in kinds:  # a script has its tag, and most are no modules as well
-            problems, remark = absent, "; ".join(map(told_of, absent[:_MOST_TOLD]))
-    return LibraryUse(tuple(one.name for one in subjects), tuple(found), remark, _hint(problems))
+    is_importable = not kinds or not kinds.isdisjoint(("script", "module"))
+    mapped, unmapped = _mapped(pin, listing, descriptions) if is_importable else (None, ())
+    if mapped:
+        found.append(UsageSnippet("importmap", "module", "", script_json(mapped.map), tuple(_map_notes(mapped))))
+    remark, hint = "", ""
+    if not mapped and untagged:
+        # Whoever has no script for browsers may have modules made; the other hint asks to look for some.
+        remark, hint = untagged[0].message, _hint(unmapped) or _hint(untagged)
+    elif not mapped and "module" in kinds:
+        remark, hint = "; ".join(map(told_of, unmapped[:_MOST_TOLD])), _hint(unmapped)
+    return LibraryUse(tuple(one.name for one in subjects), tuple(found), remark, hint)
+
+
+def _map_notes(mapped: HostedImportMap) -> Iterator[str]:
+    name = next(iter(mapped.map["imports"]), "")
+    yield f'It goes into <script type="importmap">, before any module; these may then import "{name}"'
+    yield from (warning.message for warning in mapped.warnings)
 
 
 def _subjects(pin: str, listing: Listing) -> tuple[list[Subject], Sequence[Problem]]:

@@ -53,24 +53,39 @@ def test_other_addresses_lead_to_the_page(asker: Asker, target: str, location: s
 
 def test_a_library_that_no_browser_runs_says_what_to_do(asker: Asker) -> None:
     text = words(asker.page("/-/npm/fornode@1.0.0/"))
-    assert "No tag stands for this library" in text
-    assert "cdnserve importmap" in text
+    assert "No tag stands for this library: it has no script for a tag: index.js runs in Node.js only." in text
+    assert "cdnserve add fornode@1.0.0 --esm" in text
+
+
+def page_of(root: Path, files: dict[str, str]) -> str:
+    """Return what people read of the page of a library with these files."""
+    for path, text in files.items():
+        place = root / "root/npm/lib@1.0.0" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    (root / "root/manifest.toml").write_text('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"\n')
+    build(root / "root", root / "state")
+    store = Store(root / "state")
+    built = BuiltSite(root / "root", store, Origin(store.load()))
+    return words(Asker(WebAnswers(store, built.read), built).page("/-/npm/lib/"))
 
 
 def test_a_module_that_needs_what_is_not_here_says_so(tmp_path: Path) -> None:
     """And addresses that have no host are told as such."""
-    folder = tmp_path / "root/npm/needs@1.0.0"
-    folder.mkdir(parents=True)
-    (folder / "package.json").write_text('{"name": "needs", "exports": "./index.js", "dependencies": {"gone": "^1"}}')
-    (folder / "index.js").write_text("import 'gone';\n")
-    (tmp_path / "root/manifest.toml").write_text('schema = 1\n[[publish]]\npath = "npm/**"\ncors = "any"\n')
-    build(tmp_path / "root", tmp_path / "state")
-    store = Store(tmp_path / "state")
-    built = BuiltSite(tmp_path / "root", store, Origin(store.load()))
-    text = words(Asker(WebAnswers(store, built.read), built).page("/-/npm/needs/"))
+    package = '{"name": "lib", "exports": "./index.js", "dependencies": {"gone": "^1"}}'
+    text = page_of(tmp_path, {"package.json": package, "index.js": "import 'gone';\n"})
     assert "No import map can be made: gone@^1: the package is not hosted." in text
     assert "Run cdnserve add 'gone@^1'" in text
     assert "These addresses have no host" in text
+
+
+def test_what_has_modules_for_browsers_needs_no_tag(tmp_path: Path) -> None:
+    package = '{"name": "lib", "main": "lib.cjs", "exports": {"import": "./lib.mjs", "require": "./lib.cjs"}}'
+    files = {"lib.cjs": "module.exports = require('fs');\n", "lib.mjs": "export const a = 1;\n"}
+    text = page_of(tmp_path, {"package.json": package, **files})
+    assert "Import map" in text
+    assert 'these may then import "lib"' in text
+    assert "No tag stands" not in text
 
 
 def test_where_the_site_has_an_address_nothing_is_told_of_it(asker: Asker) -> None:

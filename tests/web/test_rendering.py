@@ -85,12 +85,19 @@ def test_a_site_may_have_no_pages(web_site: BuiltSite) -> None:
 
 @pytest.mark.parametrize(
     ("target", "status"),
-    [("/-/npm/%ff/", 400), ("/-/?q=%zz", 400), ("/-/" + "a" * 5000, 400), ("/-/npm/absent@1.0.0/", 404)],
+    [
+        ("/-/npm/%ff/", 400),
+        ("/-/?q=%zz", 400),
+        ("/-/" + "a" * 5000, 400),
+        ("/-/npm/absent@1.0.0/", 404),
+        ("/-" + "/" * 4000, 404),
+    ],
 )
 def test_bad_addresses_get_a_page_that_helps(asker: Asker, target: str, status: int) -> None:
     html = asker.page(target, status)
     assert "See all libraries" in words(html)
     assert "Traceback" not in html
+    assert len(html) < 16 * 1024
 
 
 @pytest.mark.parametrize(
