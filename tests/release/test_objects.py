@@ -265,6 +265,24 @@ def test_plain_http_is_for_loopback(monkeypatch: pytest.MonkeyPatch, endpoint: s
     assert told(lambda: Objects("s3://bucket/prefix", BRIEF).get("x", 1)) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "variables", "expected"),
+    [
+        pytest.param("gs://bucket", {"GOOGLE_BASE_URL": "http://10.0.0.1"}, "store-plain-http", id="Google"),
+        pytest.param("az://container", {"AZURE_STORAGE_ENDPOINT": "http://10.0.0.1"}, "store-plain-http", id="Azure"),
+        pytest.param("az://container", {"AZURE_ENDPOINT": "http://10.0.0.1"}, "store-plain-http", id="Azure's other"),
+        pytest.param("gs://bucket", {"GOOGLE_SERVICE_ACCOUNT": "/no/such"}, "store-settings", id="no such keys"),
+        pytest.param("az://container", {}, "store-settings", id="no account"),
+    ],
+)
+def test_settings_of_other_stores_are_judged_as_well(
+    monkeypatch: pytest.MonkeyPatch, url: str, variables: dict[str, str], expected: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert told(lambda: Objects(url, BRIEF)) == expected
+
+
 def test_plain_http_elsewhere_is_a_choice(fake: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://0.0.0.0:{fake.port}")
