@@ -1,6 +1,7 @@
 """Blobs: content-addressed octets in the state folder, each written once and whole.
 
-Never believes a name: it is the sha256 of what the file shall hold, and disks and people change files.
+Never believes a name: it is the sha256 of what the file shall hold, and disks and people change files. A blob that few
+ask for may lie there only coded, in a file of its name and `.br`; who reads it through this module need not know.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ import re
 import stat
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from cdnserve.files import NewFile, open_file, replace_file, set_aside, sync_folder
-from cdnserve.release.scan import Signature, pack, unpack
+from cdnserve.release.scan import Signature, pack, signature, unpack
 
 # So many are synced together: one journal commit of the file system then serves them all.
 _BATCH = 128
 _DRAFT = re.compile(r"[0-9a-f]{32}\.part")
 # Of those who encode beside the one builder.
 _DRAFT_BESIDE = re.compile(r"[0-9a-f]{32}\.beside")
-_NAME = 64  # the length of a sha256 in hexadecimal
 _CHUNK = 1 << 18
+CODED = ".br"
+"""What the name of a file ends with that is a blob under that coding."""
+LARGEST_CODED = 1 << 20
+"""The octets, decoded, of the largest blob that may lie there only coded: it is decoded each time it is asked for."""
+_NAME = 64  # the length of a sha256 in hexadecimal
+_LENGTHS = (_NAME, _NAME + len(CODED))
 
 
 class StoreError(Exception):
@@ -51,6 +57,51 @@ def blob_path(state: str, name: str) -> str:
     return f"{state}/blobs/{name[:2]}/{name}"
 
 
+def blob_file(state: str, name: str) -> str:
+    """Return the file that a blob is read from, which need not be there."""
+    path = blob_path(state, name)
+    return path + CODED if not os.path.lexists(path) and os.path.lexists(path + CODED) else path
+
+
+def decode_blob(coded: bytes, name: str) -> bytes:
+    """Return the octets of a blob from its coding, proved right; raise OSError where it is damaged."""
+    # A build that finds nothing changed does not wait for what decodes and hashes.
+    from hashlib import sha256  # noqa: PLC0415
+
+    from cdnserve.decode import OversizeError, UndecodableError, decoded  # noqa: PLC0415
+
+    try:
+        octets = decoded([coded], "br", LARGEST_CODED)
+    except (UndecodableError, OversizeError) as error:
+        raise OSError("the blob is damaged") from error
+    if sha256(octets).hexdigest() != name:
+        raise OSError("the blob is damaged")
+    return octets
+
+
+def read_coded(state: str, name: str) -> bytes:
+    """Read and decode a blob that lies there only coded; the octets are proved right. Raises OSError."""
+    with open(open_file(blob_path(state, name) + CODED), "rb") as file:
+        return decode_blob(file.read(LARGEST_CODED + 1), name)
+
+
+def blob_pieces(state: str, name: str, size: int = _CHUNK) -> Iterator[bytes]:
+    """Yield a blob in pieces of so many octets, right or not; all of it at once where it is decoded. Raises OSError."""
+    try:
+        descriptor = open_file(blob_path(state, name))
+    except FileNotFoundError:
+        yield read_coded(state, name)
+        return
+    with open(descriptor, "rb") as file:
+        while octets := file.read(size):
+            yield octets
+
+
+def read_blob(state: str, name: str) -> bytes:
+    """Read a blob, right or not. Raises OSError."""
+    return b"".join(blob_pieces(state, name))
+
+
 def is_right(state: str, name: str, pace: Callable[[int], None] | None = None) -> bool:
     """Return whether the blob of this name holds the octets that it shall hold; reads all of it.
 
@@ -61,11 +112,10 @@ def is_right(state: str, name: str, pace: Callable[[int], None] | None = None) -
 
     digest = sha256()
     try:
-        with open(open_file(blob_path(state, name)), "rb", buffering=0) as blob:
-            while octets := blob.read(_CHUNK):
-                digest.update(octets)
-                if pace:
-                    pace(len(octets))
+        for octets in blob_pieces(state, name):
+            digest.update(octets)
+            if pace:
+                pace(len(octets))
     except OSError:
         return False
     return digest.hexdigest() == name
@@ -73,10 +123,14 @@ def is_right(state: str, name: str, pace: Callable[[int], None] | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The blobs that are there: their names, and the signatures of their files, four numbers each."""
+    """The blobs that are there: their names, and the signatures of their files, four numbers each.
+
+    Those that are `coded` lie there only so.
+    """
 
     names: list[str]
     facts: list[int]
+    coded: set[str] = field(default_factory=set)
 
     def packed(self) -> bytes:
         """Return all as octets, equal when and only when no file has changed."""
@@ -117,17 +171,30 @@ def _list_folder(path: str, folder: str, stock: Stock) -> None:
 def _sort(folder: str, stock: Stock, entries: Iterable[os.DirEntry[str]]) -> None:
     # Runs for each of perhaps 100,000 blobs in every build: no call in it that is not needed.
     names, facts = stock.names, stock.facts
+    first = len(names)
+    coded: dict[str, Signature] = {}
     for entry in entries:
         name = entry.name
-        if len(name) != _NAME or name[:2] != folder:
+        if len(name) not in _LENGTHS or name[:2] != folder:
             continue
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             continue
-        if status.st_mode & 0o170000 == stat.S_IFREG:
+        if status.st_mode & 0o170000 != stat.S_IFREG:
+            continue
+        if len(name) == _NAME:
             names.append(name)
             facts += (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+        elif name.endswith(CODED):
+            coded[name[:_NAME]] = signature(status)
+    # Where the blob itself is there, that is what is read.
+    there = set(names[first:]) if coded else ()
+    for name, facts_of_it in coded.items():
+        if name not in there:
+            stock.coded.add(name)
+            names.append(name)
+            facts += facts_of_it
 
 
 def write_state_file(state: str, name: str, content: bytes) -> None:

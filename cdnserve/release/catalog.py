@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from hashlib import sha256
 from typing import Literal
 
@@ -100,6 +101,18 @@ class Catalog(msgspec.Struct, frozen=True):
     def blobs(self) -> set[str]:
         """Return the names of the blobs of all representations, in hexadecimal."""
         return {item.sha256.hex() for asset in self.assets.values() for item in asset.representations}
+
+    def lacking(self, there: Mapping[str, int], coded: Container[str]) -> tuple[str, ...]:
+        """Return the logical paths of assets that lack a blob, or have one of another size.
+
+        The blobs that are `there` are given by name, with their sizes; those of the `coded` ones say nothing.
+        """
+
+        def is_lacking(item: Representation) -> bool:
+            name = item.sha256.hex()
+            return there.get(name) != item.size and name not in coded
+
+        return tuple(path for path, asset in self.assets.items() if any(map(is_lacking, asset.representations)))
 
 
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):

@@ -25,7 +25,7 @@ import zstandard
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import read_file
 from cdnserve.manifest.model import ContentCoding
-from cdnserve.release.blobs import Blobs, Draft, append_to_state_file, blob_path, storing
+from cdnserve.release.blobs import Blobs, Draft, append_to_state_file, blob_pieces, storing
 from cdnserve.release.catalog import Entries, Representation
 from cdnserve.release.state_files import RESULTS
 from cdnserve.rules.charsets import Form
@@ -233,7 +233,7 @@ def _encode(blobs: Blobs, job: Job, stopped: threading.Event) -> Result:
     digest, length = sha256(), 0
     stream = _STREAMS[job.coding](job.size, job.effort)
     with storing(), Draft(blobs) as draft:
-        for piece in _pieces(stream, blob_path(blobs.state, job.name), stopped):
+        for piece in _pieces(stream, blob_pieces(blobs.state, job.name, _CHUNK), stopped):
             digest.update(piece)
             draft.write(piece)
             length += len(piece)
@@ -243,12 +243,11 @@ def _encode(blobs: Blobs, job: Job, stopped: threading.Event) -> Result:
     return Result(job, (length, digest.digest()))
 
 
-def _pieces(stream: _Stream, path: str, stopped: threading.Event) -> Iterator[bytes]:
-    with open(path, "rb") as blob:
-        while octets := blob.read(_CHUNK):
-            if stopped.is_set():
-                raise EncodingStoppedError
-            yield stream.feed(octets)
+def _pieces(stream: _Stream, blob: Iterable[bytes], stopped: threading.Event) -> Iterator[bytes]:
+    for octets in blob:
+        if stopped.is_set():
+            raise EncodingStoppedError
+        yield stream.feed(octets)
     yield stream.finish()
 
 

@@ -18,12 +18,12 @@ from typing import Literal
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import sync_folder
-from cdnserve.release.blobs import StoreError, blob_path, remove_state_file, storing, take_stock
+from cdnserve.release.blobs import CODED, StoreError, blob_path, remove_state_file, storing, take_stock
 from cdnserve.release.state_files import Hold, Proof, known_blobs, note_proved, read_hold, read_index
 from cdnserve.release.store import POINTER, Releases, Store, again, store_problem, unused
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 
-_NAME = re.compile(r"[0-9a-f]{64}")
+_FILE = re.compile(rf"[0-9a-f]{{64}}(?:{re.escape(CODED)})?")
 
 Reason = Literal["current", "among the newest", "rolled back from", "current a moment ago", "in use"]
 
@@ -80,13 +80,14 @@ def _collect(writer: Writer, options: GcOptions) -> Collected:
     named, warnings = named_blobs(store, kept)
     if named is None:
         return Collected(removed, 0, 0, kept, warnings)
-    blobs = octets = 0
-    for name in sorted(filter(_NAME.fullmatch, store.blobs() - named)):
-        size = _remove_blob(writer.state, name, dry_run=options.dry_run)
-        blobs, octets = blobs + (size is not None), octets + (size or 0)
+    files = filter(_FILE.fullmatch, store.blobs())
+    going = sorted(name for name in files if name.removesuffix(CODED) not in named)
+    gone = [status for name in going if (status := _remove_blob(writer.state, name, dry_run=options.dry_run))]
+    # What lies there only coded shares its file with the coding.
+    octets = sum({status.st_ino: status.st_size for status in gone}.values())
     if not options.dry_run:
         _note(writer.state, kept)
-    return Collected(removed, blobs, octets, kept, warnings)
+    return Collected(removed, len(gone), octets, kept, warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,8 @@ def named_blobs(store: Releases, kept: Iterable[int]) -> tuple[set[str] | None, 
     return named, ()
 
 
-def _remove_blob(state: str, name: str, *, dry_run: bool) -> int | None:
-    """Remove a blob and return its size, `None` where it is not one of ours."""
+def _remove_blob(state: str, name: str, *, dry_run: bool) -> os.stat_result | None:
+    """Remove a blob's file and return its status, `None` where it is not one of ours."""
     path = blob_path(state, name)
     try:
         status = os.lstat(path)
@@ -191,7 +192,7 @@ def _remove_blob(state: str, name: str, *, dry_run: bool) -> int | None:
         return None
     if not dry_run:
         os.unlink(path)
-    return status.st_size
+    return status
 
 
 def _note(state: str, kept: Iterable[int]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
+from cdnserve.release.blobs import CODED
 from cdnserve.release.gc import Collected, Facts, GcOptions, kept_releases, named_blobs
 from cdnserve.release.immutable import binding
 from cdnserve.release.objects import ObjectEntry
@@ -36,7 +37,8 @@ def collect_store(remote: RemoteStore, options: GcOptions) -> Collected:
     if named is None:
         return Collected(tuple(going), 0, 0, kept, warnings)
     since = options.clock() - options.grace
-    unnamed = [entry for entry in remote.blobs() if entry.name not in named and entry.written < since]
+    old = (entry for entry in remote.blobs() if entry.written < since)
+    unnamed = [entry for entry in old if entry.name.removesuffix(CODED) not in named]
     if not options.dry_run:
         unnamed = list(_remove_blobs(remote, unnamed, set(written), since))
     return Collected(tuple(going), len(unnamed), sum(entry.size for entry in unnamed), kept)
@@ -66,7 +68,7 @@ def _remove_blobs(
         named, _ = named_blobs(remote, new)
         if named is None:
             return
-        going = [entry for entry in old if entry.name not in named]
+        going = [entry for entry in old if entry.name.removesuffix(CODED) not in named]
         if going:
             remote.objects.delete([blob_name(entry.name) for entry in going])
         yield from going

@@ -15,8 +15,9 @@ from msgspec.structs import replace as replace_field
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.files import lock
 from cdnserve.manifest.model import ContentCoding
-from cdnserve.release.blobs import remove_state_drafts, storing, sync_blobs, take_stock
+from cdnserve.release.blobs import LARGEST_CODED, remove_state_drafts, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import SCHEMA, Asset, Catalog, Entries, Representation, encode
+from cdnserve.release.compact import compact
 from cdnserve.release.encode import Job, Result, Results, encode_all, find_texts
 from cdnserve.release.gather import GatheredFiles, confirm, gather, take_known
 from cdnserve.release.immutable import Recorded, broken, lock_incomplete, new_promises, promises, read_forgotten, record
@@ -46,10 +47,21 @@ _AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """The codings of each text, by its sha256; where these are not all, the size of the results that were known."""
+    """The codings of each text, by its sha256; where these are not all, the size of the results that were known.
+
+    The `cheap` ones are for tools, not for pages.
+    """
 
     codings: Mapping[bytes, tuple[Representation, ...]]
     left: int | None
+    cheap: frozenset[bytes]
+
+    def spare(self) -> dict[str, str]:
+        """Return the blobs that few ask for as they are, each with the name of what it is under br."""
+        if self.left is not None:
+            return {}
+        codings = ((digest, item) for digest in self.cheap for item in self.codings[digest])
+        return {digest.hex(): item.sha256.hex() for digest, item in codings if item.coding == "br"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,9 @@ def make(task: Task, writer: Writer, kept: Built | None) -> Built:
     proof = prove(writer.state, known, task.progress)
     writer.proved = proof.sizes()
     records = mend_records(writer, lost_hold(writer.store, task.index, task.tree) if kept else None)
-    built = _keep(writer, kept) if kept else _make(task, writer)
+    built, spare = (_keep(writer, kept), {}) if kept else _make(task, writer)
+    right = {name: coding for name, coding in spare.items() if proof.wrong.isdisjoint((name, coding))}
+    proof = proof.after(compact(writer.state, right))
     mended = mend(writer, task.tree, proof, known.keys())
     note_proved(writer.state, proof)
     damage = dict.fromkeys((*built.damage, *records, *mended.again, *mended.left))
@@ -110,7 +124,8 @@ def _keep(writer: Writer, kept: Built) -> Built:
     return kept
 
 
-def _make(task: Task, writer: Writer) -> Built:
+def _make(task: Task, writer: Writer) -> tuple[Built, Mapping[str, str]]:
+    """Make a release; return it, and the blobs that it can spare, each with the name of its coding."""
     plan = _plan(task, writer)
     gathered = _gather(task, writer, plan)
     packages = read_packages(task.tree, task.index, plan.previous, gathered, writer)
@@ -139,7 +154,8 @@ def _make(task: Task, writer: Writer) -> Built:
     if index != task.index:
         write_index(writer.state, index)
     told = (*task.tree.problems, *warnings, *gathered.remarks)
-    return Built(number, changed, told, tuple(gathered.unquiet), plan.damage, encoded.left is None)
+    built = Built(number, changed, told, tuple(gathered.unquiet), plan.damage, encoded.left is None)
+    return built, encoded.spare()
 
 
 def _plan(task: Task, writer: Writer) -> _Plan:
@@ -200,7 +216,8 @@ def _encode(
     if jobs:
         there |= _keep_results(writer.state, encode_all(writer.state, jobs), jobs, results, task.progress)
     found = {name: results.representations(name, text, there) for name, text in texts.items()}
-    return _Encoded(found, None if len(jobs) == len(lacking) else known)
+    cheap = frozenset(name for name, text in texts.items() if text.effort == "cheap" and text.size <= LARGEST_CODED)
+    return _Encoded(found, None if len(jobs) == len(lacking) else known, cheap)
 
 
 def _first_ones(jobs: list[Job]) -> list[Job]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from posixpath import normpath
 
 import msgspec
 
 from cdnserve.cdns.npm_mirrors import UNPKG_CONDITIONS
-from cdnserve.release.blobs import blob_path
+from cdnserve.release.blobs import read_blob
 from cdnserve.release.catalog import Catalog, Entries
 from cdnserve.release.gather import GatheredFiles, is_proof, settle
 from cdnserve.release.read import Sources
@@ -125,7 +124,7 @@ def _read(files: Iterable[str], tree: Tree, gathered: GatheredFiles, state: str)
             elif content.size > LARGEST:
                 yield Entries()
             else:
-                yield parse(Path(blob_path(state, content.sha256.hex())).read_bytes())
+                yield parse(read_blob(state, content.sha256.hex()))
 
 
 def _octets(sources: Sources, path: str) -> bytes:

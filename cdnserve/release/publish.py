@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from dataclasses import replace as replace_field
 from functools import partial
@@ -20,7 +20,6 @@ from threading import Lock
 from msgspec.structs import replace
 
 from cdnserve.errors import ConfigurationError, Problem, Problems
-from cdnserve.files import read_file
 from cdnserve.release.blobs import is_right
 from cdnserve.release.catalog import Catalog, Representation, encode
 from cdnserve.release.history import Differences, compare
@@ -203,7 +202,9 @@ class _Upload:
 
     def _small(self, item: Representation, *, there: bool) -> None:
         name = item.sha256.hex()
-        octets = read_file(self._local.blob(item.sha256))
+        octets = b""
+        with suppress(OSError):
+            octets = self._local.content(item)
         if sha256(octets).digest() != item.sha256:
             raise ConfigurationError([_damaged(self._local, name)])
         objects, place = self._remote.objects, blob_name(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from cdnserve.errors import ConfigurationError, Problem
+from cdnserve.release.blobs import CODED, LARGEST_CODED, decode_blob
 from cdnserve.release.objects import Content, ObjectEntry, Objects, ObjectStoreError, Timeouts
 from cdnserve.release.state_files import HOLD_FILE, Hold
 from cdnserve.release.store import POINTER, REMOVED, Releases, blob_missing, catalog_name, release_numbers
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_IN_CATALOG = 1 << 29
 _MOST_IN_POINTER = 64
-_BLOB = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
+_BLOB = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}(?:{re.escape(CODED)})?)")
 _BLOBS, _CATALOGS, _PROMISES = "blobs", "releases", "promised"
 _PROMISED = re.compile(r"([1-9][0-9]{0,14})\.json")
 FORGOTTEN = "forgotten"
@@ -105,7 +107,10 @@ class RemoteStore(Releases):
         return self.pointer_number(octets) if octets else 0
 
     def blobs(self, folder: str = "") -> Iterator[ObjectEntry]:
-        """Yield the blobs by their names in hexadecimal; of all, or of those that begin with two digits."""
+        """Yield the blobs by their names in hexadecimal; of all, or of those that begin with two digits.
+
+        The name of one that is coded has an ending, as in a state folder.
+        """
         below = f"{_BLOBS}/{folder}" if folder else _BLOBS
         for entry in self.objects.list(below):
             if found := _BLOB.fullmatch(f"{folder}/{entry.name}" if folder else entry.name):
@@ -114,14 +119,31 @@ class RemoteStore(Releases):
     def blob(self, item: Representation) -> Iterator[bytes]:
         """Yield a blob in pieces; nothing is proved until the end, which raises if the octets are wrong.
 
-        A blob that is not there is a problem as well.
+        A blob that is not there is a problem as well, unless it is there coded, as in a state folder.
         """
         name, digest = item.sha256.hex(), sha256()
-        for piece in self.objects.stream(blob_name(name), item.size):
-            digest.update(piece)
-            yield piece
+        try:
+            for piece in self.objects.stream(blob_name(name), item.size):
+                digest.update(piece)
+                yield piece
+        except ObjectStoreError as error:
+            if error.problems[0].reference != "blob-missing" or (octets := self._decoded(item)) is None:
+                raise
+            yield octets
+            return
         if digest.digest() != item.sha256:
             raise ObjectStoreError(self._wrong(name))
+
+    def _decoded(self, item: Representation) -> bytes | None:
+        name = item.sha256.hex()
+        found = self.objects.get(blob_name(name) + CODED, min(item.size, LARGEST_CODED))
+        if found is None:
+            return None
+        with suppress(OSError):
+            octets = decode_blob(found.octets, name)
+            if len(octets) == item.size:
+                return octets
+        raise ObjectStoreError(self._wrong(name + CODED))
 
     def content(self, item: Representation) -> bytes:
         """Read the octets of a representation, which are proved."""
@@ -137,11 +159,7 @@ class RemoteStore(Releases):
     def lacking(self, catalog: Catalog) -> tuple[str, ...]:
         """Return the logical paths of assets that lack a blob, or have one of another size."""
         there = {entry.name: entry.size for entry in self.blobs()}
-        return tuple(
-            path
-            for path, asset in catalog.assets.items()
-            if any(there.get(item.sha256.hex()) != item.size for item in asset.representations)
-        )
+        return catalog.lacking(there, {name.removesuffix(CODED) for name in there if name.endswith(CODED)})
 
     def create_release(self, number: int, catalog: bytes) -> bool:
         """Write a catalog whose blobs are stored; return whether the number is ours.

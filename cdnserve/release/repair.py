@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 
+from cdnserve.decode import OversizeError, UndecodableError, decoded
 from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.files import set_aside
-from cdnserve.release.blobs import Blobs, blob_path, storing, sync_blobs, take_stock
-from cdnserve.release.catalog import Catalog
+from cdnserve.release.blobs import LARGEST_CODED, Blobs, blob_file, read_blob, storing, sync_blobs, take_stock
+from cdnserve.release.catalog import Catalog, Representation
 from cdnserve.release.encode import Job, Results, encode_all
 from cdnserve.release.immutable import FORGOTTEN, read_forgotten
 from cdnserve.release.read import Sources, read
@@ -34,9 +37,10 @@ class Mended:
 
 @dataclass(slots=True)
 class _Makings:
-    """What a blob can be made of: files by logical path, with their sha384, or another blob that gets a coding."""
+    """What a blob can be made of: files by logical path, with their sha384; its codings; or a blob to be coded."""
 
     paths: dict[str, bytes] = field(default_factory=dict)
+    codings: list[Representation] = field(default_factory=list)
     jobs: tuple[Job, ...] = ()
     held: str = ""
 
@@ -86,6 +90,7 @@ def _named(catalog: Catalog, lost: BlobNames, results: Results) -> dict[str, _Ma
             makings = found.setdefault(name, _Makings(held=f"{printable(path)} ({item.coding})"))
             if item is asset.identity or item.coding == "identity":
                 makings.paths[path] = asset.sha384
+                makings.codings += asset.representations[1:]
             else:
                 own = asset.identity
                 makings.jobs = results.made(own.sha256, own.size, item.coding, (item.size, item.sha256))
@@ -105,6 +110,10 @@ def _make(writer: Writer, tree: Tree, proof: Proof, makings: Mapping[str, _Makin
         for path, sha384 in files.items():
             if path in there:
                 read(sources, tree.real(path), blobs, sha384)
+    with Blobs(writer.state) as blobs:
+        for name in _left(writer.state, proof, makings.keys()):
+            if octets := _decoded(writer.state, name, makings[name].codings):
+                blobs.put(name, octets)
     jobs = [job for made in makings.values() for job in made.jobs]
     lacking = _left(writer.state, proof, {job.name for job in jobs})
     for _ in encode_all(writer.state, (job for job in jobs if job.name not in lacking)):
@@ -112,11 +121,21 @@ def _make(writer: Writer, tree: Tree, proof: Proof, makings: Mapping[str, _Makin
     sync_blobs(writer.state, makings.keys() - _left(writer.state, proof, makings.keys()))
 
 
+def _decoded(state: str, name: str, codings: Iterable[Representation]) -> bytes | None:
+    """Return the octets of a blob from one of its codings, `None` where none is right."""
+    for item in codings:
+        with suppress(OSError, UndecodableError, OversizeError):
+            octets = decoded([read_blob(state, item.sha256.hex())], item.coding, LARGEST_CODED)
+            if sha256(octets).hexdigest() == name:
+                return octets
+    return None
+
+
 def _remove(state: str, names: BlobNames) -> None:
     """Remove wrong blobs; but one that only nobody may read was perhaps right."""
     with storing():
         for name in names:
-            path = blob_path(state, name)
+            path = blob_file(state, name)
             if os.access(path, os.R_OK):
                 os.unlink(path)
 
@@ -124,7 +143,7 @@ def _remove(state: str, names: BlobNames) -> None:
 def lost_blobs(state: str, proof: Proof, makings: Mapping[str, _Makings], names: BlobNames) -> Iterator[Lost]:
     """Yield where each blob lies and what it held; of very many, how many more there are."""
     for name in islice(sorted(names, key=lambda name: makings[name].held), _MOST_TOLD):
-        yield Lost(blob_path(state, name), makings[name].held, name in proof.wrong)
+        yield Lost(blob_file(state, name), makings[name].held, name in proof.wrong)
     if len(names) > _MOST_TOLD:
         yield Lost(state, f"{len(names) - _MOST_TOLD} more", bool(names & proof.wrong))
 

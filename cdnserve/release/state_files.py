@@ -236,6 +236,10 @@ class Proof:
         """Return the size of each right blob."""
         return {name: signature[0] for name, signature in self.found.items() if name not in self.wrong}
 
+    def after(self, changed: Mapping[str, Signature]) -> Proof:
+        """Return the same once files of these blobs have been replaced by others that are as right."""
+        return Proof({**self.found, **changed}, self.wrong)
+
     def is_right(self, name: str, now: Signature) -> bool:
         """Return whether a blob is right whose file has this signature now, when only builds have written meanwhile."""
         # A right one is not written again. Whatever else is new, or took a wrong one's place, was hashed as it came.

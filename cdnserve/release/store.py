@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import NO_FILE, lock, open_file, read_file
 from cdnserve.manifest.files import missing_hint
-from cdnserve.release.blobs import StoreError, blob_path, take_stock
+from cdnserve.release.blobs import StoreError, blob_path, read_blob, take_stock
 
 if TYPE_CHECKING:
     from cdnserve.release.catalog import Asset, Catalog, Representation
@@ -211,26 +211,22 @@ class Store(Releases):
         return (blob_missing(self.place, missing),) if missing else ()
 
     def blob(self, sha256: bytes) -> Path:
-        """Return the file that holds the octets with this digest."""
+        """Return the file that holds the octets with this digest, unless they lie there only coded."""
         return Path(blob_path(str(self.state), sha256.hex()))
 
     def content(self, item: Representation) -> bytes:
         """Read the octets of a representation."""
-        return read_file(self.blob(item.sha256))
+        return read_blob(str(self.state), item.sha256.hex())
 
     def blobs(self) -> set[str]:
-        """List the names of all blobs that are there, in hexadecimal."""
+        """List the names of the files of all blobs: in hexadecimal, with an ending where one is coded."""
         folders = self._names("blobs")
         return {name for folder in folders for name in self._names(f"blobs/{folder}")}
 
     def missing(self, catalog: Catalog) -> tuple[str, ...]:
         """Return the logical paths of assets that lack a blob, or have one of another size."""
-        there = take_stock(str(self.state)).sizes()
-        return tuple(
-            path
-            for path, asset in catalog.assets.items()
-            if any(there.get(item.sha256.hex()) != item.size for item in asset.representations)
-        )
+        stock = take_stock(str(self.state))
+        return catalog.lacking(stock.sizes(), stock.coded)
 
     def catalog(self, number: int) -> Path:
         """Return the file that holds a release's catalog."""

@@ -12,7 +12,7 @@ from functools import partial
 from time import perf_counter
 from urllib.parse import quote
 
-import aiofiles
+from aiofiles.threadpool import wrap
 from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
@@ -151,8 +151,8 @@ class _Source:
 
 
 async def _open(contents: Contents, stored: Stored, chunk: int) -> _Source:
-    descriptor, is_damaged = await asyncio.to_thread(contents.open, stored)
-    return _Source(await aiofiles.open(descriptor, "rb"), chunk, is_damaged)
+    file, is_damaged = await asyncio.to_thread(contents.open, stored)
+    return _Source(wrap(file), chunk, is_damaged)
 
 
 def read_request(scope: Scope) -> Request:

@@ -9,11 +9,21 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from hashlib import sha256
+from io import BufferedReader, BytesIO
+from weakref import WeakValueDictionary
 
 from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import READING, open_file
 from cdnserve.origin.message import Stored
-from cdnserve.release.blobs import blob_path, is_right, remove_state_file, take_stock
+from cdnserve.release.blobs import (
+    LARGEST_CODED,
+    blob_file,
+    blob_path,
+    is_right,
+    read_coded,
+    remove_state_file,
+    take_stock,
+)
 from cdnserve.release.catalog import Catalog
 from cdnserve.release.scan import Signature, signature
 from cdnserve.release.state_files import known_blobs
@@ -28,6 +38,8 @@ _CHUNK = 1 << 20
 # From here on it is faster to look up what the build has proved than to read the blob.
 _LARGE = 32 << 20
 _MOST_REMEMBERED = 100_000
+# So many octets are in memory at most of blobs that lie there only coded, for those who take them slowly.
+_MOST_DECODED = 64 << 20
 # A file costs the scrubber as much as so many octets, and a pass lasts so many seconds at least.
 _LEAST, _PASS_SECONDS = 16 * 1024, 10
 _PAUSE_SECONDS = 0.05
@@ -55,6 +67,23 @@ class ContentUnavailableError(OSError):
     """Content that can't be had at the moment, though nothing here is damaged."""
 
 
+class _Decoded:
+    """The octets of a blob that lies there only coded."""
+
+    __slots__ = ("__weakref__", "octets")
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+
+
+class _DecodedFile(BytesIO):
+    """A file of them; all share the octets, which are there for as long as one of these is."""
+
+    def __init__(self, decoded: _Decoded) -> None:
+        super().__init__(decoded.octets)
+        self._decoded = decoded
+
+
 class Contents:
     """The blobs of a store as one process reads them; `damaged` has the names of those that wait to be made again."""
 
@@ -73,6 +102,7 @@ class Contents:
         self._times_told: Callable[[str], float] = lambda _: 0.0
         self._right: dict[bytes, _Proof] = {}
         self._wrong: dict[bytes, Signature] = {}
+        self._decoded: WeakValueDictionary[bytes, _Decoded] = WeakValueDictionary()
         self._one_at_a_time = threading.Lock()
 
     def follow(self, times_told: Callable[[str], float]) -> None:
@@ -100,7 +130,11 @@ class Contents:
         """
         if (whole := self._read_whole(stored)) is not None:
             return whole
-        descriptor = open_file(blob_path(self._state, stored.sha256.hex()))
+        name = stored.sha256.hex()
+        try:
+            descriptor = open_file(blob_path(self._state, name))
+        except FileNotFoundError:
+            return _part(read_coded(self._state, name), stored)
         try:
             size = os.fstat(descriptor).st_size
             if size > LARGEST_IN_MEMORY:
@@ -108,10 +142,9 @@ class Contents:
             octets = os.read(descriptor, size)
         finally:
             os.close(descriptor)
-        content = octets[stored.start : stored.start + stored.length]
-        if len(content) != stored.length or sha256(octets).digest() != stored.sha256:
+        if sha256(octets).digest() != stored.sha256:
             raise _damaged()
-        return content
+        return _part(octets, stored)
 
     def _read_whole(self, stored: Stored) -> bytes | None:
         """Read content that is a whole blob and right, `None` where it has to be looked at more closely.
@@ -142,12 +175,15 @@ class Contents:
         before = self._times_told(name)
         return lambda: self._times_told(name) != before
 
-    def open(self, stored: Stored) -> tuple[int, Callable[[], bool]]:
+    def open(self, stored: Stored) -> tuple[BufferedReader, Callable[[], bool]]:
         """Open a blob that is right; reads all of it the first time. Raises OSError.
 
-        Gives the descriptor, and what says whether the scrubber has told since that the file is wrong.
+        Gives the file, and what says whether the scrubber has told since that it is wrong.
         """
-        descriptor = self.open_blob(stored.sha256)
+        try:
+            descriptor = self.open_blob(stored.sha256)
+        except FileNotFoundError:
+            return self._open_decoded(stored), lambda: False
         try:
             status = os.fstat(descriptor)
             if status.st_size < stored.start + stored.length:
@@ -157,7 +193,18 @@ class Contents:
         except BaseException:
             os.close(descriptor)
             raise
-        return descriptor, doubts
+        return open(descriptor, "rb"), doubts
+
+    def _open_decoded(self, stored: Stored) -> BufferedReader:
+        """Decode what lies there only coded, once for all who are sending it; it is in memory for no longer."""
+        with self._one_at_a_time:
+            decoded = self._decoded.get(stored.sha256)
+            if decoded is None:
+                if sum(len(other.octets) for other in self._decoded.values()) > _MOST_DECODED - LARGEST_CODED:
+                    raise ContentUnavailableError("as much as may be is decoded at the moment")
+                decoded = self._decoded[stored.sha256] = _Decoded(read_coded(self._state, stored.sha256.hex()))
+        _part(decoded.octets, stored)
+        return BufferedReader(_DecodedFile(decoded))
 
     def _prove(self, digest: bytes, descriptor: int) -> None:
         status = os.fstat(descriptor)
@@ -201,7 +248,7 @@ class Contents:
             self.told[name] = now
             self.damaged.add(name)
             self.found.set()
-            logger.error("%s", _not_served(blob_path(self._state, name), self.mending))
+            logger.error("%s", _not_served(blob_file(self._state, name), self.mending))
 
 
 async def mend_damage(contents: Contents, settings: ServerSettings, stop: asyncio.Event) -> None:
@@ -285,7 +332,7 @@ def _scrub(tell: Callable[[str], None], settings: ServerSettings, ended: threadi
 
 def _look(state: str, name: str) -> Signature | None:
     try:
-        return signature(os.lstat(blob_path(state, name)))
+        return signature(os.lstat(blob_file(state, name)))
     except OSError:
         return None
 
@@ -304,6 +351,13 @@ def _pace(rate: int, ended: threading.Event) -> Callable[[int], None]:
             raise _EndedError
 
     return pace
+
+
+def _part(octets: bytes, stored: Stored) -> bytes:
+    content = octets[stored.start : stored.start + stored.length]
+    if len(content) != stored.length:
+        raise _damaged()
+    return content
 
 
 def too_short() -> OSError:

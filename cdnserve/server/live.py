@@ -82,8 +82,8 @@ class Live:
 
     def read(self, asset: Asset) -> bytes:
         """Return the content of an asset, proved right; raises OSError where it is damaged or gone."""
-        descriptor, _ = self.contents.open(Stored(asset.identity.sha256, 0, asset.identity.size))
-        with open(descriptor, "rb") as file:
+        file, _ = self.contents.open(Stored(asset.identity.sha256, 0, asset.identity.size))
+        with file:
             return file.read()
 
     def reply(self, request: Request, origin: Origin) -> Reply:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from io import BufferedReader
 
 from cdnserve.display import printable
 from cdnserve.errors import ConfigurationError
@@ -81,7 +82,7 @@ class ReplicaContents(Contents):
             lock(descriptor, shared=True)
         return descriptor
 
-    def open(self, stored: Stored) -> tuple[int, Callable[[], bool]]:
+    def open(self, stored: Stored) -> tuple[BufferedReader, Callable[[], bool]]:
         """Open a blob that is right; one that is not here is fetched meanwhile, so this is for threads."""
         with suppress(FileNotFoundError):
             return super().open(stored)
@@ -146,7 +147,7 @@ class ReplicaContents(Contents):
         if found:
             self.believe(digest, found)
         elif item.size > LARGEST_IN_MEMORY:
-            os.close(super().open(Stored(digest, 0, item.size))[0])
+            super().open(Stored(digest, 0, item.size))[0].close()
 
     def _rests(self, digest: bytes) -> bool:
         since = time.monotonic() - _REST_SECONDS

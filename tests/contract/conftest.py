@@ -14,7 +14,7 @@ import pytest
 from cdnserve.release.build import build
 from tests.contract import libraries
 from tests.contract import site as sites
-from tests.contract.edges import ALL_AT_ONCE, EDGES, TWO, Edge, Edges
+from tests.contract.edges import ALL_AT_ONCE, EDGES, ONLY_CODED, TWO, Edge, Edges
 from tests.contract.site import Site
 
 # The tables whose answers `origin.respond` decides, whatever carries them. Each row runs on two edges (TWO), and one
@@ -25,6 +25,8 @@ DECIDED = {
     *("security_headers", "vary_honesty"),
 }
 SAMPLED = 20
+# Those of them that are about content, in whole and in part: once more where what has codings lies there only coded.
+CONTENT = {"codings", "preconditions", "ranges"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -32,7 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "edge" in metafunc.fixturenames:
         concern = metafunc.module.__name__.rpartition(".test_")[2]
         names = (*TWO, ALL_AT_ONCE) if concern in DECIDED else EDGES
-        metafunc.parametrize("edge", names, indirect=True, scope="module")
+        more = (ONLY_CODED,) if concern in CONTENT else ()
+        metafunc.parametrize("edge", (*names, *more), indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

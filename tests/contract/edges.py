@@ -6,10 +6,11 @@ Never shares a process with the judge, and never listens anywhere but on a loopb
 from __future__ import annotations
 
 import os
+import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ import pytest
 from hypothesis import currently_in_test_context, reject
 
 import cdnserve
+from cdnserve.release.blobs import take_stock
+from cdnserve.release.compact import compact
+from cdnserve.release.store import Store
 from tests.certificates import identity
 from tests.contract.h2wire import Connection2, Inexpressible
 from tests.contract.invariants import violations
@@ -32,6 +36,8 @@ TWO = ("asgi", "fastlane")
 # These have no root: they take the release from a store, each blob when it is first asked for. So every row of a table
 # is asked of a replica as well; by `make proofs`, of replicas alone.
 REPLICAS = EDGES if os.environ.get("CDNSERVE_PROOF_REPLICAS") else ("asgi", "fastlane over TLS")
+# The release of these has the own octets of no file that has codings: they are decoded from one.
+ONLY_CODED = "only coded"
 # The name of what asks every edge and compares the answers.
 ALL_AT_ONCE = "all at once"
 
@@ -172,13 +178,36 @@ class Edges:
 
     def _start(self, name: str) -> Edge:
         if name == ALL_AT_ONCE:
-            every = tuple(self[one] for one in EDGES)
-            return AllAtOnce(name, every[0].address, every[0].log, edges=every)
+            return self._at_once(name, EDGES)
+        if name == ONLY_CODED:
+            return self._at_once(name, [f"{one}, {ONLY_CODED}" for one in TWO])
         root, state = self._place
+        if name.endswith(ONLY_CODED):
+            log = self._logs / f"{name}.txt"
+            return self._stack.enter_context(running(name.partition(",")[0], root, self._compacted(), log))
         place = (self._logs / f"{name} cache", self._logs / f"{name}.txt", state.as_uri())
         if name not in REPLICAS:
             place = (state, self._logs / f"{name}.txt", "")
         return self._stack.enter_context(running(name, root, *place))
+
+    def _at_once(self, name: str, names: Iterable[str]) -> AllAtOnce:
+        every = tuple(self[one] for one in names)
+        return AllAtOnce(name, every[0].address, every[0].log, edges=every)
+
+    def _compacted(self) -> Path:
+        """Return a copy of the state in which all that can be lies there only coded."""
+        folder = self._logs / ONLY_CODED
+        if not folder.exists():
+            shutil.copytree(self._place[1], folder)
+            assets = Store(folder).load().assets.values()
+            coded = (
+                (asset.identity, item) for asset in assets for item in asset.representations if item.coding == "br"
+            )
+            pairs = {own.sha256.hex(): item.sha256.hex() for own, item in coded if own.coding == "identity"}
+            compact(str(folder), pairs)
+            assert pairs
+            assert pairs.keys() == take_stock(str(folder)).coded
+        return folder
 
     def lend(self, name: str) -> Iterator[Edge]:
         """Yield an edge; its connection is closed afterwards, before it is idle for too long."""

@@ -17,7 +17,7 @@ from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from tests.release.roots import public_bytes
 
-STEPS = ("open", "write", "fsync", "replace", "mkdir", "unlink", "utime")
+STEPS = ("open", "write", "fsync", "replace", "mkdir", "link", "unlink", "utime")
 
 
 def build_and_die(root: Path, state: Path, step: int, *, torn: bool) -> None:

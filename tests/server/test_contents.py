@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from cdnserve.origin.message import Stored
-from cdnserve.release.blobs import is_right
+from cdnserve.release.blobs import LARGEST_CODED, blob_file, is_right
+from cdnserve.release.build import build
 from cdnserve.release.scan import signature
 from cdnserve.release.store import Store
 from cdnserve.server import contents as module
-from cdnserve.server.contents import Contents, name_file, scrub
+from cdnserve.server.contents import Contents, ContentUnavailableError, name_file, scrub
 from cdnserve.server.settings import ServerSettings
 from tests.server import tree
 from tests.server.conftest import Built
@@ -77,13 +78,11 @@ class Rotting:
     def is_sent(self) -> bool:
         """Return whether it is sent; both lanes agree, once it was opened."""
         try:
-            descriptor, _ = self.contents.open(self.stored)
+            file, _ = self.contents.open(self.stored)
         except OSError:
             return False
-        try:
-            assert self.contents.is_proved(self.stored.sha256, os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
+        with file:
+            assert self.contents.is_proved(self.stored.sha256, os.fstat(file.fileno()))
         return True
 
     def tell(self) -> None:
@@ -207,3 +206,62 @@ def test_large_content_is_given_back(few: Built) -> None:
     digest = store.read().assets["any/large.woff2"].identity.sha256
     for stored in (Stored(digest, 0, 10), Stored(digest, 10, 10)):
         assert stored is Contents(store).read(stored)
+
+
+TYPES = [b"export declare const value%d: number;\n" % number * 400 for number in range(3)]
+
+
+@pytest.fixture
+def types(tmp_path: Path) -> Built:
+    """Three files that lie there only coded."""
+    files = {f"any/{number}.d.ts": content for number, content in enumerate(TYPES)}
+    place = Built(tree.write(tmp_path / "root", files), tmp_path / "state")
+    build(place.root, place.state)
+    return place
+
+
+def stored(place: Built, number: int) -> Stored:
+    own = Store(place.state).read().assets[f"any/{number}.d.ts"].identity
+    return Stored(own.sha256, 0, own.size)
+
+
+def test_so_much_is_decoded_at_once(types: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends the same one shares it, and it goes with the last of them; for one more a client has to come again."""
+    monkeypatch.setattr(module, "_MOST_DECODED", LARGEST_CODED + 2 * len(TYPES[0]) - 1)
+    contents = Contents(Store(types.state))
+    taken = [contents.open(stored(types, number))[0] for number in (0, 0, 1)]
+    with pytest.raises(ContentUnavailableError):
+        contents.open(stored(types, 2))
+    assert [TYPES[number] for number in (0, 0, 1)] == [file.read() for file in taken]
+    del taken[1]
+    with pytest.raises(ContentUnavailableError):
+        contents.open(stored(types, 2))
+    del taken[:]
+    assert TYPES[2] == contents.open(stored(types, 2))[0].read()
+
+
+def test_what_ends_before_its_part_is_damaged(types: Built) -> None:
+    """As under a catalog that promises more."""
+    whole, contents = stored(types, 0), Contents(Store(types.state))
+    longer = Stored(whole.sha256, 0, whole.length + 1)
+    for take in (contents.read, contents.open):
+        with pytest.raises(OSError, match="damaged"):
+            take(longer)
+
+
+def test_the_scrubber_finds_what_is_only_coded(types: Built, caplog: pytest.LogCaptureFixture) -> None:
+    name = stored(types, 0).sha256.hex()
+    path = Path(blob_file(str(types.state), name))
+    octets = path.read_bytes()
+    path.write_bytes(octets[:-9] + bytes(9))
+    assert not is_right(str(types.state), name)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        scrubbing = asyncio.create_task(scrub(lambda _: None, scrubbing_settings(types), stop))
+        assert await until(lambda: is_right(str(types.state), name) and caplog.text.count("blob-mended") > 1)
+        stop.set()
+        await scrubbing
+
+    with caplog.at_level(logging.WARNING, "cdnserve"):
+        asyncio.run(run())

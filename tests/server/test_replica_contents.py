@@ -76,8 +76,8 @@ def test_what_is_not_here_is_awaited_and_then_read(make: Make) -> None:
 def test_who_opens_it_waits_for_it(make: Make) -> None:
     """As pages do, in a thread."""
     contents = make(fetch)
-    descriptor, is_damaged = contents.open(stored(LARGE))
-    with open(descriptor, "rb") as file:
+    file, is_damaged = contents.open(stored(LARGE))
+    with file:
         assert (LARGE, False) == (file.read(), is_damaged())
     lost = make(refuse("blob-corrupt"))
     for _ in range(2):

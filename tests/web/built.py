@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.files import read_file
 from cdnserve.origin.lookup import Origin
 from cdnserve.release.catalog import Asset
 from cdnserve.release.store import Store
@@ -21,4 +20,4 @@ class BuiltSite:
 
     def read(self, asset: Asset) -> bytes:
         """Return an asset's content."""
-        return read_file(self.store.blob(asset.identity.sha256))
+        return self.store.content(asset.identity)

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from cdnserve.files import read_file
 from cdnserve.origin.lookup import Origin
 from cdnserve.origin.message import Reply, Request
 from cdnserve.release.build import build
@@ -66,7 +65,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Origin, Store]:
 def ask(origin: tuple[Origin, Store]) -> Callable[[str], Reply | None]:
     """Ask as a server does, which asks `web` only for what may be its."""
     found, store = origin
-    answers = WebAnswers(store, lambda asset: read_file(store.blob(asset.identity.sha256)))
+    answers = WebAnswers(store, lambda asset: store.content(asset.identity))
 
     def asking(target: str) -> Reply | None:
         path, _, query = (part.encode("ascii") for part in target.partition("?"))

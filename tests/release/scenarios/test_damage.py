@@ -219,11 +219,24 @@ def test_blobs_of_an_older_release_are_made_again_too(place: Path) -> None:
     assert whole == snapshot(state / "blobs")
 
 
-def test_what_can_not_be_made_again_is_removed_and_told(place: Path) -> None:
+@pytest.mark.parametrize("harm", [truncate, flip(0.5), Path.unlink], ids=["truncated", "changed", "deleted"])
+def test_what_no_file_has_any_more_is_made_of_its_codings(place: Path, harm: Harm) -> None:
+    """One that is right is enough, and the others are made again, too."""
     root, state = place / "root", place / "state"
     (root / "page.css").write_bytes(b"other")
     build(root, state)
-    blobs = blobs_of("page.css", slice(None))(state)
+    whole = snapshot(state / "blobs")
+    for blob in blobs_of("page.css", slice(2))(state):
+        harm(blob)
+    build(root, state)
+    assert whole == snapshot(state / "blobs")
+
+
+def test_what_can_not_be_made_again_is_removed_and_told(place: Path) -> None:
+    root, state = place / "root", place / "state"
+    (root / "font.woff2").write_bytes(b"other")
+    build(root, state)
+    blobs = blobs_of("font.woff2", slice(None))(state)
     flip(0.5)(blobs[0])
     built = build(root, state)
     assert ["blob-corrupt"] == [problem.reference for problem in built.damage]
@@ -285,12 +298,13 @@ def test_a_deep_check_removes_an_older_release_that_is_damaged(place: Path) -> N
 
 
 def test_a_deep_check_tells_what_it_can_not_make_again(place: Path) -> None:
-    (blob,) = blobs_of("page.css", slice(1))(place / "state")
-    (place / "root/page.css").write_bytes(b"other")
+    (blob,) = blobs_of("font.woff2", slice(1))(place / "state")
+    content = (place / "root/font.woff2").read_bytes()
+    (place / "root/font.woff2").write_bytes(b"other")
     flip(0.5)(blob)
     assert ([], ["blob-corrupt"]) == examined(place)
     assert ([], ["blob-missing"]) == examined(place)
-    (place / "root/page.css").write_bytes(SCRIPT + b"css")
+    (place / "root/font.woff2").write_bytes(content)
     assert (["blob-mended"], []) == examined(place)
 
 
