@@ -207,21 +207,9 @@ class PreparedResponses:
         line = octets.split(b"\r", 1)[0]
         if not octets.endswith(self._block) or len(line) + len(self._block) != len(octets):
             return None  # what they say was not known
-        facts, path = self._block_says, plain_path(line)
-        if path is None or not facts.is_plain:
-            return None
-        asset, form = self._form(path)
-        template = self._young.templates.get((form, facts))
-        if asset is None or template is None:
-            return None
-        head, chosen, tally = template.fill(asset)
-        stored = Stored(chosen.sha256, 0, chosen.size)
-        try:
-            opening, closes = self._openings[HTTPStatus.OK], self._closing or not facts.persists
-            response = self._prepare(opening, head, stored, tally, close=closes)
-        except (OSError, Awaited):
-            return None
-        if len(line) <= _LONGEST_REMEMBERED:
+        facts = self._block_says
+        response = self._fill(line, facts, close=self._closing or not facts.persists)
+        if response and len(line) <= _LONGEST_REMEMBERED:
             self._add(line, facts, response)
         return response
 
@@ -236,17 +224,24 @@ class PreparedResponses:
         method, target, fields = key
         path, _, query = target.partition(b"?")
         self._make_room()
-        request = Request(method.decode("ascii"), path, fields, "2")
-        reply = self._reply(request, query)
-        if reply is None:
-            return None
-        prepared = self._respond(request, reply, b"")
-        young = self._young
+        size = len(method) + len(target) + _weight(fields)
+        young, facts = self._young, RequestFacts(fields, True, False)
+        facts = young.shared.get(facts.key, facts)
+        # Whether the connection ends is nothing that a response says here.
+        line = b"%b %b HTTP/1.1" % (method, path)
+        prepared = self._fill(line, facts, close=False)
+        if prepared is None:
+            request = Request(method.decode("ascii"), path, fields, "2")
+            reply = self._reply(request, query)
+            if reply is None:
+                return None
+            prepared = self._respond(request, reply, b"")
+            if size <= _LONGEST_REMEMBERED:
+                self._cut_out(line, facts, reply, b"")
         response = young.http2.get(prepared)
         if response is None:
             response = young.http2[prepared] = Http2Response(prepared)
             young.size += len(response.fields) + _OVERHEAD
-        size = len(method) + len(target) + _weight(fields)
         # As in HTTP/1.1: a failure of ours may be mended by the next request, and nobody sends two long ones alike.
         if (
             prepared.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR
@@ -296,8 +291,9 @@ class PreparedResponses:
             return None
         connection = self._connection(asked.version, facts)
         response = self._respond(request, reply, connection)
+        is_short = max(len(line), len(relevant)) <= _LONGEST_REMEMBERED
         # A failure of ours may be mended by the next request.
-        if response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if is_short and response.opening.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._remember(line, relevant, facts, response)
             self._cut_out(line, facts, reply, connection)
         return response
@@ -307,6 +303,20 @@ class PreparedResponses:
         if not is_for_web(request.raw_path, query, self._origin):
             return self._live.reply(request, self._origin)
         return self._live.web.known(request, query, self._origin) if self._live.web else None
+
+    def _fill(self, line: bytes, facts: RequestFacts, *, close: bool) -> PreparedResponse | None:
+        path = plain_path(line) if facts.is_plain else None
+        asset, form = self._form(path) if path else (None, None)
+        template = self._young.templates.get((form, facts, close))
+        if asset is None or template is None:
+            return None
+        head, chosen, tally = template.fill(asset)
+        try:
+            return self._prepare(
+                self._openings[HTTPStatus.OK], head, Stored(chosen.sha256, 0, chosen.size), tally, close=close
+            )
+        except (OSError, Awaited):
+            return None
 
     def _form(self, path: str) -> tuple[Asset | None, object]:
         asset = self._origin.catalog.assets.get(path)
@@ -320,12 +330,13 @@ class PreparedResponses:
         if path is None or not facts.is_plain or reply.status != HTTPStatus.OK or not isinstance(reply.body, Stored):
             return
         asset, form = self._form(path)
-        key = (form, facts)
+        key = (form, facts, connection == CLOSE)
         if asset is None or form is None or key in self._young.templates:
             return
         request = Request("GET", b"/" + path.encode("ascii"), facts.fields)
         tally = self._meter.tally("fast", outcome(request, reply, self._origin), 1)
         head = head_after_date(reply, connection)
+        self._share(facts)
         self._young.templates[key] = Template(head, asset, reply.body.sha256, tally)
         self._young.size += len(head) + 2 * _OVERHEAD
 
@@ -375,16 +386,18 @@ class PreparedResponses:
         return known
 
     def _remember(self, line: bytes, relevant: bytes, facts: RequestFacts, response: PreparedResponse) -> None:
-        if max(len(line), len(relevant)) > _LONGEST_REMEMBERED:
-            return
         young = self._young
         if relevant not in young.facts:
             young.facts[relevant] = facts
             young.size += len(relevant) + _OVERHEAD
+        self._share(facts)
+        self._add(line, facts, response)
+
+    def _share(self, facts: RequestFacts) -> None:
+        young = self._young
         if facts.key not in young.shared:
             young.shared[facts.key] = facts
             young.size += _weight(facts.fields) + _OVERHEAD
-        self._add(line, facts, response)
 
     def _add(self, line: bytes, facts: RequestFacts, response: PreparedResponse) -> None:
         facts.responses[line] = response

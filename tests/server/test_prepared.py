@@ -210,6 +210,46 @@ def test_both_versions_share_an_answer(built: Built) -> None:
     assert answers.ask(key(message("GET", "/-/health"))) is None
 
 
+@pytest.mark.parametrize("origin", ["", tree.ORIGIN, tree.STRANGER])
+@pytest.mark.parametrize("codings", ["", "gzip, deflate, br, zstd", "identity;q=0"])
+def test_files_of_one_form_are_answered_as_each_by_itself_in_http_2(built: Built, origin: str, codings: str) -> None:
+    fields = [(name, value) for name, value in (("Origin", origin), ("Accept-Encoding", codings)) if value]
+    keys = [key(message("GET", f"/{quote(path)}", fields)) for path in sorted(Store(built.state).load().assets)]
+    together = make(built)
+    for one in keys:
+        answer, alone = together.ask(one), make(built).ask(one)
+        assert answer is not None
+        assert alone is not None
+        assert (alone.opening.status, alone.fields, bytes(alone.content)) == (
+            answer.opening.status,
+            answer.fields,
+            bytes(answer.content),
+        )
+        assert (alone.stored, alone.octets, alone.begin) == (answer.stored, answer.octets, answer.begin)
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_files_of_one_form_are_decided_once_for_both_versions(
+    built: Built, monkeypatch: pytest.MonkeyPatch, closing: bool
+) -> None:
+    """But where HTTP/1.1 ends its connection its heads say so, and those of HTTP/2 don't."""
+    decided, reply = list[bytes](), Live.reply
+
+    def noted(live: Live, request: Request, origin: Origin) -> Reply:
+        decided.append(request.raw_path)
+        return reply(live, request, origin)
+
+    monkeypatch.setattr(Live, "reply", noted)
+    answers = PreparedResponses(Live(Store(built.state)), Openings(), _BUDGET, Meter(), closing=closing)
+    font, large, huge = (message("GET", f"/any/{name}.woff2") for name in ("font", "large", "huge"))
+    answers.find(font)
+    found = answers.ask(key(large))
+    assert found is not None
+    assert b"connection" not in found.fields
+    answers.ask(key(huge))
+    assert [b"/any/font.woff2", *[b"/any/large.woff2"][: int(closing)]] == decided
+
+
 def test_a_head_larger_than_a_frame_is_for_the_asgi_edge() -> None:
     """RFC 9113 §4.2: zttp cuts it."""
     heads = (b"location: %b\r\n\r\n" % (b"x" * size) for size in (16_000, 16_384))
@@ -311,6 +351,9 @@ UNIQUE: dict[str, Callable[[int], bytes]] = {
     "paths": lambda n: message("GET", f"/any/absent-{n}.js"),
     "origins that may": lambda n: message("GET", "/any/tiny.txt", [("Origin", f"https://o{n}.example")]),
     "origins that are refused": lambda n: message("GET", "/partners/tiny.txt", [("Origin", f"https://o{n}.example")]),
+    "origins that are too long": lambda n: message(
+        "GET", "/any/tiny.txt", [("Origin", f"https://o{n}.{'x' * 9_000}.example")]
+    ),
     "entity tags": lambda n: message("GET", "/any/tiny.txt", [("If-None-Match", f'"{n}-{"x" * 50_000}"')]),
     "entity tags that are short enough": lambda n: message(
         "GET", "/any/tiny.txt", [("If-None-Match", f'"{n}-{"x" * 7_000}"')]
