@@ -145,6 +145,16 @@ def test_without_a_script_all_is_there(browser: Browser, cdn: Cdn) -> None:
         assert page.locator("[data-text]").first.is_visible()
 
 
+def test_the_number_of_a_line_leads_to_it(browser: Browser, cdn: Cdn) -> None:
+    with opened(browser) as (page, complaints):
+        page.goto(f"{cdn.url}/-/file/{SCRIPT}")
+        page.locator("#L1").click(position={"x": 200, "y": 5})
+        assert "#" not in page.url
+        page.locator("#L1").click(position={"x": 40, "y": 5})
+        page.wait_for_url("**#L1")
+        assert [] == complaints
+
+
 def test_paper_is_never_dark(browser: Browser, cdn: Cdn) -> None:
     with opened(browser, color_scheme="dark") as (page, _):
         page.goto(cdn.url + "/-/npm/greet@1.0.0/")

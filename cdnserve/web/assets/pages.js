@@ -69,8 +69,10 @@ function prepare(root) {
 }
 
 addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest("[data-copy]"), line = event.target.closest(".source .l");
   if (button) copy(button);
+  // A line's number is the link to it.
+  if (line && event.clientX < line.getBoundingClientRect().left + 56) location.replace(`#${line.id}`);
 });
 addEventListener("input", (event) => {
   const form = event.target.closest("form[data-live][data-typing]");
