@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +15,7 @@ from cdnserve.release import make as make_module
 from cdnserve.release.build import build
 from cdnserve.release.check import examine
 from cdnserve.release.gc import GcOptions, collect
+from cdnserve.release.gc_store import LEAST_GRACE, collect_store
 from cdnserve.release.history import roll_back
 from cdnserve.release.make import encode_rest
 from cdnserve.release.publish import publish
@@ -271,3 +273,17 @@ def test_a_store_may_hold_only_codings(root: Path, state: Path) -> None:
         remote.content(remote.read().assets[MAP].identity)
     with pytest.raises(ConfigurationError, match="blob-missing"):
         remote.load()
+
+
+def test_what_such_a_store_needs_is_not_collected(root: Path, state: Path) -> None:
+    """And what it needs no more goes, under whichever name."""
+    build(root, state)
+    gone = own(state, "types.d.ts"), *codings(state, "types.d.ts")
+    (root / "types.d.ts").unlink()
+    build(root, state)
+    options = GcOptions(1, grace=LEAST_GRACE, now=time.time() + 2 * LEAST_GRACE)
+    remote = open_store(state.as_uri())
+    assert (3, (1,)) == ((done := collect_store(remote, options)).blobs, done.releases)
+    assert not any(path.exists() for path in (*gone, coded(gone[0])))
+    left = {path: remote.content(asset.identity) for path, asset in remote.load().assets.items()}
+    assert {path: FILES[path] for path in FILES if path != "types.d.ts"} == left
