@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.modules.imports import LARGEST, looks_like_module, read_imports
+from cdnserve.modules.imports import LARGEST, Imports, looks_like_module, read_imports
 from tests.patterns import grows
 
 
@@ -176,6 +176,23 @@ def test_modules_are_told_from_scripts(source: str, expected: bool) -> None:
 )
 def test_files_for_bundlers_are_told(source: str, expected: bool) -> None:
     assert expected is read_imports(source.encode()).needs_bundler
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "exports.a = (",
+        "reimport {",
+        "$process.env {",
+        "processes {",
+        "typeof process {",
+        "my_export 'a",
+        "process.environment [",
+    ],
+)
+def test_what_has_none_of_the_words_is_not_read(source: str) -> None:
+    """Most scripts are such, as UMD, and it saves them a look at each of their tokens."""
+    assert Imports() == read_imports(source)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from cdnserve.errors import ConfigurationError
+from cdnserve.modules.free_names import free_node_names
 from cdnserve.release.history import compare
 from cdnserve.rules.caching import Cache
 from cdnserve.snippets.importmap import script_json
@@ -73,6 +74,18 @@ def test_a_library_of_modules_has_an_import_map(view: CatalogView) -> None:
     assert {"@scope/words": f"{base}/words.js"} == mapped["imports"]
     assert {f"{base}/words.js": integrity(site.WORDS), f"{base}/space.js": integrity(site.SPACE)} == mapped["integrity"]
     assert text == script_json(view.import_map(["@scope/words@1.2.0"]).map)
+
+
+def test_a_script_is_looked_into_once(web_site: BuiltSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = list[bytes]()
+
+    def noted(source: bytes) -> tuple[str, ...]:
+        looked.append(source)
+        return free_node_names(source)
+
+    monkeypatch.setattr("cdnserve.modules.scripts.free_node_names", noted)
+    assert CatalogView(web_site.origin, web_site.store, web_site.read).version("greet", "1.0.0")
+    assert [site.GREET] == [source for source in looked if source]
 
 
 def test_a_library_for_node_says_so(view: CatalogView) -> None:
