@@ -107,7 +107,7 @@ def _crumbs(file: ListedFile) -> Iterator[PageLink]:
     elif not directory:
         yield PageLink("All files", "folder/")
     for step in steps(directory):
-        inner = f"{base}/?dir={quote(step.path)}#files" if base else f"folder/{quoted_path(step.path)}/"
+        inner = f"{quoted_path(base)}/?dir={quote(step.path)}#files" if base else f"folder/{quoted_path(step.path)}/"
         yield PageLink(step.name, inner)
 
 
