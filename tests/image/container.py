@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-# $0 is the root, then come USER, the mounts (source, target, or "tmpfs" and target; "--" ends them), the command.
+# $0 is the root, then come USER, the mounts (source, target, or "tmpfs" and target; "--" ends them), the command. A
+# source is mounted read-only, unless "rw:" stands before it.
 _ENTER = """
 set -eu
 root=$0; user=$1; shift
 mount --bind "$root" "$root"
 while [ "$1" != -- ]; do
+  mkdir -p "$root$2"
   if [ "$1" = tmpfs ]; then mount -t tmpfs -o "uid=$user,gid=$user" tmpfs "$root$2"
+  elif [ "$1" != "${1#rw:}" ]; then mount --bind "${1#rw:}" "$root$2"
   else mount --bind "$1" "$root$2"; mount -o remount,bind,ro "$root$2"; fi
   shift 2
 done

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.image.buildah import BASE, Buildah
 from tests.image.conftest import ROOT
@@ -151,6 +154,46 @@ def test_a_baked_image_starts_on_its_release(baked: Image) -> None:
         baked.command([], "cdnserve", "releases", "--json"), capture_output=True, text=True, check=True
     )
     assert [release["release"] for release in json.loads(done.stdout)["releases"]] == [1]
+
+
+def test_what_compose_runs_on_a_store(plain: Image, tmp_path: Path) -> None:
+    """By the file in deploy: `publish` writes into the volume, and a replica reads it, each with what it is given."""
+    services = yaml.safe_load((ROOT / "deploy/compose-store.yaml").read_text(encoding="utf-8"))["services"]
+    store = tmp_path / "store"
+    store.mkdir()
+    os.chown(store, int(USER), int(USER))  # as Docker fills a new volume, from the folder of the image
+    publish, replica = services["publish"], services["replica-1"]
+    given = [*mounts_of(publish, store), *(("tmpfs", place.partition(":")[0]) for place in publish["tmpfs"])]
+    published = plain.command(given, "cdnserve", *publish["command"], **environment_of(publish))
+    assert run(published) == 0
+    assert run(published) == 0
+    # Here all containers have this machine's own network.
+    environment = {**environment_of(replica), "CDNSERVE_ADMIN_HOST": "127.0.0.1", "CDNSERVE_ADMIN_PORT": "0"}
+    with running(plain.command(mounts_of(replica, store), **environment)) as container:
+        status, headers, content = container.get(FILE)
+        assert (status, headers["access-control-allow-origin"]) == (200, "*")
+        assert content == (ROOT / f"public{FILE}").read_bytes()
+        assert container.get("/-/metrics")[0] == 404  # they are on the admin port
+        assert container.stop() == 0
+
+
+def mounts_of(service: dict[str, Any], store: Path) -> list[tuple[str, str]]:
+    """Return what Compose mounts for a service: its volume `store`, the demo, and volumes of its own."""
+    found = []
+    for volume in service["volumes"]:
+        source, _, target = volume.replace("${CDN_PUBLIC:-../public}", "public").partition(":")
+        place, _, mode = target.partition(":")
+        if source == "store":
+            found.append((str(store) if mode == "ro" else f"rw:{store}", place))
+        else:
+            found.append((str(ROOT / "public"), place) if source == "public" else ("tmpfs", source))
+    return found
+
+
+def environment_of(service: dict[str, Any]) -> dict[str, str]:
+    """Return the variables of a service, with their defaults; those without any are not set."""
+    values = {name: value for name, value in service["environment"].items() if value is not None}
+    return {name: re.sub(r"\$\{[A-Z_]+:-(.*)\}", r"\1", value) for name, value in values.items()}
 
 
 def octets(root: Path) -> int:
