@@ -115,6 +115,10 @@ class FastConnection(asyncio.Protocol):
             self._acceptance.complete = 0
             self._send_response(response, data, is_last=True)
 
+    def eof_received(self) -> bool:
+        """Keep the connection for the response that is under way; who reads on then meets the end again."""
+        return self._busy and not self._linger
+
     def pause_writing(self) -> None:
         """Read no further requests while the client does not take the responses."""
         if isinstance(self._sending, SecureSending):

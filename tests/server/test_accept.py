@@ -19,6 +19,7 @@ from cdnserve.server.metrics_count import Meter
 from cdnserve.server.metrics_shared import SharedMetrics
 from cdnserve.server.settings import ServerLimits
 from tests.contract.wire import message
+from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.connections import Room, until
 from tests.server.serving import PATIENCE
@@ -142,6 +143,32 @@ def test_who_says_at_once_that_nothing_follows_is_answered(built: Built, listene
         for _ in range(3):
             answer = await door.ask(message("GET", TINY, ()), ends=True)
             assert answer == whole.replace(b"connection: close\r\n", b"")
+
+    play(Room(built), listener, steps)
+
+
+def test_who_says_so_of_a_large_file_gets_all_of_it(
+    built: Built, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transport sees the end before the connection has begun a response that takes many turns."""
+    ask, begin = message("GET", "/any/huge.woff2", ()), accept._Beginning.connection_made
+
+    def ended(beginning: accept._Beginning, transport: asyncio.Transport) -> None:
+        begin(beginning, transport)
+        beginning.eof_received()
+
+    monkeypatch.setattr(accept._Beginning, "connection_made", ended)
+
+    async def steps(door: Door) -> None:
+        await door.ask(message("GET", "/any/huge.woff2", (CLOSE,)))  # which proves it
+        for _ in range(3):
+            reader, writer = await door.connect()
+            writer.write(ask + ask)
+            writer.write_eof()
+            answer = await asyncio.wait_for(reader.read(), PATIENCE)
+            writer.close()
+            half = len(answer) // 2
+            assert tree.HUGE == answer[half - len(tree.HUGE) : half] == answer[-len(tree.HUGE) :]
 
     play(Room(built), listener, steps)
 
