@@ -37,7 +37,6 @@ MOST_MODULES += 2  # modules that were made before: how they are kept, and their
 MOST_MODULES += 1  # a folder as an object store, whose writes last
 MOST_MODULES += 1  # what few ask for as it is lies there only coded
 MOST_MODULES += 1  # heads that are filled in for files of one form
-MOST_MODULES += 1  # blobs that lie there only coded
 MOST_LINES, LEAST_LINES = 450, 40
 # The languages and formats of others need longer modules than rules do: it was 170 before CommonJS and object stores.
 LEAST_MEDIAN, MOST_MEDIAN = 120, 185
