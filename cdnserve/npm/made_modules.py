@@ -162,7 +162,11 @@ class _Making:
 
     def taken_metafile(self) -> dict[str, Any]:
         path = self.place / METAFILE
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())
+            _ = found["inputs"], found["outputs"]
+        except (OSError, ValueError, TypeError, KeyError):
+            raise self.refused("what runs as esbuild is none", str(self.esbuild.program)) from None
         path.unlink()
         return found
 
@@ -228,6 +232,8 @@ class _Making:
     def refused(self, reason: str, value: str = "") -> ConfigurationError:
         spec = self.staged.order.spec
         hint = "without --esm the package is added as it is; look for a build of it, or another package, for browsers"
+        if self.staged.order.files:
+            hint = "only a part of its files is kept: keep those that its modules need, or all of them"
         message = f"no ES modules can be made: {reason}"
         return ConfigurationError([Problem("esm-not-made", message, str(spec), excerpt(value), hint)])
 

@@ -302,6 +302,32 @@ def test_nothing_comes_in_by_an_expression(
     assert ("esm-not-made", value) == (problem.reference, problem.value)
 
 
+def test_files_that_are_not_kept_may_be_what_is_missing(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "exports.a = require('./lib/a')", "lib/a.js": "exports.a = 1"})
+    options = AddOptions(files=("*.js", "package.json"), esm=True)
+    with pytest.raises(ConfigurationError) as raised:
+        add(root, ["x"], settings, options=options)
+    (problem,) = raised.value.problems
+    assert ("esm-not-made", "index.js → ./lib/a") == (problem.reference, problem.value)
+    assert "only a part of its files is kept" in problem.hint
+    add(root, ["x"], settings, options=AddOptions(files=("**/*.js", "package.json"), esm=True))
+    assert "index.js" in _made(root, "x@1.0.0")
+
+
+@pytest.mark.parametrize("wrote", ["", "[]", "{", '{"inputs": {}}'])
+def test_an_esbuild_that_is_none_is_told(root: Path, registry: LocalRegistry, tmp_path: Path, wrote: str) -> None:
+    _publish(registry, "x@1.0.0", {"index.js": "exports.a = 1"})
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/esbuild"
+    writes = f"mkdir -p +esm/.src; echo '{wrote}' > +esm/.src/meta.json" if wrote else "exit 0"
+    program.write_text(f"#!/bin/sh\n[ $1 = --version ] && echo 0.28.0 && exit\n{writes}\n")
+    program.chmod(0o755)
+    problem = _problem(root, settings_for(root.parent, registry.url, {"PATH": f"{program.parent}:/usr/bin:/bin"}), "x")
+    assert ("esm-not-made", str(program)) == (problem.reference, problem.value)
+
+
 def test_a_package_that_is_here_stays_where_none_can_be_made(
     root: Path, registry: LocalRegistry, settings: NpmSettings
 ) -> None:
