@@ -57,18 +57,23 @@ class Entry:
     subpaths: tuple[str, ...]
 
 
-def entries(description: Description, files: Collection[str], is_module: Callable[[str], bool]) -> tuple[Entry, ...]:
+def entries(
+    description: Description,
+    files: Collection[str],
+    is_module: Callable[[str], bool],
+    described: Callable[[str], Description] = lambda _folder: {},
+) -> tuple[Entry, ...]:
     """Return what a page may import of a package, each file once.
 
     That is what `exports` name, with patterns filled in. Without `exports` it is the main file, those of folders with
-    a package.json, and the scripts of the first level.
+    a package.json, which `described` returns, and the scripts of the first level.
 
     >>> entries({"exports": {".": "./i.js", "./x/*": "./lib/*.js"}}, ["i.js", "lib/a.js"], lambda path: False)
     (Entry(name='index', source='i.js', subpaths=('.',)), Entry(name='x/a', source='lib/a.js', subpaths=('./x/a',)))
     """
     known = frozenset(files)
     table = description.get("exports")
-    found = _plain(description, known, is_module) if table is None else _exported(table, known)
+    found = _plain(description, known, is_module, described) if table is None else _exported(table, known)
     sources: dict[str, list[str]] = {}
     for subpath, named in found:
         source = replaced(description, named)
@@ -118,7 +123,10 @@ def _filled_in(table: object, pattern: str, files: Collection[str]) -> Iterator[
 
 
 def _plain(
-    description: Description, files: Collection[str], is_module: Callable[[str], bool]
+    description: Description,
+    files: Collection[str],
+    is_module: Callable[[str], bool],
+    described: Callable[[str], Description],
 ) -> Iterator[tuple[str, str]]:
     def chosen(paths: Iterable[str]) -> str | None:
         present = [file for path in paths if (file := replaced(description, path)) in files and file]
@@ -133,7 +141,9 @@ def _plain(
         if source := chosen(spellings(name)):
             yield from ((f"./{name}{ending}", source) for ending in ("", splitext(source)[1]))
     for name in sorted(folders - top):
-        if "/node_modules/" not in f"/{name}/" and (source := chosen(spellings(name))):
+        if "/node_modules/" in f"/{name}/":
+            continue
+        if source := chosen((*candidates(described(name), ".", name), *spellings(name))):
             yield f"./{name}", source
 
 

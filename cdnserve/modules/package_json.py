@@ -14,15 +14,17 @@ MADE = "+esm"
 _FIELDS = ("browser", "module", "main")
 
 
-def candidates(description: Description, subpath: str) -> tuple[str, ...]:
+def candidates(description: Description, subpath: str, folder: str = "") -> tuple[str, ...]:
     """Return the files, relative to the package, that a subpath may mean, the likeliest first, each with its spellings.
+
+    A package.json in a `folder` of the package may name files of others, as `../esm/i.js`.
 
     >>> candidates({"module": "./esm/i.js", "main": "cjs"}, ".")[:3]
     ('esm/i.js', 'esm/i.js.js', 'esm/i.js.mjs')
     """
     named = [value for field in _FIELDS if isinstance(value := description.get(field), str)]
     wanted = [subpath] if subpath != "." else [*named, "index"]
-    inner = (path for path in map(inside, wanted) if path is not None)
+    inner = (path for one in wanted if (path := inside(f"{folder}/{one}" if folder else one)) is not None)
     return tuple(dict.fromkeys(spelling for path in inner for spelling in spellings(path)))
 
 

@@ -158,8 +158,7 @@ class Resolver:
         if not folder or subpath == ".":
             return ()
         description = self._packages.described(f"{package.folder}/{folder}")
-        named = candidates(description, ".") if description else ()
-        return tuple(f"{folder}/{file}" for file in named)
+        return candidates(description, ".", folder) if description else ()
 
     def _relative(self, module: str, specifier: str, package: HostedPackage) -> ResolvedModule | Problem:
         # An import map's integrity is found by the URL's spelling, so an escape must be the one that we write.

@@ -116,7 +116,10 @@ class _Making:
         def is_module(path: str) -> bool:
             return path.endswith(".mjs") or read_imports(self.staged.source(path)).is_module
 
-        found = entries(description, self.staged.unpacked.files, is_module)
+        def described(folder: str) -> Mapping[str, object]:
+            return read_description(self.place / folder / "package.json")
+
+        found = entries(description, self.staged.unpacked.files, is_module, described)
         if not found:
             raise self.refused("it has no script that a page may import", str(description.get("exports", "")))
         if len(found) > MOST_ENTRIES:

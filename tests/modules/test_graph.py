@@ -227,6 +227,15 @@ def test_a_package_without_exports_finds_itself_too() -> None:
     assert () == graph.warnings
 
 
+def test_a_package_json_in_a_folder_may_name_a_file_of_another_folder() -> None:
+    files = {"add/package.json": '{"module": "../esm/add.js", "main": "../../y@1.0.0/i.js"}', "esm/add.js": MODULE}
+    graph = graph_of({"x@1.0.0": ({}, files), "y@1.0.0": ({}, {"i.js": MODULE})}, ModuleRequest("x", subpath="./add"))
+    assert [("", "x/add", "npm/x@1.0.0/esm/add.js")] == said(graph)
+    files = {"add/package.json": '{"main": "../../y@1.0.0/i.js"}'}
+    with pytest.raises(ConfigurationError):
+        graph_of({"x@1.0.0": ({}, files), "y@1.0.0": ({}, {"i.js": MODULE})}, ModuleRequest("x", subpath="./add"))
+
+
 def test_a_package_may_name_itself_and_its_own() -> None:
     description = {"exports": {".": "./i.js", "./a": "./a.js"}, "imports": {"#b": "./b.js", "#dep": "dep"}}
     files = {"i.js": "import 'x/a'; import '#b'; import '#dep'", "a.js": MODULE, "b.js": MODULE}

@@ -29,6 +29,13 @@ def _entries(description: dict[str, Any], *files: str) -> dict[str, tuple[str, t
     return {one.name: (one.source, one.subpaths) for one in found}
 
 
+def test_a_folder_with_a_package_json_is_an_entry() -> None:
+    described = {"add": {"main": "../cjs/add.js", "module": "../esm/add.mjs"}, "out": {"main": "../../x.js"}}
+    files = ["cjs/add.js", "esm/add.mjs", "old/index.js", *(f"{name}/package.json" for name in ("add", "old", "out"))]
+    found = entries({}, files, lambda path: path.endswith(".mjs"), lambda folder: described.get(folder, {}))
+    assert [("./add", "esm/add.mjs"), ("./old", "old/index.js")] == [(*one.subpaths, one.source) for one in found]
+
+
 @pytest.mark.parametrize(
     ("exports", "expected"),
     [
