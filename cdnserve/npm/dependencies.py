@@ -85,8 +85,9 @@ def with_dependencies(
         staged = tuple(one for old in staged if (one := made.get(old.order.spec, old)))
     told = tuple(problem for problem in graph.warnings if problem.reference == _ABSENT)
     imported = _dependents(graph)
-    # What a package's own files import, the modules that were made of them may not.
-    needed = tuple(one for one in staged if one.order.spec in asked or str(one.order.spec) in imported)
+    # What only a package imports that stays away goes again; what lacks the file that is imported of it doesn't.
+    kept = {*imported, *(problem.where for problem in graph.warnings)}
+    needed = tuple(one for one in staged if one.order.spec in asked or str(one.order.spec) in kept)
     return Dependencies(needed, imported, told)
 
 
