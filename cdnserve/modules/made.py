@@ -84,7 +84,8 @@ def entries(
 
 def _named(sources: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
     taken: set[str] = set()
-    for source, subpaths in sources.items():
+    # The main one has its name, whatever else would have it.
+    for source, subpaths in sorted(sources.items(), key=lambda one: "." not in one[1]):
         first = min(subpaths, key=lambda one: (len(one), one))
         name = made_name(first)
         name = first.removeprefix("./") if name in taken else name

@@ -70,6 +70,14 @@ def test_what_exports_name(exports: object, expected: dict[str, tuple[str, tuple
     assert expected == _entries({"exports": exports}, *files)
 
 
+def test_the_main_module_has_its_name_whatever_else_would_have_it() -> None:
+    exports = {"./*.js": "./*.js", ".": "./lib/x.js", "./x": "./lib/x.js"}
+    assert {
+        "index": ("lib/x.js", ("./lib/x.js", ".", "./x")),
+        "index.js": ("index.js", ("./index.js",)),
+    } == _entries({"exports": exports}, "index.js", "lib/x.js")
+
+
 def test_the_browser_field_holds_for_what_exports_name() -> None:
     description = {"exports": {".": "./a.js", "./b": "./b.js"}, "browser": {"./a.js": "./c.js", "./b.js": False}}
     assert {"index": ("c.js", (".",))} == _entries(description, "a.js", "b.js", "c.js")
