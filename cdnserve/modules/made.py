@@ -22,8 +22,8 @@ SOURCES = f"{MADE}/.src"
 """The folder of what is written for esbuild; it is gone afterwards."""
 METAFILE = f"{SOURCES}/meta.json"
 """Where each run says what it has read, and what it has made of it."""
-RECIPE = 1
-"""Changes with whatever makes other modules of the same package with the same options."""
+RECIPE = 2
+"""Changes with whatever makes other modules of the same package with the same options; caches go by it, too."""
 MOST_ENTRIES = 1000
 CONDITIONS = exports.CONDITIONS | {"production"}
 """The conditions under which entries are found: as for all modules, in production."""
