@@ -20,6 +20,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from cdnserve.snippets.importmap import script_json
 from scripts.es_modules_cases import CASES, Case
 
 PAGE = Path(__file__).parent.parent / "docs/es-modules-tried.md"
@@ -61,17 +62,17 @@ def tried(case: Case, browser: Browser) -> Tried:
         (root / "manifest.toml").write_text(MANIFEST)
         added = _cdnserve("add", *case.specs, "--esm", "--deps", "--root", str(root), "--json")
         if added.returncode:
-            return Tried(case, "", 0, _problem(added.stderr or added.stdout))
+            return Tried(case, "", 0, _problem(added))
         libraries = {one["name"]: one["version"] for one in json.loads(added.stdout)["libraries"]}
         version = libraries.get(case.name, "")
         (root / "page.html").write_text("")
-        mapped = _cdnserve("importmap", *case.imports, "--relative", "--format", "html", "--root", str(root))
+        mapped = _cdnserve("importmap", *case.imports, "--relative", "--root", str(root), "--json")
         if mapped.returncode:
-            return Tried(case, version, 0, _problem(mapped.stderr or mapped.stdout))
-        (root / "page.html").write_text(_page(case, mapped.stdout))
+            return Tried(case, version, 0, _problem(mapped))
+        table = json.loads(mapped.stdout)["importmap"]
+        (root / "page.html").write_text(_page(case, f'<script type="importmap">{script_json(table)}</script>'))
         with _serving(root) as url:
             said, asked, complaints = _visit(f"{url}/page.html", browser)
-    table = json.loads(mapped.stdout[mapped.stdout.index("{") : mapped.stdout.rindex("}") + 1])
     without = [one for one in asked if one.removeprefix(url) not in (*table["integrity"], "/page.html")]
     reason = "" if said == "true" else f"{said} {' '.join(complaints)}".strip()
     return Tried(case, version, len(asked) - 1, reason or (f"without integrity: {without[0]}" if without else ""))
@@ -133,14 +134,10 @@ def _cdnserve(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _problem(text: str) -> str:
-    lines = [line.strip() for line in text.strip().split("\n") if "warning:" not in line and line.strip()]
-    errors = [at for at, line in enumerate(lines) if line.endswith("]")]
-    if not errors:
-        return lines[-1] if lines else "no reason was told"
-    at = errors[0]
-    value = lines[at + 1].removeprefix("value:").strip() if lines[at + 1 : at + 2] and "value:" in lines[at + 1] else ""
-    return f"{lines[at].rpartition(' [')[0]}{f' ({value})' if value else ''}"
+def _problem(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the first problem that a command tells; `--json` has them all on stdout."""
+    first = next(one for one in json.loads(done.stdout)["problems"] if not one["warning"])
+    return " ".join(filter(None, (first["where"], first["message"], first["value"] and f"({first['value']})")))
 
 
 def table(found: list[Tried]) -> str:
