@@ -1,4 +1,4 @@
-"""Made modules: which ES modules are made of a package (Node.js, "Modules: packages"), and what esbuild is given.
+"""Made modules: what esbuild is given to make ES modules of a package, and what it says of the package's files.
 
 Two runs: the first finds out what the files are and need, the second makes the modules. Nothing of a package is run.
 """
@@ -9,24 +9,18 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import splitext
 
 from cdnserve.modules.hosted import split_bare
-from cdnserve.modules.package_json import MADE, Description, candidates, inside, made_name, replaced, spellings
-from cdnserve.modules.resolve import ANY_NAME, BUILT_IN, DEPENDENCIES
-from cdnserve.rules import exports
-from cdnserve.rules.exports import exported
-from cdnserve.rules.media_types import essence
+from cdnserve.modules.made_entries import Entry
+from cdnserve.modules.package_json import MADE, Description, inside, spellings
+from cdnserve.modules.resolve import BUILT_IN, DEPENDENCIES
 
 SOURCES = f"{MADE}/.src"
 """The folder of what is written for esbuild; it is gone afterwards."""
 METAFILE = f"{SOURCES}/meta.json"
 """Where each run says what it has read, and what it has made of it."""
-RECIPE = 2
+RECIPE = 3
 """Changes with whatever makes other modules of the same package with the same options; caches go by it, too."""
-MOST_ENTRIES = 1000
-CONDITIONS = exports.CONDITIONS | {"production"}
-"""The conditions under which entries are found: as for all modules, in production."""
 COMMON = (
     *("--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--packages=external"),
     *("--conditions=module,production", "--tsconfig-raw={}", "--loader:.css=empty"),
@@ -43,109 +37,7 @@ OPTIONS = (
 # A page has no environment. Said of every package, this would be a part of each module.
 _ENVIRONMENT = '--define:process.env={"NODE_ENV":"production"}'
 _READS_ENVIRONMENT = re.compile(rb"process\s*\.\s*env(?!\s*\.\s*NODE_ENV(?![\w$]))(?![\w$])")
-# A name begins an argument, so it must not look like an option.
-_NAME = re.compile(r"(?![.-])[\w@$+.-]+(?:/(?![.])[\w@$+.-]+)*", re.ASCII)
 _REQUIRED = ("require-call", "require-resolve")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One module to make: its name without `.js`, the file of the package, and the subpaths that mean it."""
-
-    name: str
-    source: str
-    subpaths: tuple[str, ...]
-
-
-def entries(
-    description: Description,
-    files: Collection[str],
-    is_module: Callable[[str], bool],
-    described: Callable[[str], Description] = lambda _folder: {},
-) -> tuple[Entry, ...]:
-    """Return what a page may import of a package, each file once.
-
-    That is what `exports` name, with patterns filled in. Without `exports` it is the main file, those of folders with
-    a package.json, which `described` returns, and the scripts of the first level.
-
-    >>> entries({"exports": {".": "./i.js", "./x/*": "./lib/*.js"}}, ["i.js", "lib/a.js"], lambda path: False)
-    (Entry(name='index', source='i.js', subpaths=('.',)), Entry(name='x/a', source='lib/a.js', subpaths=('./x/a',)))
-    """
-    known = frozenset(files)
-    table = description.get("exports")
-    found = _plain(description, known, is_module, described) if table is None else _exported(table, known)
-    sources: dict[str, list[str]] = {}
-    for subpath, named in found:
-        source = replaced(description, named)
-        if source and source in known and essence(source) == "text/javascript":
-            sources.setdefault(source, []).append(subpath)
-    return tuple(_named(sources))
-
-
-def _named(sources: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
-    taken: set[str] = set()
-    # The main one has its name, whatever else would have it.
-    for source, subpaths in sorted(sources.items(), key=lambda one: "." not in one[1]):
-        first = min(subpaths, key=lambda one: (len(one), one))
-        name = made_name(first)
-        name = first.removeprefix("./") if name in taken else name
-        if name not in taken and _NAME.fullmatch(name):
-            taken.add(name)
-            yield Entry(name, source, tuple(dict.fromkeys(subpaths)))
-
-
-def _exported(table: object, files: Collection[str]) -> Iterator[tuple[str, str]]:
-    keys = [key for key in table if key.startswith(".")] if isinstance(table, Mapping) else []
-    for key in keys or ["."]:
-        if key.count("*") == 1:
-            yield from _filled_in(table, key, files)
-        elif isinstance(source := _for_pages(table, key), str):
-            yield key, source
-
-
-def _for_pages(table: object, subpath: str) -> object:
-    """Return the file that a page gets; what only `require` finds is the last resort, for that is what is made here."""
-    found = exported(table, subpath, CONDITIONS)
-    return found if isinstance(found, str) else exported(table, subpath, CONDITIONS | {"require"})
-
-
-def _filled_in(table: object, pattern: str, files: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the subpaths that a pattern stands for, by the files that there are."""
-    target = _for_pages(table, pattern.replace("*", ANY_NAME))
-    if not isinstance(target, str) or target.count(ANY_NAME) != 1:
-        return
-    before, _, after = target.partition(ANY_NAME)
-    for file in sorted(files):
-        middle = file[len(before) : len(file) - len(after)]
-        if middle and file == f"{before}{middle}{after}":
-            subpath = pattern.replace("*", middle)
-            if _for_pages(table, subpath) == file:
-                yield subpath, file
-
-
-def _plain(
-    description: Description,
-    files: Collection[str],
-    is_module: Callable[[str], bool],
-    described: Callable[[str], Description],
-) -> Iterator[tuple[str, str]]:
-    def chosen(paths: Iterable[str]) -> str | None:
-        present = [file for path in paths if (file := replaced(description, path)) in files and file]
-        return next(filter(is_module, present), present[0] if present else None)
-
-    scripts = [path for path in sorted(files) if essence(path) == "text/javascript"]
-    top = {splitext(path)[0] for path in scripts if "/" not in path and path[0] not in "._"}
-    folders = {path.removesuffix("/package.json") for path in files if path.endswith("/package.json")}
-    if main := chosen(candidates(description, ".")):
-        yield ".", main
-    for name in sorted(top):
-        if source := chosen(spellings(name)):
-            yield from ((f"./{name}{ending}", source) for ending in ("", splitext(source)[1]))
-    for name in sorted(folders - top):
-        if "/node_modules/" in f"/{name}/":
-            continue
-        if source := chosen((*candidates(described(name), ".", name), *spellings(name))):
-            yield f"./{name}", source
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -16,14 +17,11 @@ from cdnserve.modules.commonjs import LoadedModule, named_exports
 from cdnserve.modules.imports import read_imports
 from cdnserve.modules.made import (
     METAFILE,
-    MOST_ENTRIES,
     SOURCES,
     Declarations,
-    Entry,
     Run,
     Scan,
     declarations,
-    entries,
     groups,
     is_inside,
     made_exports,
@@ -33,12 +31,14 @@ from cdnserve.modules.made import (
     scan_run,
     unforeseen,
 )
+from cdnserve.modules.made_entries import MOST_ENTRIES, Entry, entries, further_entries
 from cdnserve.modules.package_json import MADE
 from cdnserve.npm.esbuild import Esbuild, written
 from cdnserve.npm.fetch import Session, StagedLibrary
 from cdnserve.npm.hosted import read_description
 
 _MOST_SCANS = 200
+_MOST_FURTHER_SCANS = 20
 _ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n\s+(?P<where>[^\s:][^\n:]*):(?P<line>[0-9]+):[0-9]+:)?")
 _UNRESOLVED = re.compile(r'Could not resolve "([^"\n]*)"')
 _LONGEST_CHAIN = 8
@@ -90,12 +90,15 @@ class _Making:
         wrong |= {*strange}
         good = [entry for entry in found if entry not in wrong]
         self.require_good(good, flaws)
+        is_own = all(self.is_own(entry, scan, said) for entry in good)
+        if not is_own:
+            further, scan = self.further(description, found, scan, said)
+            good += further
         for group in groups(good, scan):
             parts = {part for entry in group.entries for part in scan.parts[entry.source]}
             reads = any(reads_environment(self.source(part)) for part in parts)
             self.run(making_run(group, scan, said, lambda one: self.names(one, scan), has_environment=reads), scan)
-        used = [] if all(self.is_own(entry, scan, said) for entry in good) else good
-        text = json.dumps({"type": "module", "exports": made_exports(used)}, indent=2)
+        text = json.dumps({"type": "module", "exports": made_exports([] if is_own else good)}, indent=2)
         (self.place / MADE / "package.json").write_text(f"{text}\n", encoding="utf-8")
         shutil.rmtree(self.place / SOURCES)
         return tuple(self.left_out(flaws))
@@ -112,14 +115,14 @@ class _Making:
             raise self.refused(f"it has a folder {MADE} of its own")
         return description
 
-    def entries(self, description: Mapping[str, object]) -> tuple[Entry, ...]:
-        def is_module(path: str) -> bool:
-            return path.endswith(".mjs") or read_imports(self.staged.source(path)).is_module
+    def is_module(self, path: str) -> bool:
+        return path.endswith(".mjs") or read_imports(self.staged.source(path)).is_module
 
+    def entries(self, description: Mapping[str, object]) -> tuple[Entry, ...]:
         def described(folder: str) -> Mapping[str, object]:
             return read_description(self.place / folder / "package.json")
 
-        found = entries(description, self.staged.unpacked.files, is_module, described)
+        found = entries(description, self.staged.unpacked.files, self.is_module, described)
         if not found:
             raise self.refused("it has no script that a page may import", str(description.get("exports", "")))
         if len(found) > MOST_ENTRIES:
@@ -134,10 +137,23 @@ class _Making:
         if strange := unforeseen(self.taken_metafile(), scan):
             raise self.refused("it requires by an expression what it doesn't name elsewhere", strange)
 
-    def scan(self, found: Sequence[Entry]) -> tuple[Scan, list[_Flaw]]:
+    def further(
+        self, description: Mapping[str, object], found: Sequence[Entry], scan: Scan, said: Declarations
+    ) -> tuple[list[Entry], Scan]:
+        """Return what else modules can be made of, and what all files are and need; nobody misses the others."""
+        loaded = {part for entry in found for part in (entry.source, *scan.parts.get(entry.source, ()))}
+        several = further_entries(description, self.staged.unpacked.files, found, loaded, self.is_module)
+        with contextlib.suppress(ConfigurationError):
+            more = self.scan(several, _MOST_FURTHER_SCANS)[0] if several else scan
+            whole = _joined((scan, more))
+            read = (entry for entry in several if entry.source in more.parts)
+            return [entry for entry in read if not any(self.flaws(entry, whole, said))], whole
+        return [], scan
+
+    def scan(self, found: Sequence[Entry], most: int = _MOST_SCANS) -> tuple[Scan, list[_Flaw]]:
         """Return what the files are and need, and the entries that esbuild can't even read."""
         waiting, flaws, scans, attempts = [tuple(found)], list[_Flaw](), list[Scan](), 0
-        while waiting and attempts < _MOST_SCANS:
+        while waiting and attempts < most:
             several = waiting.pop()
             attempts += 1
             said = self.scanned(scan_run(several).arguments)

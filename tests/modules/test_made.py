@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from cdnserve.modules.made import (
-    Entry,
     External,
     Scan,
     declarations,
-    entries,
     groups,
     is_inside,
     made_exports,
@@ -20,6 +18,7 @@ from cdnserve.modules.made import (
     scan_run,
     wrapper,
 )
+from cdnserve.modules.made_entries import Entry, entries, further_entries
 
 WORLD = declarations({})
 
@@ -93,6 +92,21 @@ def test_without_exports_the_main_file_folders_and_the_first_level() -> None:
         "web": ("web.js", ("./node", "./node.js", "./web", "./web.js")),
         "fp": ("fp/index.js", ("./fp",)),
     } == _entries(description, *files, *nested)
+
+
+def test_further_entries_are_files_in_folders_that_nothing_loads() -> None:
+    files = ("main.js", "plugin/a.js", "plugin/b.mjs", "lib/loaded.js", "test/t.js", "x/.hidden.js", "-x/y.js", "z.js")
+    found = [Entry("index", "main.js", (".",))]
+
+    def further(description: dict[str, Any], more: tuple[str, ...] = ()) -> tuple[Entry, ...]:
+        return further_entries(
+            description, [*files, *more], found, {"main.js", "lib/loaded.js"}, lambda path: path.endswith(".mjs")
+        )
+
+    assert (Entry("plugin/a", "plugin/a.js", ("./plugin/a", "./plugin/a.js")),) == further({})
+    assert () == further({"exports": {".": "./main.js"}})
+    assert () == further({"browser": {"./plugin/a.js": False}})
+    assert () == further({}, tuple(f"many/m{number}.js" for number in range(1000)))
 
 
 def test_the_names_of_modules_lead_to_their_files() -> None:

@@ -349,6 +349,28 @@ def test_circles_and_what_is_taken_away(root: Path, registry: LocalRegistry, set
     assert [1, [], "ours"] == _ran(root, script, x="x@1.0.0")
 
 
+def test_plugins_in_folders_are_made_and_share_the_state(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    files = {
+        "main.js": "exports.names = []; exports.inner = require('./lib/inner').x",
+        "lib/inner.js": "exports.x = 1",
+        "locale/de.js": "require('../main').names.push('de')",
+        "plugin/broken.js": "let (",
+        "plugin/server.js": "require('fs')",
+        "plugin/out.js": "require('../../../../../../etc/hostname')",
+    }
+    _publish(registry, "x@1.0.0", files, main="main.js")
+    assert () == _add(root, settings, "x").warnings
+    assert {".", "./main", "./main.js", "./locale/de", "./locale/de.js"} == set(_exports(root, "x@1.0.0"))
+    script = "import { names } from 'x'; import 'x/locale/de'; console.log(JSON.stringify(names))"
+    assert ["de"] == _ran(root, script, x="x@1.0.0")
+    # A package whose own modules a browser can import keeps them, whatever else lies in it.
+    _publish(registry, "es@1.0.0", {"index.js": "export const a = 1", "lib/old.cjs": "exports.a = 1"}, type="module")
+    _add(root, settings, "es")
+    assert {} == _exports(root, "es@1.0.0")
+
+
 def test_what_only_require_finds_is_made(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
     exports = {".": {"require": "./a.cjs"}, "./m/*": {"require": "./m/*.cjs"}, "./n": {"node": "./a.cjs"}}
     _publish(registry, "x@1.0.0", {"a.cjs": "exports.a = 1", "m/b.cjs": "exports.b = 2"}, exports=exports)
