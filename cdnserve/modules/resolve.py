@@ -88,7 +88,7 @@ class Resolver:
             module = next((path for path in importable if not modules.exports_nothing(path)), importable[0])
             return ResolvedModule(module if chosen else self._for_browsers(package, subpath, module))
         if public:
-            return common_js(package, public[0])
+            return common_js(package, public[0], has_modules=bool(modules.made(package)))
         hidden = next((path for path in paths if self._packages.lies_unlisted(path)), None)
         said = chosen or _said(package, subpath)
         return unlisted(hidden) if hidden else missing(str(package), said)
@@ -303,10 +303,12 @@ def with_one_command(problems: Iterable[Problem]) -> list[Problem]:
     return told
 
 
-def common_js(package: HostedPackage, path: str) -> Problem:
-    """Return the problem of a package that has only a CommonJS file."""
+def common_js(package: HostedPackage, path: str, *, has_modules: bool = False) -> Problem:
+    """Return the problem of a package that has only a CommonJS file; it `has_modules` that were made of others."""
     message = "not an ES module: a browser can't import it"
     hint = f"have ES modules made of it: cdnserve add {quote(str(package))} --esm --deps"
+    if has_modules:
+        hint = f"modules were made of other files of it: cdnserve info {quote(str(package))} lists them"
     return Problem("module-common-js", message, str(package), path, hint)
 
 

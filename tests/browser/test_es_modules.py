@@ -26,3 +26,12 @@ def test_a_page_uses_what_was_made(case: Case, browser: Browser) -> None:
         pytest.skip(f"no npm registry can be asked: {found.reason}")
     assert "" == found.reason
     assert found.modules
+
+
+def test_a_package_that_is_refused_does_not_work(browser: Browser) -> None:
+    (case,) = (one for one in CASES if one.name == "safe-buffer")
+    found = tried(case, browser)
+    if any(words in found.reason for words in ABSENT) and not os.environ.get("CDNSERVE_REQUIRE_REGISTRY"):
+        pytest.skip(f"no npm registry can be asked: {found.reason}")
+    assert "it needs what only Node.js has built in" in found.reason
+    assert (0, "") == (found.modules, found.version)

@@ -236,6 +236,16 @@ def test_a_package_json_in_a_folder_may_name_a_file_of_another_folder() -> None:
         graph_of({"x@1.0.0": ({}, files), "y@1.0.0": ({}, {"i.js": MODULE})}, ModuleRequest("x", subpath="./add"))
 
 
+def test_a_file_of_which_no_module_was_made_is_told() -> None:
+    files = {"m.js": "", "dist/x.js": "module.exports = 1", "+esm/index.js": MODULE}
+    made = {"+esm/package.json": '{"exports": {".": "./index.js"}}'}
+    with pytest.raises(ConfigurationError) as raised:
+        graph_of({"x@1.0.0": ({"main": "m.js"}, {**files, **made})}, ModuleRequest("x", subpath="./dist/x.js"))
+    (problem,) = raised.value.problems
+    assert ("module-common-js", "npm/x@1.0.0/dist/x.js") == (problem.reference, problem.value)
+    assert "cdnserve info x@1.0.0 lists them" in problem.hint
+
+
 def test_a_package_may_name_itself_and_its_own() -> None:
     description = {"exports": {".": "./i.js", "./a": "./a.js"}, "imports": {"#b": "./b.js", "#dep": "dep"}}
     files = {"i.js": "import 'x/a'; import '#b'; import '#dep'", "a.js": MODULE, "b.js": MODULE}
