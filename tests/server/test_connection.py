@@ -174,7 +174,8 @@ def test_a_slow_reader_who_goes_on_is_served(strict: Served) -> None:
 
 @pytest.mark.parametrize("lane", LANES)
 def test_connections_beyond_the_limit_are_503(built: Built, lane: str, tmp_path: Path) -> None:
-    limits = replace(STRICT, connections=3)
+    # Who says nothing is taken after some seconds only: so long the others may be idle.
+    limits = replace(STRICT, connections=3, idle_seconds=60)
     with serving(settings(built.root, built.state, lane, limits), tmp_path / "log.txt") as served, ExitStack() as stack:
         first, *others = [stack.enter_context(served.connect()) for _ in range(3)]
         assert [200, 200, 200] == [client.exchange(GET).status for client in (first, *others)]
