@@ -27,6 +27,8 @@ ALONE   := { test $$? -eq 1 && $(BIN)/python -m pytest --last-failed --maxfail 1
 serve: $(VENV)/serve.stamp ## build and serve public/
 	$(BIN)/cdnserve serve public $(ARGS)
 
+# Compiled once for the many processes that tests start, also where somebody has switched that off.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/test.stamp ## run every test; all branches of the protocol rules, 90 % of the rest
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report= || $(ALONE)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from coverage import Coverage
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.azurite import CONTAINER, azurite
 from tests.engine import BUCKET, Engine, start_engine, stop_engine
 from tests.fake_s3 import FakeS3, fake_s3
-from tests.forked import end_template
+from tests.forked import COVERAGE, end_templates, load_package
 
-COVERAGE = "COVERAGE_PROCESS_CONFIG"
+TESTS = Path(__file__).parent
+# Not measured: tests of what several modules do together, for each of these has tests of its own; of the repository's
+# text; and of how time grows.
+UNMEASURED = (
+    *("browser", "contract", "deploy", "edges", "image", "proofs"),
+    *(f"{layer}/scenarios" for layer in ("cli", "manifest", "npm", "release", "server", "snippets", "verify")),
+    *(f"test_{text}.py" for text in ("architecture", "errors", "ground", "layers", "patterns", "pumped")),
+)
 
 # `pytest --hypothesis-profile=explore` looks for examples that nobody has seen yet.
 settings.register_profile("repeat", deadline=None, derandomize=True)
@@ -25,20 +33,58 @@ settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile("repeat")
 
 
-@pytest.fixture(scope="module")
-def unmeasured() -> Iterator[None]:
-    """Have coverage look away from a module's tests, and from the processes that they start.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait a while for a process, a browser or a clock."""
+    return (os.cpu_count() or 1) + 1
 
-    For tests that repeat a lot what others cover line by line: measured, they would take two to four times as long.
-    """
-    settings, measured = os.environ.pop(COVERAGE, None), Coverage.current()
-    if measured:
-        measured.stop()
-    yield
-    if measured:
-        measured.start()
-    if settings is not None:
-        os.environ[COVERAGE] = settings
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None]:
+    """Have coverage see how the package is loaded, and look away while the tests are."""
+    if Coverage.current():
+        load_package()
+    with _unmeasured():
+        return (yield)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _measured(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure a module that tests one of the package, and the processes that it starts, and no other."""
+    if any(request.path.is_relative_to(TESTS / one) for one in UNMEASURED) or _is_marked(request.node):
+        with _unmeasured():
+            yield
+    else:
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Don't measure what says so, nor a property test: examples cover its lines, and it repeats them."""
+    if _is_marked(item) or is_hypothesis_test(getattr(item, "obj", None)):
+        with _unmeasured():
+            return (yield)
+    return (yield)
+
+
+def _is_marked(node: pytest.Item | pytest.Collector) -> bool:
+    return node.get_closest_marker("unmeasured") is not None
+
+
+@contextmanager
+def _unmeasured() -> Iterator[None]:
+    for_processes = os.environ.pop(COVERAGE, None)
+    stopped = []
+    while measuring := Coverage.current():  # two in a process of xdist: the process's own, and that of pytest-cov
+        measuring.stop()
+        stopped.append(measuring)
+    try:
+        yield
+    finally:
+        for measuring in reversed(stopped):
+            measuring.start()
+        if for_processes is not None:
+            os.environ[COVERAGE] = for_processes
 
 
 @pytest.fixture
@@ -108,6 +154,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """End the process that others were forked from, before coverage is combined, and the object store."""
-    end_template()
+    """End the processes that others were forked from, before coverage is combined, and the object store."""
+    end_templates()
     stop_engine()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import functools
 import gc
 import importlib
 import os
@@ -19,7 +18,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -30,6 +29,8 @@ from coverage import Coverage
 import cdnserve
 
 _PROJECT = Path(__file__).parents[1]
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""Where coverage puts its settings, in the environment, for the processes that are to be measured."""
 _SET_CHILD_SUBREAPER = 36
 _LARGEST = 2**20
 _SECONDS = 60
@@ -57,14 +58,15 @@ class Forked(subprocess.Popen[Any]):
         _, preexec_fn, _, pass_fds, cwd, env, *_ = others
         environment = dict(os.environ if env is None else env)
         is_plain = args[0] == sys.executable and args[1] in {"-c", "-m"} and not preexec_fn
-        if sys.platform != "linux" or not is_plain or _at_start(environment) != template().at_start:
+        template = template_for(environment) if sys.platform == "linux" and is_plain else None
+        if not template:
             super()._execute_child(args, *others)  # type: ignore[misc]
             return
         pipes = others[9:15]  # each of the three: the end that is read, and the end that is written
         standard = [given if given >= 0 else number for number, given in enumerate((pipes[0], pipes[3], pipes[5]))]
         folder = os.path.realpath(cwd or os.curdir)
         order = Order(tuple(args[1:]), tuple(sorted(pass_fds)), folder, environment, others[20], _limits())
-        self.pid = template().fork(order, standard)
+        self.pid = template.fork(order, standard)
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
@@ -85,24 +87,26 @@ def _limits() -> dict[int, tuple[int, int]]:
     return {number: resource.getrlimit(number) for number in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)}
 
 
-def _at_start(environment: dict[str, str]) -> dict[str, str]:
-    looked_at = {name: value for name, value in environment.items() if name.startswith(_AT_START)}
+def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    looked_at = {name: value for name, value in environment.items() if value and name.startswith(_AT_START)}
     looked_at.pop("PYTHONPATH", None)  # this checkout, if anything
+    looked_at.pop("PYTHONUNBUFFERED", None)  # the streams are opened anew
     return looked_at
 
 
 class Template:
     """The process that the others are forked from; they become children of ours as their parent has gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: dict[str, str]) -> None:
         assert not ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._lock = threading.Lock()
-        self.at_start = _at_start(dict(os.environ))
+        self.at_start = _at_start(environment)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _TEMPLATE, str(theirs.fileno())],
                 cwd=_PROJECT,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -120,24 +124,35 @@ class Template:
         self._process.wait()
 
 
-@functools.cache
-def template() -> Template:
-    """Return the template of this process, started when it is first wanted."""
-    return Template()
+# One that is measured, and one that isn't.
+_templates: dict[bool, Template] = {}
 
 
-def end_template() -> None:
-    """End the template where one was started."""
-    if template.cache_info().currsize:
-        template().close()
-        template.cache_clear()
+def template_for(environment: Mapping[str, str]) -> Template | None:
+    """Return the template of processes with this environment, started when first wanted; `None` if it has another."""
+    measured = environment.get(COVERAGE, "")
+    key = bool(measured)
+    if key not in _templates:
+        _templates[key] = Template({**os.environ, COVERAGE: measured})
+    return _templates[key] if _templates[key].at_start == _at_start(environment) else None
+
+
+def end_templates() -> None:
+    """End the templates that were started."""
+    while _templates:
+        _templates.popitem()[1].close()
+
+
+def load_package() -> None:
+    """Import every module of the package but those that are programs."""
+    for module in pkgutil.walk_packages(cdnserve.__path__, "cdnserve."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 def obey(number: int) -> CodeType | None:
     """Be the template until the other end closes; in each process that is forked, return what it is to run."""
-    for module in pkgutil.walk_packages(cdnserve.__path__, "cdnserve."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    load_package()
     assert len(os.listdir("/proc/self/task")) == 1
     if measured := Coverage.current():
         measured.save()  # so that no fork writes it again

@@ -40,6 +40,11 @@ class Found:
     pattern: re.Pattern[Any]
     methods: frozenset[str]
 
+    @property
+    def module(self) -> str:
+        """The module that it stands in."""
+        return module_of(self.where)
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -47,6 +52,17 @@ class Made:
 
     where: str
     written: str
+
+    @property
+    def module(self) -> str:
+        """The module that it stands in."""
+        return module_of(self.where)
+
+
+def module_of(where: str) -> str:
+    """Return the module of a name in it (`module.NAME`) or of a function (`module:function`)."""
+    module, in_function, _ = where.partition(":")
+    return module if in_function else where.rpartition(".")[0]
 
 
 def modules_of(package: ModuleType) -> Iterator[ModuleType]:

@@ -318,8 +318,13 @@ def test_an_interim_response_is_not_the_answer(interim: bytes) -> None:
     """RFC 9110 §15.2: any number of them may come before the final one; the connection goes on."""
     with serving(_interim(interim)) as url, client_of(replace(SHORT, exchange=20.0)) as client:
         for _ in range(2):
-            with client.exchange() as exchange, exchange.ask(OutgoingRequest(url, {})) as response:
-                assert (200, None, b"final") == (response.status, response.headers.get("ETag"), response.content(9))
+            assert (200, None, b"final") == _answer(client, url)
+
+
+def _answer(client: HttpClient, url: str) -> tuple[int, str | None, bytes]:
+    """Return status, ETag and content; a response that somebody still holds would keep its connection open."""
+    with client.exchange() as exchange, exchange.ask(OutgoingRequest(url, {})) as response:
+        return response.status, response.headers.get("ETag"), response.content(9)
 
 
 def _ask_registry(url: str, folder: Path) -> bytes:

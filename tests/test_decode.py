@@ -29,6 +29,7 @@ def cut(octets: bytes, size: int) -> list[bytes]:
     return [octets[at : at + size] for at in range(0, len(octets), size)]
 
 
+@pytest.mark.unmeasured
 @CODINGS
 @pytest.mark.parametrize("size", [1, 7, 65_536, 1_000_000])
 def test_what_was_coded_comes_back_in_pieces_of_any_size(coding: str, size: int) -> None:
@@ -44,6 +45,7 @@ def test_what_comes_behind_the_end_is_left(coding: str) -> None:
     assert (TEXT, b"more" * 99) == (b"".join(decode(coded + b"more" * 99)), decode.rest)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_pieces_are_small_however_far_content_expands(coding: str) -> None:
     decode, left = decoder(coding), 20

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import make_demo_font
+from tests.forked import Forked, run
 
 # An empty module, but for a custom section of which a content coding leaves little.
 WASM = b"\0asm\1\0\0\0" + b"\0\xd2\x1f\4note" + b"again" * 809
@@ -100,8 +101,9 @@ class Cdn:
 
     def sri(self, *arguments: str, at: str = "") -> str:
         """Return what `cdnserve sri` prints for public paths, with the URLs of this server or of another."""
-        printed = _cdnserve("sri", *arguments, "--root", str(self.root)).stdout
-        return printed.replace("http://cdn.invalid", at or self.url)
+        done = run([sys.executable, "-m", "cdnserve", "sri", *arguments, "--root", str(self.root)], text=True)
+        done.check_returncode()
+        return str(done.stdout).replace("http://cdn.invalid", at or self.url)
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def serving_cdn(root: Path, listed: str, tampered: str = "") -> Iterator[Cdn]:
         (root / path).write_bytes(content[:-2] + b" \n" if path == tampered else content)
     (root / "manifest.toml").write_text(MANIFEST.replace("{listed}", listed))
     command = [sys.executable, "-m", "cdnserve", "serve", str(root), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -124,9 +126,3 @@ def serving_cdn(root: Path, listed: str, tampered: str = "") -> Iterator[Cdn]:
         _, complaints = process.communicate(timeout=30)
     assert "Traceback" not in complaints, complaints
     assert process.returncode == os.EX_OK
-
-
-def _cdnserve(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cdnserve", *arguments], capture_output=True, text=True, check=True, timeout=60
-    )

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.pages import Pages
+from tests.forked import Forked, run
 
 pytestmark = pytest.mark.browser
 
@@ -78,7 +79,7 @@ def serving(root: Path, tampered: str = "") -> Iterator[str]:
             file.write_text(text[:-1] + " " if f"{name}/{path}" == tampered else text)
     (root / "manifest.toml").write_text(MANIFEST)
     command = [sys.executable, "-m", "cdnserve", "serve", str(root), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with Forked(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
             first = process.stdout.readline()
@@ -103,21 +104,10 @@ def cdn(root: Path) -> Iterator[str]:
 
 def printed(root: Path, at: str, *more: str) -> str:
     """Return what `cdnserve importmap` prints, with the addresses of a running server."""
-    command = [
-        sys.executable,
-        "-m",
-        "cdnserve",
-        "importmap",
-        "app",
-        "dep",
-        "--format",
-        "html",
-        "--root",
-        str(root),
-        *more,
-    ]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    return found.replace("http://cdn.invalid", at)
+    command = [sys.executable, "-m", "cdnserve", "importmap", "app", "dep", "--format", "html", "--root", str(root)]
+    done = run([*command, *more], text=True)
+    done.check_returncode()
+    return str(done.stdout).replace("http://cdn.invalid", at)
 
 
 def said(page: Page, url: str) -> str:

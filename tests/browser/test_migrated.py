@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import FLAGS
 from tests.browser.pages import NO_ICON, Pages
+from tests.forked import Forked
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
@@ -118,7 +119,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
 def port(migrated: Migrated) -> Iterator[int]:
     """Serve the libraries."""
     command = [sys.executable, "-m", "cdnserve", "serve", str(migrated.root), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         first = process.stdout.readline()

@@ -20,13 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tests.forked import Forked, run
+from tests.forked import COVERAGE, Forked, run
 
 HERE = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "cdnserve")
 SECONDS = 60
 
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+UNMEASURED = {COVERAGE: ""}
 """For the environment of a child whose modules or stderr are looked at: measuring it would load some and warn there."""
 
 

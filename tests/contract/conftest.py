@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -17,8 +18,8 @@ from tests.contract import site as sites
 from tests.contract.edges import ALL_AT_ONCE, EDGES, ONLY_CODED, TWO, Edge, Edges
 from tests.contract.site import Site
 
-# The tables whose answers `origin.respond` decides, whatever carries them. Each row runs on two edges (TWO), and one
-# row in SAMPLED of each test on all five at once, which must agree to the octet. Other tables run on every edge.
+# The tables whose answers `origin.respond` decides, whatever carries them. Each row runs on two edges (TWO), but one
+# in SAMPLED of each test on all five at once, which must agree to the octet. Other tables run on every edge.
 DECIDED = {
     *("addresses", "aliases", "caching", "codings", "content_types", "cors", "dates", "host", "httplint", "if_range"),
     *("not_modified", "other_servers", "preconditions", "preflight", "preflight_headers", "private_network", "ranges"),
@@ -32,33 +33,41 @@ CONTENT = {"codings", "preconditions", "ranges"}
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a table on the edges that it needs."""
     if "edge" in metafunc.fixturenames:
-        concern = metafunc.module.__name__.rpartition(".test_")[2]
+        concern = _concern(metafunc.module)
         names = (*TWO, ALL_AT_ONCE) if concern in DECIDED else EDGES
         more = (ONLY_CODED,) if concern in CONTENT else ()
         metafunc.parametrize("edge", (*names, *more), indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave a sample of the rows that run on all edges at once: the first of each test, and some more."""
+    """Leave rows of the sample (the first of each test, and some more) on all edges at once, and others on two."""
+    if config.getoption("lf"):
+        return  # what failed before is run again, whichever rows these are
+    rows = {
+        item: _row_of(item) for item in items if isinstance(item, pytest.Function) and _concern(item.module) in DECIDED
+    }
     seen: Counter[str] = Counter()
-    left_out = set()
-    for item in items:
-        if isinstance(item, pytest.Function) and _edge_of(item) == ALL_AT_ONCE:
-            test = f"{item.path}:{item.originalname}"
-            if seen[test] % SAMPLED:
-                left_out.add(item)
+    sampled = set()
+    for test, edge, row in rows.values():
+        if edge == ALL_AT_ONCE:
+            if seen[test] % SAMPLED == 0:
+                sampled.add((test, row))
             seen[test] += 1
+    left_out = {
+        item for item, (test, edge, row) in rows.items() if edge in (TWO if (test, row) in sampled else (ALL_AT_ONCE,))
+    }
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 
 
-def _edge_of(item: pytest.Function) -> object:
-    return item.callspec.params.get("edge") if hasattr(item, "callspec") else None
+def _row_of(item: pytest.Function) -> tuple[str, str, str]:
+    """Return test and edge of an item, and the row's name, which it has on other edges, too."""
+    edge = str(item.callspec.params.get("edge", "")) if hasattr(item, "callspec") else ""
+    return f"{item.path}:{item.originalname}", edge, item.name.replace(edge, "", 1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _unmeasured(unmeasured: None) -> None:
-    """The tables are many thousand requests; each line and branch behind them has tests of its own."""
+def _concern(module: ModuleType) -> str:
+    return module.__name__.rpartition(".test_")[2]
 
 
 @pytest.fixture(scope="session")

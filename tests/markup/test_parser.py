@@ -211,6 +211,7 @@ def test_a_value_comes_back_as_it_was_escaped(value: str) -> None:
     assert value == tag.value("href")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "text",
     [
@@ -233,6 +234,7 @@ def test_a_page_made_to_be_slow_is_refused(text: str) -> None:
     assert ["page-unreadable"] == [problem.reference for problem in caught.value.problems]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("text", "count"),
     [

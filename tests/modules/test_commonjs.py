@@ -485,6 +485,7 @@ def test_what_is_passed_on(source: str, expected: NamedExports) -> None:
     assert expected == named_exports(source)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "repeated",
     [
@@ -519,6 +520,7 @@ def test_no_source_takes_more_than_linear_time(repeated: str) -> None:
     assert not grows(run, lambda size: f"exports.a = {{}}; {repeated * (size // len(repeated))}")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "source",
     [
@@ -542,5 +544,6 @@ def test_deep_nesting_is_read(deep: str) -> None:
     assert ("a",) == named_exports("exports.a = 1;" + deep * 3_000).names
 
 
+@pytest.mark.unmeasured
 def test_many_names_are_cut() -> None:
     assert 20_000 == len(named_exports("".join(f"exports.a{number} = 1;" for number in range(20_100))).names)

@@ -221,6 +221,7 @@ def test_what_may_be_javascript_is_whole(source: str) -> None:
     assert read_imports(source).is_whole
 
 
+@pytest.mark.unmeasured
 def test_what_is_too_large_is_told() -> None:
     """Nothing is said of it that was not looked for."""
     assert read_imports("export {}" + " " * (LARGEST - 9)) == read_imports("export {}")
@@ -239,7 +240,7 @@ def test_the_files_that_names_are_taken_from_are_told(source: str, expected: set
     assert expected == read_imports(source).named
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "repeated",
     [
@@ -260,5 +261,6 @@ def test_any_octets_are_read(source: bytes) -> None:
     read_imports(source)
 
 
+@pytest.mark.unmeasured
 def test_deep_nesting_is_read() -> None:
     assert ("a",) == read_imports(b"import 'a';" + b"(" * 20_000 + b")" * 20_000).static

@@ -326,6 +326,7 @@ def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
     assert [] == os.listdir(tmp_path / "folder")
 
 
+@pytest.mark.unmeasured
 def test_a_hundred_thousand_members_stop_at_the_limit(tmp_path: Path) -> None:
     headers = b"".join(tarfile.TarInfo(f"package/{number}.map").tobuf() for number in range(100_000))
     with pytest.raises(ConfigurationError) as raised:

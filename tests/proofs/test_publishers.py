@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import TimeoutExpired
 
-import pytest
-
 from cdnserve.release.build import build
 from cdnserve.release.remote import RemoteStore
 from tests.cli.processes import environment
@@ -23,7 +21,6 @@ from tests.release.roots import plant
 from tests.release.scenarios.test_publish_killed import race
 from tests.release.test_publish import Publisher, contents
 
-pytestmark = pytest.mark.no_cover
 KILLS = int(os.environ.get("CDNSERVE_PROOF_KILLS", "3"))
 RACES = int(os.environ.get("CDNSERVE_PROOF_RACES", "2"))
 LARGE = 9 << 20  # goes in parts

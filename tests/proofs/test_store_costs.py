@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bench.store import measure_start, measure_upload
 from tests.fake_s3 import FakeS3
-
-pytestmark = pytest.mark.no_cover
 
 
 def test_uploads_are_measured(fake: FakeS3, tmp_path: Path) -> None:

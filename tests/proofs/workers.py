@@ -23,7 +23,8 @@ def holder(parent: int, connection: Connection) -> int:
     ends = connection._socket.getsockname(), connection._socket.getpeername()
     ours, theirs = (f":{port:04X}" for _, port in ends)
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = [row[9] for row in rows if row[1].endswith(theirs) and row[2].endswith(ours)]
+    # A row may be read twice while others come and go.
+    (inode,) = {row[9] for row in rows if row[1].endswith(theirs) and row[2].endswith(ours)}
     (found,) = [worker for worker in workers(parent) if f"socket:[{inode}]" in opened(worker)]
     return found
 

@@ -223,6 +223,7 @@ def test_an_older_pointer_over_a_newer_one_is_set_right(publisher: Publisher, ot
     assert publisher.store.current() == 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("before", [0, 2], ids=["an empty store", "a store with releases"])
 @pytest.mark.parametrize("conditions", [True, False], ids=["with conditions", "without"])
 def test_whenever_another_one_publishes_one_of_both_is_refused(

@@ -16,7 +16,7 @@ import pytest
 from cdnserve.server.connection import sweep
 from cdnserve.server.settings import ServerLimits
 from tests.contract.wire import Connection, FramingError, message
-from tests.forked import template
+from tests.forked import template_for
 from tests.server import tree
 from tests.server.conftest import Built
 from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, settings
@@ -232,7 +232,7 @@ def test_a_thousand_slow_heads_disturb_nobody(built: Built, lane: str, tmp_path:
 @pytest.mark.parametrize("lane", LANES)
 def test_a_lack_of_descriptors_is_told_and_passes(built: Built, lane: str, tmp_path: Path) -> None:
     """Some are answered, some are not; nobody is told that the release is damaged, and afterwards all is well."""
-    template()  # under the limit as it is: the processes that are forked from it get their own
+    template_for(os.environ)  # under the limit as it is: the processes that are forked from it get their own
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # The server inherits the limit, under which this process has to open its pipes and its log.
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(60, len(os.listdir("/proc/self/fd")) + 16), hard))

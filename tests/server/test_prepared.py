@@ -324,7 +324,7 @@ def test_large_content_is_named_and_not_held(built: Built) -> None:
     assert (10, 10) == (part.stored.start, part.stored.length)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("budget", [0, 1000, 100_000, _BUDGET])
 def test_the_budget_is_kept(built: Built, budget: int) -> None:
     """Whatever is asked; the two generations may each be over it by one answer."""
@@ -371,7 +371,7 @@ UNIQUE: dict[str, Callable[[int], bytes]] = {
 }
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("way", ["without a log", "with a log", "HTTP/2"])
 @pytest.mark.parametrize("kind", UNIQUE)
 def test_what_is_counted_is_no_less_than_what_is_kept(built: Built, kind: str, way: str) -> None:
@@ -396,7 +396,7 @@ def test_what_is_counted_is_no_less_than_what_is_kept(built: Built, kind: str, w
     assert kept <= answers.size - counted + 16 * 1024
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", UNIQUE)
 def test_no_flood_outgrows_the_budget(built: Built, kind: str) -> None:
     """By more than one answer in each of the two generations; also where only the log remembers."""
@@ -407,7 +407,7 @@ def test_no_flood_outgrows_the_budget(built: Built, kind: str) -> None:
         assert answers.size <= _BUDGET + 4 * len(tree.FONT)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_known_lines_and_blocks_that_meet_anew_count_in_the_log(built: Built) -> None:
     """Neither is interpreted again, but each pair has an entry."""
     answers, log = make(built, 200_000), AccessLog("combined", lambda _: None)
@@ -564,7 +564,7 @@ def test_http_1_0_stays_open_for_who_asks(built: Built) -> None:
     assert newer is find(answers, "/any/tiny.txt", ("Connection", "keep-alive"), version="HTTP/1.2")
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_what_is_asked_for_outlives_what_is_not(built: Built) -> None:
     """An answer that is taken up again from the older generation is not made anew."""
     answers = make(built, 200_000)

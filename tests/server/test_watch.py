@@ -253,14 +253,22 @@ async def _touch_until(place: Built, caplog: pytest.LogCaptureFixture, told: lis
     stop = asyncio.Event()
     watching = asyncio.create_task(watch.rebuild(settings(place.root, place.state), stop))
     for words in told:
-        for turn in range(PATIENCE * 5):
+        for turn in range(PATIENCE):
             (place.root / "any/tiny.txt").write_bytes(b"%d" % turn)
-            await asyncio.sleep(0.2)
-            if words in caplog.text:
+            # Long enough for the file to rest, and for a build.
+            if await _is_told(caplog, words, seconds=3):
                 break
         assert words in caplog.text
     stop.set()
     await watching
+
+
+async def _is_told(caplog: pytest.LogCaptureFixture, words: str, seconds: float) -> bool:
+    for _ in range(round(seconds / 0.02)):
+        if words in caplog.text:
+            return True
+        await asyncio.sleep(0.02)
+    return False
 
 
 @pytest.mark.parametrize("cache", ["immutable", "revalidate"])

@@ -32,6 +32,7 @@ def test_an_unknown_coding_is_told(coding: str) -> None:
     assert receive([b"abc"], coding, 10).plain_sha384 is None
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_a_bomb_is_left_alone(coding: str) -> None:
     """A little that decodes to a lot."""

@@ -18,7 +18,7 @@ from tests.web import site
 from tests.web.built import BuiltSite
 from tests.web.test_view import integrity
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = pytest.mark.unmeasured
 
 EXAMPLES = 20
 # Without them hardly a name would be one of the site's.

@@ -12,8 +12,6 @@ from cdnserve.manifest.lock import parse_lock, read_lock
 from cdnserve.manifest.reader import inspect_manifest, inspect_text
 from tests.patterns import grows
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 SIZES = (400, 1600)
 
 

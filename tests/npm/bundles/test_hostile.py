@@ -92,6 +92,7 @@ def test_what_is_refused(tmp_path: Path, archive: bytes, expected: str) -> None:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.unmeasured
 def test_a_bomb_does_not_unpack(tmp_path: Path) -> None:
     """What follows the files may be padding, but not without end."""
     with pytest.raises(ConfigurationError) as error:

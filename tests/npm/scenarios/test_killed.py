@@ -18,8 +18,6 @@ from tests.npm.conftest import MANIFEST
 from tests.npm.killed import ARCHIVE, LIMITS
 from tests.npm.registry import LocalRegistry, packed
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 HERE = Path(__file__).parents[3]
 
 

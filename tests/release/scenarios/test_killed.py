@@ -18,8 +18,6 @@ from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from tests.release.roots import SCRIPT, plant, public_bytes
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 HERE = Path(__file__).parents[3]
 # Of a map the state keeps only codings.
 BEFORE: dict[str, bytes | str] = {"npm/lib@1.0.0/a.js.map": SCRIPT, "page.css": SCRIPT + b"css"}

@@ -17,7 +17,6 @@ from tests.fake_s3 import FakeS3
 from tests.forked import Forked
 from tests.release.test_publish import BRIEF, LIBRARY, Publisher, contents
 
-pytestmark = pytest.mark.no_cover
 RACES = int(os.environ.get("CDNSERVE_PROOF_RACES", "3"))
 BEFORE = {"a.txt": "one", "b.txt": "b"}
 AFTER = {"a.txt": "two", "c.txt": "c", LIBRARY: "export {}\n"}
