@@ -48,8 +48,8 @@ class Served:
     _output: Path
 
     def written(self) -> list[str]:
-        """Return the lines on standard output, below the address."""
-        return self._output.read_text().splitlines()[1:]
+        """Return the lines on standard output, below the address; not one that is being written."""
+        return self._output.read_text().rpartition("\n")[0].splitlines()[1:]
 
     def connect(self, timeout: float = PATIENCE) -> Connection:
         """Open a connection of one's own."""
