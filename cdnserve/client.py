@@ -185,7 +185,7 @@ class HttpExchange:
     def ask(self, request: OutgoingRequest) -> Iterator[Response]:
         """Send a request and yield the response, its content unread; raise NoAnswerError."""
         with self._told():
-            response = self._client.send(request, Timeout(self._patience.connect, self._patience.silence))
+            response = self._client.send(request, Timeout(connect=self._patience.connect, read=self._patience.silence))
         try:
             self._require_time()
             yield Response(response, self)
@@ -206,7 +206,8 @@ class HttpExchange:
     def guard(self, connected: socket.socket) -> None:
         """Cut this connection, too, when time is up."""
         with self._lock:
-            self._guards.add(connected)
+            # One of our own: http.client closes a connection that ends with its response once the head is there.
+            self._guards.add(connected.dup())
         if self._is_cut:
             self.cut()
 
@@ -232,6 +233,9 @@ class HttpExchange:
     def finish(self) -> None:
         """Let go of the connections."""
         self._over.set()
+        with self._lock:
+            while self._guards:
+                self._guards.pop().close()
 
     def _watch(self) -> None:
         while (left := self.left) > 0:

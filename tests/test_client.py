@@ -83,6 +83,7 @@ DRIPS = [
     pytest.param(dripping(b"HTTP/1.1 100 Continue\r\nx: ", b"y"), id="a 100 (Continue) without an end"),
     pytest.param(dripping(OK + b"Content-Length: 999999\r\n\r\n", b"x"), id="content with a length"),
     pytest.param(dripping(OK + b"Connection: close\r\n\r\n", b"x"), id="content without a length"),
+    pytest.param(dripping(OK + b"Connection: close\r\n\r\n", b""), id="a head, and silence"),
     pytest.param(dripping(CHUNKED, b"1\r\nx\r\n"), id="chunks"),
     pytest.param(dripping(CHUNKED + b"1;", b"x"), id="a chunk's extension"),
     pytest.param(dripping(CHUNKED + b"1\r\nx\r\n0\r\n", b"x: y\r\n"), id="trailers for ever"),
@@ -146,6 +147,15 @@ def client_of(patience: Patience = SHORT, **options: object) -> Iterator[HttpCli
 def whole(client: HttpClient, request: OutgoingRequest, limit: int = 10**6) -> bytes:
     with client.exchange() as exchange, exchange.ask(request) as response:
         return response.content(limit)
+
+
+def test_a_silence_may_be_longer_than_connecting(tmp_path: Path) -> None:
+    def slow(connection: socket.socket, closing: threading.Event) -> None:
+        closing.wait(0.3)
+        connection.sendall(OK + b"Content-Length: 4\r\n\r\nlate")
+
+    with serving(slow) as url, client_of(Patience(connect=0.1, silence=20.0, exchange=20.0)) as client:
+        assert whole(client, OutgoingRequest(url, {})) == b"late"
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,9 @@ def _give_way() -> None:
     # Requests are answered first; still a thread gets a third of what they get, however busy the machine is. On Linux
     # each thread has a priority of its own.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        thread = threading.get_native_id()
+        # Only root may take a higher one than the server was started with.
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + 5)
 
 
 def _encode_batch(
