@@ -76,16 +76,21 @@ def test_a_build_killed_at_a_random_moment_leaves_a_whole_release(root: Path, pl
     chance = random.Random(7)
     old: dict[str, bytes | str] = dict(BEFORE)
     new: dict[str, bytes | str] = dict(BEFORE)
-    kills = 0
+    kills, lasted = 0, 0.0
     for turn in range(12):
         new |= AFTER | {f"{number}.js": b"%d %d" % (turn, number) + SCRIPT * 40 for number in range(6)}
         plant(root, new)
+        began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(root), str(state)], cwd=HERE, stderr=subprocess.DEVNULL
         )
-        time.sleep(chance.uniform(0.1, 0.9))
-        process.kill()
-        kills += process.wait() == -signal.SIGKILL
+        if turn:
+            time.sleep(chance.uniform(0, lasted))
+            process.kill()
+            kills += process.wait() == -signal.SIGKILL
+        else:  # how long one takes that nobody kills
+            assert process.wait() == 0
+            lasted = time.monotonic() - began
         found = public_bytes(state)
         assert found in (old, new)
         old = dict(found)
