@@ -63,15 +63,15 @@ def blob_file(state: str, name: str) -> str:
     return path + CODED if not os.path.lexists(path) and os.path.lexists(path + CODED) else path
 
 
-def decode_blob(coded: bytes, name: str) -> bytes:
-    """Return the octets of a blob from its coding, proved right; raise OSError where it is damaged."""
+def decode_blob(coded: bytes, name: str, coding: str = "br") -> bytes:
+    """Return the octets of a blob from one of its codings, proved right; raise OSError where it is damaged."""
     # A build that finds nothing changed does not wait for what decodes and hashes.
     from hashlib import sha256  # noqa: PLC0415
 
     from cdnserve.decode import OversizeError, UndecodableError, decoded  # noqa: PLC0415
 
     try:
-        octets = decoded([coded], "br", LARGEST_CODED)
+        octets = decoded([coded], coding, LARGEST_CODED)
     except (UndecodableError, OversizeError) as error:
         raise OSError("the blob is damaged") from error
     if sha256(octets).hexdigest() != name:

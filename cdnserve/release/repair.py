@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import islice
 
-from cdnserve.decode import OversizeError, UndecodableError, decoded
 from cdnserve.display import printable
 from cdnserve.errors import Problem
 from cdnserve.files import set_aside
-from cdnserve.release.blobs import LARGEST_CODED, Blobs, blob_file, read_blob, storing, sync_blobs, take_stock
+from cdnserve.release.blobs import Blobs, blob_file, decode_blob, read_blob, storing, sync_blobs, take_stock
 from cdnserve.release.catalog import Catalog, Representation
 from cdnserve.release.encode import Job, Results, encode_all
 from cdnserve.release.immutable import FORGOTTEN, read_forgotten
@@ -124,10 +122,8 @@ def _make(writer: Writer, tree: Tree, proof: Proof, makings: Mapping[str, _Makin
 def _decoded(state: str, name: str, codings: Iterable[Representation]) -> bytes | None:
     """Return the octets of a blob from one of its codings, `None` where none is right."""
     for item in codings:
-        with suppress(OSError, UndecodableError, OversizeError):
-            octets = decoded([read_blob(state, item.sha256.hex())], item.coding, LARGEST_CODED)
-            if sha256(octets).hexdigest() == name:
-                return octets
+        with suppress(OSError):
+            return decode_blob(read_blob(state, item.sha256.hex()), name, item.coding)
     return None
 
 

@@ -147,7 +147,7 @@ class Acceptor:
         except OSError:  # the client has gone, or the kernel has no room
             sent = 0
         if sent < len(octets):
-            self._hand_over(connection, partial(_go_on, head=head, response=response, rest=octets[sent:]))
+            self._hand_over(connection, partial(FastConnection.go_on, head=head, response=response, rest=octets[sent:]))
             return
         connection.close()
         worker = self._worker
@@ -176,10 +176,6 @@ class Acceptor:
 def _receive(connection: FastConnection, data: bytes) -> None:
     if data:
         connection.data_received(data)
-
-
-def _go_on(connection: FastConnection, head: bytes, response: PreparedResponse, rest: bytes) -> None:
-    connection.go_on(head, response, rest)
 
 
 class _Beginning(asyncio.Protocol):

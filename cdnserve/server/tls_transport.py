@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, cast
 
-from cdnserve.server.connection import LINGER_OCTETS
+from cdnserve.server.connection import Linger
 
 # RFC 8446 §5.1: what a record holds at most.
 _RECORD = 16 * 1024
@@ -42,8 +42,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         # Each is called for every request.
         self._decrypt, self._encrypt, self._encrypted = session.tls.read, session.tls.write, session.outgoing.read
         self._send = below.write
-        self._linger = linger
-        self._drop_left = LINGER_OCTETS
+        self._linger_seconds = linger
+        self._linger: Linger | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_held = self._is_closing = False
 
@@ -136,13 +136,12 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLError:  # the other end has not closed yet, or something is wrong with it
             is_over = False
         self._send_pending()
-        if is_over or not self._below.can_write_eof():
+        if is_over:
             self._below.close()
-            return
-        if not self._below.is_closing():
-            self._below.write_eof()
+        elif not self._below.is_closing():
+            self._linger = Linger(self._below)
             self._below.resume_reading()
-            self._timer = asyncio.get_running_loop().call_later(self._linger, self._below.abort)
+            self._timer = asyncio.get_running_loop().call_later(self._linger_seconds, self._below.abort)
 
     def abort(self) -> None:
         """End at once."""
@@ -154,9 +153,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Decrypt what came for the protocol."""
         if self._is_closing:
-            self._drop_left -= len(data)
-            if self._drop_left < 0:
-                self._below.abort()
+            if self._linger:
+                self._linger.drop(data)
             return
         self._incoming.write(data)
         if not self._is_held:
