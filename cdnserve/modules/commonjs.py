@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
-
-import tree_sitter_javascript
-from tree_sitter import Language, Parser
 
 from cdnserve.modules.js_builtins import NATIVES
 from cdnserve.modules.js_evaluator import Evaluator, is_strict
 from cdnserve.modules.js_expressions import EXPRESSIONS
+from cdnserve.modules.js_parser import Script, parse_lazily
 from cdnserve.modules.js_statements import execute
 from cdnserve.modules.js_values import (
     UNDEFINED,
@@ -82,6 +79,7 @@ class _Modules:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.known: dict[str, Thing] = {}
+        self.scripts: list[Script] = []
         self.results: dict[LaterCall, Value] = {}
         self.found: dict[tuple[str, str], LoadedModule | None] = {}
         self.run = Evaluator(EXPRESSIONS, execute, self.resolve, NATIVES)
@@ -104,7 +102,11 @@ class _Modules:
             module.names["exports"] = _json(loaded.source)
             return
         exports = module.names["exports"]
-        root = Parser(_language()).parse(loaded.source).root_node
+        script = parse_lazily(loaded.source)
+        # While the tree is there, nothing else has the ids of its nodes.
+        self.scripts.append(script)
+        self.run.functions |= script.functions
+        root = script.root
         frame = Frame(exports, [], loaded.path, self.run.doubts, is_strict=is_strict(root))
         execute(self.run, root, Scope(frame, None, is_function=True, variables={"module": module, "exports": exports}))
         self.complete(loaded, module)
@@ -192,8 +194,3 @@ def _json(source: bytes) -> Value:
     except (ValueError, RecursionError):
         return UNKNOWN
     return Thing(names=dict.fromkeys(read, UNKNOWN)) if isinstance(read, dict) else UNKNOWN
-
-
-@cache
-def _language() -> Language:
-    return Language(tree_sitter_javascript.language())

@@ -10,11 +10,11 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from itertools import islice
 
-import tree_sitter_javascript
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
+
+from cdnserve.modules.js_parser import parser
 
 NODE_NAMES = ("require", "module", "exports", "process", "global", "__dirname", "__filename")
 """What Node.js gives to every CommonJS module."""
@@ -89,8 +89,7 @@ def free_node_names(source: bytes, clock: Callable[[], float] = time.monotonic) 
 def _parse(source: bytes, is_late: Callable[[], bool]) -> Node | None:
     """Return the root of the syntax tree, `None` where that takes too long."""
     try:
-        parser = Parser(_language())
-        return parser.parse(lambda at, _: source[at : at + _PIECE], progress_callback=lambda *_: is_late()).root_node
+        return parser().parse(lambda at, _: source[at : at + _PIECE], progress_callback=lambda *_: is_late()).root_node
     except ValueError:
         return None
 
@@ -244,8 +243,3 @@ def _is_inside(at: int, spans: list[Span]) -> bool:
 
 def _text(node: Node, source: bytes) -> str:
     return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
-@cache
-def _language() -> Language:
-    return Language(tree_sitter_javascript.language())

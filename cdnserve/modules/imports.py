@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LARGEST = 2**24
 """The most characters that are read; a larger file is told as one that is not read to its end."""
@@ -47,6 +48,7 @@ _OPERATORS = frozenset(
 )
 _CONDITIONS = frozenset(("if", "while", "for", "with"))
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+_ALONE = frozenset("\"'`[)]}")
 
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|.))", re.DOTALL)
 _LAST_CODE_POINT = 0x10FFFF
@@ -111,8 +113,7 @@ def looks_like_module(source: str) -> bool:
     return read_imports(source).is_module
 
 
-@dataclass(frozen=True, slots=True)
-class _Bracket:
+class _Bracket(NamedTuple):
     """An open bracket, and whether what stands behind its end is an operand: a slash divides it then."""
 
     sign: str
@@ -143,9 +144,12 @@ class _Reader:
         if self.source.startswith("#!", self.at):
             self.skip_line()
         while stop := _STOP.search(self.source, self.at):
-            self.pass_over(self.source[self.at : stop.start()])
+            sign, at = stop[0], stop.start()
+            # Of the others it doesn't matter what stands before.
+            if sign not in _ALONE and self.at < at:
+                self.pass_over(self.source[self.at : at])
             self.at = stop.end()
-            self.take(stop[0])
+            self.take(sign)
         if self.brackets:
             self.fault(self.brackets[0].at)
 
@@ -173,6 +177,10 @@ class _Reader:
 
     def take(self, sign: str) -> None:
         match sign:
+            case "(" | "[" | "{":
+                self.bracket(sign)
+            case ")" | "]" | "}":
+                self.end_bracket(sign)
             case '"' | "'":
                 found = _STRINGS[sign].match(self.source, self.at - 1)
                 self.literal(found.end() if found else self.at, is_whole=bool(found and found["end"]))
@@ -180,10 +188,6 @@ class _Reader:
                 self.template()
             case "/":
                 self.slash()
-            case "(" | "[" | "{":
-                self.bracket(sign)
-            case ")" | "]" | "}":
-                self.end_bracket(sign)
             case _ if self.last in (".", "#"):
                 self.token(f".{sign}", is_operand=True)
             case _:

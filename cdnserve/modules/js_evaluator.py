@@ -67,6 +67,7 @@ class Evaluator:
         self.depth = 0
         self.calls: dict[tuple[int, bool], int] = {}
         self.active: dict[int, int] = {}
+        self.functions: dict[int, Callable[[], Node]] = {}
         self.exports: set[int] = set()
         self.required: dict[str, list[str]] = {}
         self.window = Thing(is_open=True)
@@ -183,6 +184,8 @@ class Evaluator:
         if not self.may_enter(code.node):
             escape(arguments)
             return UNKNOWN
+        if whole := self.functions.get(code.node.id):
+            code = Code(whole(), code.scope)
         self.active[code.node.id] = self.active.get(code.node.id, 0) + 1
         self.depth += _DEPTH_OF_A_CALL
         try:

@@ -86,13 +86,16 @@ def best(text: str, versions: Iterable[str]) -> str | None:
     """
     if not is_range(text):
         return None
+    versions = list(versions)
+    if text in versions:
+        return text
     if plain := _PLAIN.fullmatch(text):
         fitting = [one for one in versions if "-" not in one and _lets_in(plain[1], plain[2], one)]
         return max(fitting, key=_precedence, default=None)
     import nodesemver  # noqa: PLC0415 - it takes longer to load than most commands take
 
     wanted = "*" if any(_ANY.fullmatch(one) for one in text.split("||")) else text
-    found: str | None = nodesemver.max_satisfying(list(versions), wanted, loose=False)
+    found: str | None = nodesemver.max_satisfying(versions, wanted, loose=False)
     return found
 
 
