@@ -23,9 +23,9 @@ from cdnserve.server.wire import (
     MALFORMED,
     TOO_MANY,
     VERSION_UNKNOWN,
-    connection_options,
     is_spoken,
     new_parser,
+    persists,
     refusal,
     target_path,
 )
@@ -253,13 +253,9 @@ class AsgiConnection(HttpToolsProtocol):
         self._content_left = int(dict(self.headers).get(b"content-length", 0))
         # Its task has not begun yet.
         self.scope["method"] = method.decode("ascii")
-        self.cycle.keep_alive = not self._worker.closing and self._persists(version)
+        goes_on = persists(version, self.headers, by_llhttp=self.parser.should_keep_alive())
+        self.cycle.keep_alive = not self._worker.closing and goes_on
         self.cycle.send = partial(self._send, self.cycle)  # type: ignore[method-assign]
-
-    def _persists(self, version: str) -> bool:
-        # RFC 9112 §9.3: "close" wins; llhttp thinks otherwise in HTTP/1.0.
-        is_closed = version == "1.0" and b"close" in connection_options(tuple(self.headers))
-        return bool(self.parser.should_keep_alive()) and not is_closed
 
     def on_body(self, body: bytes) -> None:
         """Let content pass."""

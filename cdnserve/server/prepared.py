@@ -27,11 +27,11 @@ from cdnserve.server.wire import (
     Opening,
     Openings,
     connection_line,
-    connection_options,
     field_line,
     head_after_date,
     is_spoken,
     new_parser,
+    persists,
     target_path,
 )
 
@@ -341,8 +341,8 @@ class PreparedResponses:
         self._young.size += len(head) + 2 * _OVERHEAD
 
     def _connection(self, version: str, facts: RequestFacts) -> bytes:
-        persists = facts.persists_in_1_0 if version == "1.0" else facts.persists
-        return connection_line(version, close=self._closing or not persists)
+        goes_on = facts.persists_in_1_0 if version == "1.0" else facts.persists
+        return connection_line(version, close=self._closing or not goes_on)
 
     def _read(self, lines: bytes) -> RequestFacts:
         """Learn what lines of a head say, of these alone: whatever the request line; each begins with its LF."""
@@ -350,9 +350,7 @@ class PreparedResponses:
             return known
         said = _Head(_BEGINS + lines + _ENDS)
         fields = tuple(field for field in said.fields if field[0] in RELEVANT)
-        # RFC 9112 §9.3: "close" wins.
-        asks = said.keep_alive and b"keep-alive" in connection_options(tuple(said.fields))
-        facts = RequestFacts(fields, said.keep_alive, asks)
+        facts = RequestFacts(fields, said.keep_alive, persists("1.0", said.fields, by_llhttp=said.keep_alive))
         return self._young.shared.get(facts.key, facts)
 
     def _respond(self, request: Request, reply: Reply, connection: bytes) -> PreparedResponse:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import cast
 
 import httptools
 
-from cdnserve.origin.message import Fields, Reply
+from cdnserve.origin.message import Reply
 from cdnserve.origin.text_replies import Line, text_reply
 from cdnserve.rules.caching import NO_STORE
 
@@ -121,14 +122,19 @@ def is_spoken(version: str) -> bool:
     return version.startswith("1.")
 
 
-def connection_options(fields: Fields) -> set[bytes]:
-    """Return the options of a request's Connection lines (RFC 9110 §7.6.1); names of fields are in lower case.
+def persists(version: str, fields: Iterable[tuple[bytes, bytes]], *, by_llhttp: bool) -> bool:
+    """Return whether a connection goes on after a request (RFC 9112 §9.3); names of fields are in lower case.
 
-    >>> sorted(connection_options(((b"connection", b"Keep-Alive, x"), (b"connection", b"close"))))
-    [b'close', b'keep-alive', b'x']
+    >>> values = (b"Keep-Alive, x", b"close, keep-alive", b"x")
+    >>> [persists("1.0", [(b"connection", value)], by_llhttp=True) for value in values]
+    [True, False, False]
     """
+    if version != "1.0" or not by_llhttp:
+        return by_llhttp
+    # "close" wins, and Proxy-Connection (Appendix C.2.2) is no Connection: llhttp thinks otherwise of both.
     lines = (value for name, value in fields if name == b"connection")
-    return {option.strip() for line in lines for option in line.lower().split(b",")}
+    options = {option.strip() for line in lines for option in line.lower().split(b",")}
+    return b"keep-alive" in options and b"close" not in options
 
 
 def connection_line(version: str, *, close: bool) -> bytes:

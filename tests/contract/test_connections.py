@@ -120,11 +120,22 @@ def test_http_1_0_is_kept_alive_for_who_asks(edge: Edge, value: str, scene: Scen
         assert connection.drain() == b""
 
 
-@pytest.mark.parametrize("value", ["keep-alive, close", "close, keep-alive", "Close, Keep-Alive", "x", "keep-alivex"])
-def test_http_1_0_is_closed_where_it_is_not_asked_for(edge: Edge, value: str) -> None:
-    """RFC 9112 §9.3: close wins."""
+@pytest.mark.parametrize(
+    "field",
+    [
+        *(("Connection", value) for value in ("keep-alive, close", "close, keep-alive", "Close, Keep-Alive", "x", "")),
+        ("Connection", "keep-alivex"),
+        ("Connectionx", "keep-alive"),
+        ("Keep-Alive", "timeout=5"),
+        ("Proxy-Connection", "keep-alive"),
+    ],
+    ids=": ".join,
+)
+@pytest.mark.parametrize("path", [PATH, "/any/1.0.0/big.woff2", "/-/health"])
+def test_http_1_0_is_closed_where_it_is_not_asked_for(edge: Edge, path: str, field: tuple[str, str]) -> None:
+    """RFC 9112 §9.3, appendix C.2.2: close wins, and a proxy that passes Proxy-Connection on doesn't know it."""
     with edge.connect() as connection:
-        connection.send(message("GET", PATH, [("Connection", value)], version="HTTP/1.0") + message("GET", PATH))
+        connection.send(message("GET", path, [field], version="HTTP/1.0") + message("GET", PATH))
         assert connection.receive()["connection"] == "close"
         assert connection.drain() == b""
 
