@@ -77,7 +77,7 @@ class Handshake(asyncio.Protocol):
         # A client that says nothing of protocols wants the oldest (RFC 9112).
         negotiated = self._session.tls.selected_alpn_protocol() or "http/1.1"
         protocol = self._tls.protocols[negotiated](*self._arguments)
-        TlsTransport(self.transport, self._session, self._tls.worker.limits.stall_seconds).begin(protocol)
+        TlsTransport(self.transport, self._session).begin(protocol)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count a connection that came to nothing."""

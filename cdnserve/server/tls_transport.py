@@ -30,11 +30,11 @@ class TlsSession:
 class TlsTransport(asyncio.Transport, asyncio.Protocol):
     """What a protocol writes to, and the protocol of the transport below; its handshake is done.
 
-    After `close` what still comes is dropped within bounds, until the other end closes too or `linger` seconds are
-    over: its last response could be lost otherwise (RFC 9112 §9.6, RFC 8446 §6.1).
+    After `close` what still comes is dropped within bounds, until the other end closes too: its last response could be
+    lost otherwise (RFC 9112 §9.6, RFC 8446 §6.1). For how long is the protocol's to say, as it sees the time pass.
     """
 
-    def __init__(self, below: asyncio.Transport, session: TlsSession, linger: float) -> None:
+    def __init__(self, below: asyncio.Transport, session: TlsSession) -> None:
         super().__init__()
         self._below = below
         self._context, self._tls = session.context, session.tls
@@ -42,9 +42,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         # Each is called for every request.
         self._decrypt, self._encrypt, self._encrypted = session.tls.read, session.tls.write, session.outgoing.read
         self._send = below.write
-        self._linger_seconds = linger
         self._linger: Linger | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._is_held = self._is_closing = False
 
     def begin(self, protocol: asyncio.Protocol) -> None:
@@ -126,7 +124,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         return self._is_closing or self._below.is_closing()
 
     def close(self) -> None:
-        """End after what was written: the other end is told that nothing follows, and has a while to close too."""
+        """End after what was written: the other end is told that nothing follows, and may close too."""
         if self._is_closing:
             return
         self._is_closing = True
@@ -141,7 +139,6 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         elif not self._below.is_closing():
             self._linger = Linger(self._below)
             self._below.resume_reading()
-            self._timer = asyncio.get_running_loop().call_later(self._linger_seconds, self._below.abort)
 
     def abort(self) -> None:
         """End at once."""
@@ -207,6 +204,4 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the protocol know that it is over."""
         self._is_closing = True
-        if self._timer:
-            self._timer.cancel()
         self._protocol.connection_lost(exc)

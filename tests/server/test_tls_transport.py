@@ -10,10 +10,16 @@ from contextlib import suppress
 
 import pytest
 
-from cdnserve.server.connection import LINGER_OCTETS
+from cdnserve.server.connection import LINGER_OCTETS, LINGER_SECONDS
+from cdnserve.server.http2 import Http2Connection
+from cdnserve.server.http2_fast import FastHttp2Connection
+from cdnserve.server.http_asgi import AsgiConnection
+from cdnserve.server.http_fast import FastConnection
+from cdnserve.server.settings import ServerLimits
 from cdnserve.server.tls_transport import TlsSession, TlsTransport
 from tests.certificates import Identity, identity
-from tests.server.connections import Tape
+from tests.server.conftest import Built
+from tests.server.connections import Room, Tape
 
 MEGABYTE = random.Random(5).randbytes(1 << 20)
 
@@ -49,7 +55,7 @@ class Above(asyncio.Protocol):
 class Pair:
     """A client and a server that have shaken hands, with a tape between them."""
 
-    def __init__(self, made: Identity, *, linger: float = 60, early: bytes = b"") -> None:
+    def __init__(self, made: Identity, *, early: bytes = b"", protocol: asyncio.Protocol | None = None) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(made.certificate, made.key)
         session = TlsSession(context)
@@ -65,8 +71,8 @@ class Pair:
             self.client.write(early)
             session.incoming.write(self._outgoing.read())
         self.tape, self.above = Tape(), Above()
-        self.transport = TlsTransport(self.tape, session, linger)
-        self.transport.begin(self.above)
+        self.transport = TlsTransport(self.tape, session)
+        self.transport.begin(protocol or self.above)
 
     def sealed(self, *pieces: bytes) -> bytes:
         """Return what the client sends for these, in records of their own."""
@@ -193,15 +199,27 @@ def test_close_waits_for_the_other_end_and_drops_what_comes(made: Identity) -> N
     story(steps)
 
 
-def test_who_never_closes_is_cut(made: Identity) -> None:
-    async def run() -> list[str]:
-        pair = Pair(made, linger=0.01)
-        pair.transport.close()
-        pair.transport.close()
-        await asyncio.sleep(0.1)
-        return pair.tape.deeds
+@pytest.mark.parametrize("kind", [FastConnection, AsgiConnection, FastHttp2Connection, Http2Connection])
+def test_who_takes_the_last_octets_slowly_gets_them_and_who_never_closes_is_cut(
+    built: Built, made: Identity, kind: Callable[..., FastConnection]
+) -> None:
+    """The protocol looks at the clock, and at how much waits: nobody is cut who takes something now and then."""
 
-    assert asyncio.run(run()) == ["write_eof", "resume", "abort"]
+    async def run() -> None:
+        room = Room(built, ServerLimits(stall_seconds=3))
+        protocol = kind(room.worker, room.config, room.state, {}, asyncio.get_running_loop())
+        pair = Pair(made, protocol=protocol)
+        room.pass_time(protocol, 5)
+        pair.transport.close()
+        pair.transport.close()
+        for pair.tape.unsent in range(9, 0, -1):
+            room.pass_time(protocol, 2)
+            assert "abort" not in pair.tape.deeds
+        pair.tape.unsent = 0
+        room.pass_time(protocol, LINGER_SECONDS + 1)
+        assert pair.tape.deeds[-1] == "abort"
+
+    asyncio.run(run())
 
 
 def test_the_other_end_closes(made: Identity) -> None:
