@@ -128,6 +128,8 @@ class Acceptor:
 
     def _known(self, data: bytes) -> PreparedResponse | None:
         """Return the response to one whole request that is the last of its connection, where it is known and short."""
+        if self._worker.closing:  # it is our wish then, and the client may be asking on
+            return None
         acceptance = Acceptance()
         try:
             new_parser(acceptance).feed_data(data)

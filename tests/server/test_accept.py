@@ -135,6 +135,20 @@ def test_whatever_else_comes_gets_a_transport(built: Built, listener: socket.soc
     play(Room(built), listener, steps)
 
 
+def test_who_did_not_ask_for_the_end_may_ask_on(built: Built, listener: socket.socket) -> None:
+    """Once the end is announced each response is the last, but a next request must not cost the client this one."""
+
+    async def steps(door: Door) -> None:
+        door.room.worker.close()
+        for transports in (1, 2, 3):
+            answer = await door.ask(message("GET", TINY, ()), message("GET", TINY, ()))
+            assert answer.endswith(tree.TINY)
+            assert answer.count(b"connection: close") == 1
+            assert door.transports == transports
+
+    play(Room(built), listener, steps)
+
+
 def test_who_says_at_once_that_nothing_follows_is_answered(built: Built, listener: socket.socket) -> None:
     """A connection that would persist: its transport sees the end before the connection has its first octets."""
 
