@@ -42,7 +42,7 @@ class Handshake(asyncio.Protocol):
         self._tls = tls
         self._arguments = (config, server_state, app_state, _loop)
         self._connections = cast(set[Connection], server_state.connections)
-        self._began = tls.worker.tick
+        self._ends = tls.worker.tick + tls.worker.limits.head_seconds
         self._session = TlsSession(tls.certificate.context)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -85,10 +85,10 @@ class Handshake(asyncio.Protocol):
         self._tls.worker.meter.accept()
 
     def shutdown(self) -> None:
-        """End: nothing was asked yet."""
-        self.transport.abort()
+        """End soon, like a connection that is idle: the last step may be on its way, and a request behind it."""
+        self._ends = min(self._ends, self._tls.worker.tick + 1)
 
     def expire(self, tick: int) -> None:
         """End the connection if the handshake takes too long."""
-        if tick - self._began >= self._tls.worker.limits.head_seconds:
+        if tick >= self._ends:
             self.transport.abort()

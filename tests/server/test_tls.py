@@ -12,6 +12,7 @@ import subprocess
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cdnserve.errors import ConfigurationError
+from cdnserve.server.handshake import Handshake, TlsContext
+from cdnserve.server.http_asgi import AsgiConnection
+from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.settings import ServerLimits, ServerSettings
 from cdnserve.server.tls import CertificateFiles, Pair, check, keep_renewing, warnings
 from tests.certificates import Identity, identity
 from tests.contract.wire import Connection, message
 from tests.server import tree
 from tests.server.conftest import Built
-from tests.server.connections import until
+from tests.server.connections import Room, Tape, until
 from tests.server.scraping import admin_address, scrape, value
 from tests.server.serving import LANES, PATIENCE, Served, eventually, serving, settings
 
@@ -394,6 +398,52 @@ def _in_one_segment(address: tuple[str, int], made: Identity) -> int:
                 return int(client.read(4096)[9:12])
             except ssl.SSLWantReadError:
                 incoming.write(plain.recv(65536))
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_handshake_under_way_as_the_server_ends(built: Built, made: Identity, lane: str) -> None:
+    """It comes to its end, and the request behind it gets its answer; who says no more is cut a moment later."""
+
+    async def run() -> None:
+        room = Room(built)
+        protocol = partial(FastConnection if lane == "fast" else AsgiConnection, room.worker)
+        files = CertificateFiles(Pair(made.certificate, made.key), ["http/1.1"])
+        tls = TlsContext(room.worker, files, {"http/1.1": protocol})
+
+        def begin() -> tuple[Handshake, Tape, ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+            handshake, tape = Handshake(tls, room.config, room.state, {}, asyncio.get_running_loop()), Tape()
+            handshake.connection_made(tape)
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            client = made.client().wrap_bio(incoming, outgoing, server_hostname="localhost")
+            with pytest.raises(ssl.SSLWantReadError):
+                client.do_handshake()
+            handshake.data_received(outgoing.read())
+            handshake.shutdown()
+            return handshake, tape, client, incoming, outgoing
+
+        def read() -> bool:
+            incoming.write(tape.written)
+            tape.written = b""
+            with suppress(ssl.SSLWantReadError):
+                answer.append(client.read(4096))
+            return b"".join(answer).endswith(tree.TINY)
+
+        answer: list[bytes] = []
+        async with room.serving():
+            handshake, tape, client, incoming, outgoing = begin()
+            silent, its_tape, *_ = begin()
+            room.worker.close()
+            incoming.write(tape.written)
+            tape.written = b""
+            client.do_handshake()
+            client.write(GET)
+            handshake.data_received(outgoing.read())
+            assert await until(read)
+        assert b"connection: close\r\n" in b"".join(answer)
+        room.pass_time(silent, 1)
+        assert its_tape.deeds == ["abort"]
+
+    asyncio.run(run())
 
 
 def test_the_drain_ends_handshakes_and_finishes_responses(built: Built, made: Identity, tmp_path: Path) -> None:
