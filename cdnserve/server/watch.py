@@ -103,7 +103,11 @@ async def _encode_beside(state: str) -> bool:
             done.set_result(made)
 
     def work() -> None:
-        made = _encode(state, stopped)
+        made = False
+        try:
+            made = _encode(state, stopped)
+        except Exception:  # be it a module that can't be loaded: somebody waits for the end
+            logger.exception(_SERVED_ON)
         with suppress(RuntimeError):  # the loop may have ended
             loop.call_soon_threadsafe(tell, made)
 
@@ -127,8 +131,6 @@ def _encode(state: str, stopped: threading.Event) -> bool:
             logger.warning("%s", store_problem(failure, state))
     except ConfigurationError as error:
         _log_refusal(error)
-    except Exception:
-        logger.exception(_SERVED_ON)
     return False
 
 

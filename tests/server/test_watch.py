@@ -404,6 +404,16 @@ def test_what_ends_the_second_stage_is_told_if_somebody_can_mend_it(
         raise error
 
     monkeypatch.setattr(make, "encode_rest", fail)
-    assert not watch._encode(str(few.state), threading.Event())
+    assert not asyncio.run(watch._encode_beside(str(few.state)))
     assert told in caplog.text
     assert bool(told) is bool(caplog.text)
+
+
+def test_the_second_stage_ends_where_its_modules_cannot_be_loaded(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when no descriptor is left at that moment; the next build begins it again."""
+    monkeypatch.setitem(sys.modules, "cdnserve.release.make", None)
+    ending = asyncio.wait_for(watch._encode_beside(str(few.state)), PATIENCE)
+    assert not asyncio.run(ending)
+    assert "ModuleNotFoundError" in caplog.text
