@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
@@ -71,12 +71,22 @@ def _sees_stdout() -> bool:
     return sys.stdout.isatty() and sys.stderr.isatty()
 
 
-class _Text(logging.Handler):
+class _Log(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        # Whoever read stderr may have gone, as `| tee` has after Ctrl-C, or a disk is full: the server goes on.
+        with suppress(OSError):
+            self.tell(record)
+
+    def tell(self, record: logging.LogRecord) -> None:
+        raise NotImplementedError
+
+
+class _Text(_Log):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def tell(self, record: logging.LogRecord) -> None:
         if getattr(record, "event", "") == START and _sees_stdout():
             return
         if problems := _problems(record):
@@ -86,8 +96,8 @@ class _Text(logging.Handler):
         write([[(line, style)] for line in self.format(record).split("\n")], to_stderr=True)
 
 
-class _Json(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
+class _Json(_Log):
+    def tell(self, record: logging.LogRecord) -> None:
         head = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

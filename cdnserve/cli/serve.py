@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -220,6 +221,7 @@ def command(
             raise
         tell_no_start(error.problems)
         started = False
+    _drop_unread()
     ctx.exit(0 if started else 1)
 
 
@@ -232,7 +234,7 @@ def _serve_replica(replica: ReplicaSettings, settings: ServerSettings, log_forma
 
     def on_listening(url: str) -> None:
         lines: tuple[tuple[Piece, ...], ...] = ((("listening on ", ""), (url, "bold cyan")), ((text, ""),))
-        write(islice(lines, None if log_format == "text" else 1))
+        _write_start(lines, log_format)
 
     return run(settings, on_listening, partial(logging_to_stderr, log_format))
 
@@ -244,7 +246,21 @@ def _serve(settings: ServerSettings, log_format: LogFormat) -> bool:
     welcome = prepare(settings.root, *open_release(settings.root, state, built))
 
     def on_listening(url: str) -> None:
-        # The rest is for people, and the log says it as well.
-        write(islice(welcome.lines(url), None if log_format == "text" else 1))
+        _write_start(welcome.lines(url), log_format)
 
     return run(settings, on_listening, partial(logging_to_stderr, log_format))
+
+
+def _write_start(lines: Iterable[Sequence[Piece]], log_format: LogFormat) -> None:
+    # Behind the first line it is for people, and the log says it as well. Nobody need read any of it.
+    with suppress(OSError):
+        write(islice(lines, None if log_format == "text" else 1))
+
+
+def _drop_unread() -> None:
+    # What nobody took Python would write once more as it ends, and fail with status 120.
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except OSError:
+            setattr(sys, name, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import gmtime, strftime
 from typing import Literal
@@ -86,9 +87,10 @@ class AccessLog:
         self._time = strftime(form, gmtime()).encode("ascii")
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits; where nobody takes it, it is lost, and the server serves on."""
         if self._waiting:
-            self._write(b"".join(self._waiting))
+            with suppress(OSError):
+                self._write(b"".join(self._waiting))
             self._waiting.clear()
             self._size = 0
 

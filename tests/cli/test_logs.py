@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
+import os
 import re
 import sys
 
 import pytest
 
-from cdnserve.cli.logs import logging_to_stderr, tell_no_start, tell_problems
+from cdnserve.cli.logs import LOG_FORMATS, LogFormat, logging_to_stderr, tell_no_start, tell_problems
 from cdnserve.errors import Problem
 from cdnserve.server.access_log import event
 
@@ -102,6 +105,27 @@ def test_a_warning_before_the_start_is_no_error(capsys: pytest.CaptureFixture[st
     assert ("warning", True) == (line["level"], line["warning"])
     tell_problems([warning], "text")
     assert "warning: look here [an-id]\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", LOG_FORMATS)
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+def test_a_log_that_nobody_takes_stops_nothing(monkeypatch: pytest.MonkeyPatch, form: LogFormat, number: int) -> None:
+    """Whoever read stderr is gone, or its disk is full: what logs goes on."""
+    monkeypatch.setattr(sys, "stderr", Refusing(number))
+    with logging_to_stderr(form):
+        logger.info("release 2 is served")
+        logger.error("%s", Problem("an-id", "wrong"))
+
+
+class Refusing(io.StringIO):
+    """A stream that takes nothing."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, _: str) -> int:
+        raise OSError(self._number, os.strerror(self._number))
 
 
 @pytest.mark.parametrize("name", ["start", "drain-begin", "drain-end"])

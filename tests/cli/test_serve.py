@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,7 +18,7 @@ from cdnserve.cli.serve import prepare
 from cdnserve.release.build import build
 from cdnserve.release.store import Store
 from tests.cli.conftest import FILES
-from tests.cli.processes import UNMEASURED, Serving, run_in_pipe, serving
+from tests.cli.processes import COMMAND, SECONDS, UNMEASURED, Serving, environment, run_in_pipe, serving
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -47,6 +49,26 @@ def test_it_serves_and_a_signal_ends_it_well(root: Path, number: signal.Signals)
         told = [line.split(" ", 1)[1] for line in server.stderr.rest()]
         assert [f"serving release 1 on {url}", "draining, for 30 seconds at most"] == told[:2]
         assert ["drained"] == [line.split()[0] for line in told[2:]]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_it_serves_and_ends_well_though_nobody_reads_its_output_any_more(root: Path, form: str) -> None:
+    """As in `cdnserve serve 2>&1 | tee log`, where Ctrl-C ends tee, too."""
+    reader, writer = os.pipe()
+    command = [*COMMAND, "serve", "--port", "0", "--access-log", "combined", "--log-format", form]
+    with (
+        # Not forked: its streams are those that Python opens.
+        subprocess.Popen(
+            command, cwd=root.parent, env=environment(**UNMEASURED), stdout=writer, stderr=writer
+        ) as process,
+        open(reader, encoding="ascii") as output,
+    ):
+        os.close(writer)
+        url = next(line for line in output if line.startswith("listening on ")).split()[-1]
+        output.close()
+        assert FILES["demo/1.0.0/greet.js"].encode() == get(f"{url}/demo/1.0.0/greet.js")
+        process.terminate()
+        assert 0 == process.wait(SECONDS)
 
 
 def test_it_says_how_much_is_public_and_gives_a_tag_to_try(root: Path) -> None:

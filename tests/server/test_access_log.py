@@ -107,3 +107,14 @@ def test_a_beat_writes_what_waits_and_no_more() -> None:
     log.beat()
     log.beat()
     assert len(pieces) == 1
+
+
+def test_lines_that_nobody_takes_are_lost_and_nothing_else() -> None:
+    def refuse(_: bytes) -> None:
+        raise BrokenPipeError
+
+    log = AccessLog("combined", refuse)
+    log.record(LoggedExchange("::1", "GET /a HTTP/1.1", 200, 7))
+    log.beat()
+    log.record(LoggedExchange("::1", "GET /b HTTP/1.1", 200, 7))
+    log.flush()
