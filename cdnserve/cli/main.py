@@ -54,6 +54,28 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 """The commands in the order of the help; each is `command` of the module with its name."""
 
+_CALLED_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("help", "usage"), f"{PROGRAM} --help, or {PROGRAM} COMMAND --help"),
+        "version": f"{PROGRAM} --version",
+        **dict.fromkeys(("install", "i"), "add"),
+        **dict.fromkeys(("uninstall", "rm", "un"), "remove"),
+        **dict.fromkeys(("upgrade", "up"), "update"),
+        **dict.fromkeys(("start", "run", "dev"), "serve"),
+        **dict.fromkeys(("validate", "lint", "test"), "check"),
+        **dict.fromkeys(("show", "view"), "info"),
+        **dict.fromkeys(("tag", "tags", "hash", "integrity"), "sri"),
+        **dict.fromkeys(("deploy", "push"), "publish"),
+        **dict.fromkeys(("new", "create"), "init"),
+        **dict.fromkeys(("history", "log"), "releases"),
+        **dict.fromkeys(("prune", "clean"), "gc"),
+        "ls": "list",
+        "ci": "sync",
+        "why": "explain",
+    }
+)
+"""What people say who know npm and other programs, and what they mean here."""
+
 
 def module_name(command: str) -> str:
     """Return the name of a command's module, which can be no word of Python's own.
@@ -96,7 +118,9 @@ class Program(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = did_you_mean(args[0], COMMANDS, f"{PROGRAM} --help lists them.")
+            said = args[0].lower()
+            meant = _CALLED_ELSEWHERE.get(said)
+            near = f"did you mean {meant}?" if meant else did_you_mean(said, COMMANDS, f"see {PROGRAM} --help.")
             raise click.UsageError(f"{error.format_message()} {near[0].upper()}{near[1:]}", error.ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 # click's signature
@@ -105,7 +129,7 @@ class Program(click.Group):
             return super().invoke(ctx)
         except click.UsageError as error:
             said = error.format_message().replace("a valid integer range", "a whole number")
-            shown = "\n".join(printable(line) for line in said.split("\n"))
+            shown = "\n".join(printable(line, keep_tabs=True) for line in said.split("\n"))
             if shown == error.format_message():
                 raise
             raise click.UsageError(shown, error.ctx) from None
@@ -126,7 +150,13 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
 )
 def main() -> None:
     """Serve JavaScript, CSS and font libraries to pages of other origins.

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cdnserve.cli.main import COMMANDS, main, module_name
+from cdnserve.cli.main import _CALLED_ELSEWHERE, COMMANDS, main, module_name
 from tests.cli.conftest import Run
 from tests.cli.processes import environment, run_in_pipe
 from tests.forked import Forked
@@ -47,11 +47,39 @@ def test_the_short_option_gives_the_same_help(run: Run) -> None:
     assert run("--help").stdout == run("-h").stdout
 
 
-def test_the_version_is_one_line(run: Run) -> None:
-    result = run("--version")
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_one_line(run: Run, option: str) -> None:
+    result = run(option)
     assert 0 == result.exit_code
     assert "cdnserve" == result.stdout.split()[0]
     assert 1 == result.stdout.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        pytest.param("ad", "Did you mean add?", id="a slip"),
+        pytest.param("BUILD", "Did you mean build?", id="in capitals"),
+        pytest.param("install", "Did you mean add?", id="npm's word"),
+        pytest.param("start", "Did you mean serve?", id="any program's word"),
+        pytest.param("help", "Did you mean cdnserve --help, or cdnserve COMMAND --help?", id="help as a command"),
+        pytest.param("version", "Did you mean cdnserve --version?", id="the version as a command"),
+        pytest.param("xyzzy", "See cdnserve --help.", id="nothing like it"),
+    ],
+)
+def test_a_command_that_is_none_leads_to_the_one_that_is_meant(run: Run, said: str, meant: str) -> None:
+    result = run(said)
+    assert 2 == result.exit_code
+    assert f"Error: No such command '{said}'. {meant}\n" in result.stderr
+
+
+def test_no_word_from_elsewhere_hides_a_command_and_each_leads_to_one() -> None:
+    assert set() == set(_CALLED_ELSEWHERE) & set(COMMANDS)
+    assert set() == {meant for meant in _CALLED_ELSEWHERE.values() if "--" not in meant} - set(COMMANDS)
+
+
+def test_what_may_be_chosen_is_listed_line_by_line(run: Run) -> None:
+    assert "Choose from:\n\tbash,\n\tzsh,\n\tfish\n" in run("completion").stderr
 
 
 def test_a_shell_can_complete_the_commands(root: Path) -> None:
