@@ -18,6 +18,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENXIO, errno.EINVAL, errno.ELOOP)
 """What the system, and `open_file`, say where something else lies in a file's place, or in a folder's."""
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""What the system says where a file system has no locks."""
+# What it says of folders that it can't sync, as those of some network file systems (fsync(2): EINVAL).
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
 def open_file(path: str | Path, *, follow: bool = True) -> int:
@@ -113,10 +117,13 @@ class NewFile:
 
 
 def sync_folder(folder: str | Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable, where its file system can be asked for that."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

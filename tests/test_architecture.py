@@ -54,6 +54,7 @@ TESTED_WHOLE = {
     "scenarios": "what several modules of a room do together, and documents about them",
     "test_architecture": "the shape of the package",
     "test_demo": "the demo library in public/",
+    "test_documents": "the documentation, held against the program",
     "test_ground": "the locked requirements and what the project stands on",
     "test_layers": "the line of layers",
     "test_patterns": "every regular expression",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cdnserve.files import NewFile, lock, remove_drafts, replace_file, replacing
+from cdnserve.files import NewFile, lock, remove_drafts, replace_file, replacing, sync_folder
 
 
 @pytest.fixture
@@ -154,3 +154,29 @@ def test_where_nothing_can_be_locked_that_is_told(path: Path, monkeypatch: pytes
     monkeypatch.setattr(fcntl, "flock", refuse)
     with path.open() as file, pytest.raises(OSError, match="No locks available"):
         lock(file.fileno(), wait=True)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_syncs_no_folders_is_one_to_write_to(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Its files are synced all the same."""
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    replace_file(path, b"new", draft=f"{path}.draft")
+    assert (b"new", ["manifest.toml.draft"]) == (path.read_bytes(), synced)
+
+
+def test_a_disk_that_fails_as_names_are_synced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="Input/output error"):
+        sync_folder(tmp_path)

@@ -280,8 +280,13 @@ class _TouchedDocument:
             return value
         except json.JSONDecodeError as error:
             cut_short = error.msg.startswith("Unterminated string") or not self.text[error.pos :].strip()
-            message = "not JSON: the file ends too early" if cut_short else f"not JSON: {error.msg}"
-            problem = Problem("lock-malformed", message, self.at(error.pos), hint=_RESTORE if cut_short else _MEND)
+            message, at = f"not JSON: {error.msg}", error.pos
+            if cut_short:
+                message = "not JSON: the file ends too early"
+            elif error.msg == "Expecting ',' delimiter":
+                # It lacks behind what stands before, which is mostly on another line.
+                message, at = "not JSON: a comma is missing at the end of this", len(self.text[: error.pos].rstrip())
+            problem = Problem("lock-malformed", message, self.at(at), hint=_RESTORE if cut_short else _MEND)
         except (ValueError, RecursionError):
             # A number of thousands of digits, or arrays nested thousands deep.
             problem = Problem("lock-malformed", "not a lock: a value is too long or too deep", self.name, hint=_RESTORE)

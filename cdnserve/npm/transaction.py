@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.files import lock, replace_file, sync_folder
+from cdnserve.files import NO_LOCKS, lock, replace_file, sync_folder
 from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.manifest.lock import Lock, changing, parse_lock, read_lock, write_lock
 from cdnserve.manifest.model import is_unlisted
@@ -395,6 +395,8 @@ def reported(root: Path) -> Iterator[None]:
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(root)
         message = f"the libraries can't be changed: {error.strerror or error}"
         hint = "nothing was changed; make room, or let the user that runs cdnserve write there"
+        if error.errno in NO_LOCKS:
+            hint = "nothing was changed; keep the root on a file system that has locks (flock)"
         problem = Problem("library-not-written", message, excerpt(where), hint=hint)
         raise ConfigurationError([problem]) from None
 

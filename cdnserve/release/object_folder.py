@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from obstore import PutMode, PutResult
 
 _DRAFTS = "drafts"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
 class ObjectFolder(LocalStore):
@@ -36,7 +38,7 @@ class ObjectFolder(LocalStore):
             _fill(draft, file)
             os.fsync(draft.descriptor)
             if mode == "create":
-                os.link(draft.path, target)
+                _link(draft.path, target)
             else:
                 os.replace(draft.path, target)
         except FileExistsError:
@@ -57,6 +59,16 @@ def _make_folder(folder: str, name: str) -> None:
             with suppress(FileExistsError):
                 os.mkdir(made)
             sync_folder(above)
+
+
+def _link(draft: str, target: str) -> None:
+    """Create a file whole, by a second name for another one: nothing else does both on every disk."""
+    try:
+        os.link(draft, target)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            raise OSError(error.errno, "its file system has no hard links", target) from None
+        raise
 
 
 def _fill(draft: NewFile, content: bytes | Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.files import NO_FILE, lock, open_file, read_file
+from cdnserve.files import NO_FILE, NO_LOCKS, lock, open_file, read_file
 from cdnserve.manifest.files import missing_hint
 from cdnserve.release.blobs import StoreError, blob_path, read_blob, take_stock
 
@@ -273,15 +273,13 @@ def store_problem(failure: StoreError, state: str) -> Problem:
             value=reason,
             hint="let the user that builds write it, or put the state elsewhere with --state or CDNSERVE_STATE",
         )
-    return Problem(
-        "state-failed",
-        "writing the state folder failed; the last release stays",
-        where=_place(failure.error, state),
-        value=reason,
-        hint="move away what lies in the way, then run cdnserve build"
-        if failure.error.errno in NO_FILE
-        else "look after the disk, or put the state elsewhere with --state or CDNSERVE_STATE",
-    )
+    hint = "look after the disk, or put the state elsewhere with --state or CDNSERVE_STATE"
+    if failure.error.errno in NO_FILE:
+        hint = "move away what lies in the way, then run cdnserve build"
+    elif failure.error.errno in NO_LOCKS:
+        hint = "put the state on a file system that has locks (flock), with --state or CDNSERVE_STATE"
+    message = "writing the state folder failed; the last release stays"
+    return Problem("state-failed", message, _place(failure.error, state), reason, hint)
 
 
 def _place(error: OSError, state: str) -> str:

@@ -72,7 +72,8 @@ class Writer:
             _make_folders(self.state)
             self._lock = os.open(f"{self.state}/build.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            self._wait()
+            with storing():
+                self._wait()
             remove_state_drafts(self.state)
             _ignore(self.state)
         except BaseException:

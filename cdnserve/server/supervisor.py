@@ -64,10 +64,12 @@ class Supervisor:
         self._calls = SimpleQueue[bool]()
 
     def run(self, on_started: Callable[[], None]) -> bool:
-        """Run until SIGTERM or SIGINT, then let all workers drain; return whether they started."""
+        """Run until SIGTERM or SIGINT, then let all workers drain; return `False` if they could not start."""
         with _handling(self._take_signal), self._building():
             self._processes = [self._start(at) for at in range(1, self._settings.workers + 1)]
             started = self._await_ready()
+            # Whoever ends it that early has not seen it fail.
+            failed = not started and not self._stopping.is_set()
             if started:
                 on_started()
                 self._keep_running()
@@ -78,7 +80,7 @@ class Supervisor:
             self._stop()
             if started:
                 log_drained(time.monotonic() - began)
-        return started
+        return not failed
 
     def _take_signal(self, number: int, _: object) -> None:
         if number == signal.SIGHUP and not self._terminal.is_gone():
@@ -111,6 +113,8 @@ class Supervisor:
             ready += self._ready.acquire(timeout=0.1)
             if any(process.exitcode is not None for process in self._processes):
                 return False
+        if ready < len(self._processes) and not self._stopping.is_set():
+            logger.error("the workers were not ready within %d seconds", _START_SECONDS)
         return ready == len(self._processes)
 
     def _keep_running(self) -> None:

@@ -229,6 +229,7 @@ TOUCHED = [
     pytest.param(WRITTEN[:300], "lock-malformed", 8, id="half written"),
     pytest.param(WRITTEN.replace("sha512", '"sha512'), "lock-malformed", 5, id="a quote too many"),
     pytest.param('{\n"schema": 1, }', "lock-malformed", 2, id="a comma too many"),
+    pytest.param(lock('"a": {}\n\n"b": {}'), "lock-malformed", 4, id="a comma that is missing at the end of a line"),
     pytest.param("schema = 1", "lock-malformed", 1, id="TOML"),
     pytest.param("[]", "lock-entry-invalid", 0, id="an array"),
     pytest.param(lock(schema='"schema": 2'), "lock-schema-unsupported", 2, id="a newer schema"),

@@ -251,6 +251,18 @@ def test_what_the_disk_refuses_is_a_problem(root: Path, error: OSError, where: s
     assert message in problem.message
 
 
+def test_a_root_that_nothing_can_lock_is_told_as_that(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(_: int, __: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(ConfigurationError) as raised, reported(root), incoming_folder(root):
+        pytest.fail("two commands at once would write over each other")
+    (problem,) = raised.value.problems
+    assert "library-not-written" == problem.reference
+    assert "flock" in problem.hint
+
+
 def _one(folder: Path, text: str) -> Path:
     place = folder / f"ready-{text}"
     place.write_text(text)

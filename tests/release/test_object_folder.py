@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -95,3 +96,17 @@ def test_what_lies_in_the_way_is_told(objects: Objects, tmp_path: Path, name: st
     )
     assert (tmp_path / "file").read_text() == "in the way"
     assert [] == os.listdir(tmp_path / "drafts")
+
+
+def test_a_file_system_without_hard_links_is_told(
+    objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: str, target: str) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), source, None, target)
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(ObjectStoreError) as caught:
+        create(objects, "releases/1.cat")
+    (problem,) = caught.value.problems
+    assert ("store-failed", "its file system has no hard links") == (problem.reference, problem.value)
+    assert [] == os.listdir(tmp_path / "drafts") + os.listdir(tmp_path / "releases")

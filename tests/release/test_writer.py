@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cdnserve.release.blobs import StoreError
+from cdnserve.release.store import store_problem
 from cdnserve.release.writer import Phase, Silence, Writer
 
 
@@ -137,3 +139,17 @@ def test_the_clock_is_that_of_the_file_system(tmp_path: Path) -> None:
         before = writer.clock()
         (tmp_path / "file").write_bytes(b"")
         assert before <= (tmp_path / "file").stat().st_ctime_ns <= writer.clock()
+
+
+def test_where_nothing_locks_nothing_is_built_and_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two builders at once would write over each other."""
+
+    def flock(_: int, __: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StoreError) as caught, Writer(str(tmp_path), Silence()):
+        pass
+    problem = store_problem(caught.value, str(tmp_path))
+    assert ("state-failed", str(tmp_path), "No locks available") == (problem.reference, problem.where, problem.value)
+    assert "flock" in problem.hint

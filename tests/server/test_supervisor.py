@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cdnserve.server import supervisor
 from cdnserve.server.metrics_shared import SharedMetrics
 from cdnserve.server.settings import ServerSettings
 from cdnserve.server.supervisor import Supervisor, WorkerContext
@@ -146,6 +147,34 @@ def test_workers_that_can_t_start_are_no_start(few: Built) -> None:
         post = WorkerContext(listener, None, SharedMetrics.shared(2))
         assert not Supervisor(_die, wanted, post).run(lambda: told.append("started"))
     assert [] == told
+
+
+def _sleep(_: ServerSettings, __: WorkerContext, ___: object) -> None:
+    signal.pause()
+
+
+def test_who_ends_it_before_its_workers_are_ready_sees_no_failure(few: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = replace(settings(few.root, few.state), workers=2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        workers = Supervisor(_sleep, wanted, WorkerContext(listener, None, SharedMetrics.shared(2)))
+        ready = workers._await_ready
+
+        def ended() -> bool:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return ready()
+
+        monkeypatch.setattr(workers, "_await_ready", ended)
+        assert workers.run(lambda: pytest.fail("it says that it started"))
+
+
+def test_workers_that_take_too_long_are_told(
+    few: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervisor, "_START_SECONDS", 0)
+    wanted = replace(settings(few.root, few.state), workers=2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert not Supervisor(_sleep, wanted, WorkerContext(listener, None, SharedMetrics.shared(2))).run(lambda: None)
+    assert "the workers were not ready within 0 seconds" in caplog.text
 
 
 def test_the_release_that_is_gone_is_no_start(few: Built, tmp_path: Path) -> None:
