@@ -116,6 +116,10 @@ def _verdict(question: PageRequest, explanation: Explanation) -> Line:
     reply = explanation.exchanges[-1].reply
     status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
     style = "bold green" if explanation.is_readable else "bold yellow"
+    if explanation.leads_to and 300 <= reply.status < 400:
+        # Its rule is that of the file, so what is allowed here is allowed there.
+        told = f"The browser follows this redirect, and lets pages of {question.origin} read {explanation.leads_to}."
+        return ((told, style),)
     return ((f"The browser lets pages of {question.origin} read the response, {status}.", style),)
 
 

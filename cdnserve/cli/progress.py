@@ -226,4 +226,5 @@ class DownloadLines:
 
 
 def _again(library: str, why: str, pause: float) -> str:
-    return f"{printable(library)}: again in {pause:.0f} s, {printable(why)}"
+    when = f"in {pause:.0f} s" if pause >= 1 else "at once"
+    return f"{printable(library)}: again {when}, {printable(why)}"

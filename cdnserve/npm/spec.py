@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from shlex import quote
 
+from cdnserve.cdns.mapped import Mapped
+from cdnserve.cdns.registry import read_address
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.rules.semver import is_exact_version, is_package_name, is_requirement
@@ -61,7 +64,7 @@ def parse_spec(text: str) -> PackageSpec:
     """
     name, at, wanted = text[1:].partition("@")
     name, wanted = text[:1] + name, wanted.strip()
-    if problem := _name_problem(name) or (_wanted_problem(name, wanted) if at else None):
+    if problem := _address_problem(text) or _name_problem(name) or (_wanted_problem(name, wanted) if at else None):
         raise ConfigurationError([problem])
     return PackageSpec(name, wanted)
 
@@ -93,6 +96,18 @@ def checked_spec(name: str, version: str) -> PinnedPackage:
     return spec
 
 
+def _address_problem(text: str) -> Problem | None:
+    """Return the problem of an address on a public CDN, with the packages that its files are of."""
+    if "//" not in text:
+        return None
+    found = read_address(text)
+    if not isinstance(found, Mapped):
+        return None
+    specs = dict.fromkeys(f"{one.name}@{one.requirement}" if one.requirement else one.name for one in found.files)
+    hint = f"{found.cdn} has it of {' '.join(map(quote, specs))}: say that; cdnserve migrate does it for whole pages"
+    return Problem("package-name", "an address is no package of a registry", "", excerpt(text), hint)
+
+
 def _name_problem(name: str) -> Problem | None:
     if is_package_name(name):
         return None
@@ -109,6 +124,9 @@ def _wanted_problem(name: str, wanted: str) -> Problem | None:
         return None
     message = f"{name}: this is neither a version nor a range nor a tag"
     hint = f"for example {name}@1.2.3, '{name}@^1.2' or {name}@latest"
+    version, _, file = wanted.partition("/")
+    if file and is_requirement(version):
+        hint = f"say {quote(f'{name}@{version}')}; to keep this file alone, with --files {quote(file)}"
     return Problem("version-malformed", message, "", excerpt(wanted), hint)
 
 

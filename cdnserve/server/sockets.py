@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -35,7 +36,8 @@ def on_port(host: str, port: int, options: str) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise _unusable(error, f"{host}:{port}", f"choose another with {options}") from error
+        taken = "something listens there already: end it, or " if error.errno == errno.EADDRINUSE else ""
+        raise _unusable(error, f"{host}:{port}", f"{taken}choose another with {options}") from error
     return listener
 
 

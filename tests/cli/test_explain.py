@@ -357,6 +357,7 @@ def test_an_alias_is_explained_with_what_it_leads_to(run: Run, root: Path) -> No
     assert "< location: ../lib@1.2.0/index.js" in lines
     assert "< cache-control: public, max-age=600, stale-while-revalidate=86400" in lines
     assert "there is no such file" not in result.stdout
+    assert f"The browser follows this redirect, and lets pages of {APP} read npm/lib@1.2.0/index.js." == lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,14 @@ def test_a_pipe_hears_of_long_downloads_and_of_each_that_is_tried_again(capsys: 
             downloading.retry(library, "the\x1bhost is busy", 2.0)
             downloading.begin(library, size)
             downloading.finish(library)
+    downloading.retry("soon", "no answer came in time", 0.3)
     assert [
         "downloading long\\x1b@1.0.0: 4 MiB",
         "long\\x1b@1.0.0: again in 2 s, the\\x1bhost is busy",
         "downloaded long\\x1b@1.0.0",
         "short@1.0.0: again in 2 s, the\\x1bhost is busy",
         "unknown: again in 2 s, the\\x1bhost is busy",
+        "soon: again at once, no answer came in time",
     ] == capsys.readouterr().err.splitlines()
 
 

@@ -139,6 +139,24 @@ def test_what_is_an_address_is_called_one(text: str, expected: bool) -> None:
     assert expected == ("an address or a path" in problem.message)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("https://cdn.jsdelivr.net/npm/lodash@4", "jsDelivr has it of lodash@4: say that", id="a package"),
+        pytest.param("//unpkg.com/@a/b@1.2.3/x.js", "unpkg has it of @a/b@1.2.3: say that", id="a file, no scheme"),
+        pytest.param("https://a.example/x.js", "an own build is added with --as NAME@VERSION", id="no public CDN"),
+        pytest.param("lodash@4.17.21/lodash.min.js", "say lodash@4.17.21; to keep this file alone", id="a file of one"),
+        pytest.param("lodash@^4/'x y'.js", "say 'lodash@^4'; to keep this file alone, with --files", id="a range"),
+        pytest.param("lodash@a/b", "for example lodash@1.2.3", id="no version before the slash"),
+    ],
+)
+def test_who_names_a_file_is_told_its_package(text: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_spec(text)
+    (problem,) = raised.value.problems
+    assert expected in problem.hint
+
+
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         parse_specs(["../x@1.0.0", "jquery@a/b", "vue@3.5.0", "vue@3.4.0"])

@@ -102,7 +102,7 @@ def test_an_address_in_use_is_a_problem(built: Built) -> None:
             run(replace(settings(built.root, built.state), port=port), pytest.fail)
     (problem,) = caught.value.problems
     assert ("address-unusable", f"127.0.0.1:{port}") == (problem.reference, problem.where)
-    assert "--port" in problem.hint
+    assert "something listens there already: end it, or choose another with --host and --port" == problem.hint
 
 
 def test_an_address_of_another_machine_is_a_problem(built: Built) -> None:
