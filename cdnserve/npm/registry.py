@@ -99,7 +99,7 @@ def _plain(text: str) -> str:
     return text
 
 
-_SOURCES = "--registry, CDNSERVE_REGISTRY, npm_config_registry, .npmrc or npm itself"
+_SOURCES = "--registry, CDNSERVE_REGISTRY, npm_config_registry or .npmrc"
 _CREDENTIAL = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
@@ -189,7 +189,7 @@ def find_registry(
         or ask("registry")
     )
     if not said:
-        hint = f"name one by {_SOURCES}"
+        hint = f"install npm, whose registry is asked then, or name one by {_SOURCES}"
         raise ConfigurationError([Problem("registry-unknown", f"no npm registry is configured for {name}", hint=hint)])
     return Registry(_registry_address(said), configuration)
 

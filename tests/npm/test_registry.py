@@ -151,7 +151,7 @@ def test_without_any_a_problem_names_all_the_places(tmp_path: Path) -> None:
         find_registry(PLAIN.name, settings_for(tmp_path), {}, lambda key: "")
     (problem,) = raised.value.problems
     assert "registry-unknown" == problem.reference
-    for place in ("--registry", "CDNSERVE_REGISTRY", "npm_config_registry", ".npmrc", "npm itself"):
+    for place in ("--registry", "CDNSERVE_REGISTRY", "npm_config_registry", ".npmrc", "install npm"):
         assert place in problem.hint
 
 

@@ -66,7 +66,10 @@ def test_each_step_of_the_tutorial_works(tmp_path: Path, registry: LocalRegistry
     text = (README.parent / "docs/tutorial.md").read_text(encoding="utf-8")
     written = [run(line, tmp_path, registry) for block in blocks(text, "tutorial") for line in block.splitlines()]
     told = "\n".join(written)
-    assert '<script src="/npm/jquery@4.0.0/dist/jquery.min.js" integrity="sha384-' in told
-    assert '<link rel="stylesheet" href="/npm/@fontsource/inter@4.0.0/index.css" integrity="sha384-' in told
-    assert '"preact": "/npm/preact@4.0.0/preact.js"' in told
+    assert '<script src="http://127.0.0.1:8000/npm/jquery@4.0.0/dist/jquery.min.js" integrity="sha384-' in told
+    assert (
+        '<link rel="stylesheet" href="http://127.0.0.1:8000/npm/@fontsource/inter@4.0.0/index.css" integrity="sha384-'
+        in told
+    )
+    assert '"preact": "http://127.0.0.1:8000/npm/preact@4.0.0/preact.js"' in told
     assert "https://app.example.com is allowed" in told
