@@ -51,9 +51,9 @@ def command(  # one for each option
     """Print an import map with integrity for hosted ES modules.
 
     NAME is the name of a hosted library, with a range of versions and a path if need be: vue, vue@^3.4,
-    lit/decorators.js, @scope/name@1/path. A slash at its end means all modules below: three/addons/. NAME=FILE
-    chooses the file that it means: vue=dist/vue.esm-browser.js. The map names also what these modules import, in
-    the versions that their package.json files ask for, and has the integrity of every file.
+    lit/decorators.js, @scope/name@1/path. A path that ends with a slash means all modules below: three/addons/.
+    NAME=FILE chooses the file that it means: vue=dist/vue.esm-browser.js. The map names also what these modules
+    import, in the versions that their package.json files ask for, and has the integrity of every file.
     """
     requests, options = module_requests(names), Options(read_algorithms(algorithms))
     releases, catalog, _ = current_release(root, state, store)

@@ -30,6 +30,8 @@ from cdnserve.snippets.subject import Options, Subject
 from cdnserve.snippets.tags import elements, html
 from cdnserve.snippets.targets import Hosted, find_library, library_subjects
 
+_MOST_EXPORTS = 40
+
 
 @click.command(cls=Command, examples=("info jquery", "info jquery@3 --check"))
 @click.argument("library", metavar="NAME[@VERSION]")
@@ -42,7 +44,7 @@ from cdnserve.snippets.targets import Hosted, find_library, library_subjects
 def command(  # one for each option
     library: str, check: bool, root: Path, state: str | None, store: str, registry: str, as_json: bool
 ) -> None:
-    """Show what is hosted of a library: versions, licence, size, what it needs, who needs it, and its tags.
+    """Show what is hosted of a library: versions, licence, size, exports, what it needs, who needs it, and its tags.
 
     Without VERSION the newest version that is hosted is meant; it may be a range. What a library needs is what its
     package.json names. Nothing is asked for on the network, unless --check or --store does.
@@ -89,6 +91,7 @@ def _lines(facts: LibraryFacts, newest: str, defaults: Sequence[str]) -> Iterato
         "size": [size],
         "default": defaults,
         "modules": facts.modules,
+        "exports": [] if facts.modules else _listed(facts.exports),
         "made by": [f"esbuild {facts.esbuild}"] if facts.esbuild else [],
         "needs": [_needed(one) for one in facts.needs],
         "needed by": facts.dependents,
@@ -96,6 +99,11 @@ def _lines(facts: LibraryFacts, newest: str, defaults: Sequence[str]) -> Iterato
     for label, texts in shown.items():
         for at, text in enumerate(texts):
             yield [(f"  {'' if at else label:<10}", "dim"), (text, "")]
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    more = f" and {len(names) - _MOST_EXPORTS} more" if len(names) > _MOST_EXPORTS else ""
+    return [", ".join(names[:_MOST_EXPORTS]) + more] if names else []
 
 
 def _needed(one: NeededPackage) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,12 @@ from cdnserve.npm.spec import FOLDER
 from cdnserve.release.catalog import Asset, Catalog
 from cdnserve.release.package_entries import library_folder
 from cdnserve.release.store import Releases
+from cdnserve.rules.exports import exported
 from cdnserve.rules.semver import ascending, resolve
 
 LARGEST_DESCRIPTION = 2**22
 """The octets of a package.json that are read; a larger one counts as none."""
+_SCRIPTS = (".js", ".mjs")
 
 
 def read_description(path: Path) -> Mapping[str, object]:
@@ -179,7 +181,8 @@ class NeededPackage:
 class LibraryFacts:
     """What is known here of one version of a hosted library; `dependents` are NAME@VERSION.
 
-    `modules` are the names of ES modules that were made for pages to import, `esbuild` the version that made them.
+    `modules` are the names of ES modules that were made for pages to import, `esbuild` the version that made them;
+    `exports` are the names of public scripts that the package.json has one by one, modules or not.
     """
 
     name: str
@@ -192,6 +195,7 @@ class LibraryFacts:
     dependents: tuple[str, ...]
     modules: tuple[str, ...] = ()
     esbuild: str = ""
+    exports: tuple[str, ...] = ()
 
 
 def library_facts(name: str, version: str, packages: HostedLibraries, catalog: Catalog, lock: Lock) -> LibraryFacts:
@@ -211,12 +215,20 @@ def library_facts(name: str, version: str, packages: HostedLibraries, catalog: C
         tuple(_dependents(name, version, packages, lock)),
         tuple(_made(name, packages.described(f"{folder}/{MADE}").get("exports"))),
         _esbuild(lock.libraries.get(f"{name}@{version}")),
+        tuple(_exported(name, described.get("exports"), files, folder)),
     )
 
 
 def _made(name: str, exports: object) -> Iterator[str]:
     if isinstance(exports, dict):
         yield from (f"{name}{subpath[1:]}" for subpath in exports)
+
+
+def _exported(name: str, exports: object, files: Container[str], folder: str) -> Iterator[str]:
+    for subpath in exports if isinstance(exports, dict) else ():
+        file = exported(exports, subpath) if subpath.startswith(".") and "*" not in subpath else None
+        if isinstance(file, str) and file.endswith(_SCRIPTS) and f"{folder}/{file}" in files:
+            yield f"{name}{subpath[1:]}"
 
 
 def _esbuild(locked: LockedLibrary | None) -> str:

@@ -104,7 +104,7 @@ def _address_problem(text: str) -> Problem | None:
     if not isinstance(found, Mapped):
         return None
     specs = dict.fromkeys(f"{one.name}@{one.requirement}" if one.requirement else one.name for one in found.files)
-    hint = f"{found.cdn} has it of {' '.join(map(quote, specs))}: say that; cdnserve migrate does it for whole pages"
+    hint = f"on {found.cdn} this is {' '.join(map(quote, specs))}: say that; cdnserve migrate does it for whole pages"
     return Problem("package-name", "an address is no package of a registry", "", excerpt(text), hint)
 
 

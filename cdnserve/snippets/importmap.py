@@ -148,6 +148,10 @@ def module_requests(names: Sequence[str]) -> list[ModuleRequest]:
             found.append(ModuleRequest(match["name"], version, f"./{match['path']}" if match["path"] else ".", file))
         else:
             hint = "say NAME, NAME@RANGE, NAME/PATH or NAME=FILE, as vue, vue@^3.4 or lit/decorators.js"
+            bare = name.removesuffix("/")
+            if bare != name and is_package_name(bare):
+                exports = f"what it exports: cdnserve info {bare}"
+                hint = f"a slash ends a folder of it, as three/addons/; say {bare}, or {exports}"
             wrong.append(Problem("module-name", "this names no hosted module", value=name, hint=hint))
     if wrong:
         raise ConfigurationError(wrong)

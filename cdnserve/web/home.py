@@ -22,7 +22,7 @@ def answer_home(request: WebRequest, view: CatalogView) -> WebContent | None:
         hits = view.search(query, page, _PER_PAGE)
         if page > 1 and not hits.items:
             return not_found(request, view, "There are fewer pages of results.")
-        values |= {"hits": hits, "empty": False}
+        values |= {"hits": hits, "empty": False, "near": () if hits.total else _near(query, view)}
         return render("home.html", request, view, values)
     libraries = paged(view.libraries, page, _PER_PAGE, lambda library: library)
     if page > 1 and not libraries.items:
@@ -44,6 +44,9 @@ def page_number(request: WebRequest) -> int:
 
 
 def _absent(request: WebRequest, view: CatalogView) -> WebContent:
-    near = alike(request.path.strip("/")[:LONGEST_QUERY], view.listing.libraries.names, _MOST_NEAR)
-    text = "No page has this address."
-    return not_found(request, view, text, tuple(PageLink(name, f"npm/{quoted_path(name)}/") for name in near))
+    return not_found(request, view, "No page has this address.", _near(request.path.strip("/")[:LONGEST_QUERY], view))
+
+
+def _near(text: str, view: CatalogView) -> tuple[PageLink, ...]:
+    near = alike(text.casefold(), view.listing.libraries.names, _MOST_NEAR)
+    return tuple(PageLink(name, f"npm/{quoted_path(name)}/") for name in near)

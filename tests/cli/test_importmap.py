@@ -113,6 +113,12 @@ def test_problems_stand_instead_of_the_map(run: Run, hosted: Path) -> None:
     assert 1 == result.stderr.count("[module-common-js]")
 
 
+def test_a_whole_library_is_no_folder_and_leads_to_what_it_exports(run: Run, hosted: Path) -> None:
+    assert "hint:  a slash ends a folder of it, as three/addons/; say dep, or what it exports: cdnserve info dep\n" in (
+        run("importmap", "dep/").stderr
+    )
+
+
 @pytest.mark.parametrize("name", ["", "@", "../x", "dep@latest", "dep@", "x y", "dep/", "dep=", "dep=../x"])
 def test_what_names_no_module_is_told(run: Run, hosted: Path, name: str) -> None:
     result = run("importmap", name)

@@ -105,3 +105,31 @@ def test_modules_that_were_made_are_shown(run: Run, libraries: Path) -> None:
     assert "npm/node@1.0.0/+esm/index.js" in run("sri", "node").stdout
     facts = json.loads(run("info", "node", "--json").stdout)
     assert (["node", "node/sub"], "0.28.2") == (facts["modules"], facts["esbuild"])
+
+
+EXPORTS = {
+    ".": {"import": "./index.js", "require": "./index.cjs"},
+    "./sub": "./sub.mjs",
+    "./package.json": "./package.json",
+    "./cjs": "./index.cjs",
+    "./absent": "./absent.js",
+    "./secret": None,
+    "./*": "./*.js",
+}
+
+
+def test_what_pages_may_import_by_name_is_listed(run: Run, libraries: Path) -> None:
+    folder = libraries / "npm/dep@1.1.0"
+    (folder / "package.json").write_text(json.dumps({"name": "dep", "exports": EXPORTS}))
+    for name in ("sub.mjs", "index.cjs"):
+        (folder / name).write_text("1;\n")
+    assert "  exports   dep, dep/sub" in run("info", "dep").stdout.splitlines()
+    assert ["dep", "dep/sub"] == json.loads(run("info", "dep", "--json").stdout)["exports"]
+
+
+def test_of_many_exports_the_first_are_shown(run: Run, libraries: Path) -> None:
+    exports = {f"./{number}": "./index.js" for number in range(43)}
+    (libraries / "npm/dep@1.1.0/package.json").write_text(json.dumps({"name": "dep", "exports": exports}))
+    (line,) = (line for line in run("info", "dep").stdout.splitlines() if line.startswith("  exports"))
+    assert line.endswith("dep/38, dep/39 and 3 more")
+    assert 43 == len(json.loads(run("info", "dep", "--json").stdout)["exports"])

@@ -142,8 +142,8 @@ def test_what_is_an_address_is_called_one(text: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("https://cdn.jsdelivr.net/npm/lodash@4", "jsDelivr has it of lodash@4: say that", id="a package"),
-        pytest.param("//unpkg.com/@a/b@1.2.3/x.js", "unpkg has it of @a/b@1.2.3: say that", id="a file, no scheme"),
+        pytest.param("https://cdn.jsdelivr.net/npm/lodash@4", "on jsDelivr this is lodash@4: say that", id="a package"),
+        pytest.param("//unpkg.com/@a/b@1.2.3/x.js", "on unpkg this is @a/b@1.2.3: say that", id="a file, no scheme"),
         pytest.param("https://a.example/x.js", "an own build is added with --as NAME@VERSION", id="no public CDN"),
         pytest.param("lodash@4.17.21/lodash.min.js", "say lodash@4.17.21; to keep this file alone", id="a file of one"),
         pytest.param("lodash@^4/'x y'.js", "say 'lodash@^4'; to keep this file alone, with --files", id="a range"),

@@ -54,6 +54,17 @@ def test_what_is_looked_for_is_text(asker: Asker, query: str) -> None:
     assert "0 results" in words(html)
 
 
+def test_a_search_that_finds_nothing_names_what_is_near(asker: Asker) -> None:
+    html = asker.page("/-/?q=Gret")
+    assert "Did you mean greet ?" in words(html)
+    assert "../-/npm/greet/" in links(html)
+
+
+@pytest.mark.parametrize("query", ["gree", "nothing-like-it"])
+def test_where_something_is_found_or_nothing_is_near_none_is_named(asker: Asker, query: str) -> None:
+    assert "Did you mean" not in words(asker.page(f"/-/?q={query}"))
+
+
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1e9", "%C2%B2", "9" * 400])
 def test_what_is_no_page_is_the_first(asker: Asker, page: str) -> None:
     assert "greet 1.1.0" in words(asker.page(f"/-/?page={page}"))
