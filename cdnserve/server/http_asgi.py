@@ -239,11 +239,12 @@ class AsgiConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request to the application, with a target that uvicorn can take apart."""
         version = self.parser.get_http_version()
-        if not is_spoken(version):
+        if not is_spoken(self._line, version):
             self._because(VERSION_UNKNOWN)
         codings = [value for name, value in self.headers if name == b"transfer-encoding"]
-        if codings and codings[-1].lower().rpartition(b",")[2].strip() != b"chunked":
-            self._because(MALFORMED)  # where it ends can't be told (RFC 9112 §6.3)
+        # RFC 9112 §6.3, §6.1: where it ends can't be told; and HTTP/1.0 has no such field, whoever passed it on.
+        if codings and (version == "1.0" or codings[-1].lower().rpartition(b",")[2].strip() != b"chunked"):
+            self._because(MALFORMED)
         method = self._method or self.parser.get_method()
         if method == b"CONNECT" or httptools.parse_url(self.url).path is None:
             self.url = target_path(method, self.url)

@@ -283,7 +283,7 @@ class PreparedResponses:
         except httptools.HttpParserError:
             return None
         # Refusals are the ASGI edge's, and so are our own paths, until it has answered one that stays as it is.
-        if not is_spoken(asked.version):
+        if not is_spoken(line, asked.version):
             return None
         request = Request(asked.method.decode("ascii"), path, facts.fields, asked.version)
         reply = self._reply(request, asked.target.partition(b"?")[2])

@@ -112,14 +112,14 @@ VERSION_UNKNOWN = Line(505, NO_STORE, "The versions here are HTTP/1.1 and HTTP/1
 MALFORMED = Line(400, NO_STORE, "The request is malformed.")
 
 
-def is_spoken(version: str) -> bool:
-    """Return whether a version that llhttp reads is one of ours; any other is refused (RFC 9110 §15.6.6).
+def is_spoken(line: bytes, version: str) -> bool:
+    """Return whether the version in a request line, as llhttp reads it, is one of ours; else 505 (RFC 9110 §15.6.6).
 
-    >>> [is_spoken(version) for version in ("0.9", "1.0", "1.2", "2.0")]
+    >>> [is_spoken(b"GET / HTTP/" + version.encode(), version) for version in ("0.9", "1.0", "1.2", "2.0")]
     [False, True, True, False]
     """
-    # RFC 9110 §2.5: a higher minor version is answered as the highest one that we speak.
-    return version.startswith("1.")
+    # RFC 9110 §2.5: a higher minor version is answered as the highest one that we speak. llhttp speaks RTSP, too.
+    return version.startswith("1.") and b" HTTP/" in line
 
 
 def persists(version: str, fields: Iterable[tuple[bytes, bytes]], *, by_llhttp: bool) -> bool:

@@ -143,6 +143,17 @@ BAD_FRAMING = [
         b"POST /any/1.0.0/app.js HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 40 + b"\r\n\r\nabc",
         id="an absurd length",
     ),
+    pytest.param(
+        b"POST /any/1.0.0/app.js HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        id="chunked in HTTP/1.0 (RFC 9112 §6.1)",
+    ),
+    pytest.param(
+        b"GET /any/1.0.0/app.js HTTP/1.0\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        id="another coding, and chunked, in HTTP/1.0",
+    ),
+    pytest.param(b"GET /any/1.0.0/app.js RTSP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", id="RTSP"),
+    pytest.param(b"OPTIONS /any/1.0.0/app.js RTSP/1.1\r\nHost: a\r\n\r\n", id="RTSP/1.1"),
+    pytest.param(b"SOURCE /any/1.0.0/app.js ICE/1.0\r\nHost: a\r\n\r\n", id="Icecast"),
     pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
     pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
     pytest.param(b"\x00\x01\x02\x03\r\n\r\n", id="octets"),
