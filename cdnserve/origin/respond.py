@@ -6,7 +6,7 @@ Never raises for anything that a client sends.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote
@@ -16,11 +16,12 @@ from cdnserve.origin import files
 from cdnserve.origin.aliases import read_address
 from cdnserve.origin.lookup import Match, NoPath, Origin, PublishRule
 from cdnserve.origin.message import Fields, Reply, Request
-from cdnserve.origin.suggest import suggest
+from cdnserve.origin.suggest import files_below, suggest
 from cdnserve.origin.text_replies import Line, cors_headers, plain, text_reply, vary
 from cdnserve.rules.caching import ALIAS, NO_STORE, NOT_FOUND
 from cdnserve.rules.cors import ALLOWED_METHODS, Preflight, Verdict
 from cdnserve.rules.semver import is_exact_version, is_package_name
+from cdnserve.rules.urls import public_url
 
 ALLOW = (b"allow", ", ".join(ALLOWED_METHODS).encode("latin-1"))
 METHOD_UNKNOWN = Line(405, NO_STORE, f"The methods here are {', '.join(ALLOWED_METHODS)}.")
@@ -81,9 +82,15 @@ def _answer(request: Request, origin: Origin, found: Match) -> Reply:
     if found.rule is None:
         return plain(request, None, Line(404, NOT_FOUND.control, _NOT_FOUND))
     if found.asset is None:
-        text = f"{_NOT_FOUND} {found.hint or suggest(found.path, origin.listed_paths)}".rstrip()
-        return plain(request, found.rule, Line(404, NOT_FOUND.control, text))
+        return plain(request, found.rule, Line(404, NOT_FOUND.control, " ".join((_NOT_FOUND, *_help(found, origin)))))
     return files.reply(request, found.path, found.rule, found.asset, origin.clock())
+
+
+def _help(found: Match, origin: Origin) -> Iterator[str]:
+    if said := found.hint or suggest(found.path, origin.listed_paths):
+        yield said
+    if origin.catalog.site.pages and files_below(found.path, origin.listed_paths):
+        yield f"Its page is {public_url(f'-/folder/{found.path}/')}"
 
 
 def _redirect(request: Request, rule: PublishRule | None, location: str) -> Reply:

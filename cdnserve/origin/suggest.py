@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from cdnserve.display import alike
+from cdnserve.display import alike, plural
 from cdnserve.rules.semver import ascending, is_exact_version
 
 _NEIGHBOURS = 8  # on each side of where the path would stand
@@ -27,8 +27,12 @@ def suggest(path: str, paths: Sequence[str]) -> str:
     'Hosted versions of jquery: 3.7.1, 3.6.0.'
     >>> suggest("npm/jquery@3.6.0/src/core.js", ["npm/jquery@3.6.0/dist/jquery.js", "npm/jquery@3.6.0/src/LICENSE"])
     'The nearest public file is /npm/jquery@3.6.0/dist/jquery.js.'
+    >>> suggest("a", ["a/b/greet.js", "b.js"])
+    'It is a folder of 1 public file, such as /a/b/greet.js.'
     """
     folder, slash, name = path.rpartition("/")
+    if inside := files_below(path, paths):
+        return f"It is a folder of {plural(len(inside), 'public file')}, such as /{paths[inside.start]}."
     if near := _nearest(folder + slash, name, paths) or _elsewhere(path, name, paths):
         return f"Did you mean /{near}?"
     library, versions = _hosted_versions(path, paths)
@@ -36,6 +40,11 @@ def suggest(path: str, paths: Sequence[str]) -> str:
         return f"Hosted versions of {library}: {', '.join(_newest_first(versions)[:_MOST_SHOWN])}."
     neighbour = _neighbour(path, paths)
     return f"The nearest public file is /{neighbour}." if neighbour else ""
+
+
+def files_below(folder: str, paths: Sequence[str]) -> range:
+    """Return where the files of a folder stand in the sorted paths; of the root, none."""
+    return range(*_span(f"{folder}/", paths)) if folder else range(0)
 
 
 def _nearest(folder: str, name: str, paths: Sequence[str]) -> str | None:

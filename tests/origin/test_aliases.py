@@ -229,7 +229,12 @@ def test_a_file_that_lies_there_wins(path: str) -> None:
         pytest.param(
             "/npm/jquery/jquery.min.js", "Did you mean /npm/jquery@3.10.0/dist/jquery.min.js?\n", id="in another folder"
         ),
-        pytest.param("/npm/nothing", "Did you mean /npm/nothing@1.0.0/other.js?\n", id="no default file"),
+        pytest.param(
+            "/npm/nothing",
+            "It is a folder of 1 public file, such as /npm/nothing@1.0.0/other.js. "
+            "Its page is /-/folder/npm/nothing@1.0.0/\n",
+            id="no default file",
+        ),
         pytest.param(
             "/npm/jquery@3/zzz.txt",
             "The nearest public file is /npm/jquery@3.10.0/dist/jquery.js.\n",

@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
+from cdnserve.manifest.model import Site
+from cdnserve.origin.lookup import Origin
 from cdnserve.origin.message import Reply, Request, Stored
 from cdnserve.origin.respond import failure, is_valid_host, respond
 from cdnserve.rules.cors import ANY
@@ -235,6 +238,17 @@ def test_a_missing_file_gets_a_suggestion() -> None:
     assert "/any/app.js?" in text(get("/any/ap.js"))
     for path in ("/elsewhere/ap.js", "/any/far/away", "/%2e%2e/ap.js"):
         assert text(get(path)) == "No public file has this path.\n"
+
+
+@pytest.mark.parametrize("pages", [True, False])
+def test_a_folder_leads_to_its_page_where_there_are_pages(pages: bool) -> None:
+    files = {path: catalogs.asset(path) for path in ("npm/lib@1.0.0/ä b/a.js", "npm/lib@1.0.0/ä b/b.js")}
+    site = catalogs.origin(files, (catalogs.rule("npm/**", ANY),))
+    site = Origin(structs.replace(site.catalog, site=Site(pages=pages)))
+    reply = respond(catalogs.request("GET", "/npm/lib@1.0.0/%C3%A4%20b/"), site)
+    told = "No public file has this path. It is a folder of 2 public files, such as /npm/lib@1.0.0/ä b/a.js."
+    page = " Its page is /-/folder/npm/lib@1.0.0/%C3%A4%20b/"
+    assert (404, f"{told}{page if pages else ''}\n") == (reply.status, text(reply))
 
 
 @pytest.mark.parametrize("path", ["/partners/ap.js", "/none/ap.js", "/partners/", "/any/../partners/ap.js"])

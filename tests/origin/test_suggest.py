@@ -61,7 +61,12 @@ PATHS = sorted([
             "The nearest public file is /npm/jquery@3.6.0/dist/jquery.js.",
             id="nor of its kind",
         ),
-        pytest.param("npm/lib@1.0.0", "Did you mean /npm/lib@1.0.0/a.js?", id="the folder of a version"),
+        pytest.param(
+            "npm/lib@1.0.0",
+            "It is a folder of 1 public file, such as /npm/lib@1.0.0/a.js.",
+            id="the folder of a version",
+        ),
+        pytest.param("npm", "It is a folder of 7 public files, such as /npm/@scope/pkg@1.0.0/index.js.", id="a folder"),
         pytest.param("npm/unknown@1/x.js", "", id="a library that isn't hosted"),
         pytest.param("npm/jquer@3/x.js", "", id="the beginning of a library's name"),
         pytest.param("npm/@scope/x.js", "", id="a scope without a version"),
@@ -144,6 +149,8 @@ def test_only_public_paths_are_named(path: str, paths: list[str]) -> None:
     words = suggest(path, paths)
     if words.startswith("Did you mean /"):
         assert words.removeprefix("Did you mean /").removesuffix("?") in paths
+    elif words.startswith("It is a folder of "):
+        assert words.partition(", such as /")[2].removesuffix(".") in paths
     elif words:
         library, _, listed = words.removeprefix("Hosted versions of ").removesuffix(".").partition(": ")
         assert any(f"{library}@" in public for public in paths)
@@ -152,5 +159,5 @@ def test_only_public_paths_are_named(path: str, paths: list[str]) -> None:
 
 @given(names, st.lists(names, max_size=20).map(sorted))
 def test_a_path_that_is_public_is_nearest_to_itself(path: str, others: list[str]) -> None:
-    if not path.endswith("/"):
+    if not path.endswith("/") and not any(other.startswith(f"{path}/") for other in others):
         assert suggest(path, sorted([*others, path])) == f"Did you mean /{path}?"
