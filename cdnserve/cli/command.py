@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import click
@@ -82,12 +83,32 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 class Command(click.Command):
     """A command of the program; with `--json` its problems are written to stdout, as JSON too.
 
-    `examples` are command lines without the program's name, which the help ends with.
+    `examples` are command lines without the program's name, which the help ends with. `sections` are headings for the
+    options, by their parameters' names; what none has comes first.
     """
 
-    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **more: Any) -> None:  # noqa: ANN401 # as click's own
+    def __init__(
+        self,
+        *arguments: Any,  # noqa: ANN401 # as click's own
+        examples: Sequence[str] = (),
+        sections: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        **more: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(*arguments, **more)
         self.examples = tuple(examples)
+        self.sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each below the heading that it belongs to."""
+        headings = {name: heading for heading, names in self.sections.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in ("Options", *self.sections)}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                rows[headings.get(parameter.name or "", "Options")].append(record)
+        for heading, records in rows.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each on a line that can be pasted."""

@@ -120,9 +120,26 @@ _DEFAULTS = ServerSettings(Path(), Path())
 _ACCESS_LOGS: Mapping[str, AccessFormat | None] = MappingProxyType(
     {"off": None, "combined": "combined", "json": "json"}
 )
+_SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "TLS": ("tls_cert", "tls_key", "http2"),
+        "Other sockets": ("uds", "uds_mode", "fd", "admin_host", "admin_port"),
+        "Behind a proxy": ("proxy_headers", "trusted_proxies"),
+        "Logs and operation": (
+            "access_log",
+            "log_format",
+            "drain_seconds",
+            "shutdown_delay",
+            "scrub_rate",
+            "fast_lane",
+        ),
+        "Replica of an object store": ("store", "cache_size", "prefetch", "look_seconds"),
+        "Limits": ("memory", "connections", "head", "head_seconds", "idle_seconds", "stall_seconds"),
+    }
+)
 
 
-@click.command(cls=Command, examples=("serve", "serve public -p 9000"))
+@click.command(cls=Command, examples=("serve", "serve public -p 9000"), sections=_SECTIONS)
 @root_argument
 @state_option
 @setting(

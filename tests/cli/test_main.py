@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from cdnserve.cli.command import Command
 from cdnserve.cli.main import _CALLED_ELSEWHERE, COMMANDS, main, module_name
 from tests.cli.conftest import Run
 from tests.cli.processes import environment, run_in_pipe
@@ -36,6 +38,24 @@ def test_every_option_says_what_it_is_for(name: str) -> None:
     assert command is not None
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     assert [] == [option.name for option in options if not option.help]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_stands_in_the_help_once_and_in_a_section_that_is_named(run: Run, name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert isinstance(command, Command)
+    options = {option.name: option.opts[0] for option in command.params if isinstance(option, click.Option)}
+    sorted_in = [option for names in command.sections.values() for option in names]
+    assert set() == set(sorted_in) - set(options)
+    assert len(set(sorted_in)) == len(sorted_in)
+    text = run(name, "--help").stdout.partition("\nOptions:\n")[2].partition("\nExamples:\n")[0]
+    for option in options.values():
+        assert 1 == len(re.findall(rf"^  (-\w, )?{option}\b(?!-)", text, re.MULTILINE)), option
+
+
+def test_the_many_options_of_a_server_have_headings(run: Run) -> None:
+    lines = run("serve", "--help").stdout.splitlines()
+    assert lines.index("Options:") < lines.index("TLS:") < lines.index("Limits:") < lines.index("Examples:")
 
 
 def test_the_help_lists_the_commands(run: Run) -> None:
