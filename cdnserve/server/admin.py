@@ -44,12 +44,11 @@ class Admin:
             timeout_keep_alive=limits.idle_seconds,
         )
         config.load()
-        loop = asyncio.get_running_loop()
 
         def connect() -> AsgiConnection:
-            return AsgiConnection(self._worker, config, self._state, {}, loop)
+            return AsgiConnection(self._worker, config=config, server_state=self._state, app_state={})
 
-        self._server = await loop.create_server(connect, sock=self._listener)
+        self._server = await asyncio.get_running_loop().create_server(connect, sock=self._listener)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send_reply(send, await self._endpoints.admin(read_request(scope)))

@@ -6,15 +6,12 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
-
-from uvicorn.config import Config
-from uvicorn.server import ServerState
+from typing import Unpack, cast
 
 from cdnserve.server.connection import Connection
 from cdnserve.server.tls import CertificateFiles
 from cdnserve.server.tls_transport import TlsSession, TlsTransport
-from cdnserve.server.worker import Worker
+from cdnserve.server.worker import FromUvicorn, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +28,10 @@ class Handshake(asyncio.Protocol):
 
     is_active = False
 
-    def __init__(
-        self,
-        tls: TlsContext,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
+    def __init__(self, tls: TlsContext, **uvicorn: Unpack[FromUvicorn]) -> None:
         self._tls = tls
-        self._arguments = (config, server_state, app_state, _loop)
-        self._connections = cast(set[Connection], server_state.connections)
+        self._uvicorn = uvicorn
+        self._connections = cast(set[Connection], uvicorn["server_state"].connections)
         self._ends = tls.worker.tick + tls.worker.limits.head_seconds
         self._session = TlsSession(tls.certificate.context)
 
@@ -76,7 +66,7 @@ class Handshake(asyncio.Protocol):
         self._connections.discard(self)
         # A client that says nothing of protocols wants the oldest (RFC 9112).
         negotiated = self._session.tls.selected_alpn_protocol() or "http/1.1"
-        protocol = self._tls.protocols[negotiated](*self._arguments)
+        protocol = self._tls.protocols[negotiated](**self._uvicorn)
         TlsTransport(self.transport, self._session).begin(protocol)
 
     def connection_lost(self, exc: Exception | None) -> None:

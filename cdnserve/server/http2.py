@@ -8,21 +8,19 @@ from __future__ import annotations
 import asyncio
 import re
 from functools import partial
-from typing import Any, cast
+from typing import Unpack, cast
 
 import zttp
 from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application, ASGISendEvent
-from uvicorn.config import Config
 from uvicorn.protocols.http.zttp_h2_impl import RequestResponseCycle, ZttpH2Protocol
-from uvicorn.server import ServerState
 
 from cdnserve.origin.text_replies import text_reply
 from cdnserve.server.asgi import ClientDisconnected, send_reply
 from cdnserve.server.connection import LINGER_SECONDS
 from cdnserve.server.settings import MOST_FIELDS
 from cdnserve.server.wire import HEAD_TOO_LARGE, refusal
-from cdnserve.server.worker import Worker, address_of_peer
+from cdnserve.server.worker import FromUvicorn, Worker, address_of_peer
 
 # What is handed over at once: so much waits in memory for a client whose window is closed (RFC 9113 §5.2).
 _PIECE = 16 * 1024
@@ -47,15 +45,8 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 class Http2Connection(ZttpH2Protocol):
     """One connection with many requests at once, which the ASGI application answers."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, worker: Worker, **uvicorn: Unpack[FromUvicorn]) -> None:
+        super().__init__(**uvicorn)
         self._worker = worker
         self._serve = self.app
         self._refuse = cast(ASGI3Application, partial(_refuse_head, worker))

@@ -10,11 +10,9 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import Unpack
 
 import zttp
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from cdnserve.server.access_log import LoggedExchange, logged_exchange
 from cdnserve.server.contents import Awaited, too_short
@@ -23,7 +21,7 @@ from cdnserve.server.http2 import Http2Connection, is_malformed
 from cdnserve.server.live import Live
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import RELEVANT, Http2Response
-from cdnserve.server.worker import Worker
+from cdnserve.server.worker import FromUvicorn, Worker
 
 # What one write has at most, and one turn of the event loop, so that others get theirs.
 _WRITE, _TURN = 128 * 1024, 4 * 1024 * 1024
@@ -84,15 +82,8 @@ class _Sending:
 class FastHttp2Connection(Http2Connection):
     """One connection with many requests at once; the ASGI application answers those that have no prepared response."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(worker, config, server_state, app_state, _loop)
+    def __init__(self, worker: Worker, **uvicorn: Unpack[FromUvicorn]) -> None:
+        super().__init__(worker, **uvicorn)
         # Frames that go before those of zttp. It looks after the windows of the client (RFC 9113 §5.2), but is slow to
         # write: heads don't depend on the connection, and content need not be copied into it.
         self._frames: list[bytes | memoryview] = []

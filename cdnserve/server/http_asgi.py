@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn, Unpack
 
 import httptools
 from uvicorn._types import ASGISendEvent
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from cdnserve.origin.text_replies import Line
 from cdnserve.server.asgi import ClientDisconnected
@@ -29,7 +27,7 @@ from cdnserve.server.wire import (
     refusal,
     target_path,
 )
-from cdnserve.server.worker import Worker, address_of_peer
+from cdnserve.server.worker import FromUvicorn, Worker, address_of_peer
 
 # llhttp keeps part of a field until it has all of it: in pieces, what it keeps can be measured.
 _PIECE = 16 * 1024
@@ -46,15 +44,8 @@ class _Refused(Exception):
 class AsgiConnection(HttpToolsProtocol):
     """One connection whose requests are answered by the ASGI application, one at a time."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, worker: Worker, **uvicorn: Unpack[FromUvicorn]) -> None:
+        super().__init__(**uvicorn)
         self.parser = new_parser(self)
         self._worker = worker
         self._waiting = b""  # behind a request that has no answer yet; llhttp has not seen it

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Unpack
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from cdnserve.origin.message import Stored
 from cdnserve.origin.text_replies import Line
@@ -19,7 +17,7 @@ from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.metrics_count import UNTIMED
 from cdnserve.server.prepared import PreparedResponse
 from cdnserve.server.wire import HEAD_TOO_SLOW, TOO_MANY, Acceptance, new_parser, refusal
-from cdnserve.server.worker import Peer, Worker, address_of_peer
+from cdnserve.server.worker import FromUvicorn, Peer, Worker, address_of_peer
 
 _END = b"\r\n\r\n"
 _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
@@ -28,18 +26,11 @@ _REFUSED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 class FastConnection(asyncio.Protocol):
     """One connection; from its first request with content or to the application on, the ASGI edge has it."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
+    def __init__(self, worker: Worker, **uvicorn: Unpack[FromUvicorn]) -> None:
         self._worker = worker
         self._meter = worker.meter
-        self._state = server_state
-        self._make_asgi = partial(AsgiConnection, worker, config, server_state, app_state, _loop)
+        self._state = uvicorn["server_state"]
+        self._make_asgi = partial(AsgiConnection, worker, **uvicorn)
         self._left: AsgiConnection | None = None  # the connection to the ASGI edge
         self._acceptance = Acceptance()
         self._feed = new_parser(self._acceptance).feed_data

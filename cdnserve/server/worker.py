@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from asyncio import BaseTransport
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Any, NotRequired, TypedDict
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 from cdnserve.server.access_log import AccessLog, LoggedExchange
 from cdnserve.server.live import Live
@@ -17,6 +21,15 @@ from cdnserve.server.settings import ServerLimits
 from cdnserve.server.wire import Openings
 
 Address = tuple[str, int]
+
+
+class FromUvicorn(TypedDict):
+    """What uvicorn says to each connection that it makes."""
+
+    config: Config
+    server_state: ServerState
+    app_state: dict[str, Any]
+    _loop: NotRequired[asyncio.AbstractEventLoop | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ _SO_PEERNAME = 28
 _ADDRESSES = {socket.AF_INET: (16, slice(4, 8)), socket.AF_INET6: (28, slice(8, 24))}
 
 
-def address_of_peer(transport: BaseTransport) -> Address | None:
+def address_of_peer(transport: asyncio.BaseTransport) -> Address | None:
     """Return who made a connection, which must not be closed yet; `None` on a Unix socket."""
     address = transport.get_extra_info("peername")
     if isinstance(address, tuple):

@@ -23,7 +23,7 @@ from cdnserve.server.http_asgi import AsgiConnection
 from cdnserve.server.http_fast import FastConnection
 from cdnserve.server.live import Live
 from cdnserve.server.settings import ServerLimits
-from cdnserve.server.worker import Worker
+from cdnserve.server.worker import FromUvicorn, Worker
 from tests.server.conftest import Built
 from tests.server.serving import PATIENCE, settings
 
@@ -82,7 +82,8 @@ class Room:
         self.worker = Worker(Live(Store(place.state)), limits or ServerLimits(), log)
         self.state = ServerState()
         self._app = create_app(lambda: settings(place.root, place.state), lambda _: self.worker.live, log=log)
-        self.config = Config(cast(Any, self._app), log_config=None, access_log=False, server_header=False)
+        config = Config(cast(Any, self._app), log_config=None, access_log=False, server_header=False)
+        self.uvicorn: FromUvicorn = {"config": config, "server_state": self.state, "app_state": {}}
 
     def serving(self) -> AbstractAsyncContextManager[Any]:
         """Run the application while a block does."""
@@ -90,20 +91,20 @@ class Room:
 
     def fast(self, **extra: object) -> tuple[FastConnection, Tape]:
         """Make a connection of the fast lane."""
-        protocol, tape = FastConnection(self.worker, self.config, self.state, {}), Tape(**extra)
+        protocol, tape = FastConnection(self.worker, **self.uvicorn), Tape(**extra)
         protocol.connection_made(tape)
         return protocol, tape
 
     def asgi(self) -> tuple[AsgiConnection, Tape]:
         """Make a connection of the ASGI edge, in a running loop."""
-        protocol, tape = AsgiConnection(self.worker, self.config, self.state, {}, asyncio.get_running_loop()), Tape()
+        protocol, tape = AsgiConnection(self.worker, **self.uvicorn), Tape()
         protocol.connection_made(tape)
         return protocol, tape
 
     def http2(self, lane: str = "fast") -> tuple[Http2Connection, Tape]:
         """Make a connection of HTTP/2, in a running loop."""
         kind = FastHttp2Connection if lane == "fast" else Http2Connection
-        protocol, tape = kind(self.worker, self.config, self.state, {}, asyncio.get_running_loop()), Tape()
+        protocol, tape = kind(self.worker, **self.uvicorn), Tape()
         protocol.connection_made(tape)
         return protocol, tape
 

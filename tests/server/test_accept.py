@@ -49,7 +49,7 @@ class Door:
 
     def _make(self) -> FastConnection:
         self.transports += 1
-        return FastConnection(self.room.worker, self.room.config, self.room.state, {}, asyncio.get_running_loop())
+        return FastConnection(self.room.worker, **self.room.uvicorn)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(*self.listener.getsockname())

@@ -411,7 +411,7 @@ def test_a_handshake_under_way_as_the_server_ends(built: Built, made: Identity, 
         tls = TlsContext(room.worker, files, {"http/1.1": protocol})
 
         def begin() -> tuple[Handshake, Tape, ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
-            handshake, tape = Handshake(tls, room.config, room.state, {}, asyncio.get_running_loop()), Tape()
+            handshake, tape = Handshake(tls, **room.uvicorn), Tape()
             handshake.connection_made(tape)
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             client = made.client().wrap_bio(incoming, outgoing, server_hostname="localhost")

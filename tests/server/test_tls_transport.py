@@ -207,7 +207,7 @@ def test_who_takes_the_last_octets_slowly_gets_them_and_who_never_closes_is_cut(
 
     async def run() -> None:
         room = Room(built, ServerLimits(stall_seconds=3))
-        protocol = kind(room.worker, room.config, room.state, {}, asyncio.get_running_loop())
+        protocol = kind(room.worker, **room.uvicorn)
         pair = Pair(made, protocol=protocol)
         room.pass_time(protocol, 5)
         pair.transport.close()
