@@ -17,11 +17,12 @@ from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from cdnserve.cli.terminal import Piece, write_json
 from cdnserve.display import plural, printable, printable_lines
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.manifest.files import MANIFEST
+from cdnserve.manifest.files import LOCK, MANIFEST
 from cdnserve.rules.integrity import DEFAULT_ALGORITHM
 
 
@@ -204,6 +205,21 @@ def one_root(place: Path | None, root: Path) -> Path:
     if place and click.get_current_context().get_parameter_source("root") is ParameterSource.COMMANDLINE:
         raise click.UsageError("ROOT and --root are the same: name the root once")
     return place or root
+
+
+def complete_library(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the hosted libraries that a word may become: by name, and behind an @ with their versions."""
+    from cdnserve.manifest.lock import read_lock
+
+    root = Path(ctx.params.get("root") or os.environ.get("CDNSERVE_ROOT") or default_root())
+    try:
+        pins = read_lock(root / LOCK).libraries
+    except ConfigurationError:
+        pins = {}
+    known = pins if "@" in incomplete[1:] else {pin.rpartition("@")[0] for pin in pins}
+    found = [CompletionItem(name) for name in sorted(known) if name.startswith(incomplete)]
+    is_file_too = parameter.name in ("targets", "places")
+    return found or [CompletionItem(incomplete, type="file")] * is_file_too
 
 
 state_option = setting(

@@ -11,6 +11,7 @@ import click
 from cdnserve.cli.command import (
     Command,
     as_objects,
+    complete_library,
     json_option,
     named_root,
     one_root,
@@ -212,7 +213,7 @@ def _places(places: tuple[str, ...], root: Path) -> tuple[Path, str]:
         "explain jquery@3 --origin https://app.example.com",
     ),
 )
-@click.argument("places", nargs=-1, required=True, metavar="[ROOT] PATH")
+@click.argument("places", nargs=-1, required=True, metavar="[ROOT] PATH", shell_complete=complete_library)
 @click.option("--origin", callback=_read_page, help="The page's origin, as https://app.example.com, or its address.")
 @click.option("--method", default="GET", callback=_read_method, show_default=True, help="The method of its request.")
 @click.option(

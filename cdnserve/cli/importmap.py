@@ -10,6 +10,7 @@ from cdnserve.cli.command import (
     Command,
     algorithm_option,
     as_objects,
+    complete_library,
     json_option,
     report,
     root_option,
@@ -26,7 +27,7 @@ from cdnserve.snippets.tags import elements
 
 
 @click.command(cls=Command, examples=("importmap vue", "importmap vue --format html --preload"))
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_library)
 @click.option(
     "--format", "form", type=click.Choice(["json", "html"]), default="json", show_default=True, help="What to print."
 )

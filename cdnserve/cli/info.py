@@ -11,6 +11,7 @@ import click
 from cdnserve.cli.command import (
     Command,
     as_objects,
+    complete_library,
     json_option,
     registry_option,
     root_option,
@@ -34,7 +35,7 @@ _MOST_EXPORTS = 40
 
 
 @click.command(cls=Command, examples=("info jquery", "info jquery@3 --check"))
-@click.argument("library", metavar="NAME[@VERSION]")
+@click.argument("library", metavar="NAME[@VERSION]", shell_complete=complete_library)
 @click.option("--check", is_flag=True, help="Ask the registry which version is the newest.")
 @root_option
 @state_option

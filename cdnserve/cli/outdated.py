@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdnserve.cli.command import Command, json_option, registry_option, root_option
+from cdnserve.cli.command import Command, complete_library, json_option, registry_option, root_option
 from cdnserve.cli.npm import library_settings
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import Column, write_json, write_table
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 @click.command(cls=Command, examples=("outdated", "outdated jquery --check"))
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_library)
 @click.option("--check", is_flag=True, help="Exit with status 1 if anything is behind.")
 @root_option
 @registry_option

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, report, root_option
+from cdnserve.cli.command import Command, as_objects, complete_library, json_option, report, root_option
 from cdnserve.cli.terminal import write, write_json
 
 
 @click.command(cls=Command, examples=("remove jquery", "remove 'jquery@^3'"))
-@click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...")
+@click.argument("specs", nargs=-1, required=True, metavar="NAME[@VERSION]...", shell_complete=complete_library)
 @root_option
 @json_option
 def command(specs: tuple[str, ...], root: Path, as_json: bool) -> None:

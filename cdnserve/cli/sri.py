@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cdnserve.cli.command import Command, algorithm_option, root_option, state_option, store_option
+from cdnserve.cli.command import Command, algorithm_option, complete_library, root_option, state_option, store_option
 from cdnserve.cli.npm import library_settings, write_hostless
 from cdnserve.cli.release import current_release
 from cdnserve.cli.terminal import write
@@ -17,7 +17,7 @@ from cdnserve.snippets.targets import Hosted, find_subjects
 
 
 @click.command(cls=Command, examples=("sri jquery@3", "sri public/app.js --format hash"))
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...", shell_complete=complete_library)
 @click.option(
     "--format",
     "form",

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdnserve.cli.command import Command, as_objects, json_option, registry_option, report, root_option
+from cdnserve.cli.command import (
+    Command,
+    as_objects,
+    complete_library,
+    json_option,
+    registry_option,
+    report,
+    root_option,
+)
 from cdnserve.cli.npm import library_settings
 from cdnserve.cli.progress import download_progress
 from cdnserve.cli.terminal import Piece, write, write_json
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, examples=("update --dry-run", "update jquery --latest"))
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_library)
 @click.option("--latest", is_flag=True, help="Go beyond what the manifest allows, and rewrite it.")
 @click.option("--prune", is_flag=True, help="Remove the versions that the manifest no longer means.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
