@@ -15,6 +15,8 @@ from tree_sitter import Node
 _MOST_PROTOTYPES = 16
 _MOST_ALTERNATIVES = 64
 _MOST_COPIED = 1024
+# Two frames of Python for each; what asks for a property may have 600 of the 1000 already.
+_MOST_OTHERS_BEHIND = 100
 _LONGEST_PATH = 8
 # What objects, functions, lists and texts have without having set it: of some it is known what they do.
 _INHERITED = frozenset(("constructor", "toString", "valueOf", "__proto__", "toLocaleString", "isPrototypeOf"))
@@ -170,8 +172,24 @@ def truth(value: Value) -> bool | None:
     if value is UNDEFINED or value is None:
         return False
     if isinstance(value, Thing) and value.is_choice:
-        return True if all(truth(one) for one, _ in value.others) else None
+        return True if all(truth(one) for one in alternatives(value)) else None
     return bool(value) if isinstance(value, str | float | bool) else True
+
+
+def alternatives(choice: Thing) -> Iterator[Value]:
+    """Yield what a value may be that is one of several, each once; these may be such values, too."""
+    waiting: list[Value] = [choice]
+    seen = set()
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, Thing):
+            yield one
+        elif id(one) not in seen:
+            seen.add(id(one))
+            if one.is_choice:
+                waiting += (other for other, _ in one.others)
+            else:
+                yield one
 
 
 def same(left: Value, right: Value) -> bool | None:
@@ -273,19 +291,29 @@ def read(value: Value, key: Value) -> Value:
         return _read_text(value, key)
     if not isinstance(value, Thing) or not isinstance(key, str | float):
         return UNDEFINED if value is UNDEFINED else UNKNOWN
-    name = key if isinstance(key, str) else number_text(key)
+    return _read_thing(value, key if isinstance(key, str) else number_text(key), {}, 0)
+
+
+def _read_thing(value: Thing, name: str, known: dict[int, Value], depth: int) -> Value:
+    """Return a property; `known` has it of the objects that were asked already, for many may have the same others."""
+    if id(value) in known:
+        return known[id(value)]
+    known[id(value)] = UNDEFINED  # while it is looked for
+    if depth == _MOST_OTHERS_BEHIND:
+        return UNKNOWN
     thing: Value = value
+    found: Value = UNDEFINED
     for _ in range(_MOST_PROTOTYPES):
-        if not isinstance(thing, Thing):
+        if not isinstance(thing, Thing) or (found := _own(thing, name, known, depth)) is not UNDEFINED:
             break
-        found = _own(thing, name)
-        if found is not UNDEFINED:
-            return found
         thing = thing.parent
-    return _inherited(value, name) if thing is UNDEFINED or thing is None else UNKNOWN
+    if found is UNDEFINED:
+        found = _inherited(value, name) if thing is UNDEFINED or thing is None else UNKNOWN
+    known[id(value)] = found
+    return found
 
 
-def _own(thing: Thing, name: str) -> Value:
+def _own(thing: Thing, name: str, known: dict[int, Value], depth: int) -> Value:
     if name in thing.names:
         return thing.names[name]
     if thing.items is not None and (name.isdecimal() or name == "length"):
@@ -295,7 +323,8 @@ def _own(thing: Thing, name: str) -> Value:
         return thing.prototype
     found: Value = UNDEFINED
     for other, _ in thing.others:
-        found = either(found, read(other, name) if other is not thing else UNDEFINED)
+        value = _read_thing(other, name, known, depth + 1) if isinstance(other, Thing) else read(other, name)
+        found = either(found, value)
     return UNKNOWN if found is UNDEFINED and thing.is_open else found
 
 

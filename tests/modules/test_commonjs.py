@@ -547,3 +547,18 @@ def test_deep_nesting_is_read(deep: str) -> None:
 @pytest.mark.unmeasured
 def test_many_names_are_cut() -> None:
     assert 20_000 == len(named_exports("".join(f"exports.a{number} = 1;" for number in range(20_100))).names)
+
+
+_BOTH = "var a0 = {p: 1}, b0 = {q: 1};" + "".join(
+    f"var a{n + 1} = u ? a{n} : b{n}, b{n + 1} = u ? b{n} : a{n};" for n in range(300)
+)
+_MANY = "var a300 = {p: 1};" + "".join(f"a300 = u ? {{q{n}: 1}} : a300;" for n in range(2000))
+
+
+@pytest.mark.parametrize("source", [pytest.param(_BOTH, id="shared"), pytest.param(_MANY, id="one behind another")])
+@pytest.mark.parametrize(
+    "used", ["if (a300) f()", "exports.a = a300.absent", "exports.a = a300.q.r", "exports.a = a300"]
+)
+def test_what_may_be_one_of_many_is_asked_once(source: str, used: str) -> None:
+    """Each of the values may be one of two earlier ones, so that there are more ways to the first than can be gone."""
+    assert "b" in named_exports(f"{source} {used}; exports.b = 1").names
