@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,14 +118,25 @@ def _orders(
 ) -> Iterator[Order]:
     """Order what is imported and not there."""
     requests = dict(_requests(graph, libraries))
-    find([request.name for request, may_be_absent in requests.items() if not may_be_absent], session)
+    with contextlib.suppress(ConfigurationError):
+        find([request.name for request, absent in requests.items() if not absent.warning], session)
     problems = Problems()
     found: dict[PinnedPackage, None] = {}
-    for request, may_be_absent in requests.items():
-        with contextlib.suppress(ConfigurationError) if may_be_absent else problems.caught():
-            found[checked_spec(request.name, choose(request.wanted, session.package(request.name)))] = None
+    for request, absent in requests.items():
+        with contextlib.suppress(ConfigurationError) if absent.warning else problems.caught():
+            found[checked_spec(request.name, _version(request, absent.where, session))] = None
     problems.raise_errors()
     yield from (_order(spec, project) for spec in found if spec not in ready)
+
+
+def _version(request: PackageSpec, dependent: str, session: Session) -> str:
+    """Return the version that is taken; raise ConfigurationError, which says who imports the package, where none is."""
+    try:
+        return choose(request.wanted, session.package(request.name))
+    except ConfigurationError as error:
+        told = f"imported by {dependent}"
+        problems = (replace(one, value=f"{one.value}, {told}" if one.value else told) for one in error.problems)
+        raise ConfigurationError([*problems]) from None
 
 
 def _others(pins: Sequence[PinnedPackage], libraries: UnpackedLibraries) -> list[ModuleRequest]:
@@ -163,15 +174,15 @@ def _order(spec: PinnedPackage, project: Project) -> Order:
     return Order(spec, entry.files if entry else (), project.lock.integrity(str(spec)))
 
 
-def _requests(graph: Graph, libraries: UnpackedLibraries) -> Iterator[tuple[PackageSpec, bool]]:
-    """Yield what is imported and not there, and whether it may stay away; what is needed comes last, and counts."""
+def _requests(graph: Graph, libraries: UnpackedLibraries) -> Iterator[tuple[PackageSpec, Problem]]:
+    """Yield what is imported and not there, with a warning where it may stay away; what is needed comes last."""
     absent = [problem for problem in graph.warnings if problem.reference == _ABSENT]
     for problem in sorted(absent, key=lambda problem: not problem.warning):
         # What a package.json demands may be nothing that a registry has.
         with contextlib.suppress(ConfigurationError):
             request = parse_spec(problem.value)
             if not (problem.warning and request.name in libraries.optional(problem.where)):
-                yield request, problem.warning
+                yield request, problem
 
 
 def _dependents(graph: Graph) -> dict[str, frozenset[str]]:
