@@ -7,12 +7,15 @@ module is taken as a browser's, in production.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from tree_sitter import Node
+
 from cdnserve.modules.js_builtins import NATIVES
-from cdnserve.modules.js_evaluator import Evaluator, is_strict
+from cdnserve.modules.js_evaluator import Evaluator, is_strict, text
 from cdnserve.modules.js_expressions import EXPRESSIONS
 from cdnserve.modules.js_parser import Script, parse_lazily
 from cdnserve.modules.js_statements import execute
@@ -71,6 +74,50 @@ def named_exports(source: str | bytes, path: str = "", load: Load = lambda _impo
     data = source if isinstance(source, bytes) else source.encode("utf-8", "replace")
     modules = _Modules(load)
     return modules.exported(modules.add(LoadedModule(path, data)))
+
+
+# What stands in these may never run, or somebody may catch what it throws.
+_MAY_NOT_RUN = re.compile(
+    "(?:generator_|arrow_)?function|(?:function|generator_function|class)_(?:declaration|expression)|method_definition"
+    "|class|(?:try|if|switch|while|do|for|for_in)_statement|ternary_expression"
+)
+
+
+def required_at_load(source: bytes) -> frozenset[str]:
+    """Return what a module can't load without: what it requires in no function, under no condition, in no `try`.
+
+    >>> sorted(required_at_load(b"var a = f(require('a')); try { require('b') } catch {} x && require('c')"))
+    ['a']
+    """
+    script = parse_lazily(source)
+    found: set[str] = set()
+    waiting = [script.root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "call_expression" and (specifier := _required(node)):
+            found.add(specifier)
+        waiting += _surely_run(node)
+    return frozenset(found)
+
+
+def _surely_run(node: Node) -> list[Node]:
+    """Return the parts of a syntax tree's node that run whenever it does."""
+    if node.type == "if_statement":
+        # Who bundles takes the one branch, and drops the other.
+        condition = node.child_by_field_name("condition")
+        return node.named_children if condition and b"process.env.NODE_ENV" in (condition.text or b"") else []
+    operator = node.child_by_field_name("operator")
+    if operator and operator.type in ("&&", "||", "??"):
+        return node.named_children[:1]
+    return [] if _MAY_NOT_RUN.fullmatch(node.type) else node.named_children
+
+
+def _required(call: Node) -> str:
+    """Return what a call requires by a name that stands there, `""` for nothing."""
+    function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
+    is_require = function is not None and function.text == b"require"
+    first = arguments.named_children[0] if is_require and arguments and arguments.named_children else None
+    return text(first)[1:-1] if first is not None and first.type == "string" else ""
 
 
 class _Modules:

@@ -70,6 +70,23 @@ class Scan:
                 found[one.specifier] = found.get(one.specifier, False) or one.is_required
         return found
 
+    def at_load(self, source: str, taken: Callable[[str], Iterable[str]]) -> set[str]:
+        """Return the specifiers from outside without which an entry can't load; `taken` says what a file loads with."""
+        found: set[str] = set()
+        seen = {source}
+        waiting = [source]
+        while waiting:
+            file = waiting.pop()
+            outside = {one.specifier for one in self.externals.get(file, ())}
+            for specifier in taken(file):
+                path = self.resolved.get((file, specifier), "")
+                if specifier in outside:
+                    found.add(specifier)
+                elif path and path not in seen:
+                    seen.add(path)
+                    waiting.append(path)
+        return found
+
     def chain(self, source: str, wanted: str) -> tuple[str, ...]:
         """Return the way from an entry to a file, or to what a file takes from outside, that is wanted."""
         before: dict[str, str] = {source: ""}
@@ -158,6 +175,11 @@ class Declarations:
         name = specifier.partition("/")[0]
         is_npm = specifier in self.taken_away or name in self.declared or specifier == f"{name}/"
         return (specifier.startswith("node:") and specifier not in self.taken_away) or (name in BUILT_IN and not is_npm)
+
+    def spelled(self, specifier: str) -> tuple[str, ...]:
+        """Return the names that files have for a package: its own, and those that `browser` says it stands for."""
+        others = (name for name, target in self.replaced.items() if target == specifier)
+        return tuple(dict.fromkeys((specifier.rstrip("/"), *others)))
 
 
 def declarations(description: Description) -> Declarations:
@@ -258,7 +280,7 @@ def making_run(
     arguments += [_ENVIRONMENT] if has_environment else []
     for at, (specifier, is_required) in enumerate(sorted(needed.items())):
         arguments += _stand_in(at, specifier, said, files) if _is_replaced(specifier, is_required, said) else ()
-    required = [key for key in needed if _is_replaced(key, needed[key], said)]
+    required = [name for key in needed if _is_replaced(key, needed[key], said) for name in (key, *said.spelled(key))]
     # An alias is one for all that lies below it, too.
     arguments += [f"--alias:{key}={key}" for key in sorted(needed) if key not in required and _is_below(key, required)]
     for at, entry in enumerate(several):
@@ -282,17 +304,18 @@ def _stand_in(at: int, specifier: str, said: Declarations, files: dict[str, str]
     """Write what `require` gets for a name from outside; return the arguments that lead there."""
     key = specifier.rstrip("/")
     place = f"{SOURCES}/r{at}.cjs"
-    lead = f"--alias:{key}=./{place}"
+    # esbuild looks for aliases before it looks into the browser field.
+    lead = tuple(f"--alias:{name}=./{place}" for name in said.spelled(specifier))
     if specifier in said.taken_away:
         files[place] = ""
-        return (lead,)
+        return lead
     if split_bare(key)[0] in said.optional:
         files[place] = _ABSENT.format(name=_text(f"'{key}'"))
-        return (lead,)
+        return lead
     files[f"{SOURCES}/interop.cjs"] = _INTEROP
     files[f"{SOURCES}/n{at}.mjs"] = f'import * as n from "cdnserve-external-{at}"; export {{ n }};\n'
     files[place] = f'module.exports = require("./interop.cjs")(require("./n{at}.mjs").n);\n'
-    return (lead, f"--alias:cdnserve-external-{at}={key}")
+    return (*lead, f"--alias:cdnserve-external-{at}={key}")
 
 
 def wrapper(path: str, names: Iterable[str], passed_on: Iterable[str]) -> str:
@@ -337,4 +360,4 @@ def made_exports(several: Iterable[Entry]) -> dict[str, str]:
 
 def is_inside(path: str) -> bool:
     """Return whether a path of esbuild's lies in the package that it was run in."""
-    return path.startswith("(disabled):") or inside(path) is not None
+    return path.startswith(("(disabled):", "<")) or inside(path) is not None

@@ -7,13 +7,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem
-from cdnserve.modules.commonjs import LoadedModule, named_exports
+from cdnserve.modules.commonjs import LoadedModule, named_exports, required_at_load
+from cdnserve.modules.hosted import split_bare
 from cdnserve.modules.imports import read_imports
 from cdnserve.modules.made import (
     METAFILE,
@@ -43,6 +44,8 @@ _ERROR = re.compile(r"\[ERROR\] (?P<what>[^\n]*)(?:\n\s+(?P<where>[^\s:][^\n:]*)
 _UNRESOLVED = re.compile(r'Could not resolve "([^"\n]*)"')
 _LONGEST_CHAIN = 8
 _OUTSIDE = "it names files outside of itself"
+_GONE = "its browser field has {} for a file or a package, and that is not there"
+_BY_EXPRESSION = "it requires by an expression what it doesn't name elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,9 @@ class _Making:
 
     def make(self) -> tuple[Problem, ...]:
         description = self.description()
-        said, found = declarations(description), self.entries(description)
+        found = self.entries(description)
         scan, flaws = self.scan(found)
+        said = self.declared(description, found, scan)
         flaws += [flaw for entry in found if entry.source in scan.parts for flaw in self.flaws(entry, scan, said)]
         wrong = {flaw.entry for flaw in flaws}
         strange = [entry for entry in found if entry not in wrong and entry.source not in scan.parts]
@@ -105,7 +109,7 @@ class _Making:
 
     def source(self, path: str) -> bytes:
         """Return a file's content, nothing for what esbuild has put in its place."""
-        return b"" if path.startswith("(") else self.staged.source(path)
+        return b"" if path.startswith(("(", "<")) else self.staged.source(path)
 
     def description(self) -> Mapping[str, object]:
         description = read_description(self.place / "package.json")
@@ -114,6 +118,21 @@ class _Making:
         if (self.place / MADE).exists():
             raise self.refused(f"it has a folder {MADE} of its own")
         return description
+
+    def declared(self, description: Mapping[str, object], found: Iterable[Entry], scan: Scan) -> Declarations:
+        """Return what the package.json says, but that nothing is optional without which the main entry can't load."""
+
+        def taken(path: str) -> Iterable[str]:
+            source = self.source(path)
+            return read_imports(source).static if path in scan.modules else required_at_load(source)
+
+        said = declarations(description)
+        for entry in found:
+            is_main = "." in entry.subpaths and entry.source in scan.parts
+            if is_main and any(split_bare(one)[0] in said.optional for one in scan.needs(entry.source)):
+                needed = {split_bare(one)[0] for one in scan.at_load(entry.source, taken)}
+                return replace(said, optional=said.optional - needed)
+        return said
 
     def is_module(self, path: str) -> bool:
         return path.endswith(".mjs") or read_imports(self.staged.source(path)).is_module
@@ -124,7 +143,9 @@ class _Making:
 
         found = entries(description, self.staged.unpacked.files, self.is_module, described)
         if not found:
-            raise self.refused("it has no script that a page may import", str(description.get("exports", "")))
+            gone = [*declarations(description).dangling(self.staged.unpacked.files).values()]
+            reason = _GONE.format(excerpt(gone[0])) if gone else "it has no script that a page may import"
+            raise self.refused(reason, str(description.get("exports", "")))
         if len(found) > MOST_ENTRIES:
             raise self.refused(f"a page may import more than {MOST_ENTRIES:,} files of it", f"{len(found):,}")
         return found
@@ -135,7 +156,9 @@ class _Making:
             if said := self.esbuild.run(run.arguments, self.place):
                 raise self.refused("esbuild can't make modules of it", _first(said)[0])
         if strange := unforeseen(self.taken_metafile(), scan):
-            raise self.refused("it requires by an expression what it doesn't name elsewhere", strange)
+            is_named = strange in declarations(read_description(self.place / "package.json")).replaced.values()
+            reason = "its browser field has a package for a file" if is_named else _BY_EXPRESSION
+            raise self.refused(reason, strange)
 
     def further(
         self, description: Mapping[str, object], found: Sequence[Entry], scan: Scan, said: Declarations
@@ -197,6 +220,8 @@ class _Making:
             return _Flaw(entry, _OUTSIDE, (entry.source, outside))
         unresolved = _UNRESOLVED.search(what)
         absent = unresolved[1] if unresolved else f"./{where}"
+        gone = declarations(read_description(self.place / "package.json")).dangling(self.staged.unpacked.files)
+        what = _GONE.format(excerpt(gone[absent])) if absent in gone else what
         without = (*scan_run([entry]).arguments, f"--external:{absent}")
         if "*" in absent or not where or self.scanned(without):
             return _Flaw(entry, what, (entry.source, *([f"{where}:{line}"] if where not in ("", entry.source) else ())))
@@ -210,8 +235,7 @@ class _Making:
         if built_in:
             yield _Flaw(entry, "it needs what only Node.js has built in", scan.chain(entry.source, built_in[0]))
         elif lost:
-            reason = f"its browser field has {excerpt(dangling[lost[0]])} for a file, and that is not there"
-            yield _Flaw(entry, reason, scan.chain(entry.source, lost[0]))
+            yield _Flaw(entry, _GONE.format(excerpt(dangling[lost[0]])), scan.chain(entry.source, lost[0]))
 
     def names(self, source: str, scan: Scan) -> tuple[Sequence[str], Sequence[str]]:
         """Return the names that a CommonJS file exports, and the packages whose names it passes on."""

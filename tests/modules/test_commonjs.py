@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdnserve.modules.commonjs import LoadedModule, NamedExports, named_exports
+from cdnserve.modules.commonjs import LoadedModule, NamedExports, named_exports, required_at_load
 from tests.patterns import grows
 
 # What compilers put around a module's own code, written anew.
@@ -547,6 +547,27 @@ def test_deep_nesting_is_read(deep: str) -> None:
 @pytest.mark.unmeasured
 def test_many_names_are_cut() -> None:
     assert 20_000 == len(named_exports("".join(f"exports.a{number} = 1;" for number in range(20_100))).names)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("var a = f(require('x'))", {"x"}),
+        ("module.exports = { ...require('x'), y: [require('y')] }", {"x", "y"}),
+        ("require('x').a && require('y')", {"x"}),
+        ("if (process.env.NODE_ENV === 'production') { require('x') } else { require('y') }", {"x", "y"}),
+        ("if (a) require('x')", set()),
+        ("a ? require('x') : 1", set()),
+        ("try { require('x') } catch { require('y') }", set()),
+        ("function f() { require('x') } var g = () => require('y'), h = function () { require('z') }", set()),
+        ("class A { b = require('x'); c() { require('y') } }", set()),
+        ("for (const a of []) require('x'); while (a) require('y'); switch (a) { case 1: require('z') }", set()),
+        ("require(x); require(`y`); require(); other('z')", set()),
+        ("var 1; require('x'", set()),
+    ],
+)
+def test_what_a_module_cannot_load_without(source: str, expected: set[str]) -> None:
+    assert expected == required_at_load(source.encode())
 
 
 _BOTH = "var a0 = {p: 1}, b0 = {q: 1};" + "".join(

@@ -224,6 +224,23 @@ def test_what_the_browser_field_takes_away_is_empty() -> None:
     assert ({"+esm/.src/r0.cjs": ""}, {"--alias:fs=./+esm/.src/r0.cjs"}) == (files, aliases)
 
 
+def test_what_the_browser_field_has_another_package_for_is_required_by_both_names() -> None:
+    externals = (External("disk", is_required=True), External("fs/promises", is_required=False))
+    _, aliases = _run({"browser": {"fs": "disk"}}, *externals)
+    assert {
+        *("--alias:disk=./+esm/.src/r0.cjs", "--alias:fs=./+esm/.src/r0.cjs", "--alias:cdnserve-external-0=disk"),
+        "--alias:fs/promises=fs/promises",
+    } == aliases
+
+
+def test_what_an_entry_loads_with_is_found_through_its_files() -> None:
+    externals = {"a.js": (), "b.js": (External("x", is_required=True), External("y", is_required=True))}
+    resolved = {("a.js", "./b"): "b.js", ("b.js", "./a"): "a.js"}
+    scan = Scan({"a.js": ("b.js",), "b.js": ("a.js",)}, externals, frozenset(), {}, resolved)
+    assert {"x"} == scan.at_load("a.js", {"a.js": ["./b", "z"], "b.js": ["x", "./a"]}.__getitem__)
+    assert set() == scan.at_load("a.js", {"a.js": [], "b.js": ["x"]}.__getitem__)
+
+
 def test_what_may_be_absent_is_absent() -> None:
     """As in Node.js where it is not installed; whoever requires it asks for the error."""
     files, _ = _run({"peerDependenciesMeta": {"x": {"optional": True}}}, External("x/y", is_required=True))
@@ -255,4 +272,6 @@ def test_the_first_run_reads_the_files_as_they_are() -> None:
 
 
 def test_which_paths_lie_in_the_package() -> None:
-    assert [True, True, False, False] == list(map(is_inside, ("a/b.js", "(disabled):x", "../x.js", "/etc/passwd")))
+    assert [True, True, True, False, False] == list(
+        map(is_inside, ("a/b.js", "(disabled):x", "<data:,../../x>", "../x.js", "/etc/passwd"))
+    )

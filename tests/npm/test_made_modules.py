@@ -263,6 +263,16 @@ def test_entries_that_cannot_be_made_are_left_out(root: Path, registry: LocalReg
             "index.js → a.js",
             id="a browser field that points nowhere",
         ),
+        pytest.param(
+            {"index.js": "require('fs')"},
+            {"browser": {"fs": "./nowhere.js"}},
+            "index.js → fs",
+            id="a browser field that points nowhere for a built-in",
+        ),
+        pytest.param({"index.js": ""}, {"browser": {"./index.js": "./nowhere"}}, "", id="nowhere for the main file"),
+        pytest.param(
+            {"index.js": "require('./a')", "a.js": ""}, {"browser": {"./a.js": "web"}}, "web", id="a package for a file"
+        ),
         pytest.param({"index.js": "require('../../../../manifest.toml')"}, {}, "manifest.toml", id="a file outside"),
         pytest.param({"index.js": "require('/etc/hostname')"}, {}, "etc/hostname", id="a file anywhere"),
         pytest.param({"index.js": "require('/etc/passwd')"}, {}, "etc/passwd", id="a file anywhere that is no script"),
@@ -349,6 +359,27 @@ def test_circles_and_what_is_taken_away(root: Path, registry: LocalRegistry, set
     assert [1, [], "ours"] == _ran(root, script, x="x@1.0.0")
 
 
+def test_a_package_for_browsers_takes_the_place_of_another(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    _publish(registry, "disk@1.0.0", {"index.js": "exports.read = () => 'read'"})
+    described = {"browser": {"fs": "disk"}, "dependencies": {"disk": "1"}}
+    _publish(registry, "x@1.0.0", {"index.js": "exports.said = require('fs').read()"}, **described)
+    assert {"x", "disk"} == {one.name for one in _add(root, settings, "x", deps=True).libraries}
+    script = "import { said } from 'x'; console.log(JSON.stringify(said))"
+    assert "read" == _ran(root, script, x="x@1.0.0", disk="disk@1.0.0")
+
+
+def test_a_module_in_a_data_url_belongs_to_whoever_imports_it(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    data = "import two from 'data:text/javascript,export default 2'; export default [two, process.env.NODE_ENV]"
+    _publish(registry, "x@1.0.0", {"index.js": data}, type="module")
+    assert () == _add(root, settings, "x").warnings
+    script = "import x from 'x'; console.log(JSON.stringify(x))"
+    assert [2, "production"] == _ran(root, script, x="x@1.0.0")
+
+
 def test_plugins_in_folders_are_made_and_share_the_state(
     root: Path, registry: LocalRegistry, settings: NpmSettings
 ) -> None:
@@ -404,6 +435,37 @@ def test_what_may_be_absent_is_not_brought(root: Path, registry: LocalRegistry, 
     added = _add(root, settings, "x", deps=True)
     assert ["x@1.0.0"] == list(map(str, added.libraries))
     assert "none" == _ran(root, "import { p } from 'x'; console.log(JSON.stringify(p))", x="x@1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("files", "described"),
+    [
+        pytest.param({"a.js": "exports.p = require('perhaps').p"}, {"main": "a.js"}, id="required"),
+        pytest.param(
+            {
+                "a.js": "if (process.env.NODE_ENV === 'production') module.exports = require('./b'); else throw 1;",
+                "b.js": "var perhaps = (x => x)(require('perhaps')); exports.p = perhaps.p",
+            },
+            {"main": "a.js"},
+            id="required by another file",
+        ),
+        pytest.param(
+            {"es/a.js": "import { p } from 'perhaps'; export { p }; export const e = process.env.E", "cjs/a.js": ""},
+            {"module": "es/a.js", "main": "cjs/a.js"},
+            id="imported, and required by a file beside",
+        ),
+    ],
+)
+def test_nothing_is_optional_that_the_main_module_loads_with(
+    root: Path, registry: LocalRegistry, settings: NpmSettings, files: dict[str, str], described: dict[str, str]
+) -> None:
+    _publish(registry, "perhaps@1.0.0", {"index.js": "exports.p = 'here'"})
+    files = {**files, "cjs/a.js": "exports.p = require('perhaps').p"}
+    meta = {"peerDependenciesMeta": {"perhaps": {"optional": True}}}
+    _publish(registry, "x@1.0.0", files, **described, **meta)
+    assert {"x", "perhaps"} == {one.name for one in _add(root, settings, "x", deps=True).libraries}
+    script = "import { p } from 'x'; console.log(JSON.stringify(p))"
+    assert "here" == _ran(root, script, x="x@1.0.0", perhaps="perhaps@1.0.0")
 
 
 def test_what_only_a_package_imports_that_stays_away_is_not_brought(
