@@ -37,6 +37,8 @@ OPTIONS = (
 # A page has no environment. Said of every package, this would be a part of each module.
 _ENVIRONMENT = '--define:process.env={"NODE_ENV":"production"}'
 _READS_ENVIRONMENT = re.compile(rb"process\s*\.\s*env(?!\s*\.\s*NODE_ENV(?![\w$]))(?![\w$])")
+# What esbuild takes for the name of a package, up to the first equals sign.
+_ALIAS = re.compile(r"(?![./]|\w+://)[^=\\\0]+")
 _REQUIRED = ("require-call", "require-resolve")
 
 
@@ -290,6 +292,15 @@ def making_run(
             files[f"{SOURCES}/e{at}.mjs"] = wrapper(f"../../{entry.source}", *names(entry.source))
         arguments.append(f"{entry.name}={source}")
     return Run(files, tuple(arguments))
+
+
+def can_be_replaced(specifier: str) -> bool:
+    """Return whether esbuild can be told what a file gets for a name.
+
+    >>> can_be_replaced("react"), can_be_replaced("loader?esModule=false!./a.js"), can_be_replaced("file:///x")
+    (True, False, False)
+    """
+    return _ALIAS.fullmatch(specifier) is not None
 
 
 def _is_replaced(specifier: str, is_required: bool, said: Declarations) -> bool:

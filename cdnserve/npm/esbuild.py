@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdnserve.display import excerpt
@@ -38,6 +38,7 @@ _INTEGRITY = {
 }
 # Older ones lack what is relied on; of newer ones nobody has seen yet what they change.
 _SUPPORTED = re.compile(r"0\.2[5-9]\.[0-9]{1,3}")
+_VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){2}")
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
 _BINARY = "bin/esbuild"
@@ -57,6 +58,11 @@ class Esbuild:
 
     program: Path
     version: str
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether modules can be made with it."""
+        return _SUPPORTED.fullmatch(self.version) is not None
 
     def run(self, arguments: Sequence[str], folder: Path) -> str:
         """Run it in a folder; return what it says is wrong, `""` where all went well."""
@@ -87,20 +93,34 @@ class EsbuildFinder:
     def version(self) -> str:
         """The version that is taken where nobody wants another."""
         here = self._here("")
-        return here.version if here else VERSION
+        return here.version if here and here.is_supported else VERSION
 
     def find(self, version: str) -> Esbuild:
         """Return esbuild in a version; raise ConfigurationError where there is none."""
-        if not _SUPPORTED.fullmatch(version):
+        wanted = Esbuild(Path(), version)
+        if not wanted.is_supported:
             message = "this version of cdnserve can't make modules with this version of esbuild"
             hint = "update cdnserve; or add the library again with --esm, as a version that is new here"
             raise ConfigurationError([Problem("esbuild-unsupported", message, "", excerpt(version), hint)])
         here = self._here("")
-        return here if here and here.version == version else Esbuild(self._fetched(version), version)
+        if here and here.version == version:
+            return here
+        try:
+            return replace(wanted, program=self._fetched(version))
+        except ConfigurationError as error:
+            raise ConfigurationError([_with_other(problem, here) for problem in error.problems]) from None
+
+
+def _with_other(problem: Problem, here: Esbuild | None) -> Problem:
+    """Return what is wrong, with the esbuild on the PATH that is not the one that is wanted."""
+    if here is None:
+        return problem
+    other = f"is esbuild {here.version}" if here.version else "is no esbuild"
+    return replace(problem, hint=f"{problem.hint}; {here.program} {other}")
 
 
 def _on_path(environment: Mapping[str, str], folder: Path) -> Esbuild | None:
-    """Return what the PATH has, `None` where that is nothing, or no esbuild that will do."""
+    """Return what the PATH has, in whatever version: `""` for what is no esbuild, `None` where there is nothing."""
     found = shutil.which("esbuild", path=environment.get("PATH", ""))
     if not found:
         return None
@@ -108,8 +128,8 @@ def _on_path(environment: Mapping[str, str], folder: Path) -> Esbuild | None:
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         said = _run([str(program), "--version"], folder, _LONGEST_VERSION, environment).stdout[:64]
         version = said.decode("ascii", "replace").strip()
-        return Esbuild(program, version) if _SUPPORTED.fullmatch(version) else None
-    return None
+        return Esbuild(program, version if _VERSION.fullmatch(version) else "")
+    return Esbuild(program, "")
 
 
 def _run(
@@ -140,7 +160,7 @@ def _fetched(version: str, session: Session, folder: Path) -> Path:
     """Return the program, from the cache where it is whole there."""
     system = f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(platform.machine().lower(), 'unknown')}"
     if system not in _INTEGRITY:
-        hint = "install esbuild, so that it is found on the PATH"
+        hint = "install esbuild (0.25 to 0.29), so that it is found on the PATH"
         raise ConfigurationError(
             [Problem("esbuild-missing", "npm has no esbuild that is known to run here", value=system, hint=hint)]
         )
@@ -190,7 +210,7 @@ def _unpacked(version: str, system: str, session: Session, folder: Path) -> Path
             unpack(fetched.file, inner, spec, lambda path: path == _BINARY, DownloadLimits())
     except ConfigurationError as error:
         message = f"esbuild {version} can't be had: {error.problems[0].message}"
-        hint = "make the registry reachable, or install esbuild, so that it is found on the PATH"
+        hint = "make the registry reachable, or install esbuild (0.25 to 0.29), so that it is found on the PATH"
         raise ConfigurationError([Problem("esbuild-missing", message, value=str(spec), hint=hint)]) from None
     finally:
         session.progress.finish(str(spec))

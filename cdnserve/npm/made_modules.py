@@ -22,6 +22,7 @@ from cdnserve.modules.made import (
     Declarations,
     Run,
     Scan,
+    can_be_replaced,
     declarations,
     groups,
     is_inside,
@@ -230,10 +231,13 @@ class _Making:
     def flaws(self, entry: Entry, scan: Scan, said: Declarations) -> Iterator[_Flaw]:
         """Yield the first reason why a page can't use what would be made of an entry."""
         built_in = [one for one in scan.needs(entry.source) if said.is_built_in(one)]
+        strange = [one for one, required in scan.needs(entry.source).items() if required and not can_be_replaced(one)]
         dangling = said.dangling(self.staged.unpacked.files)
         lost = sorted(scan.parts[entry.source] & dangling.keys())
         if built_in:
             yield _Flaw(entry, "it needs what only Node.js has built in", scan.chain(entry.source, built_in[0]))
+        elif strange:
+            yield _Flaw(entry, "it requires what no package has as its name", scan.chain(entry.source, strange[0]))
         elif lost:
             yield _Flaw(entry, _GONE.format(excerpt(dangling[lost[0]])), scan.chain(entry.source, lost[0]))
 

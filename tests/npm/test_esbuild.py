@@ -97,6 +97,20 @@ def test_what_was_fetched_is_kept_and_proved(tmp_path: Path, published: LocalReg
     assert [] == published.asked
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("echo 0.12.0", "is esbuild 0.12.0"), ("echo x", "is no esbuild"), ("sleep 60", "is no esbuild")],
+)
+def test_one_that_will_not_do_is_told(
+    tmp_path: Path, registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, text: str, expected: str
+) -> None:
+    monkeypatch.setattr(esbuild, "_LONGEST_VERSION", 0.3)
+    program = _program(tmp_path / "bin", text)
+    with pytest.raises(ConfigurationError) as raised:
+        _found(_settings(tmp_path, registry.url, f"{tmp_path / 'bin'}:/bin:/usr/bin"), tmp_path / "work")
+    assert raised.value.problems[0].hint.endswith(f"; {program} {expected}")
+
+
 def test_without_a_cache_it_lies_where_it_is_used(
     tmp_path: Path, published: LocalRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -228,14 +228,18 @@ def test_update_makes_modules_of_the_new_version(root: Path, registry: LocalRegi
     assert isinstance(read_lock(root / "manifest.lock").libraries["x@1.1.0"].esm, LockedModules)
 
 
+_LEFT_OUT = ("server", "broken", "absent", "worker", "url")
+
+
 def test_entries_that_cannot_be_made_are_left_out(root: Path, registry: LocalRegistry, settings: NpmSettings) -> None:
     files = {"a.js": "exports.a = 1", "server.js": "require('./deep')", "deep.js": "exports.f = require('fs')"}
     broken = {"broken.js": "exports.a = (", "absent.js": "require('./mid')", "mid.js": "require('./nowhere')"}
-    exports = {".": "./a.js", "./server": "./server.js", "./broken": "./broken.js", "./absent": "./absent.js"}
+    broken |= {"worker.js": "require('worker-loader?esModule=false!./a.js')", "url.js": "require('file:///a.js')"}
+    exports = {".": "./a.js", **{f"./{name}": f"./{name}.js" for name in _LEFT_OUT}}
     _publish(registry, "x@1.0.0", {**files, **broken}, exports=exports)
     (warning,) = _add(root, settings, "x").warnings
     assert "esm-left-out" == warning.reference
-    assert all(name in warning.message for name in ("./server", "./broken", "./absent"))
+    assert all(f"./{name}" in warning.message for name in _LEFT_OUT)
     assert {".": "./index.js"} == _exports(root, "x@1.0.0")
     assert not [name for name in _made(root, "x@1.0.0") if name.startswith(".src")]
 
