@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from posixpath import dirname, normpath
+from posixpath import normpath
 from shlex import quote
 from urllib.parse import unquote
 
@@ -164,9 +164,11 @@ class Resolver:
         # An import map's integrity is found by the URL's spelling, so an escape must be the one that we write.
         if "%" in specifier and public_url(unquote(specifier)) != f"/{specifier}":
             return missing(module, specifier)
-        path = normpath(f"{dirname(module)}/{unquote(specifier)}") + ("/" if specifier.endswith("/") else "")
+        address = _address(module, unquote(specifier))
+        path = normpath(address)
         if not path.startswith(f"{package.folder}/"):
-            return ResolvedModule(path) if self._packages.is_public(path) else missing(module, specifier)
+            is_there = address == path and self._packages.is_public(path)
+            return ResolvedModule(path) if is_there else missing(module, specifier)
         file = replaced(self._modules.described(package), path.removeprefix(f"{package.folder}/"))
         if file is None:
             return taken_away(module, specifier)
@@ -174,7 +176,7 @@ class Resolver:
         if found is None:
             is_there = self._packages.lies_unlisted(path)
             return unlisted(path) if is_there else missing(module, specifier)
-        return ResolvedModule(found) if found == path else ResolvedModule(found, path, is_path=True)
+        return ResolvedModule(found) if found == address else ResolvedModule(found, address, is_path=True)
 
     def _internal(self, module: str, specifier: str, package: HostedPackage) -> ResolvedModule | Problem | None:
         target = internal(self._modules.described(package).get("imports"), specifier)
@@ -226,6 +228,22 @@ class Resolver:
             return missing(module, target)
         chosen = self.choose(real, allowed)
         return self.entry(chosen, subpath) if chosen else not_hosted(real, allowed, package, self._packages)
+
+
+def _address(module: str, specifier: str) -> str:
+    """Return the path of the URL that a browser makes of a relative specifier (URL Standard, path state).
+
+    >>> _address("a/b/c.js", "./d"), _address("a/b/c.js", ".."), _address("a/b/c.js", ".//d.js")
+    ('a/b/d', 'a/', 'a/b//d.js')
+    """
+    segments = module.split("/")[:-1]
+    steps = specifier.split("/")
+    for step in steps:
+        if step == "..":
+            segments = segments[:-1]
+        elif step != ".":
+            segments.append(step)
+    return "/".join([*segments, *([""] if steps[-1] in (".", "..") else [])])
 
 
 def _folder(exports: object, subpath: str) -> str:

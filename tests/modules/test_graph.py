@@ -275,6 +275,16 @@ def test_an_ending_that_was_left_out_is_mapped_by_its_address() -> None:
     assert [("npm/x@1.0.0/a", "npm/x@1.0.0/a.js", True)] == [(e.key, e.path, e.is_path) for e in graph.edges[1:]]
 
 
+@pytest.mark.parametrize(
+    ("specifier", "address"),
+    [(".//b.js", "npm/x@1.0.0/a//b.js"), ("./c/..", "npm/x@1.0.0/a/"), ("../a//", "npm/x@1.0.0/a//")],
+)
+def test_an_address_that_a_browser_writes_otherwise_is_mapped(specifier: str, address: str) -> None:
+    files = {"a/i.js": f"import '{specifier}'", "a/b.js": MODULE, "a/index.js": MODULE}
+    graph = graph_of({"x@1.0.0": ({"main": "a/i.js"}, files)}, ModuleRequest("x"))
+    assert [(address, True)] == [(e.key, e.is_path) for e in graph.edges[1:]]
+
+
 def test_an_alias_of_npm_is_followed() -> None:
     packages: Packages = {
         "app@1.0.0": ({"main": "i.js", "dependencies": {"old": "npm:dep@^1"}}, {"i.js": "import 'old'"}),
