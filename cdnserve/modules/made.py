@@ -55,7 +55,7 @@ class Scan:
     """What the first run found of each file (esbuild's metafile): what it loads, what is outside, which are CommonJS.
 
     `parts` has the files that each entry is made of, by the entry's source; `resolved` what a file means by a
-    specifier.
+    specifier; `defaults` the entries with a default export.
     """
 
     loads: Mapping[str, tuple[str, ...]]
@@ -63,6 +63,7 @@ class Scan:
     modules: frozenset[str]
     parts: Mapping[str, frozenset[str]]
     resolved: Mapping[tuple[str, str], str]
+    defaults: frozenset[str] = frozenset()
 
     def needs(self, source: str) -> dict[str, bool]:
         """Return the specifiers that an entry takes from outside, and whether any file requires it."""
@@ -88,6 +89,23 @@ class Scan:
                     seen.add(path)
                     waiting.append(path)
         return found
+
+    def passed_on(self, source: str, stars: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
+        """Yield the specifiers from outside of which an ES entry exports all, each behind the file that does so.
+
+        `stars` are those of one file.
+        """
+        seen = {source}
+        waiting = [source]
+        while waiting:
+            file = waiting.pop()
+            for specifier in stars(file) if file in self.modules else ():
+                path = self.resolved.get((file, specifier), "")
+                if not path:
+                    yield file, specifier
+                elif path not in seen:
+                    seen.add(path)
+                    waiting.append(path)
 
     def chain(self, source: str, wanted: str) -> tuple[str, ...]:
         """Return the way from an entry to a file, or to what a file takes from outside, that is wanted."""
@@ -127,8 +145,9 @@ def read_metafile(metafile: Mapping[str, Mapping[str, Mapping[str, object]]]) ->
         if one.get("format") == "esm":
             modules.add(path)
     outputs = metafile["outputs"].values()
+    defaults = frozenset(str(one["entryPoint"]) for one in outputs if "default" in _list(one.get("exports")))
     parts = {str(one["entryPoint"]): frozenset(_mapping(one["inputs"])) for one in outputs if one.get("entryPoint")}
-    return Scan(loads, externals, frozenset(modules), parts, resolved)
+    return Scan(loads, externals, frozenset(modules), parts, resolved, defaults)
 
 
 def unforeseen(metafile: Mapping[str, Mapping[str, Mapping[str, object]]], scan: Scan) -> str:
@@ -265,9 +284,18 @@ Names = Callable[[str], tuple[Sequence[str], Sequence[str]]]
 
 
 def making_run(
-    group: ModuleGroup, scan: Scan, said: Declarations, names: Names, *, has_environment: bool = False
+    group: ModuleGroup,
+    scan: Scan,
+    said: Declarations,
+    names: Names,
+    stars: Callable[[str], Iterable[str]] = lambda _file: (),
+    *,
+    has_environment: bool = False,
 ) -> Run:
-    """Return the second run for entries that are made together; `has_environment` says that some read process.env."""
+    """Return the second run for entries that are made together; `has_environment` says that some read process.env.
+
+    `stars` are the specifiers of which an ES file exports all.
+    """
     several, needed = group.entries, dict[str, bool]()
     for entry in several:
         for specifier, is_required in scan.needs(entry.source).items():
@@ -280,16 +308,23 @@ def making_run(
         *(("--splitting",) if group.is_sharing else ()),
     ]
     arguments += [_ENVIRONMENT] if has_environment else []
+    numbers = {specifier: at for at, specifier in enumerate(sorted(needed))}
     for at, (specifier, is_required) in enumerate(sorted(needed.items())):
         arguments += _stand_in(at, specifier, said, files) if _is_replaced(specifier, is_required, said) else ()
     required = [name for key in needed if _is_replaced(key, needed[key], said) for name in (key, *said.spelled(key))]
     # An alias is one for all that lies below it, too.
     arguments += [f"--alias:{key}={key}" for key in sorted(needed) if key not in required and _is_below(key, required)]
+    imported = [key for key, at in numbers.items() if f"{SOURCES}/n{at}.mjs" in files]
     for at, entry in enumerate(several):
         source = f"./{entry.source}"
         if entry.source not in scan.modules:
             source = f"./{SOURCES}/e{at}.mjs"
             files[f"{SOURCES}/e{at}.mjs"] = wrapper(f"../../{entry.source}", *names(entry.source))
+        elif lost := sorted(_lost(entry, group, scan, stars, imported)):
+            source = f"./{SOURCES}/e{at}.mjs"
+            outside = [f"cdnserve-external-{numbers[one]}" if one in imported else one for one in lost]
+            has_default = entry.source in scan.defaults
+            files[f"{SOURCES}/e{at}.mjs"] = _with_stars(f"../../{entry.source}", outside, has_default=has_default)
         arguments.append(f"{entry.name}={source}")
     return Run(files, tuple(arguments))
 
@@ -343,6 +378,28 @@ def wrapper(path: str, names: Iterable[str], passed_on: Iterable[str]) -> str:
     lines += ['export default o.__esModule && "default" in o ? o.default : m;']
     lines += [f"export * from {_text(one)};" for one in passed_on]
     return "\n".join([*lines, ""])
+
+
+def _lost(
+    entry: Entry, group: ModuleGroup, scan: Scan, stars: Callable[[str], Iterable[str]], required: Collection[str]
+) -> set[str]:
+    """Return the packages of which an ES entry exports all, and esbuild would leave it out.
+
+    What is required has one alias for all files of the run, and nobody knows what CommonJS exports. Of a file that
+    several entries share it stays in the module that they share, and these don't export it.
+    """
+    members = [scan.parts[one.source] for one in group.entries]
+    found = set[str]()
+    for file, specifier in scan.passed_on(entry.source, stars):
+        if specifier in required or sum(file in parts for parts in members) > 1:
+            found.add(specifier)
+    return found
+
+
+def _with_stars(path: str, outside: Iterable[str], *, has_default: bool) -> str:
+    """Return the source of an ES module that exports what another does, and all of some packages."""
+    lines = [f"export * from {_text(one)};" for one in (path, *outside)]
+    return "\n".join([*lines, *([f"export {{ default }} from {_text(path)};"] if has_default else []), ""])
 
 
 def _text(value: str) -> str:

@@ -16,6 +16,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.modules.commonjs import LoadedModule, named_exports, required_at_load
 from cdnserve.modules.hosted import split_bare
 from cdnserve.modules.imports import read_imports
+from cdnserve.modules.js_parser import star_exports
 from cdnserve.modules.made import (
     METAFILE,
     SOURCES,
@@ -102,7 +103,8 @@ class _Making:
         for group in groups(good, scan):
             parts = {part for entry in group.entries for part in scan.parts[entry.source]}
             reads = any(reads_environment(self.source(part)) for part in parts)
-            self.run(making_run(group, scan, said, lambda one: self.names(one, scan), has_environment=reads), scan)
+            run = making_run(group, scan, said, lambda one: self.names(one, scan), self.stars, has_environment=reads)
+            self.run(run, scan)
         text = json.dumps({"type": "module", "exports": made_exports([] if is_own else good)}, indent=2)
         (self.place / MADE / "package.json").write_text(f"{text}\n", encoding="utf-8")
         shutil.rmtree(self.place / SOURCES)
@@ -252,6 +254,9 @@ class _Making:
         outer = {one.specifier for part in scan.parts[source] for one in scan.externals.get(part, ())}
         return found.names, [one for one in found.passed if one in outer]
 
+    def stars(self, path: str) -> tuple[str, ...]:
+        return star_exports(self.source(path))
+
     def is_own(self, entry: Entry, scan: Scan, said: Declarations) -> bool:
         """Return whether a browser can import the package's own file, and all that it loads."""
         parts, needs = scan.parts[entry.source], scan.needs(entry.source)
@@ -303,4 +308,5 @@ def _joined(scans: Iterable[Scan]) -> Scan:
         frozenset(path for scan in every for path in scan.modules),
         {path: one for scan in every for path, one in scan.parts.items()},
         {place: one for scan in every for place, one in scan.resolved.items()},
+        frozenset(path for scan in every for path in scan.defaults),
     )

@@ -363,6 +363,24 @@ def test_circles_and_what_is_taken_away(root: Path, registry: LocalRegistry, set
     assert [1, [], "ours"] == _ran(root, script, x="x@1.0.0")
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["two entries share the file", "a file beside requires it"])
+def test_all_names_of_another_package_are_passed_on(
+    root: Path, registry: LocalRegistry, settings: NpmSettings, *, shared: bool
+) -> None:
+    _publish(registry, "all@1.0.0", {"index.js": "exports.one = 1; exports.two = 2"})
+    files = {
+        "es.js": "export * from './more.js'; export const env = process.env.E; export default 'default'",
+        "more.js": "export * from 'all'; export const two = 'own'",
+        "old.cjs": "exports.old = require('all').one",
+    }
+    exports = {".": "./es.js", "./other": "./more.js" if shared else "./old.cjs"}
+    _publish(registry, "x@1.0.0", files, exports=exports, type="module", dependencies={"all": "1"})
+    assert () == _add(root, settings, "x", deps=True).warnings
+    script = "import x, { one, two } from 'x'; import * as o from 'x/other';"
+    script += "console.log(JSON.stringify([x, one, two, o.one ?? o.old]))"
+    assert ["default", 1, "own", 1] == _ran(root, script, x="x@1.0.0", all="all@1.0.0")
+
+
 def test_a_package_for_browsers_takes_the_place_of_another(
     root: Path, registry: LocalRegistry, settings: NpmSettings
 ) -> None:
