@@ -20,7 +20,7 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.files import sync_folder
 from cdnserve.release.blobs import CODED, StoreError, blob_path, remove_state_file, storing, take_stock
 from cdnserve.release.state_files import Hold, Proof, known_blobs, note_proved, read_hold, read_index
-from cdnserve.release.store import POINTER, Releases, Store, again, store_problem, unused
+from cdnserve.release.store import POINTER, Releases, Store, again, is_full, store_problem, unused
 from cdnserve.release.writer import BuildProgress, Silence, Writer
 
 _FILE = re.compile(rf"[0-9a-f]{{64}}(?:{re.escape(CODED)})?")
@@ -156,7 +156,7 @@ def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) 
     store = writer.store
     going = [number for number in store.numbers() if number not in kept]
     if going and not dry_run:
-        writer.note_removed(max(going))
+        _note_removed(writer, max(going))
     for number in going:
         with unused(store.catalog(number)) as is_unused:
             if not is_unused:
@@ -168,6 +168,15 @@ def _remove_catalogs(writer: Writer, kept: dict[int, Reason], *, dry_run: bool) 
     if going and not dry_run:
         # Before any blob goes: no power cut shall leave a catalog that names what is not there.
         sync_folder(f"{writer.state}/releases")
+
+
+def _note_removed(writer: Writer, number: int) -> None:
+    """Note the highest number that goes; without room for that, go on where a higher one stays: it makes room."""
+    try:
+        writer.note_removed(number)
+    except StoreError as failure:
+        if not is_full(failure) or number == max(writer.store.numbers()):
+            raise
 
 
 def named_blobs(store: Releases, kept: Iterable[int]) -> tuple[set[str] | None, tuple[Problem, ...]]:

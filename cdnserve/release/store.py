@@ -254,16 +254,21 @@ def is_denied(failure: StoreError) -> bool:
     return failure.error.errno in _DENIED
 
 
+def is_full(failure: StoreError) -> bool:
+    """Return whether the state folder's disk is full."""
+    return failure.error.errno in _FULL
+
+
 def store_problem(failure: StoreError, state: str) -> Problem:
     """Return why the state folder could not be written."""
     reason = failure.error.strerror or str(failure.error)
-    if failure.error.errno in _FULL:
+    if is_full(failure):
         return Problem(
             "disk-full",
-            "no room for the new release; the last one stays",
+            "there is no room in the state folder; the last release stays",
             where=state,
             value=reason,
-            hint="free some space, or put the state elsewhere with --state or CDNSERVE_STATE",
+            hint="free some space, as with cdnserve gc, or put the state elsewhere with --state or CDNSERVE_STATE",
         )
     if is_denied(failure):
         return Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from cdnserve.errors import ConfigurationError
 from cdnserve.release import make as make_module
+from cdnserve.release import writer
+from cdnserve.release.blobs import StoreError
 from cdnserve.release.build import build
 from cdnserve.release.encode import encode_all
 from cdnserve.release.gc import Collected, GcOptions, collect
@@ -73,6 +76,32 @@ def test_a_dry_run_says_the_same_and_changes_nothing(root: Path, state: Path) ->
 def test_nothing_to_do_is_done(root: Path, state: Path) -> None:
     assert (1, 2, 3) == collect(state, ONE).releases
     assert Collected((), 0, 0, {4: "current"}) == collect(state, ONE)
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the disk take nothing any more."""
+
+    def write_state_file(*_: object) -> None:
+        raise StoreError(OSError(errno.ENOSPC, "No space left on device"))
+
+    monkeypatch.setattr(writer, "write_state_file", write_state_file)
+
+
+def test_a_full_disk_is_collected_all_the_same(root: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what one does then. The next number follows from the releases that stay."""
+    fill_disk(monkeypatch)
+    assert (1, 2, 3) == collect(state, ONE).releases
+    assert {4} == whole(state)
+
+
+def test_on_a_full_disk_the_newest_stays_where_its_number_could_be_given_again(
+    root: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll_back(root, state)
+    fill_disk(monkeypatch)
+    with pytest.raises(ConfigurationError, match="disk-full"):
+        collect(state, GcOptions(1, grace=0, forget=True))
+    assert {1, 2, 3, 4} == whole(state)
 
 
 def test_a_state_without_a_release_is_left_alone(tmp_path: Path) -> None:
