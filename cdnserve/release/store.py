@@ -184,7 +184,7 @@ class Store(Releases):
 
     def holds(self, number: int) -> bool:
         """Return whether this release is the current one and there."""
-        return self.pointed() == number and self.catalog(number).exists()
+        return self.pointed() == number and os.path.exists(self.catalog(number))
 
     def numbers(self) -> tuple[int, ...]:
         """Return the numbers of all releases that are there, sorted."""

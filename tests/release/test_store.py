@@ -288,3 +288,13 @@ def test_what_can_not_be_loaded_is_not_in_use(catalogs: list[Path]) -> None:
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "r/.cdnserve"), ("", "r/.cdnserve"), ("s", "s")])
 def test_the_state_lies_in_the_root_unless_told(chosen: str | None, expected: str) -> None:
     assert Path(expected) == state_folder(Path("r"), chosen)
+
+
+def test_a_state_that_can_not_be_looked_into_holds_no_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not enter it is told so by whoever reads or writes there."""
+
+    def stat(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert not Store(tmp_path).holds(0)
