@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdnserve.display import did_you_mean
 from cdnserve.errors import Problem
 from cdnserve.explain.why_not import near_misses, on_disk, reasons
 from cdnserve.manifest.model import is_unlisted
@@ -228,8 +229,18 @@ def _unlisted(path: str | NoPath, found: Match, origin: Origin, question: PageRe
     elif found.rule:
         yield "the release has no such file"
     yield from (warning.message for warning in question.warnings if warning.where == path)
-    if near := found.hint or suggest(found.path, origin.paths):
+    if near := found.hint or suggest(found.path, origin.paths) or _library_near(path, origin):
         yield near
+
+
+def _library_near(path: str, origin: Origin) -> str:
+    """Return which hosted library has nearly the name that was said for a path, `""` for none."""
+    named = path.removeprefix("npm/")
+    name, _, rest = named[1:].partition("@")
+    folders = (folder.removeprefix("npm/") for folder in origin.catalog.packages if folder.startswith("npm/"))
+    libraries = {folder.rpartition("@")[0] for folder in folders}
+    hint = did_you_mean(named[:1] + name, libraries, "")
+    return f"D{hint[1:]} That is a hosted library" if hint and "/" not in rest else ""
 
 
 def _near(page: str, rule: PublishRule | None) -> tuple[str, ...]:

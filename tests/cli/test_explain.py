@@ -360,6 +360,20 @@ def test_an_alias_is_explained_with_what_it_leads_to(run: Run, root: Path) -> No
     assert f"The browser follows this redirect, and lets pages of {APP} read npm/lib@1.2.0/index.js." == lines[-1]
 
 
+@pytest.mark.parametrize("path", ["libb", "libb@1", "/npm/libb"])
+def test_a_library_of_nearly_the_same_name_is_named(run: Run, root: Path, path: str) -> None:
+    host_libraries(root)
+    (root / "npm/lib@1.2.0/package.json").write_text('{"name": "lib"}')
+    assert "Did you mean lib? That is a hosted library" in json.loads(run("explain", path, "--json").stdout)["unlisted"]
+
+
+@pytest.mark.parametrize("path", ["libb@1/index.js", "elsewhere"])
+def test_no_library_is_named_for_a_file_or_where_none_is_near(run: Run, root: Path, path: str) -> None:
+    host_libraries(root)
+    (root / "npm/lib@1.2.0/package.json").write_text('{"name": "lib"}')
+    assert "hosted library" not in run("explain", path).stdout
+
+
 @pytest.mark.parametrize(
     ("path", "public", "status", "leads_to"),
     [
