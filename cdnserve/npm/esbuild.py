@@ -6,6 +6,7 @@ Only esbuild itself is executed, never what a package brings.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import re
@@ -38,6 +39,7 @@ _INTEGRITY = {
 }
 # Older ones lack what is relied on; of newer ones nobody has seen yet what they change.
 _SUPPORTED = re.compile(r"0\.2[5-9]\.[0-9]{1,3}")
+_UNWRITTEN = re.compile(r"Failed to write to output file: [^\n]*: (?P<why>[^\n:]+)")
 _VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){2}")
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
@@ -65,7 +67,7 @@ class Esbuild:
         return _SUPPORTED.fullmatch(self.version) is not None
 
     def run(self, arguments: Sequence[str], folder: Path) -> str:
-        """Run it in a folder; return what it says is wrong, `""` where all went well."""
+        """Run it in a folder; return what it says is wrong, `""` where all went well, raise OSError for a full disk."""
         try:
             done = _run([str(self.program), *_QUIET, *arguments], folder, _LONGEST)
         except subprocess.TimeoutExpired:
@@ -73,6 +75,8 @@ class Esbuild:
         except OSError as error:
             return error.strerror or str(error)
         said = done.stderr[:_MOST_TEXT].decode("utf-8", "replace").strip()
+        if done.returncode and (unwritten := _UNWRITTEN.search(said)):
+            raise OSError(errno.ENOSPC, unwritten["why"].capitalize())
         return "" if done.returncode == 0 else said or f"it ended with status {done.returncode}"
 
 

@@ -151,3 +151,10 @@ def test_what_comes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, te
     if "sleep" in text:
         monkeypatch.setattr(esbuild, "_LONGEST", 0.3)
     assert expected == Esbuild(_program(tmp_path / "bin", text), "0.28.0").run([], tmp_path)
+
+
+def test_a_full_disk_is_no_fault_of_the_package(tmp_path: Path) -> None:
+    said = "[ERROR] Failed to write to output file: write /x/meta.json: no space left on device"
+    program = _program(tmp_path / "bin", f"echo '{said}' >&2; exit 1")
+    with pytest.raises(OSError, match="No space left on device"):
+        Esbuild(program, "0.28.0").run([], tmp_path)
