@@ -86,6 +86,17 @@ class _Making:
 
     def make(self) -> tuple[Problem, ...]:
         description = self.description()
+        try:
+            return self.made_of(description)
+        except ConfigurationError:
+            is_plain = description.get("exports") is None and description.get("module") is not None
+            if not is_plain or not isinstance(description.get("browser"), str):
+                raise
+        # The ES module may be one for Node.js, beside a file for browsers.
+        shutil.rmtree(self.place / MADE, ignore_errors=True)
+        return self.made_of({**description, "module": None})
+
+    def made_of(self, description: Mapping[str, object]) -> tuple[Problem, ...]:
         found = self.entries(description)
         scan, flaws = self.scan(found)
         said = self.declared(description, found, scan)

@@ -392,6 +392,18 @@ def test_a_package_for_browsers_takes_the_place_of_another(
     assert "read" == _ran(root, script, x="x@1.0.0", disk="disk@1.0.0")
 
 
+def test_a_file_for_browsers_is_taken_where_the_es_module_is_for_node(
+    root: Path, registry: LocalRegistry, settings: NpmSettings
+) -> None:
+    files = {"lib/i.js": "require('stream')", "lib/i.mjs": "import 'stream'", "web.js": "exports.web = 'web'"}
+    described = {"main": "lib/i.js", "module": "lib/i.mjs"}
+    _publish(registry, "x@1.0.0", files, **described, browser="./web.js")
+    assert () == _add(root, settings, "x").warnings
+    assert "web" == _ran(root, "import { web } from 'x'; console.log(JSON.stringify(web))", x="x@1.0.0")
+    _publish(registry, "y@1.0.0", files, **described)
+    assert "lib/i.mjs → stream" == _problem(root, settings, "y").value
+
+
 def test_a_module_in_a_data_url_belongs_to_whoever_imports_it(
     root: Path, registry: LocalRegistry, settings: NpmSettings
 ) -> None:
