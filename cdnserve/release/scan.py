@@ -237,7 +237,9 @@ def _folder_unreadable(prefix: str, error: OSError) -> Problem:
         "left out with all that is in it: the folder can't be listed",
         where=printable(prefix) or ".",
         value=error.strerror or "",
-        hint="let the user that builds read and enter it",
+        hint="shorten the names of the folders above it, or move it out of the root"
+        if error.errno == errno.ENAMETOOLONG
+        else "let the user that builds read and enter it",
         # A root that can't be listed must not become a release of nothing.
         warning=bool(prefix) and error.errno in (errno.EACCES, errno.EPERM),
     )

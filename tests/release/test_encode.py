@@ -383,14 +383,17 @@ INTERRUPTED = """
 import os, signal, sys, threading
 from cdnserve.release import encode
 encode.cores = lambda: 2
-hurry = threading.Event()
+heard, hurry = threading.Event(), threading.Event()
 def feed(octets):
-    os.kill(os.getpid(), signal.SIGINT)
+    # A signal right before Python waits is noticed when it wakes: else at the next result, but here is none.
+    while not heard.wait(1):
+        os.kill(os.getpid(), signal.SIGINT)
     hurry.wait()
 encode._STREAMS = {"gzip": lambda *_: encode._Stream(feed, bytes)}
 try:
     list(encode.encode_all(sys.argv[1], [encode.Job(sys.argv[2], 1, "gzip")]))
 except KeyboardInterrupt:
+    heard.set()
     print("interrupted", flush=True)
 """
 

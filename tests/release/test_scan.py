@@ -251,6 +251,21 @@ def test_a_folder_that_can_not_be_listed(
     assert expected == [(p.reference, p.where, p.value, p.warning) for p in tree.problems]
 
 
+def test_a_path_that_is_too_long_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a/b.js")
+    real = os.open
+
+    def refuse(path: str, flags: int) -> int:
+        if path.endswith("/a"):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", refuse)
+    [problem] = scan(str(tmp_path)).problems
+    assert ("folder-unreadable", "File name too long", False) == (problem.reference, problem.value, problem.warning)
+    assert problem.hint.startswith("shorten")
+
+
 class Vanishing:
     """An entry whose file goes away before it is looked at."""
 
