@@ -258,6 +258,9 @@ class AsgiConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Get ready for the next request."""
         super().on_message_complete()
+        if not self.parser.should_keep_alive():
+            # Also where only a trailer field says "close", which has no say: llhttp would drop all that follows.
+            self.parser = new_parser(self)
         self._line = self._method = b""
         self._in_content, self._content_left = False, 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,8 @@ def test_every_scene_is_the_same_on_every_edge(all_at_once: Edge, folder: str) -
         for more in ((), (("Origin", sites.ORIGIN),), (("Origin", sites.STRANGER),), (("Connection", "close"),)):
             scene.play(all_at_once, folder, *more)
 
+
+_DATE = re.compile(rb"(?m)^date: .*$")
 
 WRONG = (
     b"\x00",
@@ -78,6 +81,51 @@ def test_any_request_gets_the_same_on_every_edge(
     all_at_once: Edge, method: str, path: str, fields: list[Field]
 ) -> None:
     all_at_once.ask(method, path, *fields)
+
+
+OF_THE_CONNECTION = [
+    *(("Connection", value) for value in ("close", "Keep-Alive", "keep-alive, close", "x", "", " close \t", "Upgrade")),
+    *(("Proxy-Connection", value) for value in ("keep-alive", "close")),
+    *(("Upgrade", "h2c"), ("Expect", "100-continue"), ("Keep-Alive", "timeout=5"), ("TE", "trailers")),
+    *(("Connectionx", "close"), ("CONNECTION", "close"), ("Host", "again.example"), ("Bad Name", "x")),
+]
+CONTENTS = [
+    ((), b""),
+    ((("Content-Length", "0"),), b""),
+    ((("Content-Length", "3"),), b"abc"),
+    ((("Transfer-Encoding", "chunked"),), b"3;x=y\r\nabc\r\n0\r\nConnection: close\r\n\r\n"),
+    ((("Transfer-Encoding", "chunked"), ("Content-Length", "3")), b"0\r\n\r\n"),
+    ((("Transfer-Encoding", "x"),), b""),
+]
+LINES = [
+    f"{method} {path} {version}"
+    for method in ("GET", "POST")
+    for path in ("/any/1.0.0/app.js", "/any/1.0.0/big.woff2", "/partners/absent.js", "http://a.example/%zz")
+    for version in ("HTTP/1.1", "HTTP/1.0", "RTSP/1.0")
+]
+LAST = message("GET", "/any/1.0.0/tiny.txt", [("Connection", "close")])
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> bytes:
+    framing, content = draw(st.sampled_from(CONTENTS))
+    fields = [("Host", "cdn.example.com"), *draw(st.lists(st.sampled_from(OF_THE_CONNECTION), max_size=2)), *framing]
+    empty = draw(st.sampled_from([b"", b"", b"\r\n"]))
+    line = draw(st.sampled_from(LINES)).encode()
+    return empty + b"\r\n".join([line, *(f"{name}: {value}".encode() for name, value in fields), b"", content])
+
+
+@settings(max_examples=150, deadline=None)
+@given(requests=st.lists(_requests(), min_size=1, max_size=3))
+def test_any_stream_gets_the_same_octets_from_every_edge(edges: Edges, requests: list[bytes]) -> None:
+    """Which of them are answered, what each answer says, and where the connection ends; twice, as it may be known."""
+    said = []
+    for name in (*H1_EDGES, *H1_EDGES):
+        with edges[name].connect() as connection:
+            connection.send(b"".join(requests) + LAST)
+            said.append(_DATE.sub(b"", connection.drain()))
+    for other in said:
+        assert said[0] == other
 
 
 def test_a_difference_is_told(edges: Edges, library_edges: Edges) -> None:

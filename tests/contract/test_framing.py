@@ -215,6 +215,20 @@ def test_bad_content_ends_the_connection_behind_its_answer(
         assert connection.drain() == b""
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "trailer", [b"", b"X: y\r\n", b"Connection: close\r\n", b"Host: b\r\nProxy-Connection: close\r\n"]
+)
+def test_a_trailer_field_has_no_say(edge: Edge, method: str, trailer: bytes) -> None:
+    """RFC 9110 §6.5.1: what says how a message is read does so in its head; and the next request gets its answer."""
+    request = message(method, PATH, [("Transfer-Encoding", "chunked")], body=b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n")
+    with edge.connect() as connection:
+        connection.send((request + message("GET", PATH)) * 2)
+        for status in (200 if method == "GET" else 405, 200) * 2:
+            response = connection.receive()
+            assert (status, None) == (response.status, response.get("connection"))
+
+
 @pytest.mark.parametrize("name", ["Expect", "Upgrade", "TE", "Max-Forwards", "Via", "X-Forwarded-Host", "Forwarded"])
 @pytest.mark.parametrize("value", ["100-continue", "h2c", "trailers", "0", "host=evil.example", "x" * 2000])
 def test_fields_that_are_not_for_us_change_nothing(edge: Edge, name: str, value: str) -> None:
