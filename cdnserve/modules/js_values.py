@@ -17,6 +17,8 @@ _MOST_ALTERNATIVES = 64
 _MOST_COPIED = 1024
 # Two frames of Python for each; what asks for a property may have 600 of the 1000 already.
 _MOST_OTHERS_BEHIND = 100
+# Of the values that one may be; a step must not take longer the more was followed before.
+_MOST_ASKED = 200
 _LONGEST_PATH = 8
 # What objects, functions, lists and texts have without having set it: of some it is known what they do.
 _INHERITED = frozenset(("constructor", "toString", "valueOf", "__proto__", "toLocaleString", "isPrototypeOf"))
@@ -179,9 +181,12 @@ def truth(value: Value) -> bool | None:
 def alternatives(choice: Thing) -> Iterator[Value]:
     """Yield what a value may be that is one of several, each once; these may be such values, too."""
     waiting: list[Value] = [choice]
-    seen = set()
+    seen = set[int]()
     while waiting:
         one = waiting.pop()
+        if len(seen) > _MOST_ASKED:
+            yield UNKNOWN
+            return
         if not isinstance(one, Thing):
             yield one
         elif id(one) not in seen:
@@ -299,7 +304,7 @@ def _read_thing(value: Thing, name: str, known: dict[int, Value], depth: int) ->
     if id(value) in known:
         return known[id(value)]
     known[id(value)] = UNDEFINED  # while it is looked for
-    if depth == _MOST_OTHERS_BEHIND:
+    if depth == _MOST_OTHERS_BEHIND or len(known) > _MOST_ASKED:
         return UNKNOWN
     thing: Value = value
     found: Value = UNDEFINED

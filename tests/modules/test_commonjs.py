@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdnserve.modules.commonjs import LoadedModule, NamedExports, named_exports, required_at_load
+from cdnserve.modules.js_values import Thing, truth
 from tests.patterns import grows
 
 # What compilers put around a module's own code, written anew.
@@ -583,3 +584,13 @@ _MANY = "var a300 = {p: 1};" + "".join(f"a300 = u ? {{q{n}: 1}} : a300;" for n i
 def test_what_may_be_one_of_many_is_asked_once(source: str, used: str) -> None:
     """Each of the values may be one of two earlier ones, so that there are more ways to the first than can be gone."""
     assert "b" in named_exports(f"{source} {used}; exports.b = 1").names
+
+
+def test_of_too_many_values_nobody_knows_what_they_have() -> None:
+    """Where one may be any of 300, whether it has a name is not known; what is set beside is."""
+    many = "var v = {p: 1};" + "".join(f"v = u ? {{q{n}: 1, z: 0}} : v;" for n in range(300))
+    several = Thing()
+    for _ in range(300):
+        several = Thing(others=[(Thing(), False), (several, False)], is_choice=True)
+    assert truth(several) is None
+    assert ("b",) == named_exports(f"{many} if (v.absent) exports.a = 1; exports.b = 1").names[-1:]
