@@ -15,7 +15,7 @@ from cdnserve.cli.progress import count_progress, download_progress
 from cdnserve.cli.terminal import Piece, as_groups, write, write_json
 from cdnserve.display import plural
 from cdnserve.migrate.loaded import LibraryPart
-from cdnserve.migrate.plan import MigrateOptions, PagePlan, Plan, ReferenceOutcome, migrate
+from cdnserve.migrate.plan import MigrateOptions, Migration, PagePlan, Plan, ReferenceOutcome, migrate
 from cdnserve.npm.apply import Added
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -58,19 +58,20 @@ def command(  # one for each option
     if as_json:
         write_json(_as_object(plan, added))
     else:
-        _show(plan, added, root, dry_run=dry_run)
+        _show(migration, root, dry_run=dry_run)
     if plan.left:
         raise click.exceptions.Exit(1)
 
 
-def _show(plan: Plan, added: Added, root: Path, *, dry_run: bool) -> None:
+def _show(migration: Migration, root: Path, *, dry_run: bool) -> None:
+    plan, added = migration.plan, migration.added
     report(added.warnings)
     told = [(page, outcome) for page in plan.pages for outcome in page.outcomes]
     if dry_run:
         write((line for page in plan.pages for line in _diff(page)), keep_tabs=True)
         # The diff says the rest.
         write((_line(page, one) for page, one in told if one.fate != "left" and one.remark), to_stderr=True)
-        write(([("would add ", "bold"), (library, "")] for library in (*plan.libraries, *plan.made)), to_stderr=True)
+        write(([("would add ", "bold"), (library, "")] for library in migration.absent), to_stderr=True)
     else:
         write_libraries(root, added.libraries)
     write((_part(part) for part in plan.parts), to_stderr=dry_run)

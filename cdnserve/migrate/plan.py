@@ -184,10 +184,11 @@ class MigrateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What was decided, and what was added for it."""
+    """What was decided, what was added for it, and which libraries were absent before it."""
 
     plan: Plan
     added: Added
+    absent: tuple[str, ...]
 
 
 def migrate(
@@ -208,7 +209,9 @@ def migrate(
     access = RegistryAccess(root, settings, progress or Silent(), whole=options.lean)
     scanned = _scan_all(pages, _own_hosts(site_url, options.hosts), on_page)
     plan = make_plan(scanned, manifest, site_url, access)
-    added = Added((), ())
+    added, hosted = Added((), ()), read_lock(root / LOCK).libraries
+    made = {library for library, one in hosted.items() if one.esm}
+    absent = (*(one for one in plan.libraries if one not in hosted), *(one for one in plan.made if one not in made))
     if not options.dry_run:
         if plan.libraries:
             parts = {part.name: part.files for part in plan.parts}
@@ -217,7 +220,7 @@ def migrate(
             more = add(root, plan.made, settings, progress, AddOptions(esm=True))
             added = Added((*added.libraries, *more.libraries), (*added.warnings, *more.warnings))
         write_own_pages([(page.file, page.data) for page in plan.pages if page.is_changed])
-    return Migration(plan, added)
+    return Migration(plan, added, absent)
 
 
 def _site_url(url: str, manifest: Manifest, path: Path) -> str:

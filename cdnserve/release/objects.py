@@ -387,5 +387,7 @@ def _problem(error: Exception, place: str) -> tuple[Problem, bool]:
 
 
 def _no_bucket(place: str) -> Problem:
+    if place.startswith("file:"):
+        return Problem("store-missing", "there is no such folder", place, hint="create it, or correct the URL")
     hint = "create it, or correct the URL; the endpoint may be another one, too"
     return Problem("store-missing", "there is no such bucket", place, hint=hint)

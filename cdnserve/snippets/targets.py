@@ -224,7 +224,7 @@ def _paths(folder: str, chosen: MainFiles, hosted: ReadableRelease) -> tuple[str
         pin = folder.removeprefix(f"{FOLDER}/")
         hint = f"its ES modules, if it has any: cdnserve importmap {pin}; to have some made: cdnserve add {pin} --esm"
         raise ConfigurationError([Problem("target-for-node", message, folder, hint=hint)])
-    message = "its package.json names no public file for browsers"
+    message = "no package.json in it names a public file for browsers"
     hint = f"say one of {_listed(_below(folder, hosted.catalog.assets))}"
     raise ConfigurationError([Problem("target-ambiguous", message, folder, hint=hint)])
 

@@ -315,6 +315,13 @@ def test_a_dry_run_prints_a_diff_and_changes_nothing(run: Run, listed: Path, reg
     assert not (listed / "manifest.lock").exists()
 
 
+def test_a_dry_run_names_no_library_that_is_here(run: Run, listed: Path, registry: LocalRegistry) -> None:
+    page(listed, "<p>\n<script src=https://unpkg.com/hello></script>\n")
+    assert 0 == run("add", "hello", "--registry", registry.url).exit_code
+    result = run("migrate", "--dry-run", "page.html", "--registry", registry.url)
+    assert "1 address would be moved in 1 of 1 page, 0 left\n" == result.stderr
+
+
 def test_a_dry_run_says_what_else_changes_and_keeps_tabs(run: Run, listed: Path, registry: LocalRegistry) -> None:
     page(
         listed,

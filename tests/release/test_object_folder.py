@@ -79,7 +79,8 @@ def test_a_folder_that_is_gone_is_not_made_anew(objects: Objects, tmp_path: Path
     for write in (create, replace):
         with pytest.raises(ObjectStoreError) as caught:
             write(objects, "blobs/aa/x")
-        assert caught.value.problems[0].reference == "store-missing"
+        (problem,) = caught.value.problems
+        assert ("store-missing", "there is no such folder") == (problem.reference, problem.message)
     assert not tmp_path.exists()
 
 

@@ -176,7 +176,7 @@ def test_a_package_without_a_file_for_browsers_is_added_and_says_so(
 ) -> None:
     result = run("add", "data", "--publish", "--registry", registry.url)
     assert 0 == result.exit_code
-    assert "npm/data@1.0.0: warning: its package.json names no public file for browsers" in result.stderr
+    assert "npm/data@1.0.0: warning: no package.json in it names a public file for browsers" in result.stderr
     assert (root / "npm/data@1.0.0/a.json").is_file()
 
 
