@@ -149,7 +149,8 @@ class Acceptor:
         except OSError:  # the client has gone, or the kernel has no room
             sent = 0
         if sent < len(octets):
-            self._hand_over(connection, partial(FastConnection.go_on, head=head, response=response, rest=octets[sent:]))
+            go_on = partial(FastConnection.go_on, head=head, response=response, rest=octets[sent:])
+            self._hand_over(connection, go_on, is_admitted=True)
             return
         connection.close()
         worker = self._worker
@@ -161,11 +162,13 @@ class Acceptor:
         if worker.log:
             worker.note(worker.peer(address, worker.log), head, response, worker.log)
 
-    def _hand_over(self, connection: socket.SocketType, begin: Callable[[FastConnection], None]) -> None:
-        """Let the event loop have the connection; what was read of it comes first."""
+    def _hand_over(
+        self, connection: socket.SocketType, begin: Callable[[FastConnection], None], *, is_admitted: bool = False
+    ) -> None:
+        """Let the event loop have the connection; what was read of it, or is left to be sent, comes first."""
         whole = socket.socket(self._family, socket.SOCK_STREAM, 0, connection.detach())
         whole.setblocking(False)
-        protocol = _Beginning(self._loop, self._make, begin)
+        protocol = _Beginning(self._loop, self._make, begin, is_admitted=is_admitted)
         task = self._loop.create_task(self._attach(protocol, whole))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -188,8 +191,10 @@ class _Beginning(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         make: Callable[[], FastConnection],
         begin: Callable[[FastConnection], None],
+        *,
+        is_admitted: bool,
     ) -> None:
-        self._loop, self._make, self._begin = loop, make, begin
+        self._loop, self._make, self._begin, self._is_admitted = loop, make, begin, is_admitted
         self._early = b""
         self._has_ended = self._is_lost = False
 
@@ -210,6 +215,7 @@ class _Beginning(asyncio.Protocol):
     def _go(self) -> None:
         """Let the connection see all in order, as if it had been there from the first."""
         connection, transport = self._make(), self._transport
+        connection.is_admitted = self._is_admitted
         connection.connection_made(transport)
         if self._is_lost:
             connection.connection_lost(None)

@@ -51,6 +51,8 @@ class FastConnection(asyncio.Protocol):
         self._began = self._seen = worker.tick  # of the pending head; of the last sign of life
         self._asked = 0.0  # when the head was whole whose response is under way
         self._progress = 0
+        self.is_admitted = False
+        """Whether it is too late to turn it away: a first response was begun before it had a transport."""
 
     # Called by the transport
 
@@ -62,7 +64,7 @@ class FastConnection(asyncio.Protocol):
         self._meter.accept()
         if log := self._worker.log:
             self._peer = self._worker.peer(address_of_peer(transport), log)
-        if len(self._state.connections) > self._worker.limits.connections:
+        if len(self._state.connections) > self._worker.limits.connections and not self.is_admitted:
             self._meter.refuse()
             self._refuse(TOO_MANY)
 

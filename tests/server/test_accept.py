@@ -203,6 +203,26 @@ def test_what_the_kernel_does_not_take_at_once_follows(
     play(Room(built), listener, steps)
 
 
+def test_a_response_that_was_begun_is_ended_though_others_have_come_meanwhile(
+    built: Built, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accept, "_LONGEST", 1 << 20)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    ask = message("GET", FONT, (CLOSE,))
+
+    async def steps(door: Door) -> None:
+        first = await door.ask(ask)
+        reader, writer = await door.connect()
+        writer.write(message("GET", TINY, ()))
+        await reader.readuntil(b"\r\n\r\n")
+        # There was room when it was asked.
+        monkeypatch.setattr(door.acceptor, "_is_full", lambda: False)
+        assert await door.ask(ask) == first
+        writer.close()
+
+    play(Room(built, ServerLimits(connections=1)), listener, steps)
+
+
 def test_too_many(built: Built, listener: socket.socket) -> None:
     async def steps(door: Door) -> None:
         await door.ask(ASK)
