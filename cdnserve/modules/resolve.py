@@ -8,6 +8,7 @@ from posixpath import normpath
 from shlex import quote
 from urllib.parse import unquote
 
+from cdnserve.display import alike
 from cdnserve.errors import Problem
 from cdnserve.modules.hosted import HostedPackage, HostedPackages, Modules, package_of, split_bare
 from cdnserve.modules.package_json import MADE, candidates, inside, replaced, spellings, substitute
@@ -150,7 +151,10 @@ class Resolver:
             return (file,)
         if file is Refused.UNKNOWN and isinstance(exported(exports, subpath, FOR_NODE), str):
             return common_js(package, _said(package, subpath))
-        return not_exported(package, _said(package, subpath), file)
+        keys = exports if isinstance(exports, Mapping) else ()
+        near = alike(subpath[2:], [key[2:] for key in keys if key.startswith("./") and "*" not in key])
+        meant = _said(package, f"./{near[0]}") if near else ""
+        return not_exported(package, _said(package, subpath), file, meant)
 
     def _nested(self, package: HostedPackage, subpath: str) -> tuple[str, ...]:
         """Return what a package.json in a folder of the package names, as packages had it before `exports`."""
@@ -343,9 +347,11 @@ def missing(where: str, specifier: str) -> Problem:
     return Problem("module-missing", message, where, specifier, hint)
 
 
-def not_exported(package: HostedPackage, said: str, why: Refused) -> Problem:
-    """Return the problem of a path that the package.json does not export."""
-    return Problem("module-not-exported", why.value, str(package), said, "import a path that the package exports")
+def not_exported(package: HostedPackage, said: str, why: Refused, meant: str = "") -> Problem:
+    """Return the problem of a path that the package.json does not export; what was probably `meant` is the hint."""
+    otherwise = f"import a path that the package exports: cdnserve info {quote(str(package))}"
+    hint = f"did you mean {meant}?" if meant else otherwise
+    return Problem("module-not-exported", why.value, str(package), said, hint)
 
 
 def taken_away(where: str, specifier: str) -> Problem:

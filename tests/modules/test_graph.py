@@ -381,6 +381,18 @@ def test_entries_that_are_none(description: dict[str, object], files: dict[str, 
     assert [expected] == [one[0] for one in refused({"x@1.0.0": (description, files)}, ModuleRequest("x"))]
 
 
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [("./hoks", "did you mean x/hooks?"), ("./zzz", "import a path that the package exports: cdnserve info x@1.0.0")],
+)
+def test_the_path_that_was_probably_meant_is_told(asked: str, hint: str) -> None:
+    table = {".": "./i.js", "./hooks": "./i.js", "./lib/*": "./*"}
+    packages: Packages = {"x@1.0.0": ({"exports": table}, {"i.js": MODULE})}
+    with pytest.raises(ConfigurationError) as caught:
+        graph_of(packages, ModuleRequest("x", subpath=asked))
+    assert [hint] == [problem.hint for problem in caught.value.problems]
+
+
 def test_what_no_rule_publishes_is_told() -> None:
     files = {"i.js": "import './a.js'", "a.js": MODULE}
     packages: Packages = {"x@1.0.0": ({"main": "i.js"}, files)}
