@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -71,14 +72,14 @@ def _sees_stdout() -> bool:
     return sys.stdout.isatty() and sys.stderr.isatty()
 
 
-class _Log(logging.Handler):
+class _Log(logging.Handler, ABC):
     def emit(self, record: logging.LogRecord) -> None:
         # Whoever read stderr may have gone, as `| tee` has after Ctrl-C, or a disk is full: the server goes on.
         with suppress(OSError):
             self.tell(record)
 
-    def tell(self, record: logging.LogRecord) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def tell(self, record: logging.LogRecord) -> None: ...
 
 
 class _Text(_Log):

@@ -187,11 +187,15 @@ def test_who_says_so_of_a_large_file_gets_all_of_it(
     play(Room(built), listener, steps)
 
 
-def test_what_the_kernel_does_not_take_at_once_follows(
-    built: Built, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cramped(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """The kernel takes only a part of a font at once, which would be answered on the spot."""
     monkeypatch.setattr(accept, "_LONGEST", 1 << 20)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    return listener
+
+
+def test_what_the_kernel_does_not_take_at_once_follows(built: Built, cramped: socket.socket) -> None:
     ask = message("GET", FONT, (CLOSE,))
 
     async def steps(door: Door) -> None:
@@ -200,14 +204,12 @@ def test_what_the_kernel_does_not_take_at_once_follows(
         assert await door.ask(ask) == first
         assert door.transports == 2
 
-    play(Room(built), listener, steps)
+    play(Room(built), cramped, steps)
 
 
 def test_a_response_that_was_begun_is_ended_though_others_have_come_meanwhile(
-    built: Built, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    built: Built, cramped: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accept, "_LONGEST", 1 << 20)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     ask = message("GET", FONT, (CLOSE,))
 
     async def steps(door: Door) -> None:
@@ -220,7 +222,7 @@ def test_a_response_that_was_begun_is_ended_though_others_have_come_meanwhile(
         assert await door.ask(ask) == first
         writer.close()
 
-    play(Room(built, ServerLimits(connections=1)), listener, steps)
+    play(Room(built, ServerLimits(connections=1)), cramped, steps)
 
 
 def test_too_many(built: Built, listener: socket.socket) -> None:
