@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdnserve.display import did_you_mean
+from cdnserve.display import alike
 from cdnserve.errors import Problem
 from cdnserve.explain.why_not import near_misses, on_disk, reasons
 from cdnserve.manifest.model import is_unlisted
@@ -239,8 +239,8 @@ def _library_near(path: str, origin: Origin) -> str:
     name, _, rest = named[1:].partition("@")
     folders = (folder.removeprefix("npm/") for folder in origin.catalog.packages if folder.startswith("npm/"))
     libraries = {folder.rpartition("@")[0] for folder in folders}
-    hint = did_you_mean(named[:1] + name, libraries, "")
-    return f"D{hint[1:]} That is a hosted library" if hint and "/" not in rest else ""
+    near = alike(named[:1] + name, libraries) if "/" not in rest else []
+    return f"Did you mean {near[0]}? That is a hosted library" if near else ""
 
 
 def _near(page: str, rule: PublishRule | None) -> tuple[str, ...]:

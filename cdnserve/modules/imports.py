@@ -58,7 +58,8 @@ _LAST_CODE_POINT = 0x10FFFF
 class Imports:
     """What one file imports, specifiers in their order, each once.
 
-    `static` load before the file runs, and from those in `named` it takes a name; `dynamic` are `import("…")`.
+    `static` load before the file runs, from those in `named` it takes a name, and of `stars` it exports all (§16.2.3);
+    `dynamic` are `import("…")`.
     `computed` counts the `import(…)` whose specifier only the running program knows. `is_module` is false for what says
     nothing that only a module may say. `flaw` is the place, in characters, from which on it is no JavaScript or too
     large to be read, `None` where there is none: imports behind it may be missing. It `needs_bundler`
@@ -72,6 +73,7 @@ class Imports:
     flaw: int | None = None
     needs_bundler: bool = False
     named: frozenset[str] = frozenset()
+    stars: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -84,6 +86,8 @@ def read_imports(source: str | bytes) -> Imports:
 
     >>> read_imports("import a, {b} from 'a'; export * from './b.js'; /* import 'c' */ import('d')").static
     ('a', './b.js')
+    >>> read_imports("export * from 'a'; export * as b from 'b'; export { c } from 'c'").stars
+    ('a',)
     """
     # A module is UTF-8 always, and a byte order mark is dropped (HTML, fetch a single module script).
     text = source if isinstance(source, str) else source.decode("utf-8", "replace")
@@ -101,6 +105,7 @@ def read_imports(source: str | bytes) -> Imports:
         flaw=reader.flaw,
         needs_bundler=reader.reads_environment and "typeof process" not in text,
         named=frozenset(reader.named),
+        stars=tuple(dict.fromkeys(reader.stars)),
     )
 
 
@@ -134,6 +139,7 @@ class _Reader:
         self.no_regex_before = 0
         self.static: list[str] = []
         self.named: list[str] = []
+        self.stars: list[str] = []
         self.dynamic: list[str] = []
         self.computed = 0
         self.is_module = False
@@ -297,6 +303,9 @@ class _Reader:
             # A namespace is taken of any file, and nothing of one that is imported for its effect.
             if self.source[at] not in ("*", '"', "'"):
                 self.named.append(specifier)
+            # What stands behind `* as` is one name, a namespace.
+            elif self.source[at] == "*" and self.word(self.blanks(at + 1))[0] == "from":
+                self.stars.append(specifier)
             self.literal(end, is_whole=True)
 
     def imported(self, at: int) -> tuple[str | None, int]:

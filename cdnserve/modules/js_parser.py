@@ -18,7 +18,6 @@ _END = re.compile(rb"\n\}$", re.MULTILINE)
 _OVER_LINES = (b"`", b"/*", b"\\\n")
 _ALL_BUT_BRACES = bytes(set(range(256)) - set(b"{}"))
 _DEEPEST = 64
-_STAR = re.compile(rb"export\s*\*")
 
 Whole = Callable[[], Node]
 
@@ -84,20 +83,6 @@ def _is_body(text: bytes) -> bool:
 
 def _function(text: bytes) -> Node:
     return parse(text).named_children[0]
-
-
-def star_exports(source: bytes) -> tuple[str, ...]:
-    """Return the specifiers of the modules of which a module exports all names (ECMAScript §16.2.3).
-
-    >>> star_exports(b"export * from 'a'; export * as b from 'b'; export { c } from 'c'")
-    ('a',)
-    """
-    if not _STAR.search(source):
-        return ()
-    found = (node for node in parse(source).named_children if node.type == "export_statement")
-    stars = (node for node in found if any(child.type == "*" for child in node.children))
-    named = (node.child_by_field_name("source") for node in stars)
-    return tuple((one.text or b"").decode("utf-8", "replace")[1:-1] for one in named if one)
 
 
 def parser() -> Parser:

@@ -75,31 +75,23 @@ class Scan:
 
     def at_load(self, source: str, taken: Callable[[str], Iterable[str]]) -> set[str]:
         """Return the specifiers from outside without which an entry can't load; `taken` says what a file loads with."""
-        found: set[str] = set()
-        seen = {source}
-        waiting = [source]
-        while waiting:
-            file = waiting.pop()
-            outside = {one.specifier for one in self.externals.get(file, ())}
-            for specifier in taken(file):
-                path = self.resolved.get((file, specifier), "")
-                if specifier in outside:
-                    found.add(specifier)
-                elif path and path not in seen:
-                    seen.add(path)
-                    waiting.append(path)
-        return found
+        left = self.left_open(source, taken)
+        return {name for file, name in left if any(one.specifier == name for one in self.externals.get(file, ()))}
 
     def passed_on(self, source: str, stars: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
         """Yield the specifiers from outside of which an ES entry exports all, each behind the file that does so.
 
         `stars` are those of one file.
         """
+        return self.left_open(source, lambda file: stars(file) if file in self.modules else ())
+
+    def left_open(self, source: str, taken: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
+        """Follow what files take, from an entry; yield what leads to no file of the package, each behind its file."""
         seen = {source}
         waiting = [source]
         while waiting:
             file = waiting.pop()
-            for specifier in stars(file) if file in self.modules else ():
+            for specifier in taken(file):
                 path = self.resolved.get((file, specifier), "")
                 if not path:
                     yield file, specifier
@@ -309,8 +301,8 @@ def making_run(
     ]
     arguments += [_ENVIRONMENT] if has_environment else []
     numbers = {specifier: at for at, specifier in enumerate(sorted(needed))}
-    for at, (specifier, is_required) in enumerate(sorted(needed.items())):
-        arguments += _stand_in(at, specifier, said, files) if _is_replaced(specifier, is_required, said) else ()
+    for specifier, at in numbers.items():
+        arguments += _stand_in(at, specifier, said, files) if _is_replaced(specifier, needed[specifier], said) else ()
     required = [name for key in needed if _is_replaced(key, needed[key], said) for name in (key, *said.spelled(key))]
     # An alias is one for all that lies below it, too.
     arguments += [f"--alias:{key}={key}" for key in sorted(needed) if key not in required and _is_below(key, required)]

@@ -61,11 +61,6 @@ class Esbuild:
     program: Path
     version: str
 
-    @property
-    def is_supported(self) -> bool:
-        """Whether modules can be made with it."""
-        return _SUPPORTED.fullmatch(self.version) is not None
-
     def run(self, arguments: Sequence[str], folder: Path) -> str:
         """Run it in a folder; return what it says is wrong, `""` where all went well, raise OSError for a full disk."""
         try:
@@ -97,12 +92,11 @@ class EsbuildFinder:
     def version(self) -> str:
         """The version that is taken where nobody wants another."""
         here = self._here("")
-        return here.version if here and here.is_supported else VERSION
+        return here.version if here and _SUPPORTED.fullmatch(here.version) else VERSION
 
     def find(self, version: str) -> Esbuild:
         """Return esbuild in a version; raise ConfigurationError where there is none."""
-        wanted = Esbuild(Path(), version)
-        if not wanted.is_supported:
+        if not _SUPPORTED.fullmatch(version):
             message = "this version of cdnserve can't make modules with this version of esbuild"
             hint = "update cdnserve; or add the library again with --esm, as a version that is new here"
             raise ConfigurationError([Problem("esbuild-unsupported", message, "", excerpt(version), hint)])
@@ -110,7 +104,7 @@ class EsbuildFinder:
         if here and here.version == version:
             return here
         try:
-            return replace(wanted, program=self._fetched(version))
+            return Esbuild(self._fetched(version), version)
         except ConfigurationError as error:
             raise ConfigurationError([_with_other(problem, here) for problem in error.problems]) from None
 

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from cdnserve.errors import ConfigurationError, Problem
 from cdnserve.modules.commonjs import LoadedModule, named_exports, required_at_load
 from cdnserve.modules.hosted import split_bare
 from cdnserve.modules.imports import read_imports
-from cdnserve.modules.js_parser import star_exports
 from cdnserve.modules.made import (
     METAFILE,
     SOURCES,
@@ -97,9 +97,10 @@ class _Making:
         return self.made_of({**description, "module": None})
 
     def made_of(self, description: Mapping[str, object]) -> tuple[Problem, ...]:
-        found = self.entries(description)
-        scan, flaws = self.scan(found)
-        said = self.declared(description, found, scan)
+        declared = declarations(description)
+        found = self.entries(description, declared)
+        scan, flaws = self.scan(found, declared)
+        said = self.needed(declared, found, scan)
         flaws += [flaw for entry in found if entry.source in scan.parts for flaw in self.flaws(entry, scan, said)]
         wrong = {flaw.entry for flaw in flaws}
         strange = [entry for entry in found if entry not in wrong and entry.source not in scan.parts]
@@ -111,11 +112,12 @@ class _Making:
         if not is_own:
             further, scan = self.further(description, found, scan, said)
             good += further
+        stars = cache(lambda path: read_imports(self.source(path)).stars)
         for group in groups(good, scan):
             parts = {part for entry in group.entries for part in scan.parts[entry.source]}
             reads = any(reads_environment(self.source(part)) for part in parts)
-            run = making_run(group, scan, said, lambda one: self.names(one, scan), self.stars, has_environment=reads)
-            self.run(run, scan)
+            run = making_run(group, scan, said, lambda one: self.names(one, scan), stars, has_environment=reads)
+            self.run(run, scan, said)
         text = json.dumps({"type": "module", "exports": made_exports([] if is_own else good)}, indent=2)
         (self.place / MADE / "package.json").write_text(f"{text}\n", encoding="utf-8")
         shutil.rmtree(self.place / SOURCES)
@@ -133,14 +135,13 @@ class _Making:
             raise self.refused(f"it has a folder {MADE} of its own")
         return description
 
-    def declared(self, description: Mapping[str, object], found: Iterable[Entry], scan: Scan) -> Declarations:
+    def needed(self, said: Declarations, found: Iterable[Entry], scan: Scan) -> Declarations:
         """Return what the package.json says, but that nothing is optional without which the main entry can't load."""
 
         def taken(path: str) -> Iterable[str]:
             source = self.source(path)
             return read_imports(source).static if path in scan.modules else required_at_load(source)
 
-        said = declarations(description)
         for entry in found:
             is_main = "." in entry.subpaths and entry.source in scan.parts
             if is_main and any(split_bare(one)[0] in said.optional for one in scan.needs(entry.source)):
@@ -151,26 +152,26 @@ class _Making:
     def is_module(self, path: str) -> bool:
         return path.endswith(".mjs") or read_imports(self.staged.source(path)).is_module
 
-    def entries(self, description: Mapping[str, object]) -> tuple[Entry, ...]:
+    def entries(self, description: Mapping[str, object], said: Declarations) -> tuple[Entry, ...]:
         def described(folder: str) -> Mapping[str, object]:
             return read_description(self.place / folder / "package.json")
 
         found = entries(description, self.staged.unpacked.files, self.is_module, described)
         if not found:
-            gone = [*declarations(description).dangling(self.staged.unpacked.files).values()]
+            gone = [*said.dangling(self.staged.unpacked.files).values()]
             reason = _GONE.format(excerpt(gone[0])) if gone else "it has no script that a page may import"
             raise self.refused(reason, str(description.get("exports", "")))
         if len(found) > MOST_ENTRIES:
             raise self.refused(f"a page may import more than {MOST_ENTRIES:,} files of it", f"{len(found):,}")
         return found
 
-    def run(self, run: Run, scan: Scan) -> None:
+    def run(self, run: Run, scan: Scan, said: Declarations) -> None:
         self.session.require_going()
         with written(self.place, run.files):
-            if said := self.esbuild.run(run.arguments, self.place):
-                raise self.refused("esbuild can't make modules of it", _first(said)[0])
+            if complaint := self.esbuild.run(run.arguments, self.place):
+                raise self.refused("esbuild can't make modules of it", _first(complaint)[0])
         if strange := unforeseen(self.taken_metafile(), scan):
-            is_named = strange in declarations(read_description(self.place / "package.json")).replaced.values()
+            is_named = strange in said.replaced.values()
             reason = "its browser field has a package for a file" if is_named else _BY_EXPRESSION
             raise self.refused(reason, strange)
 
@@ -181,13 +182,13 @@ class _Making:
         loaded = {part for entry in found for part in (entry.source, *scan.parts.get(entry.source, ()))}
         several = further_entries(description, self.staged.unpacked.files, found, loaded, self.is_module)
         with contextlib.suppress(ConfigurationError):
-            more = self.scan(several, _MOST_FURTHER_SCANS)[0] if several else scan
+            more = self.scan(several, said, _MOST_FURTHER_SCANS)[0] if several else scan
             whole = _joined((scan, more))
             read = (entry for entry in several if entry.source in more.parts)
             return [entry for entry in read if not any(self.flaws(entry, whole, said))], whole
         return [], scan
 
-    def scan(self, found: Sequence[Entry], most: int = _MOST_SCANS) -> tuple[Scan, list[_Flaw]]:
+    def scan(self, found: Sequence[Entry], declared: Declarations, most: int = _MOST_SCANS) -> tuple[Scan, list[_Flaw]]:
         """Return what the files are and need, and the entries that esbuild can't even read."""
         waiting, flaws, scans, attempts = [tuple(found)], list[_Flaw](), list[Scan](), 0
         while waiting and attempts < most:
@@ -200,7 +201,7 @@ class _Making:
                 middle = len(several) // 2
                 waiting += [several[middle:], several[:middle]]
             else:
-                flaws.append(self.explained(several[0], said))
+                flaws.append(self.explained(several[0], said, declared))
         left = [entry for several in waiting for entry in several]
         flaws += [_Flaw(entry, "too many of its files can't be read", (entry.source,)) for entry in left]
         return _joined(scans), flaws
@@ -226,7 +227,7 @@ class _Making:
         path.unlink()
         return found
 
-    def explained(self, entry: Entry, said: str) -> _Flaw:
+    def explained(self, entry: Entry, said: str, declared: Declarations) -> _Flaw:
         """Return why esbuild can't read an entry, with the way to what it can't read."""
         what, where, line = _first(said)
         outside = next((path for path in (where, what.rpartition(": ")[2]) if path.startswith("../")), "")
@@ -234,7 +235,7 @@ class _Making:
             return _Flaw(entry, _OUTSIDE, (entry.source, outside))
         unresolved = _UNRESOLVED.search(what)
         absent = unresolved[1] if unresolved else f"./{where}"
-        gone = declarations(read_description(self.place / "package.json")).dangling(self.staged.unpacked.files)
+        gone = declared.dangling(self.staged.unpacked.files)
         what = _GONE.format(excerpt(gone[absent])) if absent in gone else what
         without = (*scan_run([entry]).arguments, f"--external:{absent}")
         if "*" in absent or not where or self.scanned(without):
@@ -264,9 +265,6 @@ class _Making:
         found = named_exports(self.staged.source(source), source, load)
         outer = {one.specifier for part in scan.parts[source] for one in scan.externals.get(part, ())}
         return found.names, [one for one in found.passed if one in outer]
-
-    def stars(self, path: str) -> tuple[str, ...]:
-        return star_exports(self.source(path))
 
     def is_own(self, entry: Entry, scan: Scan, said: Declarations) -> bool:
         """Return whether a browser can import the package's own file, and all that it loads."""

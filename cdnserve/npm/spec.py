@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote
 
-from cdnserve.cdns.mapped import Mapped
-from cdnserve.cdns.registry import read_address
 from cdnserve.display import excerpt
 from cdnserve.errors import ConfigurationError, Problem, Problems
 from cdnserve.rules.semver import is_exact_version, is_package_name, is_requirement
@@ -100,6 +98,10 @@ def _address_problem(text: str) -> Problem | None:
     """Return the problem of an address on a public CDN, with the packages that its files are of."""
     if "//" not in text:
         return None
+    # Only a mistake needs what knows the addresses of all CDNs, and that takes long to load.
+    from cdnserve.cdns.mapped import Mapped  # noqa: PLC0415
+    from cdnserve.cdns.registry import read_address  # noqa: PLC0415
+
     found = read_address(text)
     if not isinstance(found, Mapped):
         return None

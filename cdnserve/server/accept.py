@@ -102,7 +102,8 @@ class Acceptor:
             if response:
                 self._answer(connection, address[:2], data, response)
             else:
-                self._hand_over(connection, partial(_receive, data=data))
+                made = self._make()
+                self._hand_over(connection, made, partial(_receive, made, data))
 
     def _rest(self, error: OSError) -> None:
         """Wait a moment, or the event loop would do nothing else: the socket stays readable."""
@@ -149,8 +150,9 @@ class Acceptor:
         except OSError:  # the client has gone, or the kernel has no room
             sent = 0
         if sent < len(octets):
-            go_on = partial(FastConnection.go_on, head=head, response=response, rest=octets[sent:])
-            self._hand_over(connection, go_on, is_admitted=True)
+            made = self._make()
+            made.is_admitted = True
+            self._hand_over(connection, made, partial(made.go_on, head, response, octets[sent:]))
             return
         connection.close()
         worker = self._worker
@@ -162,13 +164,11 @@ class Acceptor:
         if worker.log:
             worker.note(worker.peer(address, worker.log), head, response, worker.log)
 
-    def _hand_over(
-        self, connection: socket.SocketType, begin: Callable[[FastConnection], None], *, is_admitted: bool = False
-    ) -> None:
+    def _hand_over(self, connection: socket.SocketType, made: FastConnection, begin: Callable[[], None]) -> None:
         """Let the event loop have the connection; what was read of it, or is left to be sent, comes first."""
         whole = socket.socket(self._family, socket.SOCK_STREAM, 0, connection.detach())
         whole.setblocking(False)
-        protocol = _Beginning(self._loop, self._make, begin, is_admitted=is_admitted)
+        protocol = _Beginning(self._loop, made, begin)
         task = self._loop.create_task(self._attach(protocol, whole))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -186,15 +186,8 @@ def _receive(connection: FastConnection, data: bytes) -> None:
 class _Beginning(asyncio.Protocol):
     """A connection until its transport reads, for before that it can't be paused; `begin` comes before what is read."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        make: Callable[[], FastConnection],
-        begin: Callable[[FastConnection], None],
-        *,
-        is_admitted: bool,
-    ) -> None:
-        self._loop, self._make, self._begin, self._is_admitted = loop, make, begin, is_admitted
+    def __init__(self, loop: asyncio.AbstractEventLoop, connection: FastConnection, begin: Callable[[], None]) -> None:
+        self._loop, self._connection, self._begin = loop, connection, begin
         self._early = b""
         self._has_ended = self._is_lost = False
 
@@ -214,14 +207,13 @@ class _Beginning(asyncio.Protocol):
 
     def _go(self) -> None:
         """Let the connection see all in order, as if it had been there from the first."""
-        connection, transport = self._make(), self._transport
-        connection.is_admitted = self._is_admitted
+        connection, transport = self._connection, self._transport
         connection.connection_made(transport)
         if self._is_lost:
             connection.connection_lost(None)
             return
         transport.set_protocol(connection)
-        self._begin(connection)
+        self._begin()
         # Perhaps the connection has left the rest to the ASGI edge.
         if self._early and not transport.is_closing():
             cast(asyncio.Protocol, transport.get_protocol()).data_received(self._early)

@@ -51,8 +51,7 @@ class FastConnection(asyncio.Protocol):
         self._began = self._seen = worker.tick  # of the pending head; of the last sign of life
         self._asked = 0.0  # when the head was whole whose response is under way
         self._progress = 0
-        self.is_admitted = False
-        """Whether it is too late to turn it away: a first response was begun before it had a transport."""
+        self.is_admitted = False  # it is too late to turn it away: a response was begun before there was a transport
 
     # Called by the transport
 
